@@ -1,0 +1,1 @@
+"""The steps of the line. Each is a plain function beside its frozen config; none imports another."""

@@ -1,0 +1,17 @@
+"""What a user did or met that the program cannot mend, always told with a cure."""
+
+
+class UserError(Exception):
+    """A run that cannot go on: what is wrong and where, then what to do. Exit code 1."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(f"{what}\n  cure: {cure}")
+        self.what, self.cure = what, cure
+
+
+class UsageError(UserError):
+    """A bad recipe, flag or argument. Exit code 2."""
+
+    exit_code = 2

@@ -1,0 +1,113 @@
+"""A step: a plain function beside its frozen config, and the key that names what it makes.
+
+    key = fingerprint(step name, VERSION, config without its NOT_IN_KEY fields, roles and keys of the inputs)
+
+What changes the bytes of a result is in the key; what only changes how fast or where (workers, paths) is not.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+Inputs = Mapping[str, Path | Mapping[str, Path]]  # role → artifact folder, or role → {partition: artifact folder}
+InputKeys = Mapping[str, str | Mapping[str, str]]  # the same shape, keys in place of folders
+TIMING = "timing"  # files under this folder of an artifact hold seconds, rates or dates: outside its content hash
+
+
+class NotInKey:
+    """Marks a config field that moves seconds or places, never bytes: `workers: Annotated[int, NOT_IN_KEY] = 2`."""
+
+    def __repr__(self) -> str:
+        return "NOT_IN_KEY"
+
+
+NOT_IN_KEY = NotInKey()
+
+
+class Frozen(BaseModel):
+    """A config: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Funnel(Frozen):
+    """The conservation law of a step: read = kept + dropped (by reason) + quarantined, counted in documents."""
+
+    read: int
+    kept: int
+    dropped: dict[str, int] = {}
+    quarantined: int = 0
+
+    @model_validator(mode="after")
+    def conserves(self) -> "Funnel":
+        out = self.kept + sum(self.dropped.values()) + self.quarantined
+        if out != self.read:
+            raise ValueError(f"{self.read} documents read but {out} accounted for: {self!r}")
+        return self
+
+
+class Stats(Frozen):
+    """What a step has to say of its work: its funnel where it handles documents, and the figures worth charting."""
+
+    funnel: Funnel | None = None
+    metrics: dict[str, float] = {}
+    notes: tuple[str, ...] = ()  # sentences for the person who watches the run: a warning, a surprise
+
+
+@dataclass(frozen=True)
+class Step:
+    """`run(config, inputs, out)` fills the empty folder `out` and returns its Stats."""
+
+    name: str
+    version: int  # raise it when the same config must give other bytes
+    config: type[Frozen]
+    run: Callable[[Any, Inputs, Path], Stats]
+    libraries: tuple[str, ...] = ()  # distributions whose version can move bytes: recorded, and compared on a hit
+    code: tuple[str, ...] = ()  # modules whose change is reported as drift; the module of `run` always is
+    resumes: bool = False  # finds its own earlier work in `out` and goes on from there
+
+
+def fingerprint(step: Step, config: Frozen, inputs: InputKeys, extra: Any = None) -> str:
+    """The key: 24 hexadecimal digits of a SHA-256 over everything that moves bytes."""
+    identity = {
+        "step": step.name,
+        "version": step.version,
+        "config": keyed(config),
+        "inputs": {role: _ordered(key) for role, key in inputs.items()},
+    }
+    if extra is not None:
+        identity["extra"] = extra
+    return hashlib.sha256(canonical(identity).encode()).hexdigest()[:24]
+
+
+def keyed(config: Frozen) -> dict[str, Any]:
+    """The config as JSON values, without the fields that are not in the key, at any depth."""
+    return {
+        name: _keyed_value(getattr(config, name))
+        for name, field in type(config).model_fields.items()
+        if NOT_IN_KEY not in field.metadata
+    }
+
+
+def canonical(value: Any) -> str:
+    """One spelling for one value: sorted keys, no spaces; NaN is refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _keyed_value(value: Any) -> Any:
+    if isinstance(value, Frozen):
+        return keyed(value)
+    if isinstance(value, Mapping):
+        return {str(k): _keyed_value(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_keyed_value(v) for v in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _ordered(key: str | Mapping[str, str]) -> Any:
+    return key if isinstance(key, str) else [list(item) for item in key.items()]
