@@ -15,3 +15,11 @@ class UsageError(UserError):
     """A bad recipe, flag or argument. Exit code 2."""
 
     exit_code = 2
+
+
+class Skipped(Exception):
+    """A step that has nothing to do here, which is no failure: `raise Skipped("no labels in this corpus")`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
