@@ -1,0 +1,191 @@
+"""A recipe: what to do, as TOML. Every mistake in it is told at once, with file, key, value and the nearest valid name.
+
+`extends` names one parent (by path beside the file, or by name); tables merge, lists and values replace.
+`--set a.b=c` replaces one value. A recipe's name is its file's stem and is not inherited.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from tasks.curate.config import CurateConfig
+from tasks.encode.shards import EncodeConfig
+from tasks.encode.tokenizer import TokenizerConfig
+from tasks.errors import UsageError
+from tasks.evaluate.steps import EvaluateConfig
+from tasks.finetune import ClassifyConfig, InstructConfig
+from tasks.ingest import IngestConfig
+from tasks.pretrain import PretrainConfig
+from tasks.register.package import RegisterConfig
+from tasks.step import Frozen
+
+RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class FinetuneConfig(Frozen):
+    """Which ways to fine-tune; a way without a table is not done."""
+
+    classify: ClassifyConfig | None = None
+    instruct: InstructConfig | None = None
+
+
+class Recipe(Frozen):
+    """All configs of one run together, each owned by its step."""
+
+    name: str
+    ingest: IngestConfig
+    curate: CurateConfig = CurateConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    encode: EncodeConfig = EncodeConfig()
+    pretrain: PretrainConfig = PretrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
+    registry: RegisterConfig = RegisterConfig()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A recipe, and for every value that a file or `--set` gave, where it came from."""
+
+    recipe: Recipe
+    path: Path
+    origins: Mapping[str, str]  # "curate.min_words" → "recipes/stories.toml"
+
+
+def load(name: str, changes: Sequence[str] = ()) -> Loaded:
+    """The recipe of that path or name with its `--set` changes; UsageError with every mistake in it."""
+    path = find(name)
+    values, origins = _merged(path, ())
+    for change in changes:
+        _apply(change, values, origins)
+    try:
+        recipe = Recipe.model_validate({"name": path.stem, **values})
+    except ValidationError as error:
+        raise _all_mistakes(path, error, origins) from error
+    return Loaded(recipe, path, origins)
+
+
+def find(name: str, beside: Path | None = None) -> Path:
+    """A path as it stands, ./NAME.toml, ./recipes/NAME.toml, then the recipe shipped under that name."""
+    folders = [*([beside] if beside else []), Path(), Path("recipes"), shipped_folder()]
+    candidates = [Path(name)] + [folder / f"{name}.toml" for folder in folders]
+    if beside:
+        candidates.insert(0, beside / name)
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        names = sorted({path.stem for folder in folders[-3:] for path in folder.glob("*.toml")} - {"pyproject"})
+        near = get_close_matches(Path(name).stem, names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"no recipe {name!r}", f"{hint}there are: {', '.join(names)}; or give a path to a .toml file")
+    if not RECIPE_NAME.fullmatch(found.stem):
+        raise UsageError(f"{found}: a recipe's name is its file's stem, and names models and folders", "rename it")
+    return found
+
+
+def shipped_folder() -> Path:
+    """The folder of the recipes that came with the installation."""
+    return Path(str(files("recipes")))
+
+
+def _merged(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
+    if path.resolve() in children:
+        chain = " → ".join(p.name for p in (*children, path))
+        raise UsageError(f"{path}: extends itself: {chain}", "end the chain of `extends` in a recipe without one")
+    try:
+        values = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}", "mend that line") from error
+    parent = values.pop("extends", None)
+    name = values.pop("name", path.stem)
+    if name != path.stem:
+        raise UsageError(f"{path}: name = {name!r}: a recipe is named by its file, {path.stem!r}", "drop the line")
+    if parent is None:
+        return values, dict.fromkeys(_leaves(values), str(path))
+    if not isinstance(parent, str):
+        raise UsageError(f"{path}: extends = {parent!r}: one name is expected", 'write e.g. extends = "demo"')
+    inherited, origins = _merged(find(parent, beside=path.parent), (*children, path.resolve()))
+    return _merge(inherited, values), origins | dict.fromkeys(_leaves(values), str(path))
+
+
+def _merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for key, value in new.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in values.items():
+        keys += _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [f"{prefix}{key}"]
+    return keys
+
+
+def _apply(change: str, values: dict[str, Any], origins: dict[str, str]) -> None:
+    key, equals, text = change.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set {change}: KEY=VALUE is expected", "write e.g. --set pretrain.steps=200")
+    *tables, last = key.strip().split(".")
+    table = values
+    for name in tables:
+        below = table.setdefault(name, {})
+        if not isinstance(below, dict):
+            raise UsageError(f"--set {change}: {name!r} is a value, not a table", "see `triptych run --explain`")
+        table[name] = table = dict(below)
+    table[last] = _toml_value(text)
+    origins[key.strip()] = "--set"
+
+
+def _toml_value(text: str) -> Any:
+    """The text as a TOML value, or as it stands where it is none: `--set ingest.path=my/folder` needs no quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _all_mistakes(path: Path, error: ValidationError, origins: Mapping[str, str]) -> UsageError:
+    lines = sorted({_explain(path, details, origins) for details in error.errors()})
+    return UsageError("\n".join(lines), f"mend {'these' if len(lines) > 1 else 'this'} and run again; nothing was run")
+
+
+def _explain(path: Path, error: ErrorDetails, origins: Mapping[str, str]) -> str:
+    """`recipes/mine.toml: encode.vocabulry: unknown key; did you mean 'vocabulary'?`"""
+    keys = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "tagged-"))]
+    where = ".".join(keys)
+    origin = next((origins[key] for key in origins if key == where or key.startswith(f"{where}.")), str(path))
+    if error["type"] == "extra_forbidden":
+        known = sorted(_fields_at(Recipe, keys[:-1]) - ({"name"} if len(keys) == 1 else set()))
+        near = get_close_matches(keys[-1], known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        return f"{origin}: {where}: unknown key; {hint}"
+    if error["type"] == "missing":
+        return f"{origin}: {where}: missing"
+    return f"{origin}: {where} = {error['input']!r}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _fields_at(annotation: Any, keys: Sequence[str]) -> set[str]:
+    """The field names a table of that type may have, through optionals, unions and dicts of tables."""
+    if get_origin(annotation) in (Union, UnionType, Annotated):
+        options = [a for a in get_args(annotation) if a is not type(None)]
+        return set().union(*(_fields_at(option, keys) for option in options))
+    if get_origin(annotation) in (dict, Mapping) or get_origin(annotation) is Mapping.__class__:
+        return _fields_at(get_args(annotation)[1], keys[1:]) if keys else set()
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return set()
+    fields = annotation.model_fields
+    if not keys:
+        return set(fields)
+    if keys[0] in fields:
+        return _fields_at(fields[keys[0]].annotation, keys[1:])
+    return _fields_at(annotation, keys[1:])  # a discriminator's tag in the location

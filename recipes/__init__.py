@@ -1,0 +1,1 @@
+"""The recipes that come with triptych, one TOML file a run."""
