@@ -1,0 +1,137 @@
+"""A process that outlives the command that started it, and the record by which a later command finds it again.
+
+    home/prefect/NAME.json   {"pid", "started", "url"}: written as soon as the process exists
+    home/logs/NAME.log       everything it says
+
+A pid alone proves nothing, since numbers are used again: a record is believed only if the process with its pid was
+created at the moment it states.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from tasks.errors import UserError
+
+LOOPBACK = "127.0.0.1"
+SECONDS_TO_END = 10.0  # after SIGTERM, before SIGKILL
+START_TOLERANCE_SECONDS = 1.0  # psutil derives creation times from the boot time, which ntp may move a little
+
+
+@dataclass(frozen=True)
+class Detached:
+    """A running process of the home, as its record tells."""
+
+    pid: int
+    started: float  # seconds since 1970
+    url: str = ""  # where it listens; "" for a process that does not
+
+
+def start(home: Path, name: str, command: Sequence[str], environment: Mapping[str, str], url: str = "") -> Detached:
+    """The process of `command`, in a session of its own, in the home as its folder, with its record written."""
+    log = log_of(home, name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command,
+            cwd=home,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    detached = Detached(process.pid, psutil.Process(process.pid).create_time(), url)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it is meant to be running still when we let go of it
+        del process
+    write_record(home, name, detached)
+    return detached
+
+
+def find(home: Path, name: str) -> Detached | None:
+    """The process that the home's record names, if it is still that process and alive."""
+    detached = recorded(home, name)
+    return detached if detached and is_alive(detached) else None
+
+
+def recorded(home: Path, name: str) -> Detached | None:
+    """What the record says, whether or not it is still true."""
+    try:
+        return Detached(**json.loads(_record_of(home, name).read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None  # never started, or a record cut off by a crash: nothing that we could call ours
+
+
+def is_alive(detached: Detached) -> bool:
+    try:
+        process = psutil.Process(detached.pid)
+        same = abs(process.create_time() - detached.started) < START_TOLERANCE_SECONDS
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end(home: Path, name: str) -> bool:
+    """True if there was one to end: SIGTERM to it and all its descendants, SIGKILL to those that stay."""
+    detached = find(home, name)
+    if detached:
+        _end_family(psutil.Process(detached.pid))
+    _record_of(home, name).unlink(missing_ok=True)
+    return detached is not None
+
+
+def write_record(home: Path, name: str, detached: Detached) -> None:
+    record = _record_of(home, name)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    partial = record.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(json.dumps(asdict(detached)))
+    partial.rename(record)
+
+
+def log_of(home: Path, name: str) -> Path:
+    return home / "logs" / f"{name}.log"
+
+
+def last_lines(log: Path, count: int = 8) -> str:
+    """The end of a log, indented, for an error message."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
+    return "\n".join(f"    {line}" for line in lines[-count:]) or "    (it wrote nothing)"
+
+
+def free_port(preferred: int | None = None) -> int:
+    """A loopback port that nothing listens on: the preferred one if it is free."""
+    for port in [preferred, 0] if preferred else [0]:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((LOOPBACK, port))
+            return probe.getsockname()[1]
+    raise UserError(f"no free port on {LOOPBACK}", "end some of the programs that listen, then try again")
+
+
+def _record_of(home: Path, name: str) -> Path:
+    return home / "prefect" / f"{name}.json"
+
+
+def _end_family(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = [process, *process.children(recursive=True)]
+        _signal(family, signal.SIGTERM)
+        _, alive = psutil.wait_procs(family, timeout=SECONDS_TO_END)
+        _signal(alive, signal.SIGKILL)
+        psutil.wait_procs(alive, timeout=SECONDS_TO_END)
+
+
+def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
