@@ -1,0 +1,132 @@
+"""The graph as a value: what follows what, once. Running under Prefect, running bare and `--explain` are three `do`s.
+
+`do(label, step, call)` makes one artifact; `do.parts(label, step, call_of, partitions)` one for each partition, where
+`call_of(partition, earlier)` may use the parts made before it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+from flows.recipe import Recipe
+from tasks.curate.steps import CURATE, SIGNALS
+from tasks.encode.shards import ENCODE
+from tasks.encode.tokenizer import TOKENIZER
+from tasks.evaluate.steps import EVALUATE_BASE, EVALUATE_CLASSIFY, EVALUATE_INSTRUCT
+from tasks.finetune import FINETUNE_CLASSIFY, FINETUNE_INSTRUCT
+from tasks.ingest import INGEST
+from tasks.ledger import Corpus
+from tasks.pretrain import PRETRAIN
+from tasks.register.package import REGISTER
+from tasks.step import Frozen, Step
+from tasks.store import Artifact, ArtifactInputs
+
+State = Literal["complete", "cached", "skipped", "failed", "absent"]
+WAYS = {"classify": (FINETUNE_CLASSIFY, EVALUATE_CLASSIFY), "instruct": (FINETUNE_INSTRUCT, EVALUATE_INSTRUCT)}
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one label of the line left: one artifact, or a bundle of one for each partition."""
+
+    label: str
+    state: State
+    parts: Mapping[str, Artifact] = field(default_factory=dict)
+    is_bundle: bool = False
+    reason: str = ""
+
+    def __getitem__(self, partition: str) -> "Made":
+        """One partition's artifact."""
+        parts = {partition: self.parts[partition]} if partition in self.parts else {}
+        return replace(self, parts=parts, is_bundle=False)
+
+    def before(self, partition: str) -> "Made":
+        """The artifacts of the earlier partitions."""
+        return self.among(p for p in self.parts if p < partition)
+
+    def among(self, partitions: Iterable[str]) -> "Made":
+        """The artifacts of these partitions alone."""
+        return replace(self, parts={p: self.parts[p] for p in partitions if p in self.parts}, is_bundle=True)
+
+    @property
+    def artifact(self) -> Artifact:
+        """The only artifact of what is no bundle."""
+        (artifact,) = self.parts.values()
+        return artifact
+
+
+@dataclass(frozen=True)
+class Call:
+    """A step's config and its inputs by role."""
+
+    config: Frozen
+    inputs: Mapping[str, Made]
+
+    def artifacts(self) -> ArtifactInputs:
+        return {role: made.parts if made.is_bundle else made.artifact for role, made in self.inputs.items()}
+
+    def needs(self) -> set[str]:
+        """The labels this call reads."""
+        return {made.label for made in self.inputs.values()}
+
+    def missing(self) -> list[Made]:
+        """The inputs that are not there: skipped, or out of scope and not complete."""
+        return [made for made in self.inputs.values() if made.state in ("skipped", "absent")]
+
+
+CallOf = Callable[[str, Made], Call]  # (partition, the parts of this label made before it)
+
+
+class Do(Protocol):
+    def __call__(self, label: str, step: Step, call: Call) -> Made: ...
+    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made: ...
+
+
+def line(recipe: Recipe, corpus: Corpus, do: Do) -> None:
+    """From text to packaged models."""
+    parts = corpus.parts
+    first = next(iter(parts))
+    documents = do.parts(
+        "ingest", INGEST, parts, lambda p, earlier: Call(recipe.ingest.part(parts[p]), {"earlier": earlier})
+    )
+    signals = do.parts(
+        "signals",
+        SIGNALS,
+        parts,
+        lambda p, earlier: Call(recipe.curate.signals, {"documents": documents[p], "earlier": earlier}),
+    )
+    decided = do.parts(
+        "curate",
+        CURATE,
+        parts,
+        lambda p, earlier: Call(
+            recipe.curate.decide(withdrawn=corpus.withdrawn_before(p)),
+            {
+                "documents": documents[p],
+                "signals": signals[p],
+                "earlier_signals": signals.before(p),
+                "earlier": earlier,
+            },
+        ),
+    )
+    tokenizer = do("tokenizer", TOKENIZER, Call(recipe.tokenizer, {"texts": decided.among([first])}))
+    shards = do.parts(
+        "encode",
+        ENCODE,
+        parts,
+        lambda p, _: Call(
+            recipe.encode.without(corpus.withdrawn_from(p)), {"texts": decided[p], "tokenizer": tokenizer}
+        ),
+    )
+    base = do("pretrain", PRETRAIN, Call(recipe.pretrain, {"shards": shards, "tokenizer": tokenizer}))
+    held_out = {"shards": shards, "texts": decided, "tokenizer": tokenizer}
+    scores = {"base": do("evaluate/base", EVALUATE_BASE, Call(recipe.evaluate, {"model": base, **held_out}))}
+    children = {}
+    for way, config in recipe.finetune.ways.items():
+        tune, evaluate = WAYS[way]
+        child = do(f"finetune/{way}", tune, Call(config, {"model": base, "texts": decided, "tokenizer": tokenizer}))
+        scores[way] = do(f"evaluate/{way}", evaluate, Call(recipe.evaluate, {"model": child, **held_out}))
+        children[way] = child
+    evidence = {f"scores_{role}": made for role, made in scores.items() if made.state != "skipped"}
+    models = {way: child for way, child in children.items() if child.state != "skipped"}
+    do("register", REGISTER, Call(recipe.registry.named(recipe.name), {"base": base, **models, **evidence}))

@@ -1,0 +1,72 @@
+"""The record of a run, written after every step: what a run achieved is read from here, not from Prefect's answer."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tasks.store import write_durably
+
+RECORDS = "records"  # folder in the home, one JSON file a run, names in order of their start
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One label of one run; `parts` holds the same for each partition of a bundle."""
+
+    step: str
+    key: str | None
+    state: str
+    reason: str
+    seconds: float
+    sha256: str | None
+    path: str | None
+    mlflow_run_id: str | None = None
+    parts: tuple[dict[str, Any], ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of the pipeline, so far."""
+
+    run: str
+    recipe: str
+    state: str  # running, complete, failed, interrupted
+    started: str
+    seconds: float = 0.0
+    error: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    partitions: tuple[str, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
+    models: tuple[dict[str, Any], ...] = ()
+    links: dict[str, str] = field(default_factory=dict)
+
+    def with_step(self, step: StepRecord) -> "RunRecord":
+        others = tuple(other for other in self.steps if other.step != step.step)
+        return replace(self, steps=(*others, step))
+
+    def write(self, home: Path) -> None:
+        folder = home / RECORDS
+        folder.mkdir(parents=True, exist_ok=True)
+        write_durably(folder / f"{self.run}.json", json.dumps(asdict(self), indent=1).encode())
+
+    def as_json(self) -> dict[str, Any]:
+        """The value that `run --json` and `status --json` print."""
+        return asdict(self)
+
+
+def read(path: Path) -> RunRecord:
+    values = json.loads(path.read_text())
+    values["steps"] = tuple(StepRecord(**step) for step in values["steps"])
+    return RunRecord(**values)
+
+
+def latest(home: Path, recipe: str | None = None) -> RunRecord | None:
+    """The run that started last (of that recipe)."""
+    for path in sorted((home / RECORDS).glob("*.json"), reverse=True):
+        record = read(path)
+        if recipe is None or record.recipe == recipe:
+            return record
+    return None
