@@ -1,0 +1,150 @@
+"""The network: one decoder whose shape says which family it is of.
+
+b batch · t position · s position attended to · d width · v vocabulary · h query heads
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.attention import Attention, Past, Rotation, rotary
+from model.family import Shape
+
+NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
+
+
+class Decoder(nn.Module):
+    """Token ids in, hidden states out; `logits` or model/cross_entropy.py make predictions of them."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embedding = nn.Embedding(shape.vocabulary, shape.width)
+        self.positions = POSITIONS[shape.traits.positions](shape)
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
+        self.norm = NORMS[shape.traits.norm](shape.width, eps=shape.norm_eps)
+        self.head = None if shape.tied else nn.Linear(shape.width, shape.vocabulary, bias=False)
+
+    def forward(
+        self,
+        tokens_bt: Tensor,
+        positions_bt: Tensor | None = None,
+        mask: Tensor | None = None,
+        pasts: list[Past] | None = None,
+    ) -> Tensor:
+        """Normed hidden states (b,t,d). Without a mask (b,1,t,s) attention is causal; `True` in one means: may attend.
+
+        `positions_bt` counts from 0 unless given (one row serves a whole batch); `pasts`, one a block, hold what came
+        before these tokens.
+        """
+        if positions_bt is None:
+            positions_bt = torch.arange(tokens_bt.shape[1], device=tokens_bt.device).unsqueeze(0)
+        x_btd, rotate = self.positions(self.embedding(tokens_bt), positions_bt)
+        for number, block in enumerate(self.blocks):
+            x_btd = block(x_btd, rotate, mask, None if pasts is None else pasts[number])
+        return self.norm(x_btd)
+
+    @property
+    def head_weight_vd(self) -> Tensor:
+        """The matrix that turns hidden states into logits: the embedding itself where the two are tied."""
+        return self.embedding.weight if self.head is None else self.head.weight
+
+    def logits(self, x_btd: Tensor) -> Tensor:
+        return F.linear(x_btd, self.head_weight_vd)
+
+    def attention_maps(self, tokens_bt: Tensor, mask: Tensor | None = None) -> list[Tensor]:
+        """For each block who looks at whom: (b,h,t,s), rows sum to 1. For looking at; training never makes them."""
+        positions_bt = torch.arange(tokens_bt.shape[1], device=tokens_bt.device).unsqueeze(0)
+        x_btd, rotate = self.positions(self.embedding(tokens_bt), positions_bt)
+        maps = []
+        for block in self.blocks:
+            maps.append(block.attention.weights(block.attention_norm(x_btd), rotate, mask))
+            x_btd = block(x_btd, rotate, mask)
+        return maps
+
+
+class Block(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        norm = NORMS[shape.traits.norm]
+        self.attention_norm = norm(shape.width, eps=shape.norm_eps)
+        self.attention = Attention(shape)
+        self.mlp_norm = norm(shape.width, eps=shape.norm_eps)
+        self.mlp = MLPS[shape.traits.mlp](shape)
+
+    def forward(
+        self, x_btd: Tensor, rotate: Rotation, mask_b1ts: Tensor | None = None, past: Past | None = None
+    ) -> Tensor:
+        x_btd = x_btd + self.attention(self.attention_norm(x_btd), rotate, mask_b1ts, past)
+        return x_btd + self.mlp(self.mlp_norm(x_btd))
+
+
+class SwiGLU(nn.Module):
+    """A gated MLP (Shazeer 2020, arXiv 2002.05202)."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.to_gate_up = nn.Linear(shape.width, 2 * shape.ffn_width, bias=shape.traits.bias)
+        self.to_out = nn.Linear(shape.ffn_width, shape.width, bias=shape.traits.bias)
+
+    def forward(self, x_btd: Tensor) -> Tensor:
+        gate, up = self.to_gate_up(x_btd).chunk(2, dim=-1)
+        return self.to_out(F.silu(gate) * up)
+
+
+class Gelu(nn.Module):
+    """GPT-2's MLP; its GELU is the tanh approximation (Hendrycks & Gimpel 2016, arXiv 1606.08415)."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.to_hidden = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias)
+        self.to_out = nn.Linear(shape.ffn_width, shape.width, bias=shape.traits.bias)
+
+    def forward(self, x_btd: Tensor) -> Tensor:
+        return self.to_out(F.gelu(self.to_hidden(x_btd), approximate="tanh"))
+
+
+class LearnedPositions(nn.Module):
+    """A vector a position, added to the embedding; queries and keys are not turned."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(shape.context, shape.width)
+
+    def forward(self, x_btd: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotation]:
+        return x_btd + self.embedding(positions_bt), lambda q_or_k: q_or_k
+
+
+class RotaryPositions(nn.Module):
+    """Nothing is added; queries and keys are turned by their positions in every block."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x_btd: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotation]:
+        return x_btd, rotary(self.shape, positions_bt)
+
+
+POSITIONS = {"learned": LearnedPositions, "rotary": RotaryPositions}
+MLPS = {"gelu": Gelu, "swiglu": SwiGLU}
+
+
+@torch.no_grad()
+def initialise(decoder: Decoder, seed: int) -> Decoder:
+    """The decoder with fresh weights, the same for the same seed (drawn on the CPU, in order of the parameters).
+
+    Matrices and embeddings are normal with deviation 0.02, or 1 / sqrt(width) where that is smaller; the two matrices
+    of a block that write to the residual stream are smaller by 1 / sqrt(2 · depth), so that the stream's variance does
+    not grow with depth (GPT-2: Radford et al. 2019, section 2.3). Norm gains are 1, biases 0.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    deviation = min(0.02, decoder.shape.width**-0.5)
+    for name, parameter in decoder.named_parameters():
+        if parameter.dim() == 1:
+            parameter.fill_(1.0 if name.endswith("norm.weight") else 0.0)
+            continue
+        scale = (2 * decoder.shape.depth) ** -0.5 if name.endswith("to_out.weight") else 1.0
+        drawn = torch.empty(parameter.shape, dtype=torch.float32).normal_(0, deviation * scale, generator=generator)
+        parameter.copy_(drawn)
+    return decoder
