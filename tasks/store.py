@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.drift import code_digests, environment
-from tasks.errors import UserError
+from tasks.errors import Skipped, UserError
 from tasks.progress import say
 from tasks.step import TIMING, Frozen, Inputs, Stats, Step, canonical, fingerprint, keyed
 
@@ -123,7 +123,11 @@ class Store:
         work.mkdir(parents=True, exist_ok=True)
         (work / MANIFEST).unlink(missing_ok=True)
         started = time.monotonic()
-        stats = step.run(config, _folders(inputs), work)
+        try:
+            stats = step.run(config, _folders(inputs), work)
+        except Skipped:
+            shutil.rmtree(work)
+            raise
         seconds = time.monotonic() - started
         manifest = self._describe(step, config, inputs, work) | {
             "stats": stats.model_dump(mode="json"),

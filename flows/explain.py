@@ -1,0 +1,107 @@
+"""`run --explain`: what a run would find and make, and for each miss its root cause. Writes nothing."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.line import Call, CallOf, Made
+from flows.scope import Scope
+from tasks.step import Stats, Step, keyed
+from tasks.store import MANIFEST, Artifact, Store
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Hit or miss of one label (of one partition), and the reasons for it."""
+
+    step: str  # the label, `ingest@0002` for a partition
+    key: str
+    verdict: str  # hit, miss, again
+    reasons: tuple[str, ...]
+
+
+@dataclass
+class Explainer:
+    """A `do` that computes keys only."""
+
+    store: Store
+    scope: Scope
+    found: list[Explanation] = field(default_factory=list)
+    misses: set[str] = field(default_factory=set)
+
+    def __call__(self, label: str, step: Step, call: Call) -> Made:
+        return Made(label, "complete", {"": self._explain(label, label, step, call)})
+
+    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made:
+        made = Made(label, "complete", {}, is_bundle=True)
+        for partition in partitions:
+            artifact = self._explain(label, f"{label}@{partition}", step, call_of(partition, made))
+            made = Made(label, "complete", {**made.parts, partition: artifact}, is_bundle=True)
+        return made
+
+    def _explain(self, label: str, name: str, step: Step, call: Call) -> Artifact:
+        inputs = call.artifacts()
+        key = self.store.key(step, call.config, inputs)
+        hit = self.store.find(step, key)
+        if hit is None:
+            self.misses.add(label)
+        if label in self.scope.labels:
+            self.found.append(self._verdict(label, name, step, call, key, hit))
+        return hit or Artifact(step.name, key, self.store.folder(step, key), "", Stats(), 0.0, False)
+
+    def _verdict(
+        self, label: str, name: str, step: Step, call: Call, key: str, hit: Artifact | None
+    ) -> Explanation:
+        if hit is not None:
+            return Explanation(name, key, "again" if label in self.scope.again else "hit", hit.notes)
+        causes = sorted((call.needs() & self.misses) - {label})
+        own = [text for text in self._compare(step, call) if causes == [] or not text.startswith("input ")]
+        return Explanation(name, key, "miss", tuple([*own, *(f"← {cause}" for cause in causes)]))
+
+    def _compare(self, step: Step, call: Call) -> Iterator[str]:
+        """The differences to the stored artifact that is nearest to this call."""
+        config = _flat(keyed(call.config))
+        inputs = _input_keys(call)
+        nearest, best = None, (-1, "")
+        for path in (self.store.root / step.name).glob(f"*/{MANIFEST}"):
+            manifest = json.loads(path.read_text())
+            same = sum(_flat(manifest["config"]).get(k) == v for k, v in config.items())
+            same += 3 * sum(manifest["inputs"].get(role) == key for role, key in inputs.items())
+            nearest, best = max((nearest, best), (manifest, (same, manifest["created"])), key=lambda pair: pair[1])
+        if nearest is None:
+            yield "never made here"
+            return
+        if nearest["version"] != step.version:
+            yield f"VERSION {nearest['version']} → {step.version}"
+        before = _flat(nearest["config"])
+        for key in sorted(config.keys() | before.keys()):
+            if config.get(key) != before.get(key):
+                yield f"{key}: {_short(before.get(key))} → {_short(config.get(key))}"
+        for role, key in inputs.items():
+            if nearest["inputs"].get(role) != key:
+                yield f"input {role}: another one"
+
+
+def _input_keys(call: Call) -> dict[str, Any]:
+    return {
+        role: value.key if isinstance(value, Artifact) else {p: a.key for p, a in value.items()}
+        for role, value in call.artifacts().items()
+    }
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} as {"a.b": 1}; a list of records counts as one value."""
+    if not isinstance(value, dict) or not value:
+        return {prefix.rstrip("."): value}
+    flat = dict[str, Any]()
+    for key, inner in value.items():
+        flat |= _flat(inner, f"{prefix}{key}.")
+    return flat
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list) and len(value) > 4:
+        return f"{len(value)} values"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"

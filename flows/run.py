@@ -1,0 +1,143 @@
+"""One run of the line: each label in scope is made or found, recorded and tracked, in the order of the graph."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from flows.line import Call, CallOf, Made
+from flows.record import RunRecord, StepRecord
+from flows.scope import Scope
+from tasks.errors import Skipped, UserError
+from tasks.step import Step, canonical
+from tasks.store import Artifact, Store
+
+Work = Callable[[], Made]
+AsTask = Callable[[str, Work, set[str]], Made]  # (label, its work, the labels it reads)
+
+
+def bare(label: str, work: Work, needs: set[str]) -> Made:
+    """A label made in this process, with no orchestrator."""
+    return work()
+
+
+@dataclass
+class Runner:
+    """The `do` that works: under Prefect when `as_task` makes a task of each label, bare otherwise."""
+
+    store: Store
+    home: Path
+    scope: Scope
+    record: RunRecord
+    as_task: AsTask = bare
+    tracker: Any = None  # tasks.tracking.runs.Tracker, or None
+    finish: Mapping[str, Callable[[Made], str]] = field(default_factory=dict)  # {"register": publish}
+    started: float = field(default_factory=time.monotonic)
+
+    def __call__(self, label: str, step: Step, call: Call) -> Made:
+        return self._make(label, step, {"": lambda _: call}, Made(label, "absent"))
+
+    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made:
+        calls = {p: (lambda earlier, p=p: call_of(p, earlier)) for p in partitions}
+        return self._make(label, step, calls, Made(label, "absent", is_bundle=True))
+
+    def _make(self, label: str, step: Step, calls: Mapping[str, Callable[[Made], Call]], empty: Made) -> Made:
+        if label not in self.scope.labels:
+            return self._look_up(step, calls, empty)
+        needs = next(iter(calls.values()))(empty).needs() - {label}
+        return self.as_task(label, lambda: self._work(label, step, calls, empty), needs)
+
+    def _look_up(self, step: Step, calls: Mapping[str, Callable[[Made], Call]], empty: Made) -> Made:
+        """What the store has of a label out of scope; `absent` where a part of it is missing."""
+        made = empty
+        for partition, call_of in calls.items():
+            call = call_of(made)
+            if call.missing():
+                return empty
+            found = self.store.find(step, self.store.key(step, call.config, call.artifacts()))
+            if found is None:
+                return empty
+            made = replace(made, state="cached", parts={**made.parts, partition: found})
+        return made
+
+    def _work(self, label: str, step: Step, calls: Mapping[str, Callable[[Made], Call]], empty: Made) -> Made:
+        self._tell(StepRecord(label, None, "running", "", 0.0, None, None))
+        began = time.monotonic()
+        made, configs = empty, {}
+        try:
+            for partition, call_of in calls.items():
+                call = self._checked(label, call_of(made))
+                configs[partition] = call.config
+                artifact = self._complete(label, step, call)
+                made = replace(made, parts={**made.parts, partition: artifact})
+            hit = all(artifact.hit for artifact in made.parts.values())
+            made = replace(made, state="cached" if hit else "complete")
+            if label in self.finish:
+                made = replace(made, reason=self.finish[label](made))
+        except Skipped as skip:
+            made = replace(empty, state="skipped", reason=skip.reason)
+        except BaseException as error:
+            reason = str(error) or type(error).__name__
+            seconds = time.monotonic() - began
+            self._tell(StepRecord(label, None, "failed", reason, seconds, None, None))
+            raise
+        self._tell(step_record(made))
+        if self.tracker is not None:
+            run_id = self.tracker.step(label, made, configs)
+            self._tell(replace(step_record(made), mlflow_run_id=run_id))
+        return made
+
+    def _checked(self, label: str, call: Call) -> Call:
+        for made in call.missing():
+            if made.state == "skipped":
+                raise Skipped(f"{made.label} was skipped: {made.reason}")
+            cure = f"triptych run {self.record.recipe} --until {made.label}"
+            raise UserError(f"{label}: its input {made.label} is not complete", cure)
+        return call
+
+    def _complete(self, label: str, step: Step, call: Call) -> Artifact:
+        if label in self.scope.again:
+            return self.store.again(step, call.config, call.artifacts())
+        return self.store.complete(step, call.config, call.artifacts())
+
+    def _tell(self, step: StepRecord) -> None:
+        seconds = time.monotonic() - self.started
+        self.record = replace(self.record.with_step(step), seconds=round(seconds, 3))
+        self.record.write(self.home)
+
+
+def step_record(made: Made) -> StepRecord:
+    """What a run's record says of a label."""
+    artifacts = list(made.parts.values())
+    if not artifacts:
+        return StepRecord(made.label, None, made.state, made.reason, 0.0, None, None)
+    metrics = dict[str, float]()
+    for artifact in artifacts:  # counts add up over partitions; the last partition speaks for what is no count
+        metrics |= artifact.stats.metrics
+    notes = tuple(note for artifact in artifacts for note in (*artifact.stats.notes, *artifact.notes))
+    return StepRecord(
+        step=made.label,
+        key=_together([a.key for a in artifacts])[:24],
+        state=made.state,
+        reason=made.reason,
+        seconds=round(sum(a.seconds for a in artifacts), 3),
+        sha256=_together([a.sha256 for a in artifacts]),
+        path=str(artifacts[0].path if len(artifacts) == 1 else artifacts[0].path.parent),
+        parts=tuple(_part(made.label, partition, a) for partition, a in made.parts.items()) if made.is_bundle else (),
+        metrics=metrics,
+        notes=notes,
+    )
+
+
+def _part(label: str, partition: str, artifact: Artifact) -> dict[str, Any]:
+    state = "cached" if artifact.hit else "complete"
+    place = {"key": artifact.key, "sha256": artifact.sha256, "path": str(artifact.path)}
+    return {"step": f"{label}@{partition}", "state": state, "seconds": round(artifact.seconds, 3), **place}
+
+
+def _together(values: list[str]) -> str:
+    """One value as it is; several as the hash of their list."""
+    import hashlib
+
+    return values[0] if len(values) == 1 else hashlib.sha256(canonical(values).encode()).hexdigest()
