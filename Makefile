@@ -1,0 +1,48 @@
+# make demo   from text to promoted models, in a few minutes      make test   what CI runs
+# Everything is installed into .venv when it is absent; PIP_ARGS reaches pip, PYTHON names the interpreter (3.11 or newer).
+
+PYTHON ?= python3
+PIP_ARGS ?=
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
+
+.PHONY: help setup demo test check bench up clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing triptych and what it needs into .venv (some 2 GB, once) …"
+	@$(INSTALL) -e .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	@echo "Installing the development tools into .venv …"
+	@$(INSTALL) -e '.[dev]'
+	@touch $@
+
+setup: .venv/installed-dev ## everything into .venv
+
+demo: .venv/installed ## from text to promoted models
+	@$(BIN)/triptych run demo
+
+test: check ## all checks and tests, as CI runs them
+	@$(BIN)/python -m pytest
+
+check: .venv/installed-dev ## format, lint, types, walls between the rooms, dead code
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/pyright --level error
+	@$(BIN)/lint-imports --no-cache | tail -n 8
+	@$(BIN)/vulture
+
+bench: .venv/installed-dev ## tokens/s, MFU, seconds and MB/s of each step
+	@$(BIN)/python -m benchmarks.steps
+
+up: .venv/installed ## Prefect server, worker and MLflow UI on loopback
+	@$(BIN)/triptych up
+
+clean: ## remove the virtual environment and caches; your runs/ stay
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
