@@ -14,18 +14,15 @@ PARAMETER = re.compile(r"(?<![\w$])\$([A-Za-z_]\w*)")
 Source = pa.Table | Path | list[Path]  # Path: a Parquet file
 
 
-def query(
-    sql: str | Path, params: Mapping[str, Any], tables: Mapping[str, Source]
-) -> pa.Table:
+def query(sql: str | Path, params: Mapping[str, Any], tables: Mapping[str, Source]) -> pa.Table:
     """The answer of one statement over the named tables; of `params` only those that the SQL names are bound."""
     text = sql.read_text(encoding="utf-8") if isinstance(sql, Path) else sql
     named = set(PARAMETER.findall(re.sub(r"--[^\n]*", "", text)))
     with duckdb.connect(":memory:", config={"threads": THREADS}) as connection:
         for name, source in tables.items():
             _register(connection, name, source)
-        return connection.execute(
-            text, {name: params[name] for name in sorted(named)}
-        ).to_arrow_table()
+        bound = {name: params[name] for name in sorted(named)}
+        return connection.sql(text, params=bound).to_arrow_table()
 
 
 def _register(connection: duckdb.DuckDBPyConnection, name: str, source: Source) -> None:
