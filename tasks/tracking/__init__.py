@@ -1,0 +1,1 @@
+"""MLflow, seen from the line: runs through an outbox on disk, the registry of models, the model that MLflow serves."""

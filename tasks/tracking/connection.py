@@ -1,0 +1,93 @@
+"""A home's MLflow: `mlflow.db` and `mlflow-artifacts/`, and whether they can be written now.
+
+MLflow waits 20 seconds for a locked database and retries a missing one for minutes; so its state is asked of sqlite
+first, which answers at once.
+"""
+
+import fcntl
+import logging
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DATABASE, ARTIFACTS = "mlflow.db", "mlflow-artifacts"
+LOCK_SECONDS = 0.5  # a lock held longer than this is somebody else's work: come again later
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A client, and the database file that it has open."""
+
+    client: "MlflowClient"
+    home: Path
+    inode: int
+
+    def away(self) -> str | None:
+        """Why nothing can be written now; None where it can."""
+        database = self.home / DATABASE
+        try:
+            if database.stat().st_ino != self.inode:
+                return f"{database} is another file than before"
+        except OSError as error:
+            return f"{database}: {error.strerror}"
+        if not (self.home / ARTIFACTS).is_dir():
+            return f"{self.home / ARTIFACTS} is not there"
+        return locked(self.home)
+
+
+def connect(home: Path) -> Connection | str:
+    """The home's MLflow, made where there is none; or the reason why not now."""
+    home = home.absolute()
+    try:
+        (home / ARTIFACTS).mkdir(parents=True, exist_ok=True)
+        with (home / f"{DATABASE}.lock").open("w") as lock:  # two processes making the tables at once break them
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if (home / DATABASE).exists() and (reason := locked(home)):
+                return reason
+            client = _client(home)
+            client.search_experiments(max_results=1)  # makes the tables
+        return Connection(client, home, (home / DATABASE).stat().st_ino)
+    except OSError as error:
+        return str(error)
+
+
+def locked(home: Path) -> str | None:
+    """Why the database cannot be written at this moment; None where it can."""
+    database = home / DATABASE
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+    except sqlite3.Error as error:
+        return f"{database}: {error}"
+    return None
+
+
+def tracking_uri(home: Path) -> str:
+    """Absolute: a relative one would name another database in another working directory."""
+    return f"sqlite:///{home.absolute() / DATABASE}"
+
+
+def _client(home: Path) -> "MlflowClient":
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs each lock with a traceback
+    mlflow.set_tracking_uri(tracking_uri(home))  # parts of MLflow's registry read the global one
+    mlflow.set_registry_uri(tracking_uri(home))
+    return mlflow.MlflowClient(tracking_uri(home), tracking_uri(home))

@@ -1,0 +1,69 @@
+"""The outbox: what MLflow shall know waits here, one file an event, until MLflow has it. It never loses or doubles one.
+
+HOME/outbox/<time>-<pid>-<n>.json   waits          HOME/outbox/refused/   MLflow will never take it; and why
+HOME/outbox/shipped.jsonl           our id → MLflow's run id
+"""
+
+import fcntl
+import itertools
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.store import write_durably
+
+Event = dict[str, Any]
+
+
+class Outbox:
+    """The events of one home that wait to be shipped."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home.absolute() / "outbox"
+        self._count = itertools.count()
+
+    def put(self, event: Event) -> None:
+        """Keeps the event, atomically and durably."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = f"{time.time_ns():020d}-{os.getpid()}-{next(self._count):06d}.json"
+        write_durably(self.folder / name, json.dumps(event).encode())
+
+    def waiting(self) -> list[Path]:
+        """The events' files, oldest first."""
+        return sorted(self.folder.glob("[0-9]*.json"))
+
+    def refuse(self, path: Path, reason: str) -> None:
+        """Puts an event aside that MLflow will never take, so that those behind it can go."""
+        refused = self.folder / "refused"
+        refused.mkdir(exist_ok=True)
+        write_durably(refused / path.name, json.dumps({"reason": reason, **json.loads(path.read_bytes())}).encode())
+        path.unlink(missing_ok=True)
+
+    def note(self, our_id: str, mlflow_run_id: str) -> None:
+        """Remembers under which id MLflow has what we call `our_id`."""
+        with (self.folder / "shipped.jsonl").open("a") as file:
+            file.write(json.dumps([our_id, mlflow_run_id]) + "\n")
+
+    def ids(self) -> dict[str, str]:
+        """Our id → MLflow's run id, for all that was ever shipped."""
+        try:
+            lines = (self.folder / "shipped.jsonl").read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        return dict(json.loads(line) for line in lines if line.endswith("]"))
+
+    @contextmanager
+    def exclusive(self) -> Iterator[bool]:
+        """True inside where no other process ships from this outbox now."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True

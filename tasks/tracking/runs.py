@@ -1,0 +1,260 @@
+"""How a run of the pipeline and its steps look in MLflow: one parent run, below it one run for each step.
+
+Each event can be applied twice and changes nothing the second time: runs are found by our own id in a tag, metrics
+have timestamps that follow from the event, and the figures of a training series remember how far they came.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from tasks.step import Frozen
+from tasks.store import MANIFEST
+from tasks.tracking.series import ship_series
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+ID, COMPUTED, COMPUTED_BY, DONE = "triptych.id", "triptych.computed", "triptych.computed_by", "triptych.done"
+SERIES = ("metrics.jsonl", "timing/speed.jsonl")  # in a training artifact: one JSON object a line, each with its `step`
+COPIED = {".json", ".jsonl", ".png", ".svg", ".md", ".csv", ".txt", ".html"}
+COPIED_BYTES, COPIED_FILES = 1 << 20, 60  # larger files, and more of them, go by reference
+PARAM_LENGTH, TAG_LENGTH, PER_BATCH = 6000, 8000, 100  # MLflow's limits
+STATUS = {"failed": "FAILED", "interrupted": "KILLED", "running": "RUNNING"}  # all else: FINISHED
+
+
+class PipelineRun(Frozen):
+    """One run of a recipe; `started` in seconds since 1970."""
+
+    run: str
+    recipe: str
+    started: float
+    params: dict[str, Any] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+class Part(Frozen):
+    """One artifact of a step; `state` is complete where it was computed in this run, else cached."""
+
+    key: str
+    path: str
+    state: str
+    seconds: float = 0.0
+    sha256: str | None = None
+
+
+class StepRun(Frozen):
+    """One label of one run, done: what MLflow shall show of it. `parts` by partition, "" where there is only one."""
+
+    pipeline: PipelineRun
+    label: str
+    state: str
+    started: float
+    seconds: float
+    reason: str = ""
+    params: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, float] = Field(default_factory=dict)
+    parts: dict[str, Part] = Field(default_factory=dict)
+    inputs: dict[str, Part] = Field(default_factory=dict)  # by role
+    tables: dict[str, list[dict[str, Any]]] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"{self.pipeline.run}/{self.label}"
+
+
+def open_pipeline(client: "MlflowClient", pipeline: PipelineRun) -> "Run":
+    """The parent run: found, or made with its params and its recipe as an artifact."""
+    experiment = _experiment(client, pipeline.recipe)
+    if found := find(client, experiment, pipeline.run):
+        return found
+    tags = {"mlflow.runName": f"{pipeline.recipe} {pipeline.run}", **_tags(pipeline.tags), ID: pipeline.run}
+    run = client.create_run(experiment, start_time=_milliseconds(pipeline.started), tags=tags)
+    _log_params(client, run, pipeline.params)
+    client.log_dict(run.info.run_id, pipeline.params, "recipe.json")
+    return run
+
+
+def close_pipeline(client: "MlflowClient", pipeline: PipelineRun, end: Mapping[str, Any]) -> "Run":
+    """The parent run with its last figures and its end."""
+    run = open_pipeline(client, pipeline)
+    _log_metrics(client, run, {"seconds": end["seconds"], **end["metrics"]})
+    ended = _milliseconds(pipeline.started + end["seconds"])
+    client.set_terminated(run.info.run_id, STATUS.get(end["state"], "FINISHED"), ended)
+    return run
+
+
+def open_step(client: "MlflowClient", pipeline: PipelineRun, label: str, started: float) -> "Run":
+    """The step's run below its pipeline run: found, or made."""
+    parent = open_pipeline(client, pipeline)
+    if found := find(client, parent.info.experiment_id, f"{pipeline.run}/{label}"):
+        return found
+    tags = {"mlflow.runName": label, "mlflow.parentRunId": parent.info.run_id, ID: f"{pipeline.run}/{label}"}
+    return client.create_run(parent.info.experiment_id, start_time=_milliseconds(started), tags=tags)
+
+
+def close_step(client: "MlflowClient", step: StepRun) -> "Run":
+    """The step's run, whole: config, figures, series, inputs and artifacts; a cached one points to who computed it."""
+    run = open_step(client, step.pipeline, step.label, step.started)
+    if DONE in run.data.tags:
+        return run
+    run_id = run.info.run_id
+    computed_by = {part.key: _computed_by(client, part) for part in step.parts.values()}
+    _log_params(client, run, step.params)
+    _log_metrics(client, run, {"seconds": step.seconds, "cached": float(step.state == "cached"), **step.metrics})
+    _log_inputs(client, run, step)
+    for partition, part in step.parts.items():
+        _copy_artifacts(client, run_id, Path(part.path), partition)
+        if part.state != "cached":
+            for name in SERIES:
+                ship_series(client, run, Path(part.path) / name, name, last=True)
+    for name, rows in step.tables.items():
+        client.log_text(run_id, _csv(rows), f"{name}.csv")
+    client.log_dict(run_id, step.model_dump(mode="json") | {"computed_by": computed_by}, "step.json")
+    for key, value in _step_tags(step, computed_by).items():
+        client.set_tag(run_id, key, value)
+    ended = _milliseconds(step.started + step.seconds)
+    client.set_terminated(run_id, STATUS.get(step.state, "FINISHED"), ended)
+    client.set_tag(run_id, DONE, "true")
+    return run
+
+
+def find(client: "MlflowClient", experiment: str, our_id: str) -> "Run | None":
+    """The run that carries our id."""
+    quoted = our_id.replace("'", "")
+    runs = client.search_runs([experiment], f"tags.`{ID}` = '{quoted}'", max_results=1)
+    return runs[0] if runs else None
+
+
+def _experiment(client: "MlflowClient", name: str) -> str:
+    from tasks.tracking.connection import ARTIFACTS, DATABASE
+
+    if found := client.get_experiment_by_name(name):
+        if found.lifecycle_stage == "deleted":  # by hand, in MLflow's page
+            client.restore_experiment(found.experiment_id)
+        return found.experiment_id
+    home = Path(client.tracking_uri.removeprefix("sqlite:///").removesuffix(DATABASE))
+    return client.create_experiment(name, artifact_location=str(home / ARTIFACTS / name))
+
+
+def _computed_by(client: "MlflowClient", part: Part) -> str | None:
+    """The run that computed this part, where this one did not."""
+    if part.state != "cached":
+        return None
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    runs = client.search_runs(experiments, f"tags.`{COMPUTED}` LIKE '%{part.key}%'", max_results=1)
+    return runs[0].info.run_id if runs else None
+
+
+def _step_tags(step: StepRun, computed_by: Mapping[str, str | None]) -> dict[str, str]:
+    others = sorted({run_id for run_id in computed_by.values() if run_id})
+    tags = {
+        "triptych.state": step.state,
+        "triptych.reason": step.reason,
+        "triptych.key": " ".join(part.key for part in step.parts.values()),
+        COMPUTED: " ".join(part.key for part in step.parts.values() if part.state != "cached"),
+        COMPUTED_BY: " ".join(others),
+        "mlflow.note.content": "\n\n".join([*step.notes, *(f"Computed by run {run_id}." for run_id in others)]),
+    }
+    return _tags({key: value for key, value in tags.items() if value} | step.tags)
+
+
+def _log_params(client: "MlflowClient", run: "Run", params: Mapping[str, Any]) -> None:
+    from mlflow.entities import Param
+
+    entities = [Param(_name(key), _cut(value, PARAM_LENGTH)) for key, value in _flat(params)]
+    for start in range(0, len(entities), PER_BATCH):
+        client.log_batch(run.info.run_id, params=entities[start : start + PER_BATCH])
+
+
+def _log_metrics(client: "MlflowClient", run: "Run", metrics: Mapping[str, float]) -> None:
+    from mlflow.entities import Metric
+
+    entities = [Metric(_name(key), float(value), run.info.start_time, 0) for key, value in metrics.items()]
+    client.log_batch(run.info.run_id, metrics=entities)
+
+
+def _log_inputs(client: "MlflowClient", run: "Run", step: StepRun) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    inputs = [
+        DatasetInput(
+            Dataset(name=role, digest=part.key[:36], source_type="local", source=json.dumps({"uri": _uri(part.path)})),
+            [InputTag("mlflow.data.context", role)],
+        )
+        for role, part in step.inputs.items()
+    ]
+    if inputs:
+        client.log_inputs(run.info.run_id, inputs)
+
+
+def _copy_artifacts(client: "MlflowClient", run_id: str, folder: Path, below: str) -> None:
+    """Small readable files as they are; everything else as a row of references.json."""
+    copied, references = 0, {}
+    for name, entry in _files(folder):
+        path, size = folder / name, entry["bytes"]
+        place = str(Path(below, name).parent)
+        if path.suffix in COPIED and size <= COPIED_BYTES and copied < COPIED_FILES and path.is_file():
+            client.log_artifact(run_id, str(path), None if place == "." else place)
+            copied += 1
+        else:
+            references[name] = {"uri": _uri(path), **entry}
+    client.log_dict(run_id, references, str(Path(below, "references.json")))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The artifact's files by its manifest, shallow ones first; none where the artifact is no longer there."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return
+    yield MANIFEST, {"bytes": (folder / MANIFEST).stat().st_size}
+    yield from sorted(manifest["files"].items(), key=lambda item: (item[0].count("/"), item[0]))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {_name(key): _cut(value, TAG_LENGTH) for key, value in tags.items()}
+
+
+def _name(key: str) -> str:
+    """A name that MLflow takes: letters, digits and `_-./ ` only."""
+    return re.sub(r"[^\w\-. /]", "_", key, flags=re.ASCII)[:250]
+
+
+def _cut(value: Any, length: int) -> str:
+    text = str(value)
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _uri(path: str | Path) -> str:
+    return Path(path).absolute().as_uri()
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(datetime.fromtimestamp(seconds, UTC).timestamp() * 1000)

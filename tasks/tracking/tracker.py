@@ -1,0 +1,187 @@
+"""The tracker of a run: it takes what happened, never waits and never fails, and a thread ships it to MLflow.
+
+Everything goes through the outbox, so a dead or locked MLflow changes no result: what was not shipped in this run is
+shipped by the next command.
+"""
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.progress import say
+from tasks.tracking.connection import Connection, connect
+from tasks.tracking.outbox import Outbox
+from tasks.tracking.runs import PipelineRun, StepRun, close_pipeline, close_step, open_pipeline, open_step
+from tasks.tracking.series import ship_series
+
+AGAIN_SECONDS = 2.0  # after MLflow was found away
+FOLLOW_SECONDS = 2.0  # between looks at a growing metrics.jsonl
+REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
+
+
+class Shipper:
+    """Sends the outbox to MLflow, in order, and stops at the first event that cannot go now."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.outbox = home.absolute(), Outbox(home)
+        self.connection: Connection | None = None
+        self.away: str | None = None  # why MLflow could not be written at the last try
+
+    def ship(self) -> bool:
+        """True where nothing waits any more."""
+        with self.outbox.exclusive() as alone:
+            if not alone:
+                return False
+            for path in self.outbox.waiting():
+                if not self._ship_one(path):
+                    return False
+        self.away = None
+        return True
+
+    def follow(self, pipeline: PipelineRun, label: str, started: float, path: Path) -> None:
+        """Sends what a growing metrics.jsonl has that MLflow has not; where that fails, later is early enough."""
+
+        def send(connection: Connection) -> str:
+            run = open_step(connection.client, pipeline, label, started)
+            ship_series(connection.client, run, path, path.name)
+            return run.info.run_id
+
+        with self.outbox.exclusive() as alone:
+            if alone:
+                self._try(send, f"{pipeline.run}/{label}")
+
+    def _ship_one(self, path: Path) -> bool:
+        event = json.loads(path.read_bytes())
+        if not self._try(lambda connection: _apply(connection, event), event["id"], path):
+            return False
+        path.unlink(missing_ok=True)
+        return True
+
+    def _try(self, send: Any, our_id: str, path: Path | None = None) -> bool:
+        if not (connection := self._connected()):
+            return False
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            mlflow_run_id = send(connection)
+        except MlflowException as error:
+            if path and error.error_code in REFUSALS:
+                self.outbox.refuse(path, str(error))
+                say(f"  MLflow does not take {our_id} ({error}); it is kept in {self.outbox.folder / 'refused'}")
+                return True
+            self.away = str(error)
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            self.away = str(error)
+        else:
+            if self.outbox.ids().get(our_id) != mlflow_run_id:
+                self.outbox.note(our_id, mlflow_run_id)
+            return True
+        return False
+
+    def _connected(self) -> Connection | None:
+        if self.connection is None:
+            made = connect(self.home)
+            if isinstance(made, str):
+                self.away = made
+                return None
+            self.connection = made
+        self.away = self.connection.away()
+        return None if self.away else self.connection
+
+
+class Tracker:
+    """One run's events. `with Tracker(home, pipeline) as tracker:`; no method waits but `mlflow_run_id` and the end."""
+
+    def __init__(self, home: Path, pipeline: PipelineRun) -> None:
+        self.pipeline, self.shipper = pipeline, Shipper(home)
+        self._followed: dict[str, tuple[float, Path]] = {}
+        self._changed = threading.Condition()
+        self._wanted, self._stopping = True, False
+        self._put("begin", pipeline.run, {})
+        self._thread = threading.Thread(target=self._work, name="mlflow-shipper", daemon=True)
+        self._thread.start()
+
+    def step(self, step: StepRun) -> None:
+        """A step is done, whatever its state."""
+        self._followed.pop(step.label, None)
+        self._put("step", step.id, {"step": step.model_dump(mode="json")})
+
+    def follow(self, label: str, started: float, metrics: Path) -> None:
+        """Shows a training's figures while it runs, until its `step` comes."""
+        self._followed[label] = (started, metrics)
+        self._wake()
+
+    def end(self, state: str, seconds: float, metrics: Mapping[str, float]) -> None:
+        """The run is over."""
+        self._put("end", self.pipeline.run, {"state": state, "seconds": seconds, "metrics": dict(metrics)})
+
+    def mlflow_run_id(self, label: str = "", seconds: float = 1.0) -> str | None:
+        """MLflow's id of that step's run (of the whole run: ""); None where MLflow does not have it in time."""
+        our_id = f"{self.pipeline.run}/{label}" if label else self.pipeline.run
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while not (found := self.shipper.outbox.ids().get(our_id)):
+                left = deadline - time.monotonic()
+                if left <= 0 or self.shipper.away:
+                    return None
+                self._changed.wait(left)
+        return found
+
+    def close(self, seconds: float = 2.0) -> int:
+        """Waits that long for the outbox to empty; how many events are left for the next command."""
+        self._stopping = True
+        self._wake()
+        self._thread.join(seconds)
+        return len(self.shipper.outbox.waiting())
+
+    def __enter__(self) -> "Tracker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _put(self, kind: str, our_id: str, event: dict[str, Any]) -> None:
+        try:
+            self.shipper.outbox.put({"kind": kind, "id": our_id, "pipeline": self.pipeline.model_dump(), **event})
+        except OSError as error:
+            say(f"  MLflow will not show {our_id}: {error}")
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._wanted = True
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        empty = False
+        while not (self._stopping and (empty or self.shipper.away)):
+            self._wanted = False
+            empty = self.shipper.ship()
+            for label, (started, metrics) in list(self._followed.items()):
+                self.shipper.follow(self.pipeline, label, started, metrics)
+            with self._changed:
+                self._changed.notify_all()
+                if not self._wanted and not self._stopping:
+                    self._changed.wait(FOLLOW_SECONDS if self._followed else None if empty else AGAIN_SECONDS)
+
+
+def ship(home: Path) -> int:
+    """Sends what earlier runs left in the outbox; how many events still wait. Imports MLflow only where some do."""
+    shipper = Shipper(home)
+    if shipper.outbox.waiting():
+        shipper.ship()
+    return len(shipper.outbox.waiting())
+
+
+def _apply(connection: Connection, event: Mapping[str, Any]) -> str:
+    pipeline, client = PipelineRun.model_validate(event["pipeline"]), connection.client
+    if event["kind"] == "step":
+        return close_step(client, StepRun.model_validate(event["step"])).info.run_id
+    if event["kind"] == "end":
+        return close_pipeline(client, pipeline, event).info.run_id
+    return open_pipeline(client, pipeline).info.run_id
