@@ -1,0 +1,105 @@
+"""The documents as one SQL table: their own columns, and a column for every key of their metadata.
+
+A recipe asks for labels and instructions in SQL expressions over this table. A key's type is the narrowest that holds
+all its values (BIGINT, DOUBLE, BOOLEAN, else VARCHAR); a document without the key has NULL there.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tasks import query as door
+from tasks.errors import UsageError
+
+OWN = ("doc_id", "text", "source", "split", "origin", "bytes")
+NUMBERS = ("UBIGINT", "BIGINT")
+
+
+@dataclass(frozen=True)
+class Documents:
+    """`files`: the texts.parquet of every partition. `metadata`: a column's name → the SQL that reads it."""
+
+    files: list[Path]
+    metadata: Mapping[str, str]
+
+    @property
+    def columns(self) -> list[str]:
+        return [*OWN, *self.metadata]
+
+    def missing(self, expression: str, key: str) -> list[str]:
+        """The columns that the expression names and no document has."""
+        return sorted(_names(expression, key) - set(self.columns))
+
+    def ask(self, sql: str, params: Mapping[str, Any], key: str) -> pa.Table:
+        """The answer to `sql` over `documents`; what DuckDB refuses is the mistake of the recipe's `key`."""
+        own = ", ".join(OWN)
+        keys = "".join(f', {read} as "{name}"' for name, read in self.metadata.items())
+        statement = f"with documents as (select {own}{keys} from texts)\n{sql}"
+        try:
+            return door.query(statement, params, {"texts": self.files})
+        except door.duckdb.Error as error:
+            raise _refused(key, str(error), self.columns) from None
+
+
+def documents(curated: Mapping[str, Path]) -> Documents:
+    """The table of all partitions' kept documents."""
+    files = [folder / "texts.parquet" for folder in curated.values()]
+    found = door.query(KEYS, {}, {"texts": files}).to_pylist()
+    return Documents(files, {row["name"]: _read(row["spellings"], set(row["types"])) for row in found})
+
+
+KEYS = f"""
+select lower(key) as name, list(distinct key order by key) as spellings,
+       list(distinct json_type(metadata, '$."' || key || '"')) as types
+from (select metadata, unnest(json_keys(metadata)) as key from texts)
+where lower(key) not in {OWN} and not contains(key, '"') and not contains(key, '''')
+group by all order by all
+"""
+
+
+def _read(spellings: Sequence[str], types: set[str]) -> str:
+    """The SQL that reads one key (SQL's names know no case: `Year` and `year` are one column)."""
+    found = types - {"NULL"}
+    if found and found <= {*NUMBERS}:
+        kind = "BIGINT"
+    elif found and found <= {*NUMBERS, "DOUBLE"}:
+        kind = "DOUBLE"
+    else:
+        kind = "BOOLEAN" if found == {"BOOLEAN"} else "VARCHAR"
+    values = ", ".join(f"metadata->>'$.\"{spelling}\"'" for spelling in spellings)
+    return f"cast(coalesce({values}) as {kind})"
+
+
+def _names(expression: str, key: str) -> set[str]:
+    """The columns an expression names, in lower case."""
+    statement = {"statement": f"select ({expression}\n)"}
+    (answer,) = door.query("select json_serialize_sql($statement) as tree", statement, {}).to_pylist()
+    tree = json.loads(answer["tree"])
+    if tree["error"]:
+        raise _refused(key, tree["error_message"], [])
+    return _referred(tree) - {
+        name for node in _nodes(tree) if node.get("class") == "LAMBDA" for name in _referred(node["lhs"])
+    }
+
+
+def _referred(tree: Any) -> set[str]:
+    paths = (node["column_names"] for node in _nodes(tree) if node.get("class") == "COLUMN_REF")
+    return {str(path[1] if path[0] == "documents" and len(path) > 1 else path[0]).lower() for path in paths}
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        for child in tree:
+            yield from _nodes(child)
+
+
+def _refused(key: str, message: str, columns: Sequence[str]) -> UsageError:
+    known = f" The columns are {', '.join(columns)}." if columns else ""
+    return UsageError(f"{key} is no SQL that DuckDB can answer: {message}", f"correct {key} in the recipe.{known}")
