@@ -1,0 +1,255 @@
+"""The command line: one short function a command. stdout carries data, stderr talk; `--json` is one line, the last."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tasks.errors import UsageError, UserError
+
+app = typer.Typer(
+    name="triptych",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="A folder of text becomes a language model that you can evaluate, promote, serve and explain.",
+    epilog="Start here:  `triptych run demo`  then  `triptych chat`  and  `triptych sql --list`",
+)
+
+RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name, or the path of a .toml file.")]
+SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the recipe.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on the last line of stdout.")]
+ModelArgument = Annotated[str, typer.Argument(help="NAME@ALIAS, NAME/VERSION or a path; default: the latest champion.")]
+
+
+def home() -> Path:
+    """The root of everything written, absolute: TRIPTYCH_HOME, by default ./runs."""
+    return Path(os.environ.get("TRIPTYCH_HOME") or "runs").absolute()
+
+
+@app.command(epilog="Example:  triptych run demo --set pretrain.steps=200 --until evaluate/base")
+def run(
+    recipe: RecipeArgument = "demo",
+    start: Annotated[str, typer.Option("--from", metavar="STEP", help="Compute STEP and what follows again.")] = "",
+    until: Annotated[str, typer.Option(metavar="STEP", help="STEP and what it needs.")] = "",
+    only: Annotated[str, typer.Option(metavar="STEP", help="STEP alone; its inputs must be complete.")] = "",
+    change: SetOption = [],  # noqa: B006
+    explain: Annotated[bool, typer.Option("--explain", help="Say what would be found and made, and why.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Changed code or libraries are a miss.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a recipe: text in, evaluated and promoted models out. What is complete is found, never made twice."""
+    from flows.start import explained, started
+    from flows.summary import show_explanations, show_run
+
+    if explain:
+        found = explained(home(), recipe, change, start, until, only, strict)
+        _print_json(found) if as_json else show_explanations(found)
+        return
+    record = started(home(), recipe, change, start, until, only, strict)
+    _print_json(record.as_json()) if as_json else show_run(record)
+    if record.state != "complete":
+        raise typer.Exit(130 if record.state == "interrupted" else 1)
+
+
+@app.command(epilog="Example:  triptych status --json")
+def status(as_json: JsonOption = False) -> None:
+    """Show the latest run step by step, the registered models, and scheduled runs that failed or were missed."""
+    from flows.status import status_of
+    from flows.summary import show_status
+
+    found = status_of(home())
+    _print_json(found) if as_json else show_status(found)
+
+
+@app.command(epilog="Example:  triptych sql drop_reasons    triptych sql -e 'select count(*) from documents'")
+def sql(
+    name: Annotated[str, typer.Argument(help="A question by name; see --list.")] = "",
+    expression: Annotated[str, typer.Option("-e", metavar="SQL", help="A question of your own, read-only.")] = "",
+    param: Annotated[list[str], typer.Option("-p", metavar="NAME=VALUE", help="A $parameter of it.")] = [],  # noqa: B006
+    run_id: Annotated[str, typer.Option("--run", help="Ask another run than the latest.")] = "",
+    show_list: Annotated[bool, typer.Option("--list", help="All questions that come with triptych.")] = False,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values on stdout.")] = False,
+) -> None:
+    """Ask the latest run's data a question in SQL (DuckDB). Opens only the run's own tables and writes nothing."""
+    from flows.questions import answer, questions
+    from flows.summary import show_table
+
+    if show_list:
+        rows = [{"name": name, "question": text} for name, text in questions().items()]
+    else:
+        rows = answer(home(), name, expression, param, run_id)
+    if as_csv:
+        from flows.questions import as_csv_text
+
+        sys.stdout.write(as_csv_text(rows))
+    else:
+        _print_json(rows) if as_json else show_table(rows)
+
+
+@app.command(epilog="Example:  triptych chat --prompt 'When was this said: …' --max-tokens 40")
+def chat(
+    model: ModelArgument = "",
+    prompt: Annotated[str, typer.Option(help="Answer this one prompt and end.")] = "",
+    max_tokens: Annotated[int, typer.Option(min=1)] = 200,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0: always the likeliest token.")] = 0.8,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Talk to a model: the champion of the latest run, unless another is named."""
+    from flows.use import answer_prompt, converse
+
+    if prompt:
+        print(answer_prompt(home(), model, prompt, max_tokens, temperature, seed))
+    else:
+        converse(home(), model, max_tokens, temperature, seed)
+
+
+@app.command(epilog="Example:  triptych score demo-base@champion --prompt 'Fellow citizens of the Senate' --json")
+def score(model: ModelArgument, prompt: Annotated[str, typer.Option()], as_json: JsonOption = False) -> None:
+    """Log-probability (nats) of each token of a text, given the tokens before it."""
+    from flows.summary import show_table
+    from flows.use import scored
+
+    found = scored(home(), model, prompt)
+    _print_json(found) if as_json else show_table([dict(zip(found, row, strict=True)) for row in zip(*found.values())])
+
+
+@app.command("eval", epilog="Example:  triptych eval demo-base@champion --task my_task.yaml")
+def evaluate(
+    model: ModelArgument = "",
+    task: Annotated[list[str], typer.Option(help="A task in lm-eval's YAML format, by path.")] = [],  # noqa: B006
+    as_json: JsonOption = False,
+) -> None:
+    """Score a model: the stored scores of its run, or multiple-choice tasks of your own given by path."""
+    from flows.summary import show_table
+    from flows.use import evaluated
+
+    found = evaluated(home(), model, [Path(path) for path in task])
+    _print_json(found) if as_json else show_table(found)
+
+
+@app.command(epilog="Example:  triptych export demo-instruct@champion --format hf --to exported/")
+def export(
+    model: ModelArgument,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+    form: Annotated[str, typer.Option("--format", help="hf: what transformers' from_pretrained loads.")] = "hf",
+    as_json: JsonOption = False,
+) -> None:
+    """Write a model in a format that other tools load."""
+    from flows.use import exported
+
+    folder = exported(home(), model, form, to)
+    _print_json({"path": str(folder), "format": form}) if as_json else print(folder)
+
+
+@app.command(epilog="Example:  triptych mask demo --rows 2")
+def mask(
+    recipe: RecipeArgument = "demo", rows: Annotated[int, typer.Option(min=1)] = 3, as_json: JsonOption = False
+) -> None:
+    """Show which tokens of the instruction rows the loss counts: the assistant's, in colour."""
+    from flows.use import show_mask
+
+    found = show_mask(home(), recipe, rows, as_json)
+    if as_json:
+        _print_json(found)
+
+
+@app.command(epilog="Example:  triptych promote demo-base/2 --why 'better on our own questions'")
+def promote(
+    model: Annotated[str, typer.Argument(help="NAME/VERSION or NAME@ALIAS of the model that becomes champion.")],
+    why: Annotated[str, typer.Option(help="Written to the audit.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a version the champion by hand; the one before it becomes `previous`. Audited."""
+    from flows.use import promoted
+
+    _report(promoted(home(), model, why), as_json)
+
+
+@app.command(epilog="Example:  triptych rollback demo-base")
+def rollback(
+    model: Annotated[str, typer.Argument(help="The registered model's NAME.")],
+    why: Annotated[str, typer.Option(help="Written to the audit.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make the `previous` version the champion again. Audited."""
+    from flows.use import rolled_back
+
+    _report(rolled_back(home(), model, why), as_json)
+
+
+@app.command(epilog="Example:  triptych schedule --on")
+def schedule(
+    on: Annotated[bool, typer.Option("--on/--off", help="Resume or pause the nightly run.")], as_json: JsonOption = False
+) -> None:
+    """Resume or pause the nightly run; `triptych up` must have been run once."""
+    from flows.schedule import schedule as switch
+
+    _report(switch(home(), on), as_json)
+
+
+@app.command(epilog="Example:  triptych up    triptych up --stop")
+def up(
+    stop: Annotated[bool, typer.Option("--stop", help="End what `up` and `run` have started for this home.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the Prefect server, a worker for scheduled runs, and MLflow's pages; print their addresses."""
+    from flows import services
+
+    _report(services.stop(home()) if stop else services.up(home()), as_json)
+
+
+@app.command(epilog="Example:  triptych doctor --json")
+def doctor(as_json: JsonOption = False) -> None:
+    """Look at this machine and home: versions, disk, CPU, ports, leftover processes; each finding with a cure."""
+    from flows.doctor import examine
+    from flows.summary import show_table
+
+    found = examine(home())
+    _print_json(found) if as_json else show_table(found)
+    if any(finding["level"] == "error" for finding in found):
+        raise typer.Exit(1)
+
+
+def _report(found: Any, as_json: bool) -> None:
+    from flows.summary import show_facts
+
+    _print_json(found) if as_json else show_facts(found)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def main() -> None:
+    """The console script: a mistake of the user's is a line with a cure, never a traceback."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        print("interrupted: what is complete is kept; the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        _end_on_usage(error)
+        raise
+
+
+def _end_on_usage(error: Exception) -> None:
+    """Typer's own complaints about flags and arguments, told as ours are."""
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        if message := error.format_message():  # type: ignore[attr-defined]  # empty: no command, and the help was shown
+            print(f"error: {message}\n  cure: triptych --help", file=sys.stderr)
+        sys.exit(UsageError.exit_code if message else 0)
+
+
+if __name__ == "__main__":
+    main()
