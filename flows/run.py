@@ -1,5 +1,6 @@
 """One run of the line: each label in scope is made or found, recorded and tracked, in the order of the graph."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,9 +10,11 @@ from typing import Any
 from flows.line import Call, CallOf, Made
 from flows.record import RunRecord, StepRecord
 from flows.scope import Scope
+from flows.tracked import step_run
 from tasks.errors import Skipped, UserError
 from tasks.step import Step, canonical
 from tasks.store import Artifact, Store
+from tasks.tracking.tracker import Tracker
 
 Work = Callable[[], Made]
 AsTask = Callable[[str, Work, set[str]], Made]  # (label, its work, the labels it reads)
@@ -31,7 +34,7 @@ class Runner:
     scope: Scope
     record: RunRecord
     as_task: AsTask = bare
-    tracker: Any = None  # tasks.tracking.runs.Tracker, or None
+    tracker: Tracker | None = None
     finish: Mapping[str, Callable[[Made], str]] = field(default_factory=dict)  # {"register": publish}
     started: float = field(default_factory=time.monotonic)
 
@@ -63,12 +66,14 @@ class Runner:
 
     def _work(self, label: str, step: Step, calls: Mapping[str, Callable[[Made], Call]], empty: Made) -> Made:
         self._tell(StepRecord(label, None, "running", "", 0.0, None, None))
-        began = time.monotonic()
-        made, configs = empty, {}
+        began, began_at = time.monotonic(), time.time()
+        made, done = empty, dict[str, Call]()
         try:
             for partition, call_of in calls.items():
-                call = self._checked(label, call_of(made))
-                configs[partition] = call.config
+                call = done[partition] = self._checked(label, call_of(made))
+                if self.tracker and step.resumes:
+                    key = self.store.key(step, call.config, call.artifacts())
+                    self.tracker.follow(label, began_at, self.store.work(step, key) / "metrics.jsonl")
                 artifact = self._complete(label, step, call)
                 made = replace(made, parts={**made.parts, partition: artifact})
             hit = all(artifact.hit for artifact in made.parts.values())
@@ -78,15 +83,19 @@ class Runner:
         except Skipped as skip:
             made = replace(empty, state="skipped", reason=skip.reason)
         except BaseException as error:
-            reason = str(error) or type(error).__name__
-            seconds = time.monotonic() - began
-            self._tell(StepRecord(label, None, "failed", reason, seconds, None, None))
+            made = replace(made, state="failed", reason=str(error) or type(error).__name__)
+            self._told(made, done, began_at, round(time.monotonic() - began, 3))
             raise
-        self._tell(step_record(made))
-        if self.tracker is not None:
-            run_id = self.tracker.step(label, made, configs)
-            self._tell(replace(step_record(made), mlflow_run_id=run_id))
+        self._told(made, done, began_at, round(time.monotonic() - began, 3))
         return made
+
+    def _told(self, made: Made, calls: Mapping[str, Call], began_at: float, seconds: float) -> None:
+        """Into the record, then to MLflow, whose id comes into the record where it answers at once."""
+        record = step_record(made)
+        self._tell(record)
+        if self.tracker:
+            self.tracker.step(step_run(self.tracker.pipeline, made, record, calls, began_at, seconds))
+            self._tell(replace(record, mlflow_run_id=self.tracker.mlflow_run_id(made.label)))
 
     def _checked(self, label: str, call: Call) -> Call:
         for made in call.missing():
@@ -138,6 +147,4 @@ def _part(label: str, partition: str, artifact: Artifact) -> dict[str, Any]:
 
 def _together(values: list[str]) -> str:
     """One value as it is; several as the hash of their list."""
-    import hashlib
-
     return values[0] if len(values) == 1 else hashlib.sha256(canonical(values).encode()).hexdigest()

@@ -60,6 +60,10 @@ class Store:
     def folder(self, step: Step, key: str) -> Path:
         return self.root / step.name / key
 
+    def work(self, step: Step, key: str) -> Path:
+        """Where the artifact of that key is being made."""
+        return self.root / step.name / f"{key}.partial"
+
     def find(self, step: Step, key: str) -> Artifact | None:
         """The complete artifact of this key, all its files there and of the right size; None where there is none."""
         manifest = self.manifest(step, key)
@@ -92,7 +96,7 @@ class Store:
             if found := self.find(step, key):
                 return found
             verify_inputs(inputs)
-            work = done.with_name(f"{key}.partial")
+            work = self.work(step, key)
             if work.exists() and not step.resumes:
                 shutil.rmtree(work)
             return self._make(step, config, inputs, work, done)

@@ -1,0 +1,66 @@
+"""The line under Prefect: the flow that people start, schedule and watch. Each label is one task, named as in the line."""
+
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.states import Completed, Failed
+
+from flows.line import Made
+from flows.pages import leave_pages
+from flows.run import Work
+from flows.session import Request, opened, perform
+
+
+@flow(name="pipeline", persist_result=False, validate_parameters=True)
+def pipeline(
+    recipe: str = "demo",
+    home: str = "runs",
+    changes: list[str] | None = None,
+    start: str = "",
+    until: str = "",
+    only: str = "",
+    strict: bool = False,
+) -> State:
+    """Text in, evaluated and promoted models out."""
+    request = Request(Path(home).absolute(), recipe, changes or [], start, until, only, strict)
+    context = FlowRunContext.get()
+    flow_run = str(context.flow_run.id) if context and context.flow_run else ""
+    record = perform(opened(request), Tasks(request.home), {"prefect_flow_run": flow_run})
+    if record.state == "interrupted":
+        raise KeyboardInterrupt
+    cached = all(step.state in ("cached", "skipped") for step in record.steps)
+    if record.state != "complete":
+        return Failed(message=record.error)
+    return Completed(name="Cached" if cached else None, message=f"run {record.run} in {record.seconds:.0f} s")
+
+
+class Tasks:
+    """Makes a Prefect task of each label; what it reads is what it waits for, so the page draws the graph."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.states: dict[str, State] = {}
+
+    def __call__(self, label: str, work: Work, needs: set[str]) -> Made:
+        made: list[Made] = []
+        mistake: list[BaseException] = []
+
+        @task(name=label, task_run_name=label, cache_policy=NO_CACHE, persist_result=False)
+        def step() -> State:
+            try:
+                made.append(work())
+            except BaseException as error:
+                mistake.append(error)
+                raise
+            leave_pages(self.home, made[0])
+            names = {"cached": "Cached", "skipped": "Skipped"}
+            return Completed(name=names.get(made[0].state), message=made[0].reason or None)
+
+        waits = [self.states[need] for need in sorted(needs) if need in self.states]
+        self.states[label] = step(return_state=True, wait_for=waits)
+        if mistake:
+            raise mistake[0]
+        return made[0]

@@ -1,0 +1,128 @@
+"""Everything a run needs, opened once: recipe, corpus, scope, store, record, tracker; then the line is performed."""
+
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flows.line import line
+from flows.publish import publisher
+from flows.recipe import Loaded, load
+from flows.record import RunRecord
+from flows.run import AsTask, Runner, bare
+from flows.scope import Scope, edges, scope
+from tasks.errors import UserError
+from tasks.ledger import Corpus, corpus
+from tasks.progress import say
+from tasks.step import keyed
+from tasks.store import Store
+from tasks.tracking.runs import PipelineRun
+from tasks.tracking.tracker import Tracker
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line or by a deployment."""
+
+    home: Path
+    recipe: str
+    changes: Sequence[str] = ()
+    start: str = ""
+    until: str = ""
+    only: str = ""
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """A request, understood: its mistakes have been told by now, and nothing has been run yet."""
+
+    request: Request
+    loaded: Loaded
+    corpus: Corpus
+    scope: Scope
+    store: Store
+
+
+def opened(request: Request, write: bool = True) -> Session:
+    """The session of a request; with write=False nothing at all is written (`--explain`)."""
+    loaded = load(request.recipe, request.changes)
+    recipe = loaded.recipe
+    if write:
+        writable(request.home)
+    found = corpus(recipe.name, recipe.ingest, request.home, write=write)
+    wanted = scope(edges(recipe, found), request.start, request.until, request.only)
+    store = Store(request.home / "store", request.strict, git_commit())
+    return Session(request, loaded, found, wanted, store)
+
+
+def perform(session: Session, as_task: AsTask = bare, links: dict[str, str] | None = None) -> RunRecord:
+    """The line, run: its record is written after every step, and says in the end how far it came."""
+    request, recipe = session.request, session.loaded.recipe
+    now = datetime.now(UTC)
+    record = RunRecord(
+        run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        recipe=recipe.name,
+        state="running",
+        started=now.isoformat(timespec="seconds"),
+        settings=keyed(recipe),
+        partitions=tuple(session.corpus.parts),
+        links=links or {},
+    )
+    record.write(request.home)
+    tags = {"recipe": recipe.name, "git_commit": session.store.git_commit or "", **record.links}
+    pipeline = PipelineRun(
+        run=record.run, recipe=recipe.name, started=now.timestamp(), params=record.settings, tags=tags
+    )
+    with Tracker(request.home, pipeline) as tracker:
+        runner = Runner(session.store, request.home, session.scope, record, as_task, tracker)
+        runner.finish = {"register": publisher(session, runner)}
+        state, error = "failed", ""
+        try:
+            line(recipe, session.corpus, runner)
+            state = "complete"
+        except KeyboardInterrupt:
+            state, error = "interrupted", "interrupted: what is complete is kept; the same command goes on from there"
+        except UserError as mistake:
+            error = str(mistake)
+        except Exception as mistake:
+            error = f"{type(mistake).__name__}: {mistake}"
+            raise
+        finally:
+            runner.record = replace(runner.record, state=state, error=error)
+            runner.record = replace(runner.record, seconds=round(time.monotonic() - runner.started, 3))
+            runner.record.write(request.home)
+            tracker.end(state, runner.record.seconds, {})
+    return runner.record
+
+
+def writable(home: Path) -> None:
+    """The home exists and can be written; UserError with a cure otherwise."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe = home / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"{home}: {error.strerror}", "point TRIPTYCH_HOME at a folder that can be written") from error
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with + where files differ from it; None where triptych is not in a checkout."""
+    if not (REPOSITORY / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", "-C", REPOSITORY, *arguments], capture_output=True, text=True, check=True).stdout
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD").strip() + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError) as error:
+        say(f"  git does not tell the commit: {error}")
+        return None
