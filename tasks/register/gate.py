@@ -1,0 +1,171 @@
+"""The gate: is a candidate better than the champion, not worse within a margin, or worse? Pure arithmetic.
+
+Both are judged on the same items by a paired sign-flip permutation test (Fisher 1935; Good 2005, ch. 3): under the null
+hypothesis each item's difference of losses is as likely to have the other sign. A lower loss is better throughout.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+EXACT_ITEMS = 20  # up to 2^20 sign patterns are enumerated, above that they are drawn
+DRAWS, SEED = 19_999, 2024
+DRAWN_AT_ONCE = 4_000_000  # signs
+
+Outcome = Literal["better", "not worse", "worse", "undecided"]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What one contestant lost on each item of one task; `weight` is an item's share of the figure: its bytes, or 1."""
+
+    items: tuple[str, ...]
+    loss: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    contaminated: NDArray[np.bool_]
+
+    @property
+    def figure(self) -> float:
+        """The task's figure, as a loss."""
+        return float(np.average(self.loss, weights=self.weight))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Candidate minus reference on the items that both have and that are not contaminated."""
+
+    outcome: Outcome
+    difference: float  # of figures; negative is better
+    p: float  # two-sided, that the sign of the difference is chance
+    p_margin: float  # one-sided, that a difference below the margin is chance
+    items: int
+    contaminated: int  # items left out for it
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says, whether the candidate becomes champion, and why: one sentence a reason."""
+
+    outcome: Outcome
+    promote: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Standard:
+    """By what a role is judged: `task` decides; a task in `guards` may lose no more than that to the champion."""
+
+    task: str
+    baseline: str  # the contestant that the first version must beat; "" asks nothing of it
+    margin: float  # loss that a candidate may give away against the champion, and all together against the anchor
+    guards: Mapping[str, float]
+    alpha: float
+
+
+Scores = Mapping[str, Mapping[str, Losses]]  # task → contestant → losses; the candidate itself is MODEL
+MODEL = "model"
+
+
+def judge(candidate: Scores, champion: Scores | None, anchor: Scores | None, standard: Standard) -> Verdict:
+    """The verdict on a candidate; `champion` None is the first version, `anchor` the first champion there ever was."""
+    task, own = standard.task, candidate[standard.task][MODEL]
+    if champion is None:
+        return _judge_first(candidate, standard)
+    comparison = compare(own, champion[task][MODEL], standard.margin, standard.alpha)
+    reasons = [_told(task, "the champion", comparison)]
+    faults = []
+    if standard.baseline in candidate[task]:
+        baseline = compare(own, candidate[task][standard.baseline], standard.margin, standard.alpha)
+        if baseline.difference >= 0:
+            faults.append(_told(task, f"the baseline {standard.baseline}", baseline))
+    if anchor is not None:
+        fixed = compare(own, anchor[task][MODEL], standard.margin, standard.alpha)
+        if fixed.difference > standard.margin:
+            faults.append(f"below the anchor: {_told(task, 'the first champion', fixed)}")
+    for guard, margin in standard.guards.items():
+        if guard in candidate and guard in champion:
+            kept = compare(candidate[guard][MODEL], champion[guard][MODEL], margin, standard.alpha)
+            if kept.difference > margin:
+                faults.append(f"guard fell: {_told(guard, 'the champion', kept)}")
+    promote = comparison.outcome in ("better", "not worse") and not faults
+    return Verdict(comparison.outcome, promote, (*reasons, *faults))
+
+
+def compare(candidate: Losses, reference: Losses, margin: float, alpha: float) -> Comparison:
+    """Candidate against reference on the same items; items that only one of them has are an error of the caller."""
+    place = {item: i for i, item in enumerate(reference.items)}
+    if place.keys() != set(candidate.items):
+        raise ValueError(f"not the same items: {len(place)} and {len(candidate.items)}")
+    order = np.array([place[item] for item in candidate.items], dtype=np.int64)
+    dirty = candidate.contaminated | reference.contaminated[order]
+    if dirty.all():
+        return Comparison("undecided", 0.0, 1.0, 1.0, 0, len(dirty))
+    weight = candidate.weight[~dirty] / candidate.weight[~dirty].sum()
+    lost = (candidate.loss - reference.loss[order])[~dirty]
+    difference = float(weight @ lost)
+    p = sign_flip(weight * lost)
+    p_margin = sign_flip(weight * (lost - margin), one_sided=True)
+    outcome: Outcome = "undecided"
+    if p <= alpha:
+        outcome = "better" if difference < 0 else "worse"
+    if outcome != "better" and p_margin <= alpha:
+        outcome = "not worse"
+    return Comparison(outcome, difference, p, p_margin, len(lost), int(dirty.sum()))
+
+
+def sign_flip(differences: NDArray[np.float64], one_sided: bool = False, draws: int = DRAWS) -> float:
+    """The chance of a sum as far from 0 as this one (as low, `one_sided`) when signs are random; exact where few."""
+    differences = differences[differences != 0]  # a zero has no sign: it changes no sum
+    observed = differences.sum()
+    exact = len(differences) <= EXACT_ITEMS
+    sums = _all_sums(differences) if exact else _drawn_sums(differences, draws)
+    slack = 1e-12 * np.abs(differences).sum()  # equal sums, added up in another order
+    as_far = sums <= observed + slack if one_sided else np.abs(sums) >= abs(observed) - slack
+    return float(as_far.mean()) if exact else float((as_far.sum() + 1) / (draws + 1))  # +1: Phipson & Smyth 2010
+
+
+def same_items(one: Scores, other: Scores, tasks: tuple[str, ...]) -> bool:
+    """Whether the model was scored on the same items in both, for every one of these tasks that both have."""
+    shared = [task for task in tasks if task in one and task in other]
+    return tasks[0] in shared and all(set(one[t][MODEL].items) == set(other[t][MODEL].items) for t in shared)
+
+
+def _judge_first(candidate: Scores, standard: Standard) -> Verdict:
+    task = standard.task
+    if not standard.baseline:
+        return Verdict("undecided", True, ("the first version, and the recipe names no baseline to beat",))
+    if standard.baseline not in candidate[task]:
+        return Verdict("undecided", False, (f"{task}: no scores of the baseline {standard.baseline}",))
+    against = compare(candidate[task][MODEL], candidate[task][standard.baseline], 0.0, standard.alpha)
+    return Verdict(
+        against.outcome, against.outcome == "better", (_told(task, f"the baseline {standard.baseline}", against),)
+    )
+
+
+def _told(task: str, reference: str, c: Comparison) -> str:
+    left_out = f", {c.contaminated} contaminated left out" if c.contaminated else ""
+    sign = "lower" if c.difference < 0 else "higher"
+    return (
+        f"{task}: {c.outcome} against {reference}: loss {abs(c.difference):.4g} {sign} "
+        f"(p = {c.p:.3g}, within the margin p = {c.p_margin:.3g}, {c.items} items{left_out})"
+    )
+
+
+def _all_sums(differences: NDArray[np.float64]) -> NDArray[np.float64]:
+    sums = np.zeros(1)
+    for difference in differences:
+        sums = np.concatenate([sums + difference, sums - difference])
+    return sums
+
+
+def _drawn_sums(differences: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
+    rng = np.random.default_rng(SEED)
+    at_once = max(1, DRAWN_AT_ONCE // len(differences))
+    sums = []
+    for start in range(0, draws, at_once):
+        kept = rng.integers(0, 2, size=(min(at_once, draws - start), len(differences)), dtype=np.int8)
+        sums.append(2 * (kept @ differences) - differences.sum())
+    return np.concatenate(sums)

@@ -1,0 +1,116 @@
+"""The gate decides by paired tests whose figures are known from elsewhere."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.register.gate import MODEL, Losses, Standard, compare, judge, same_items, sign_flip
+
+STANDARD = Standard("text", baseline="ngram", margin=0.05, guards={"choice": 0.1}, alpha=0.05)
+
+
+def losses(values, contaminated=(), weight=None) -> Losses:
+    loss = np.asarray(values, dtype=np.float64)
+    dirty = np.isin(np.arange(len(loss)), contaminated)
+    return Losses(tuple(map(str, range(len(loss)))), loss, np.ones(len(loss)) if weight is None else weight, dirty)
+
+
+def scores(own, **others):
+    return {"text": {MODEL: losses(own), **{name: losses(values) for name, values in others.items()}}}
+
+
+@pytest.mark.parametrize("name", ["binary_n14", "continuous_n12"])
+def test_exact_sign_flips_equal_the_full_enumeration(shared, name):
+    given = json.loads((shared / "fixtures/paired_test_reference.json").read_text())["sets"][name]
+    p = sign_flip(np.array(given["b"], float) - np.array(given["a"], float))
+    assert p == pytest.approx(given["sign_flip"]["p"], abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["binary_n200", "continuous_n120"])
+def test_drawn_sign_flips_agree_with_scipy_within_four_standard_errors(shared, name):
+    given = json.loads((shared / "fixtures/paired_test_reference.json").read_text())["sets"][name]
+    p = sign_flip(np.array(given["b"], float) - np.array(given["a"], float), draws=99_999)
+    assert abs(p - given["sign_flip"]["p"]) <= 4 * given["sign_flip"]["monte_carlo_se"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=10))
+def test_the_test_is_blind_to_direction_and_scale(differences):
+    d = np.array(differences)
+    assert sign_flip(d) == sign_flip(-d) == pytest.approx(sign_flip(3 * d))
+    assert 0 < sign_flip(d, one_sided=True) <= 1
+
+
+def test_a_model_against_itself_is_not_worse_and_never_better():
+    same = losses(np.linspace(1, 2, 40))
+    c = compare(same, same, margin=0.01, alpha=0.05)
+    assert (c.outcome, c.difference, c.p) == ("not worse", 0.0, 1.0)
+
+
+def test_too_few_items_decide_nothing():
+    assert compare(losses([1, 1, 1]), losses([2, 2, 2]), 0.1, 0.05).outcome == "undecided"
+
+
+def test_a_clear_gain_is_better_a_clear_loss_worse_and_a_small_loss_not_worse():
+    rng = np.random.default_rng(0)
+    champion = rng.normal(2, 0.3, 200)
+    noise = rng.normal(0, 0.02, 200)
+    outcomes = [compare(losses(champion + noise + d), losses(champion), 0.05, 0.05).outcome for d in (-0.1, 0.02, 0.2)]
+    assert outcomes == ["better", "not worse", "worse"]
+
+
+def test_contaminated_items_decide_nothing():
+    champion, candidate = np.full(40, 2.0), np.full(40, 2.1)
+    candidate[:10] = 0.0
+    learnt_by_heart = compare(losses(candidate, contaminated=range(10)), losses(champion), 0.0, 0.05)
+    assert learnt_by_heart.outcome == "worse"
+    assert (learnt_by_heart.items, learnt_by_heart.contaminated) == (30, 10)
+
+
+def test_an_item_counts_by_its_weight():
+    weight = np.array([1.0] * 30 + [1000.0])
+    one = Losses(tuple(map(str, range(31))), np.array([1.0] * 30 + [3.0]), weight, np.zeros(31, bool))
+    two = Losses(one.items, np.array([2.0] * 30 + [2.0]), weight, np.zeros(31, bool))
+    assert compare(one, two, 0.0, 0.05).difference == pytest.approx((1000 - 30) / 1030)
+
+
+def test_the_first_version_is_promoted_only_when_it_beats_the_baseline():
+    good, bad = np.full(30, 1.0), np.full(30, 3.0)
+    assert judge(scores(good, ngram=np.full(30, 2.0)), None, None, STANDARD).promote
+    refused = judge(scores(bad, ngram=np.full(30, 2.0)), None, None, STANDARD)
+    assert not refused.promote
+    assert refused.outcome == "worse"
+    assert not judge(scores(good), None, None, STANDARD).promote
+
+
+def test_small_allowed_losses_cannot_add_up():
+    noise = np.random.default_rng(1).normal(0, 0.001, 60)
+    anchor, promoted = scores(np.full(60, 1.0)), []
+    champion = anchor
+    for generation in range(1, 5):
+        candidate = scores(np.full(60, 1.0 + 0.03 * generation) + noise)
+        verdict = judge(candidate, champion, anchor, STANDARD)
+        assert verdict.outcome == "not worse"
+        promoted.append(verdict.promote)
+        champion = candidate if verdict.promote else champion
+        if not verdict.promote:
+            break
+    assert promoted == [True, False]
+    assert "anchor" in verdict.reasons[-1]
+
+
+def test_a_guard_that_falls_refuses_a_better_model():
+    champion = scores(np.full(30, 2.0)) | {"choice": {MODEL: losses(np.full(30, 0.2))}}
+    candidate = scores(np.full(30, 1.0)) | {"choice": {MODEL: losses(np.full(30, 0.4))}}
+    verdict = judge(candidate, champion, None, STANDARD)
+    assert (verdict.outcome, verdict.promote) == ("better", False)
+    assert "guard fell: choice" in verdict.reasons[-1]
+
+
+def test_other_items_are_seen():
+    assert same_items(scores([1, 2]), scores([3, 4]), ("text", "choice"))
+    assert not same_items(scores([1, 2]), scores([1, 2, 3]), ("text",))
+    assert not same_items(scores([1, 2]), {}, ("text",))
