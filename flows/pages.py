@@ -1,0 +1,56 @@
+"""What a person sees of a task in Prefect's page: the funnel as Markdown, scores as a table, a link to MLflow."""
+
+import json
+from pathlib import Path
+
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+
+from flows.line import Made
+from flows.services import mlflow_address
+
+
+def leave_pages(home: Path, made: Made) -> None:
+    """Artifacts of the running Prefect task, as far as the label has something to show."""
+    name = made.label.replace("/", "-")
+    if text := _figures(made):
+        create_markdown_artifact(text, key=f"{name}-figures", description=f"{made.label}: {made.state}")
+    for artifact in made.parts.values():
+        if (artifact.path / "summary.json").is_file():
+            rows = score_rows(json.loads((artifact.path / "summary.json").read_text()))
+            create_table_artifact(rows, key=f"{name}-scores", description=f"{made.label}: scores beside baselines")
+    if address := mlflow_address(home):
+        create_link_artifact(address, link_text="MLflow", key=f"{name}-mlflow", description="params, curves, artifacts")
+
+
+def score_rows(summary: dict[str, dict]) -> list[dict[str, object]]:
+    """One row a task: the figure with its interval beside the baselines'."""
+    return [
+        {
+            "task": task,
+            "figure": round(entry["figure"], 4),
+            "low": round(entry["low"], 4),
+            "high": round(entry["high"], 4),
+            "items": entry["items"],
+            "better": entry["better"],
+            **{name: round(value, 4) for name, value in entry.get("baselines", {}).items()},
+        }
+        for task, entry in summary.items()
+        if entry.get("figure") is not None
+    ]
+
+
+def _figures(made: Made) -> str:
+    """The funnel and the metrics of a label as Markdown tables."""
+    lines = [f"# {made.label}", f"state: **{made.state}** {made.reason}", ""]
+    for partition, artifact in made.parts.items():
+        lines += [f"## partition {partition}"] if partition else []
+        if funnel := artifact.stats.funnel:
+            lines += ["| documents | |", "|---|---:|", f"| read | {funnel.read:,} |"]
+            dropped = sorted(funnel.dropped.items(), key=lambda item: -item[1])
+            lines += [f"| dropped: {reason} | {count:,} |" for reason, count in dropped]
+            lines += [f"| quarantined | {funnel.quarantined:,} |", f"| **kept** | **{funnel.kept:,}** |", ""]
+        if artifact.stats.metrics:
+            lines += ["| figure | |", "|---|---:|"]
+            lines += [f"| {name} | {value:,.4g} |" for name, value in sorted(artifact.stats.metrics.items())]
+        lines += ["", *(f"- {note}" for note in (*artifact.stats.notes, *artifact.notes))]
+    return "\n".join(lines)

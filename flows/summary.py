@@ -1,0 +1,124 @@
+"""What a person reads at the end of a command: tables on stdout, and what to type next."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.record import RunRecord, StepRecord
+
+STATES = {"complete": "green", "cached": "cyan", "skipped": "yellow", "failed": "red", "running": "yellow"}
+
+
+def show_run(record: RunRecord) -> None:
+    """The steps of a run, what its funnels and scores say, the models, and what to type next."""
+    out = Console(soft_wrap=False)
+    _show_steps(out, record.as_json())
+    for step in record.steps:
+        for note in step.notes:
+            out.print(f"  [dim]{step.step}:[/dim] {note}", highlight=False)
+    _show_scores(out, record.steps)
+    _show_models(out, record.models)
+    made = sum(step.seconds for step in record.steps)
+    overhead = record.seconds - made
+    share = f" ({overhead / record.seconds:.0%} of the run)" if record.seconds else ""
+    out.print(f"{record.seconds:.1f} s: {made:.1f} s in steps, {overhead:.1f} s orchestration{share}", highlight=False)
+    if record.state == "complete":
+        out.print("next:  triptych chat   ·   triptych sql --list   ·   triptych up   ·   triptych status")
+    else:
+        out.print(f"[red]{record.state}:[/red] {record.error}", highlight=False)
+
+
+def show_status(status: Mapping[str, Any]) -> None:
+    """The latest run, the models, and scheduled runs that need a look."""
+    out = Console()
+    if status["run"] is None:
+        out.print("no run here yet; next:  triptych run demo")
+        return
+    out.print(f"run {status['run']} of recipe {status['recipe']}: {status['state']}, {status['seconds']:.1f} s")
+    _show_steps(out, status)
+    _show_models(out, status["models"])
+    for trouble in status["schedule"]:
+        out.print(f"[red]scheduled run {trouble['name']}: {trouble['state']}[/red] {trouble.get('message', '')}")
+    for line in status["noticed"]:
+        out.print(f"[yellow]{line}[/yellow]", highlight=False)
+
+
+def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:
+    """One line a step: hit or miss, and why."""
+    out = Console()
+    for row in found:
+        colour = {"hit": "cyan", "miss": "yellow", "again": "yellow"}[row["verdict"]]
+        reasons = "; ".join(row["reasons"])
+        out.print(f"[{colour}]{row['verdict']:5}[/{colour}] {row['step']:20} {row['key'][:12]}  {reasons}", soft_wrap=True)
+
+
+def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as a table; a word where there are none."""
+    if not rows:
+        print("no rows")
+        return
+    table = Table()
+    for name in rows[0]:
+        table.add_column(str(name), overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    Console().print(table)
+
+
+def show_facts(facts: Mapping[str, Any]) -> None:
+    """name: value, one a line."""
+    for name, value in facts.items():
+        print(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)}")
+
+
+def _show_steps(out: Console, record: Mapping[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("step", "state", "seconds", "key", ""):
+        table.add_column(name, justify="right" if name == "seconds" else "left")
+    for step in record["steps"]:
+        state = f"[{STATES.get(step['state'], 'white')}]{step['state'].capitalize()}[/]"
+        figures = step["reason"].splitlines()[0] if step["reason"] else _headline(step)
+        table.add_row(step["step"], state, f"{step['seconds']:.1f}", (step["key"] or "")[:12], figures)
+    out.print(table)
+
+
+def _headline(step: Mapping[str, Any]) -> str:
+    """The two or three figures of a step that one looks at first."""
+    wanted = ("documents", "kept", "vocabulary", "tokens", "parameters", "loss", "validation_bits_per_byte", "rows")
+    found = [f"{name.replace('_', ' ')} {step['metrics'][name]:,.4g}" for name in wanted if name in step["metrics"]]
+    return " · ".join(found)
+
+
+def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
+    table = Table(title="scores beside baselines", title_justify="left", box=None, pad_edge=False)
+    for name in ("model", "task", "figure", "95 % interval", "items", "baselines"):
+        table.add_column(name)
+    for step in steps:
+        summary = Path(step.path or "") / "summary.json"
+        if not step.step.startswith("evaluate/") or not summary.is_file():
+            continue
+        for task, entry in json.loads(summary.read_text()).items():
+            baselines = " · ".join(f"{name} {value:.3f}" for name, value in entry.get("baselines", {}).items())
+            interval = f"{entry['low']:.3f} – {entry['high']:.3f}"
+            row = (step.step.split("/")[1], task, f"{entry['figure']:.3f} ({entry['better']} is better)", interval)
+            table.add_row(*row, str(entry["items"]), baselines)
+    if table.row_count:
+        out.print(table)
+
+
+def _show_models(out: Console, models: Sequence[Mapping[str, Any]]) -> None:
+    for model in models:
+        aliases = ", ".join(model["aliases"]) or "no alias"
+        out.print(f"model {model['name']}/{model['version']}: {aliases}", highlight=False)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return str(value)
