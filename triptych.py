@@ -185,7 +185,8 @@ def rollback(
 
 @app.command(epilog="Example:  triptych schedule --on")
 def schedule(
-    on: Annotated[bool, typer.Option("--on/--off", help="Resume or pause the nightly run.")], as_json: JsonOption = False
+    on: Annotated[bool, typer.Option("--on/--off", help="Resume or pause the nightly run.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Resume or pause the nightly run; `triptych up` must have been run once."""
     from flows.schedule import schedule as switch

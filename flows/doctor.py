@@ -45,7 +45,9 @@ def _versions() -> list[dict[str, Any]]:
     for name, (ceiling, why) in CEILINGS.items():
         if _version(name) >= ceiling:
             rows.append(_row("error", f"{name} {metadata.version(name)}: {why}", "make setup"))
-    found = ", ".join(f"{name} {metadata.version(name)}" for name in ("prefect", "mlflow", "torch", "datatrove", "duckdb"))
+    found = ", ".join(
+        f"{name} {metadata.version(name)}" for name in ("prefect", "mlflow", "torch", "datatrove", "duckdb")
+    )
     return rows or [_row("ok", found)]
 
 
@@ -66,7 +68,9 @@ def _disk(home: Path) -> dict[str, Any]:
     place = next(p for p in (home, *home.parents) if p.exists())
     free = shutil.disk_usage(place).free
     if free < DISK_BYTES_WANTED:
-        return _row("warning", f"{free / 2**30:.1f} GiB free for {home}", "free some space, or set TRIPTYCH_HOME elsewhere")
+        return _row(
+            "warning", f"{free / 2**30:.1f} GiB free for {home}", "free some space, or set TRIPTYCH_HOME elsewhere"
+        )
     return _row("ok", f"{free / 2**30:.0f} GiB free")
 
 

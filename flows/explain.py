@@ -50,9 +50,7 @@ class Explainer:
             self.found.append(self._verdict(label, name, step, call, key, hit))
         return hit or Artifact(step.name, key, self.store.folder(step, key), "", Stats(), 0.0, False)
 
-    def _verdict(
-        self, label: str, name: str, step: Step, call: Call, key: str, hit: Artifact | None
-    ) -> Explanation:
+    def _verdict(self, label: str, name: str, step: Step, call: Call, key: str, hit: Artifact | None) -> Explanation:
         if hit is not None:
             return Explanation(name, key, "again" if label in self.scope.again else "hit", hit.notes)
         causes = sorted((call.needs() & self.misses) - {label})

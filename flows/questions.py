@@ -23,7 +23,9 @@ def questions() -> dict[str, str]:
 def answer(home: Path, name: str, expression: str, params: Sequence[str], run: str) -> list[dict[str, Any]]:
     """The rows of a question by name, or of an expression, about one run."""
     if bool(name) == bool(expression):
-        raise UsageError("one question is expected", "triptych sql NAME, or triptych sql -e 'SELECT …'; --list shows all")
+        raise UsageError(
+            "one question is expected", "triptych sql NAME, or triptych sql -e 'SELECT …'; --list shows all"
+        )
     statement = expression or _statement(name)
     values = dict(_parameter(param) for param in params)
     record = record_of(home, run)

@@ -53,7 +53,9 @@ def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:
     for row in found:
         colour = {"hit": "cyan", "miss": "yellow", "again": "yellow"}[row["verdict"]]
         reasons = "; ".join(row["reasons"])
-        out.print(f"[{colour}]{row['verdict']:5}[/{colour}] {row['step']:20} {row['key'][:12]}  {reasons}", soft_wrap=True)
+        out.print(
+            f"[{colour}]{row['verdict']:5}[/{colour}] {row['step']:20} {row['key'][:12]}  {reasons}", soft_wrap=True
+        )
 
 
 def show_table(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -48,7 +48,9 @@ def ask(
             return connection.sql(sql, params=bound).to_arrow_table()
         except duckdb.Error as error:
             known = ", ".join(sorted({*views, *(t for t in tables if "_" not in t)}))
-            raise UsageError(f"SQL: {error}", f"the views are: {known}; `triptych sql --list` shows examples") from error
+            raise UsageError(
+                f"SQL: {error}", f"the views are: {known}; `triptych sql --list` shows examples"
+            ) from error
 
 
 def parameters(sql: str) -> list[str]:
