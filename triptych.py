@@ -43,14 +43,16 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a recipe: text in, evaluated and promoted models out. What is complete is found, never made twice."""
+    from flows.session import Request
     from flows.start import explained, started
     from flows.summary import show_explanations, show_run
 
+    request = Request(home(), recipe, tuple(change), start, until, only, strict)
     if explain:
-        found = explained(home(), recipe, change, start, until, only, strict)
+        found = explained(request)
         _print_json(found) if as_json else show_explanations(found)
         return
-    record = started(home(), recipe, change, start, until, only, strict)
+    record = started(request)
     _print_json(record.as_json()) if as_json else show_run(record)
     if record.state != "complete":
         raise typer.Exit(130 if record.state == "interrupted" else 1)
@@ -112,11 +114,13 @@ def chat(
 @app.command(epilog="Example:  triptych score demo-base@champion --prompt 'Fellow citizens of the Senate' --json")
 def score(model: ModelArgument, prompt: Annotated[str, typer.Option()], as_json: JsonOption = False) -> None:
     """Log-probability (nats) of each token of a text, given the tokens before it."""
-    from flows.summary import show_table
     from flows.use import scored
 
+    from flows.summary import show_table
+
     found = scored(home(), model, prompt)
-    _print_json(found) if as_json else show_table([dict(zip(found, row, strict=True)) for row in zip(*found.values())])
+    rows = zip(*found.values(), strict=True)
+    _print_json(found) if as_json else show_table([dict(zip(found, row, strict=True)) for row in rows])
 
 
 @app.command("eval", epilog="Example:  triptych eval demo-base@champion --task my_task.yaml")
@@ -126,8 +130,9 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score a model: the stored scores of its run, or multiple-choice tasks of your own given by path."""
-    from flows.summary import show_table
     from flows.use import evaluated
+
+    from flows.summary import show_table
 
     found = evaluated(home(), model, [Path(path) for path in task])
     _print_json(found) if as_json else show_table(found)

@@ -47,15 +47,16 @@ class Explainer:
         if hit is None:
             self.misses.add(label)
         if label in self.scope.labels:
-            self.found.append(self._verdict(label, name, step, call, key, hit))
+            verdict = "miss" if hit is None else "again" if label in self.scope.again else "hit"
+            reasons = tuple(self._causes(label, step, call)) if hit is None else hit.notes
+            self.found.append(Explanation(name, key, verdict, reasons))
         return hit or Artifact(step.name, key, self.store.folder(step, key), "", Stats(), 0.0, False)
 
-    def _verdict(self, label: str, name: str, step: Step, call: Call, key: str, hit: Artifact | None) -> Explanation:
-        if hit is not None:
-            return Explanation(name, key, "again" if label in self.scope.again else "hit", hit.notes)
-        causes = sorted((call.needs() & self.misses) - {label})
-        own = [text for text in self._compare(step, call) if causes == [] or not text.startswith("input ")]
-        return Explanation(name, key, "miss", tuple([*own, *(f"← {cause}" for cause in causes)]))
+    def _causes(self, label: str, step: Step, call: Call) -> Iterator[str]:
+        """The label's own changes, then the labels whose miss makes this one a miss."""
+        missed = sorted((call.needs() & self.misses) - {label})
+        yield from (text for text in self._compare(step, call) if not missed or not text.startswith("input "))
+        yield from (f"← {other}" for other in missed)
 
     def _compare(self, step: Step, call: Call) -> Iterator[str]:
         """The differences to the stored artifact that is nearest to this call."""

@@ -1,4 +1,4 @@
-"""The line under Prefect: the flow that people start, schedule and watch. Each label is one task, named as in the line."""
+"""The line under Prefect: the flow that people start, schedule and watch. Each label is one task."""
 
 from pathlib import Path
 

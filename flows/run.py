@@ -36,6 +36,7 @@ class Runner:
     as_task: AsTask = bare
     tracker: Tracker | None = None
     finish: Mapping[str, Callable[[Made], str]] = field(default_factory=dict)  # {"register": publish}
+    calls: dict[str, tuple[Step, Call]] = field(default_factory=dict)  # what was asked for a label, its last partition
     started: float = field(default_factory=time.monotonic)
 
     def __call__(self, label: str, step: Step, call: Call) -> Made:
@@ -71,6 +72,7 @@ class Runner:
         try:
             for partition, call_of in calls.items():
                 call = done[partition] = self._checked(label, call_of(made))
+                self.calls[label] = (step, call)
                 if self.tracker and step.resumes:
                     key = self.store.key(step, call.config, call.artifacts())
                     self.tracker.follow(label, began_at, self.store.work(step, key) / "metrics.jsonl")
@@ -94,7 +96,7 @@ class Runner:
         record = step_record(made)
         self._tell(record)
         if self.tracker:
-            self.tracker.step(step_run(self.tracker.pipeline, made, record, calls, began_at, seconds))
+            self.tracker.step(step_run(self.tracker.pipeline, made, record, calls, began_at=began_at, seconds=seconds))
             self._tell(replace(record, mlflow_run_id=self.tracker.mlflow_run_id(made.label)))
 
     def _checked(self, label: str, call: Call) -> Call:

@@ -15,6 +15,7 @@ def step_run(
     made: Made,
     record: StepRecord,
     calls: Mapping[str, Call],
+    *,
     began_at: float,
     seconds: float,
 ) -> StepRun:

@@ -1,0 +1,66 @@
+"""What `register` does after packaging, never cached: publish the packages, let the gate judge, note the versions."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from flows.line import Made
+from tasks.register.publish import Rescore, RunInfo, publish
+from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
+from tasks.tracking.registry import models
+
+if TYPE_CHECKING:
+    from flows.run import Runner
+    from flows.session import Session
+
+
+def publisher(session: "Session", runner: "Runner") -> Callable[[Made], str]:
+    """The end of `register`: its answer is the verdicts in words, for the run's record."""
+
+    def finish(made: Made) -> str:
+        home, record = session.request.home, runner.record
+        encode = next((step for step in record.steps if step.step == "encode"), None)
+        info = RunInfo(
+            run=record.run,
+            recipe=record.recipe,
+            git_commit=session.store.git_commit,
+            data_fingerprint=encode.sha256 if encode else None,
+            mlflow_run_id=runner.tracker.mlflow_run_id() if runner.tracker else None,
+        )
+        published = publish(made.artifact.path, home, info, rescorer(runner))
+        mine = {version.name for version in published}
+        runner.record = replace(record, models=tuple(model for model in models(home) if model["name"] in mine))
+        return " · ".join(f"{version.name}/{version.version} {version.verdict}" for version in published)
+
+    return finish
+
+
+class ChampionConfig(Frozen):
+    """Registered weights, by the hashes of their files."""
+
+    files: dict[str, str]  # name → sha256
+    folder: Annotated[Path, NOT_IN_KEY]
+
+
+def fetch(config: ChampionConfig, inputs: Inputs, out: Path) -> Stats:
+    """The champion's weights as an artifact, so that it can be evaluated like any model of the line."""
+    shutil.copytree(config.folder, out / "weights")
+    return Stats()
+
+
+FETCH = Step("champion", 1, ChampionConfig, fetch)
+
+
+def rescorer(runner: "Runner") -> Rescore:
+    """Evaluates a champion of another corpus on this run's items, so that the pair to compare exists."""
+
+    def rescore(role: str, weights: Path) -> Path:
+        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(weights.iterdir())}
+        champion = runner.store.complete(FETCH, ChampionConfig(files=files, folder=weights), {})
+        step, call = runner.calls[f"evaluate/{role}"]
+        return runner.store.complete(step, call.config, {**call.artifacts(), "model": champion}).path
+
+    return rescore
