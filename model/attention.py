@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from model.family import Shape
 
 Rotation = Callable[[Tensor], Tensor]  # q or k (b, heads, t, k) → the same, turned by its positions
-PLAIN_UP_TO = 512  # positions; on a CPU, short scores by two plain matmuls beat the fused kernel (docs/tried.md)
+PLAIN_UP_TO = 512  # positions: up to here two plain matmuls beat the fused kernel in bf16 on a CPU, and only there
 
 
 class Past(Protocol):
@@ -29,8 +29,10 @@ class Attention(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         bias, queries, keys = shape.traits.bias, shape.heads * shape.head_width, shape.kv_heads * shape.head_width
-        self.head_width, self.sections = shape.head_width, [queries, keys, keys]
-        self.to_qkv = nn.Linear(shape.width, sum(self.sections), bias=bias)
+        self.head_width = shape.head_width
+        self.to_q = nn.Linear(shape.width, queries, bias=bias)
+        self.to_k = nn.Linear(shape.width, keys, bias=bias)
+        self.to_v = nn.Linear(shape.width, keys, bias=bias)
         self.to_out = nn.Linear(queries, shape.width, bias=bias)
         normed = shape.traits.head_norms
         self.q_norm = nn.RMSNorm(shape.head_width, shape.norm_eps) if normed else nn.Identity()
@@ -48,8 +50,8 @@ class Attention(nn.Module):
     def project(self, x_btd: Tensor, rotate: Rotation) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (b,h,t,k), keys (b,g,t,k) and values (b,g,t,k)."""
         q_bhtk, k_bgtk, v_bgtk = (
-            part.unflatten(-1, (-1, self.head_width)).transpose(1, 2)
-            for part in self.to_qkv(x_btd).split(self.sections, dim=-1)
+            to_heads(x_btd).unflatten(-1, (-1, self.head_width)).transpose(1, 2)
+            for to_heads in (self.to_q, self.to_k, self.to_v)
         )
         return rotate(self.q_norm(q_bhtk)), rotate(self.k_norm(k_bgtk)), v_bgtk
 
@@ -61,16 +63,15 @@ class Attention(nn.Module):
 
 def attend(q_bhtk: Tensor, k_bgsk: Tensor, v_bgsk: Tensor, mask_b1ts: Tensor | None) -> Tensor:
     """Each query's weighted mean of the values it may see; without a mask, those up to its own position."""
-    t, s = q_bhtk.shape[2], k_bgsk.shape[2]
-    if q_bhtk.device.type == "cpu" and s <= PLAIN_UP_TO:
-        weights_bgrs = weigh(q_bhtk, k_bgsk, mask_b1ts).unflatten(1, (v_bgsk.shape[1], -1)).flatten(2, 3)
+    (g, s), t = k_bgsk.shape[1:3], q_bhtk.shape[2]
+    if q_bhtk.device.type == "cpu" and q_bhtk.dtype == torch.bfloat16 and s <= PLAIN_UP_TO:
+        weights_bgrs = weigh(q_bhtk, k_bgsk, mask_b1ts).unflatten(1, (g, -1)).flatten(2, 3)
         return (weights_bgrs @ v_bgsk).unflatten(2, (-1, t)).flatten(1, 2)
     if mask_b1ts is None and 1 < t < s:
-        mask_b1ts = causal(t, s, q_bhtk.device)  # is_causal would count from the first key, not from the last
-    alone = mask_b1ts is None and t == s
-    return F.scaled_dot_product_attention(
-        q_bhtk, k_bgsk, v_bgsk, attn_mask=mask_b1ts, is_causal=alone, enable_gqa=q_bhtk.shape[1] != k_bgsk.shape[1]
-    )
+        mask_b1ts = causal(t, s, q_bhtk.device)  # is_causal would put the first query at the first key
+    is_causal = mask_b1ts is None and t == s
+    grouped = q_bhtk.shape[1] != g
+    return F.scaled_dot_product_attention(q_bhtk, k_bgsk, v_bgsk, mask_b1ts, is_causal=is_causal, enable_gqa=grouped)
 
 
 def weigh(q_bhtk: Tensor, k_bgsk: Tensor, mask_b1ts: Tensor | None) -> Tensor:
@@ -79,7 +80,8 @@ def weigh(q_bhtk: Tensor, k_bgsk: Tensor, mask_b1ts: Tensor | None) -> Tensor:
     q_bgrk = (q_bhtk * k**-0.5).unflatten(1, (g, h // g)).flatten(2, 3)
     scores_bhts = (q_bgrk @ k_bgsk.transpose(2, 3)).unflatten(2, (h // g, t)).flatten(1, 2)
     allowed = causal(t, s, q_bhtk.device) if mask_b1ts is None else mask_b1ts
-    return scores_bhts.masked_fill(~allowed, -math.inf).softmax(-1)
+    forbidden = torch.zeros(allowed.shape, dtype=scores_bhts.dtype, device=allowed.device)
+    return (scores_bhts + forbidden.masked_fill(~allowed, -math.inf)).softmax(-1)
 
 
 def causal(t: int, s: int, device: torch.device) -> Tensor:
@@ -95,14 +97,11 @@ def document_mask(documents_bt: Tensor) -> Tensor:
 
 def rotary(shape: Shape, positions_bt: Tensor) -> Rotation:
     """RoPE (Su et al. 2021, arXiv 2104.09864) in Hugging Face's layout: dimension i turns with i + head_width / 2."""
+    half = shape.head_width // 2
     angles_b1tk = (positions_bt.float()[..., None] * frequencies(shape, positions_bt.device)).unsqueeze(1)
-    cos, sin = angles_b1tk.cos(), angles_b1tk.sin()
-
-    def rotate(x_bhtk: Tensor) -> Tensor:
-        first, second = x_bhtk.chunk(2, dim=-1)
-        return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
-
-    return rotate
+    cos = torch.cat((angles_b1tk.cos(), angles_b1tk.cos()), dim=-1)
+    sin = torch.cat((-angles_b1tk.sin(), angles_b1tk.sin()), dim=-1)
+    return lambda x_bhtk: x_bhtk * cos.to(x_bhtk.dtype) + x_bhtk.roll(half, dims=-1) * sin.to(x_bhtk.dtype)
 
 
 def frequencies(shape: Shape, device: torch.device) -> Tensor:

@@ -84,12 +84,12 @@ class SwiGLU(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.to_gate_up = nn.Linear(shape.width, 2 * shape.ffn_width, bias=shape.traits.bias)
+        self.to_gate = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias)
+        self.to_up = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias)
         self.to_out = nn.Linear(shape.ffn_width, shape.width, bias=shape.traits.bias)
 
     def forward(self, x_btd: Tensor) -> Tensor:
-        gate, up = self.to_gate_up(x_btd).chunk(2, dim=-1)
-        return self.to_out(F.silu(gate) * up)
+        return self.to_out(F.silu(self.to_gate(x_btd)) * self.to_up(x_btd))
 
 
 class Gelu(nn.Module):
