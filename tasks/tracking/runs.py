@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tasks.step import Frozen
-from tasks.store import MANIFEST
+from tasks.tracking.artifacts import copy_artifacts, file_uri
+from tasks.tracking.connection import ARTIFACTS, DATABASE
 from tasks.tracking.series import ship_series
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-ID, COMPUTED, COMPUTED_BY, DONE = "triptych.id", "triptych.computed", "triptych.computed_by", "triptych.done"
+ID, COMPUTED, COMPUTED_BY = "triptych.id", "triptych.computed", "triptych.computed_by"
+DESCRIBED, DONE = "triptych.described", "triptych.done"  # tags set last: what they stand for is whole
 SERIES = ("metrics.jsonl", "timing/speed.jsonl")  # in a training artifact: one JSON object a line, each with its `step`
-COPIED = {".json", ".jsonl", ".png", ".svg", ".md", ".csv", ".txt", ".html"}
-COPIED_BYTES, COPIED_FILES = 1 << 20, 60  # larger files, and more of them, go by reference
 PARAM_LENGTH, TAG_LENGTH, PER_BATCH = 6000, 8000, 100  # MLflow's limits
 STATUS = {"failed": "FAILED", "interrupted": "KILLED", "running": "RUNNING"}  # all else: FINISHED
 
@@ -75,13 +75,15 @@ class StepRun(Frozen):
 
 def open_pipeline(client: "MlflowClient", pipeline: PipelineRun) -> "Run":
     """The parent run: found, or made with its params and its recipe as an artifact."""
-    experiment = _experiment(client, pipeline.recipe)
-    if found := find(client, experiment, pipeline.run):
-        return found
-    tags = {"mlflow.runName": f"{pipeline.recipe} {pipeline.run}", **_tags(pipeline.tags), ID: pipeline.run}
-    run = client.create_run(experiment, start_time=_milliseconds(pipeline.started), tags=tags)
-    _log_params(client, run, pipeline.params)
-    client.log_dict(run.info.run_id, pipeline.params, "recipe.json")
+    experiment_id = experiment(client, pipeline.recipe)
+    run = find(client, experiment_id, pipeline.run)
+    if run is None:
+        tags = {"mlflow.runName": f"{pipeline.recipe} {pipeline.run}", **_tags(pipeline.tags), ID: pipeline.run}
+        run = client.create_run(experiment_id, start_time=_milliseconds(pipeline.started), tags=tags)
+    if DESCRIBED not in run.data.tags:
+        _log_params(client, run, pipeline.params)
+        client.log_dict(run.info.run_id, pipeline.params, "recipe.json")
+        client.set_tag(run.info.run_id, DESCRIBED, "true")
     return run
 
 
@@ -114,7 +116,7 @@ def close_step(client: "MlflowClient", step: StepRun) -> "Run":
     _log_metrics(client, run, {"seconds": step.seconds, "cached": float(step.state == "cached"), **step.metrics})
     _log_inputs(client, run, step)
     for partition, part in step.parts.items():
-        _copy_artifacts(client, run_id, Path(part.path), partition)
+        copy_artifacts(client, run_id, Path(part.path), partition)
         if part.state != "cached":
             for name in SERIES:
                 ship_series(client, run, Path(part.path) / name, name, last=True)
@@ -136,9 +138,7 @@ def find(client: "MlflowClient", experiment: str, our_id: str) -> "Run | None":
     return runs[0] if runs else None
 
 
-def _experiment(client: "MlflowClient", name: str) -> str:
-    from tasks.tracking.connection import ARTIFACTS, DATABASE
-
+def experiment(client: "MlflowClient", name: str) -> str:
     if found := client.get_experiment_by_name(name):
         if found.lifecycle_stage == "deleted":  # by hand, in MLflow's page
             client.restore_experiment(found.experiment_id)
@@ -189,37 +189,15 @@ def _log_inputs(client: "MlflowClient", run: "Run", step: StepRun) -> None:
 
     inputs = [
         DatasetInput(
-            Dataset(name=role, digest=part.key[:36], source_type="local", source=json.dumps({"uri": _uri(part.path)})),
+            Dataset(
+                name=role, digest=part.key[:36], source_type="local", source=json.dumps({"uri": file_uri(part.path)})
+            ),
             [InputTag("mlflow.data.context", role)],
         )
         for role, part in step.inputs.items()
     ]
     if inputs:
         client.log_inputs(run.info.run_id, inputs)
-
-
-def _copy_artifacts(client: "MlflowClient", run_id: str, folder: Path, below: str) -> None:
-    """Small readable files as they are; everything else as a row of references.json."""
-    copied, references = 0, {}
-    for name, entry in _files(folder):
-        path, size = folder / name, entry["bytes"]
-        place = str(Path(below, name).parent)
-        if path.suffix in COPIED and size <= COPIED_BYTES and copied < COPIED_FILES and path.is_file():
-            client.log_artifact(run_id, str(path), None if place == "." else place)
-            copied += 1
-        else:
-            references[name] = {"uri": _uri(path), **entry}
-    client.log_dict(run_id, references, str(Path(below, "references.json")))
-
-
-def _files(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The artifact's files by its manifest, shallow ones first; none where the artifact is no longer there."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError):
-        return
-    yield MANIFEST, {"bytes": (folder / MANIFEST).stat().st_size}
-    yield from sorted(manifest["files"].items(), key=lambda item: (item[0].count("/"), item[0]))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -250,10 +228,6 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
-
-
-def _uri(path: str | Path) -> str:
-    return Path(path).absolute().as_uri()
 
 
 def _milliseconds(seconds: float) -> int:

@@ -1,0 +1,127 @@
+"""Aliases and their audit: candidate, champion, previous. Whoever moves one, a line in HOME/audit.jsonl says so.
+
+The aliases as triptych left them are kept in HOME/aliases.json: what differs from them was moved by hand, in MLflow's
+page; it stays as it is, and gets its line.
+"""
+
+import fcntl
+import getpass
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import UsageError
+from tasks.store import write_durably
+from tasks.tracking.registry import Version, aliases, find, versions
+from tasks.tracking.versions import Registry, open_registry
+
+CANDIDATE, CHAMPION, PREVIOUS, ANCHOR = "candidate", "champion", "previous", "anchor"
+PENDING = "gate.pending"  # on a version: the champion that it shall replace, until it has
+AUDIT, KNOWN = "audit.jsonl", "aliases.json"
+BY_HAND = "MLflow's page or another program"
+
+
+def promote(model: str, home: Path, why: str = "by hand") -> Version:
+    """The version becomes its model's champion, the champion before it is kept as `previous`."""
+    with registry_lock(home), open_registry(home) as registry:
+        notice(home)
+        version = find(model, home)
+        crown(registry, version, _me(), why)
+    return find(f"{version.name}@{CHAMPION}", home)
+
+
+def rollback(name: str, home: Path, why: str = "by hand") -> Version:
+    """`previous` becomes champion, and the champion becomes `previous`: a second rollback undoes the first."""
+    with registry_lock(home), open_registry(home) as registry:
+        notice(home)
+        names = sorted({version.name for version in versions(home)})
+        if name not in names:
+            raise UsageError(f"no registered model {name!r}", f"there are: {', '.join(names) or 'none yet'}")
+        if not (previous := aliases(home).get(name, {}).get(PREVIOUS)):
+            raise UsageError(f"{name} has no previous version", f"triptych promote {name}/VERSION chooses one")
+        crown(registry, find(f"{name}/{previous}", home), _me(), f"rollback: {why}")
+    return find(f"{name}@{CHAMPION}", home)
+
+
+def crown(registry: Registry, version: Version, who: str, why: str) -> None:
+    """Moves `previous`, then `champion`: each is one write, and a kill in between leaves the old champion."""
+    old = next((v for v in versions(registry.home, version.name) if CHAMPION in v.aliases), None)
+    if old is not None and old.version != version.version:
+        registry.untag(old, PENDING)
+        move(registry, version.name, PREVIOUS, old.version, (who, why))
+    move(registry, version.name, CHAMPION, version.version, (who, why))
+    registry.untag(version, PENDING)
+    if registry.model_tag(version.name, ANCHOR) is None:
+        registry.tag_model(version.name, ANCHOR, str(version.version))
+
+
+def move(registry: Registry, name: str, alias: str, version: int, because: tuple[str, str]) -> None:
+    """Points one alias at that version, and says who did it and why."""
+    old = aliases(registry.home).get(name, {}).get(alias)
+    if old == version:
+        return
+    registry.point(name, alias, version)
+    _audit(registry.home, name, alias, (old, version), because)
+    known = _known(registry.home)
+    known.setdefault(name, {})[alias] = version
+    _remember(registry.home, known)
+
+
+def notice(home: Path) -> list[str]:
+    """Audits every alias that something else moved since triptych last looked; one sentence each."""
+    found, known, told = aliases(home), _known(home), []
+    for name in sorted(found.keys() | known.keys()):
+        now, before = found.get(name, {}), known.get(name, {})
+        for alias in sorted(now.keys() | before.keys()):
+            if now.get(alias) != before.get(alias):
+                _audit(home, name, alias, (before.get(alias), now.get(alias)), (BY_HAND, "moved by hand"))
+                told.append(f"{name}@{alias} was moved by hand: {before.get(alias)} → {now.get(alias)}; kept")
+    if told:
+        _remember(home, found)
+    return told
+
+
+@contextmanager
+def registry_lock(home: Path) -> Iterator[None]:
+    """One process at a time publishes, promotes or rolls back."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "registry.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _audit(home: Path, name: str, alias: str, moved: tuple[int | None, int | None], because: tuple[str, str]) -> None:
+    line: dict[str, Any] = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "who": because[0],
+        "what": f"{name}@{alias}",
+        "from": moved[0],
+        "to": moved[1],
+        "why": because[1],
+    }
+    with (home / AUDIT).open("a") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _known(home: Path) -> dict[str, dict[str, int]]:
+    try:
+        return json.loads((home / KNOWN).read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def _remember(home: Path, known: dict[str, dict[str, int]]) -> None:
+    write_durably(home / KNOWN, json.dumps(known, indent=1, sort_keys=True).encode())
+
+
+def _me() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        return f"uid {os.getuid()}"

@@ -1,0 +1,119 @@
+"""Package: for each role a folder with all that its model needs to answer elsewhere, and what is known of it.
+
+<role>/weights/           as trained: Hugging Face layout, tokenizer, a classifier's head
+<role>/evidence/          card.md, evidence.json, and the evaluation's scores.parquet and summary.json
+<role>/code/model/        the network's source, so that the model answers without this repository
+<role>/pyfunc_model.py    the script that MLflow loads         <role>/requirements.txt    the versions it was made with
+"""
+
+import json
+import os
+import shutil
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from tasks.errors import UserError
+from tasks.register.card import card
+from tasks.register.gate import Standard
+from tasks.step import Frozen, Inputs, Stats, Step
+
+ROLES = ("base", "classify", "instruct", "prefer")
+SUFFIX = {"prefer": "instruct"}  # a preference-tuned model is a version of NAME-instruct
+REQUIRES = ("mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
+
+
+class StandardConfig(Frozen):
+    """By what a role is judged. Losses: the task's figure, or minus it where a higher one is better."""
+
+    task: str
+    baseline: str = ""  # contestant that the first version must beat; "" promotes the first version unseen
+    margin: float = Field(default=0.01, ge=0)  # loss a candidate may give away against the champion
+    guards: dict[str, float] = Field(default_factory=dict)  # task → loss it may give away there
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)  # how often chance may pass for a difference
+
+    def standard(self) -> Standard:
+        return Standard(self.task, self.baseline, self.margin, self.guards, self.alpha)
+
+
+class RegisterConfig(Frozen):
+    """The registered models are NAME-base, NAME-classify, NAME-instruct; NAME is the recipe's."""
+
+    name: str = ""
+    licence: str = "not stated"
+    base: StandardConfig = StandardConfig(task="bits_per_byte/test", baseline="ngram")
+    classify: StandardConfig = StandardConfig(task="classify/accuracy", baseline="majority", margin=0.02)
+    instruct: StandardConfig = StandardConfig(task="instruct/loss", baseline="base")
+    prefer: StandardConfig = StandardConfig(task="instruct/loss", baseline="base")
+
+    def named(self, name: str) -> "RegisterConfig":
+        return self.model_copy(update={"name": name})
+
+
+def package(config: RegisterConfig, inputs: Inputs, out: Path) -> Stats:
+    """One folder a role that was trained; `inputs` holds role → weights and scores_ROLE → evaluation."""
+    roles = [role for role in ROLES if role in inputs]
+    figures = {}
+    for role in roles:
+        summary = _pack(config, role, _folder(inputs, role), inputs.get(f"scores_{role}"), out / role)
+        figures |= {f"{role}/{task}": row["figure"] for task, row in summary.items()}
+    return Stats(metrics={"models": float(len(roles)), **figures})
+
+
+def registered_name(name: str, role: str) -> str:
+    return f"{name}-{SUFFIX.get(role, role)}"
+
+
+def _pack(config: RegisterConfig, role: str, made: Path, scores: Any, out: Path) -> dict[str, Any]:
+    shutil.copytree(made / "weights", out / "weights", copy_function=_link)
+    evidence = out / "evidence"
+    evidence.mkdir()
+    summary: dict[str, Any] = {}
+    if scores:
+        summary = json.loads((scores / "summary.json").read_text())
+        for name in ("summary.json", "scores.parquet"):
+            shutil.copyfile(scores / name, evidence / name)
+    shape = json.loads((out / "weights" / "config.json").read_text())
+    classes = out / "weights" / "classes.json"
+    about = {
+        "name": registered_name(config.name, role),
+        "recipe": config.name,
+        "role": role,
+        "licence": config.licence,
+        "labels": json.loads(classes.read_text())["labels"] if classes.exists() else [],
+        "standard": getattr(config, role).model_dump(mode="json"),
+        "bytes": sum(path.stat().st_size for path in (out / "weights").iterdir()),
+    }
+    (evidence / "evidence.json").write_text(json.dumps(about | {"figures": summary}, indent=1, sort_keys=True))
+    (evidence / "card.md").write_text(card(about, shape, summary))
+    (out / "requirements.txt").write_text("".join(f"{name}=={_release(name)}\n" for name in REQUIRES))
+    shutil.copyfile(str(files("tasks.tracking") / "pyfunc_model.py"), out / "pyfunc_model.py")
+    source = Path(str(files("model")))
+    shutil.copytree(source, out / "code" / "model", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    return summary
+
+
+def _folder(inputs: Inputs, role: str) -> Path:
+    folder = inputs[role]
+    if not isinstance(folder, Path) or not (folder / "weights" / "config.json").is_file():
+        raise UserError(f"{folder}: no weights to register as {role}", "run the step that trains them again")
+    return folder
+
+
+def _link(source: str, target: str) -> None:
+    """The same bytes under a second name: artifacts never change, and weights are large."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+def _release(distribution: str) -> str:
+    """The version without its local part: torch 2.13.0+cpu can be installed elsewhere as 2.13.0."""
+    return version(distribution).split("+")[0]
+
+
+REGISTER = Step("register", 1, RegisterConfig, package, libraries=REQUIRES, code=("model.hub", "model.generate"))

@@ -1,0 +1,178 @@
+"""Publish: each packaged role becomes one version, the gate judges it against the champion, aliases follow.
+
+Never cached and safe to repeat: a version is found by its package's key, and the verdict on a pair (package, champion)
+is reached once and acted on once. So a cached run never undoes a rollback, and two runs never publish twice.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.progress import say
+from tasks.register.aliases import ANCHOR, CANDIDATE, CHAMPION, PENDING, crown, move, notice, registry_lock
+from tasks.register.gate import Scores, Standard, Verdict, judge, same_items
+from tasks.register.package import ROLES, StandardConfig, registered_name
+from tasks.register.scores import read_scores
+from tasks.step import Frozen
+from tasks.store import MANIFEST, content_hash, write_durably
+from tasks.tracking.registry import Version, aliases, find, verified, versions
+from tasks.tracking.versions import MlflowAway, Registry, open_registry
+
+GATE = "the gate"
+WAITING = "outbox/publish"  # in the home: packages that MLflow was away for
+VERDICT_TAG = re.compile(r"gate\.\d+")  # the verdict against that champion's version
+Rescore = Callable[[str, Path], Path]  # (role, folder of weights) → an evaluation of it on this run's items
+
+
+class RunInfo(Frozen):
+    """What a version says of the run that published it."""
+
+    run: str
+    recipe: str
+    git_commit: str | None = None
+    data_fingerprint: str | None = None
+    mlflow_run_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """One role's version after publishing, and what the gate said of it."""
+
+    name: str
+    role: str
+    version: int
+    aliases: tuple[str, ...]
+    verdict: Verdict
+    is_champion: bool
+    is_new: bool
+    notes: tuple[str, ...]  # aliases that were moved by hand
+
+
+def publish(package: Path, home: Path, info: RunInfo, rescore: Rescore | None = None) -> list[Published]:
+    """Every role of the package, published and judged; none where MLflow is away: then it waits in the outbox."""
+    manifest = json.loads((package / MANIFEST).read_text())
+    later = home / WAITING / f"{manifest['key']}.json"
+    try:
+        with registry_lock(home), open_registry(home) as registry:
+            notes = tuple(notice(home))
+            desk = Desk(registry, package, manifest, info, rescore)
+            published = [desk.publish(role, notes) for role in ROLES if (package / role).is_dir()]
+    except MlflowAway as error:
+        later.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(later, json.dumps({"package": str(package), "info": info.model_dump()}).encode())
+        say(f"  not published yet: {error.what}; the next command that reaches MLflow does it")
+        return []
+    later.unlink(missing_ok=True)
+    return published
+
+
+def publish_waiting(home: Path) -> list[Published]:
+    """What earlier runs could not publish."""
+    waiting = [json.loads(path.read_text()) for path in sorted((home / WAITING).glob("*.json"))]
+    return [
+        version
+        for entry in waiting
+        if Path(entry["package"]).is_dir()
+        for version in publish(Path(entry["package"]), home, RunInfo.model_validate(entry["info"]))
+    ]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One package on its way into the registry."""
+
+    registry: Registry
+    package: Path
+    manifest: dict[str, Any]
+    info: RunInfo
+    rescore: Rescore | None
+
+    def publish(self, role: str, notes: tuple[str, ...]) -> Published:
+        """The role's version, found or made; judged against the champion where that pair is new."""
+        about = json.loads((self.package / role / "evidence" / "evidence.json").read_text())
+        name, content = about["name"], content_hash(self._files(role))
+        version = self.registry.version(name, content)
+        is_new = version is None
+        if version is None:
+            about["tags"] = self._tags(role, name, content)
+            version = self.registry.add(name, self.info.recipe, self.package / role, about, self.info.mlflow_run_id)
+        champion = aliases(self.registry.home).get(name, {}).get(CHAMPION)
+        verdict = self._verdict(role, version, champion, StandardConfig.model_validate(about["standard"]).standard())
+        version = find(f"{name}/{version.version}", self.registry.home)
+        if verdict.promote and version.tags.get(PENDING) == str(champion or 0):
+            crown(self.registry, version, GATE, "; ".join(verdict.reasons))
+            version = find(f"{name}/{version.version}", self.registry.home)
+        is_champion = CHAMPION in version.aliases
+        return Published(name, role, version.version, version.aliases, verdict, is_champion, is_new, notes)
+
+    def _verdict(self, role: str, version: Version, champion: int | None, standard: Standard) -> Verdict:
+        """Read from the version where this pair was judged before; else reached now, and written there."""
+        pair = f"gate.{champion or 0}"  # 0: there was no champion
+        if champion == version.version:
+            self.registry.untag(version, PENDING)
+            pair = next((tag for tag in version.tags if VERDICT_TAG.fullmatch(tag)), pair)
+        if pair in version.tags:
+            return Verdict(**{**(known := json.loads(version.tags[pair])), "reasons": tuple(known["reasons"])})
+        if champion == version.version:
+            return Verdict("undecided", False, ("made champion by hand",))
+        if not any(VERDICT_TAG.fullmatch(tag) for tag in version.tags):
+            move(self.registry, version.name, CANDIDATE, version.version, (GATE, f"published by run {self.info.run}"))
+        verdict = self._judge(role, champion, version, standard)
+        if verdict is None:
+            return Verdict(
+                "undecided", False, ("the champion has other items, and nothing here can score it on these",)
+            )
+        pending = {PENDING: str(champion or 0)} if verdict.promote else {}
+        decided = {pair: json.dumps(asdict(verdict)), "verdict": verdict.outcome, "reasons": "; ".join(verdict.reasons)}
+        self.registry.tag(version, {**pending, **decided})  # in this order: a verdict never stands without its act
+        return verdict
+
+    def _judge(self, role: str, champion: int | None, version: Version, standard: Standard) -> Verdict | None:
+        candidate = _scores(version)
+        if standard.task not in candidate:
+            return Verdict("undecided", False, (f"no scores on {standard.task}",))
+        if champion is None:
+            return judge(candidate, None, None, standard)
+        anchor = int(self.registry.model_tag(version.name, ANCHOR) or champion)
+        tasks = (standard.task, *standard.guards)
+        champions = self._scores_on(f"{version.name}/{champion}", role, candidate, tasks)
+        anchors = champions
+        if anchor != champion:
+            anchors = self._scores_on(f"{version.name}/{anchor}", role, candidate, tasks[:1])
+        return None if champions is None or anchors is None else judge(candidate, champions, anchors, standard)
+
+    def _scores_on(self, model: str, role: str, candidate: Scores, tasks: tuple[str, ...]) -> Scores | None:
+        """A registered version's scores on the candidate's items: its own evidence, or scored anew."""
+        version = verified(find(model, self.registry.home))
+        scores = _scores(version)
+        if same_items(candidate, scores, tasks):
+            return scores
+        return read_scores(self.rescore(role, version.weights), role) if self.rescore else None
+
+    def _files(self, role: str) -> dict[str, Any]:
+        return {name: entry for name, entry in self.manifest["files"].items() if name.startswith(f"{role}/")}
+
+    def _tags(self, role: str, name: str, content: str) -> dict[str, str]:
+        base = registered_name(self.info.recipe, "base")
+        base_key = self.manifest["inputs"].get("base")
+        parent = [v for v in versions(self.registry.home, base) if v.tags.get("weights_key") == base_key]
+        known = {
+            "key": self.manifest["key"],
+            "content": content,
+            "role": role,
+            "recipe": self.info.recipe,
+            "run": self.info.run,
+            "weights_key": self.manifest["inputs"].get(role),
+            "parents": json.dumps(self.manifest["inputs"], sort_keys=True),
+            "parent": f"{base}/{parent[-1].version}" if parent and role != "base" else None,
+            "git_commit": self.info.git_commit,
+            "data_fingerprint": self.info.data_fingerprint,
+        }
+        return {tag: str(value) for tag, value in known.items() if value}
+
+
+def _scores(version: Version) -> Scores:
+    return read_scores(version.evidence, version.tags["role"]) if (version.evidence / "scores.parquet").exists() else {}

@@ -1,0 +1,42 @@
+"""A step's artifact in MLflow: small readable files are copied, large ones named by address and hash."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.store import MANIFEST
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+COPIED = {".json", ".jsonl", ".png", ".svg", ".md", ".csv", ".txt", ".html"}
+COPIED_BYTES, COPIED_FILES = 1 << 20, 60  # larger files, and more of them, go by reference
+
+
+def copy_artifacts(client: "MlflowClient", run_id: str, folder: Path, below: str) -> None:
+    """Small readable files as they are; everything else as a row of references.json."""
+    copied, references = 0, {}
+    for name, entry in _files(folder):
+        path, size = folder / name, entry["bytes"]
+        place = str(Path(below, name).parent)
+        if path.suffix in COPIED and size <= COPIED_BYTES and copied < COPIED_FILES and path.is_file():
+            client.log_artifact(run_id, str(path), None if place == "." else place)
+            copied += 1
+        else:
+            references[name] = {"uri": file_uri(path), **entry}
+    client.log_dict(run_id, references, str(Path(below, "references.json")))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The artifact's files by its manifest, shallow ones first; none where the artifact is no longer there."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return
+    yield MANIFEST, {"bytes": (folder / MANIFEST).stat().st_size}
+    yield from sorted(manifest["files"].items(), key=lambda item: (item[0].count("/"), item[0]))
+
+
+def file_uri(path: str | Path) -> str:
+    return Path(path).absolute().as_uri()

@@ -1,0 +1,88 @@
+"""The model that MLflow serves, as a script that is stored with it (models from code): no pickle, nothing of this repo
+on the path but the package `model`, which is stored beside it.
+
+A DataFrame with the column `prompt` gives one with `text`; for a classifier `text` gives `label` and a probability for
+each class. Params: max_tokens, temperature, seed.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
+
+
+class Triptych(PythonModel):
+    """Loads what lies in `weights`: a classifier where there are classes, else a writer."""
+
+    def load_context(self, context):
+        from tokenizers import Tokenizer
+
+        folder = Path(context.artifacts["weights"])
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.encode_special_tokens = True  # "<|end|>" in a prompt is text: nobody can open or close a turn
+        role = context.model_config["role"]
+        self.answer = Classifier(folder, tokenizer) if role == "classify" else Writer(folder, tokenizer, role)
+
+    def predict(self, context, model_input, params=None):
+        return self.answer(model_input, **(params or {}))
+
+
+class Writer:
+    """Continues a prompt; one that was taught to follow instructions answers it as an assistant."""
+
+    def __init__(self, folder, tokenizer, role):
+        from model.hub import load
+
+        self.decoder, self.tokenizer, self.role = load(folder), tokenizer, role
+        self.separator = tokenizer.token_to_id("<|endoftext|>")
+
+    def __call__(self, rows, max_tokens=64, temperature=0.8, seed=0):
+        texts = [self.write(prompt, max_tokens, temperature, seed + n) for n, prompt in enumerate(rows["prompt"])]
+        return pd.DataFrame({"text": texts})
+
+    def write(self, prompt, max_tokens, temperature, seed):
+        from model.generate import generate
+
+        ids, stop = self.ask(prompt)
+        room = max(1, self.decoder.shape.context - max_tokens)
+        made = generate(self.decoder, ids[-room:], max_tokens, temperature, 0, 1.0, seed, stop)
+        return self.tokenizer.decode([token for token in made if token not in stop])
+
+    def ask(self, prompt):
+        from model.chat import Turn, ask, markup
+
+        def encode(text):
+            return self.tokenizer.encode(text).ids
+
+        if self.role == "base":
+            return [self.separator, *encode(prompt)], {self.separator}
+        names = ("system", "user", "assistant", "end")
+        marks = markup({f"<|{name}|>": self.tokenizer.token_to_id(f"<|{name}|>") for name in names})
+        return ask([Turn("user", prompt)], marks, encode), {*marks.ends, self.separator}
+
+
+class Classifier:
+    """The most likely class of a text, and the probability of each."""
+
+    def __init__(self, folder, tokenizer):
+        from model.head import load
+
+        self.model, self.tokenizer = load(folder).eval(), tokenizer
+
+    def __call__(self, rows):
+        chances = [self.chances(text) for text in rows["text"]]
+        table = pd.DataFrame(chances, columns=list(self.model.labels), index=rows.index)
+        return table.add_prefix("probability_").assign(label=table.idxmax(axis=1))
+
+    def chances(self, text):
+        import torch
+
+        context = self.model.decoder.shape.context
+        ids = self.tokenizer.encode(text).ids[:context] or [self.tokenizer.token_to_id("<|endoftext|>")]
+        with torch.inference_mode():
+            logits_bc = self.model(torch.tensor([ids]), torch.tensor([len(ids)]))
+        return logits_bc.float().softmax(-1)[0].tolist()
+
+
+set_model(Triptych())

@@ -1,0 +1,140 @@
+"""What changes the registry: a new version of a model, its tags, an alias that moves."""
+
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import UserError
+from tasks.tracking.connection import connect
+from tasks.tracking.registry import FILES_TAG, Version, list_files, versions
+from tasks.tracking.runs import experiment
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+READS = {"classify": "text"}  # role → the column a model of that role reads; all others: prompt
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A home's registry, open for writing."""
+
+    home: Path
+    client: "MlflowClient"
+
+    def version(self, name: str, content: str) -> Version | None:
+        """The version that was made of a packaged role with that content."""
+        return next((v for v in versions(self.home, name) if v.tags.get("content") == content), None)
+
+    def add(self, name: str, recipe: str, package: Path, about: Mapping[str, Any], run_id: str | None) -> Version:
+        """A new version from a packaged role: `about` has its role, labels and tags."""
+        self._register(name)
+        experiment_id = experiment(self.client, recipe)
+        logged = self.client.create_logged_model(experiment_id, name, run_id, model_type=about["role"])
+        with tempfile.TemporaryDirectory(dir=self.home) as temporary:  # beside its place: /tmp may be small
+            folder = Path(temporary, "model")
+            _save(folder, package, about, logged)
+            files_sha256 = list_files(folder)
+            self.client.log_model_artifacts(logged.model_id, str(folder))
+        self.client.finalize_logged_model(logged.model_id, "READY")
+        made = self.client.create_model_version(
+            name,
+            f"models:/{logged.model_id}",
+            run_id,
+            tags={**about["tags"], FILES_TAG: files_sha256},
+            description=(package / "evidence" / "card.md").read_text(),
+            model_id=logged.model_id,
+        )
+        return next(v for v in versions(self.home, name) if v.version == int(made.version))
+
+    def tag(self, version: Version, tags: Mapping[str, str]) -> None:
+        for key, value in tags.items():
+            self.client.set_model_version_tag(version.name, str(version.version), key, value)
+
+    def untag(self, version: Version, key: str) -> None:
+        if key in version.tags:
+            self.client.delete_model_version_tag(version.name, str(version.version), key)
+
+    def model_tag(self, name: str, key: str) -> str | None:
+        return self.client.get_registered_model(name).tags.get(key)
+
+    def tag_model(self, name: str, key: str, value: str) -> None:
+        self.client.set_registered_model_tag(name, key, value)
+
+    def point(self, name: str, alias: str, version: int) -> None:
+        """Moves an alias."""
+        self.client.set_registered_model_alias(name, alias, str(version))
+
+    def _register(self, name: str) -> None:
+        if not self.client.search_registered_models(f"name = '{name}'"):
+            self.client.create_registered_model(name, description=f"Made by triptych: {name}")
+
+
+class MlflowAway(UserError):
+    """MLflow cannot be written now; what was to be done there can be done later."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"MLflow cannot be written: {reason}", "end the program that holds it, and run again")
+
+
+@contextmanager
+def open_registry(home: Path) -> Iterator[Registry]:
+    """The registry; MlflowAway where it cannot be written, at the start or in the middle."""
+    made = connect(home)
+    if isinstance(made, str):
+        raise MlflowAway(made)
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield Registry(home.absolute(), made.client)
+    except SQLAlchemyError as error:
+        raise MlflowAway(str(error)) from error
+    except MlflowException as error:
+        if error.error_code != "TEMPORARILY_UNAVAILABLE":
+            raise
+        raise MlflowAway(str(error)) from error
+
+
+def _save(folder: Path, package: Path, about: Mapping[str, Any], logged: Any) -> None:
+    import mlflow.pyfunc
+    from mlflow.models import Model
+
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.ERROR)
+    mlflow.pyfunc.save_model(
+        str(folder),
+        python_model=str(package / "pyfunc_model.py"),
+        artifacts={name: str(package / name) for name in ("weights", "evidence")},
+        code_paths=[str(package / "code" / "model")],
+        signature=_signature(about["role"], about["labels"]),
+        pip_requirements=(package / "requirements.txt").read_text().splitlines(),
+        model_config={"role": about["role"]},
+        mlflow_model=Model(
+            artifact_path=logged.artifact_location,
+            run_id=logged.source_run_id,
+            model_uuid=logged.model_id,
+            model_id=logged.model_id,
+        ),
+    )
+
+
+def _signature(role: str, labels: list[str]) -> "ModelSignature":
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+
+    if role == "classify":
+        probabilities = [ColSpec("double", f"probability_{label}") for label in labels]
+        return ModelSignature(Schema([ColSpec("string", "text")]), Schema([*probabilities, ColSpec("string", "label")]))
+    params = [
+        ParamSpec("max_tokens", "long", 64),
+        ParamSpec("temperature", "double", 0.8),
+        ParamSpec("seed", "long", 0),
+    ]
+    return ModelSignature(
+        Schema([ColSpec("string", "prompt")]), Schema([ColSpec("string", "text")]), ParamSchema(params)
+    )
