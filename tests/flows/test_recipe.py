@@ -1,0 +1,132 @@
+"""Recipes: all mistakes at once with file, key, value and the nearest name; extends and --set; every shipped one valid."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.recipe import Recipe, find, load, shipped_folder
+from tasks.errors import UsageError
+
+SHIPPED = sorted(path.stem for path in shipped_folder().glob("*.toml"))
+
+
+def written(folder: Path, name: str, text: str) -> str:
+    (folder / f"{name}.toml").write_text(text)
+    return str(folder / f"{name}.toml")
+
+
+def test_there_are_the_recipes_that_the_readme_promises():
+    assert set(SHIPPED) >= {"smoke", "demo", "stories", "gpt2-124m", "llama-1b"}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_recipe_is_valid_and_its_model_can_be_built(name):
+    import torch
+
+    from model.decoder import Decoder
+
+    recipe = load(name).recipe
+    with torch.device("meta"):
+        decoder = Decoder(recipe.pretrain.shape(recipe.tokenizer.vocabulary))
+    assert sum(parameter.numel() for parameter in decoder.parameters()) > 10_000
+
+
+def test_all_mistakes_are_told_at_once_with_file_key_value_and_the_nearest_name(tmp_path):
+    path = written(
+        tmp_path,
+        "mine",
+        """
+        extends = "smoke"
+        [tokenizer]
+        vocabulry = 700
+        [pretrain]
+        steps = "many"
+        [curate.gopher_quality]
+        min_doc_word = 5
+        [ingest.sources.addresses]
+        max_caracters = 100
+        [nonsense]
+        a = 1
+        """,
+    )
+    with pytest.raises(UsageError) as error:
+        load(path)
+    text = str(error.value)
+    assert f"{path}: tokenizer.vocabulry: unknown key; did you mean 'vocabulary'?" in text
+    assert f"{path}: pretrain.steps = 'many'" in text
+    assert f"{path}: curate.gopher_quality.min_doc_word: unknown key; did you mean 'min_doc_words'?" in text
+    assert "max_caracters: unknown key; did you mean 'max_characters'?" in text
+    assert f"{path}: nonsense: unknown key; known: " in text
+    assert error.value.exit_code == 2
+
+
+def test_a_mistake_in_a_parent_names_the_parents_file(tmp_path):
+    parent = written(tmp_path, "parent", 'extends = "smoke"\ntokenizer.vocabulary = 3\n')
+    with pytest.raises(UsageError, match=r"parent\.toml: tokenizer\.vocabulary = 3"):
+        load(written(tmp_path, "child", f'extends = "{parent}"\n'))
+
+
+def test_tables_merge_while_lists_and_values_replace(tmp_path):
+    path = written(tmp_path, "mine", 'extends = "smoke"\ncurate.filters = ["c4"]\ncurate.split.test = 0.2\n')
+    recipe = load(path).recipe
+    assert recipe.curate.filters == ("c4",)
+    assert (recipe.curate.split.test, recipe.curate.split.validation) == (
+        0.2,
+        load("smoke").recipe.curate.split.validation,
+    )
+
+
+def test_the_name_is_the_files_stem_and_is_not_inherited(tmp_path):
+    assert load(written(tmp_path, "grown", 'extends = "smoke"\n')).recipe.name == "grown"
+    with pytest.raises(UsageError, match="named by its file"):
+        load(written(tmp_path, "other", 'extends = "smoke"\nname = "smoke"\n'))
+
+
+def test_a_chain_that_comes_back_to_itself_is_an_error(tmp_path):
+    written(tmp_path, "b", 'extends = "a"\n')
+    with pytest.raises(UsageError, match=r"extends itself: a\.toml → b\.toml → a\.toml"):
+        load(written(tmp_path, "a", 'extends = "b"\n'))
+
+
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [("pretrain.steps=7", 7), ("pretrain.steps = 7", 7)],
+)
+def test_set_replaces_one_value_and_is_named_as_its_origin(change, value):
+    loaded = load("smoke", [change])
+    assert loaded.recipe.pretrain.steps == value
+    assert loaded.origins["pretrain.steps"] == "--set"
+
+
+def test_set_takes_a_path_without_quotes_and_tells_what_it_cannot_take(tmp_path):
+    assert load("smoke", [f"ingest.path={tmp_path}"]).recipe.ingest.path == tmp_path
+    with pytest.raises(UsageError, match="KEY=VALUE"):
+        load("smoke", ["pretrain.steps"])
+    with pytest.raises(UsageError, match=r"--set: pretrain\.stepz: unknown key; did you mean 'steps'"):
+        load("smoke", ["pretrain.stepz=3"])
+    with pytest.raises(UsageError, match="not a table"):
+        load("smoke", ["pretrain.steps.more=3"])
+
+
+def test_a_recipe_is_found_by_path_then_here_then_in_recipes_then_among_the_shipped(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find("smoke").parent == shipped_folder()
+    (tmp_path / "recipes").mkdir()
+    written(tmp_path / "recipes", "smoke", 'extends = "demo"\n')
+    assert find("smoke") == Path("recipes/smoke.toml")
+    written(tmp_path, "smoke", 'extends = "demo"\n')
+    assert find("smoke") == Path("smoke.toml")
+    assert find(str(tmp_path / "recipes" / "smoke.toml")).parent.name == "recipes"
+
+
+def test_an_unknown_recipe_names_the_nearest_and_broken_toml_its_line(tmp_path):
+    with pytest.raises(UsageError, match="did you mean 'smoke'"):
+        load("smke")
+    with pytest.raises(UsageError, match="line 2"):
+        load(written(tmp_path, "mine", 'extends = "smoke"\nthis is not TOML\n'))
+
+
+def test_the_recipe_is_the_only_place_where_configs_meet():
+    assert set(Recipe.model_fields) == {
+        "name", "ingest", "curate", "tokenizer", "encode", "pretrain", "evaluate", "finetune", "registry",
+    }  # fmt: skip

@@ -1,0 +1,53 @@
+"""Scope follows the edges of the graph, not the order of its lines."""
+
+import pytest
+
+from flows.scope import scope
+from tasks.errors import UsageError
+
+NEEDS = {
+    "ingest": set(),
+    "signals": {"ingest"},
+    "curate": {"ingest", "signals"},
+    "tokenizer": {"curate"},
+    "encode": {"curate", "tokenizer"},
+    "pretrain": {"encode", "tokenizer"},
+    "evaluate/base": {"pretrain", "encode"},
+    "finetune/classify": {"pretrain", "curate"},
+    "evaluate/classify": {"finetune/classify"},
+    "register": {"pretrain", "evaluate/base", "finetune/classify", "evaluate/classify"},
+}
+
+
+def test_without_flags_everything_is_in_scope_and_nothing_is_made_again():
+    found = scope(NEEDS)
+    assert found.labels == tuple(NEEDS) and not found.again
+
+
+def test_until_takes_the_step_and_what_it_needs_and_no_more():
+    assert scope(NEEDS, until="finetune/classify").labels == (
+        "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "finetune/classify",
+    )  # fmt: skip
+
+
+def test_from_takes_the_step_and_what_depends_on_it_all_made_again():
+    found = scope(NEEDS, start="finetune/classify")
+    assert found.labels == ("finetune/classify", "evaluate/classify", "register")
+    assert found.again == set(found.labels)
+
+
+def test_from_and_until_take_what_lies_between():
+    assert scope(NEEDS, start="encode", until="evaluate/base").labels == ("encode", "pretrain", "evaluate/base")
+    with pytest.raises(UsageError, match="nothing lies between"):
+        scope(NEEDS, start="evaluate/base", until="encode")
+
+
+def test_only_takes_the_step_alone_and_a_first_part_means_all_of_its_labels():
+    assert scope(NEEDS, only="evaluate").labels == ("evaluate/base", "evaluate/classify")
+    with pytest.raises(UsageError, match="alone"):
+        scope(NEEDS, only="encode", until="pretrain")
+
+
+def test_an_unknown_step_names_the_nearest():
+    with pytest.raises(UsageError, match="did you mean 'pretrain'"):
+        scope(NEEDS, until="pretran")
