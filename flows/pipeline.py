@@ -10,6 +10,7 @@ from prefect.states import Completed, Failed
 
 from flows.line import Made
 from flows.pages import leave_pages
+from flows.reconcile import process_of
 from flows.run import Work
 from flows.session import Request, opened, perform
 
@@ -28,12 +29,13 @@ def pipeline(
     request = Request(Path(home).absolute(), recipe, changes or [], start, until, only, strict)
     context = FlowRunContext.get()
     flow_run = str(context.flow_run.id) if context and context.flow_run else ""
-    record = perform(opened(request), Tasks(request.home), {"prefect_flow_run": flow_run})
+    with process_of(request.home, flow_run):
+        record = perform(opened(request), Tasks(request.home), {"prefect_flow_run": flow_run})
     if record.state == "interrupted":
         raise KeyboardInterrupt
-    cached = all(step.state in ("cached", "skipped") for step in record.steps)
     if record.state != "complete":
         return Failed(message=record.error)
+    cached = all(step.state in ("cached", "skipped") for step in record.steps)
     return Completed(name="Cached" if cached else None, message=f"run {record.run} in {record.seconds:.0f} s")
 
 

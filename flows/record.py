@@ -1,6 +1,7 @@
 """The record of a run, written after every step: what a run achieved is read from here, not from Prefect's answer."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,11 @@ def read(path: Path) -> RunRecord:
     return RunRecord(**values)
 
 
+def records(home: Path) -> Iterator[RunRecord]:
+    """The runs of a home, the one that started last first."""
+    return (read(path) for path in sorted((home / RECORDS).glob("*.json"), reverse=True))
+
+
 def latest(home: Path, recipe: str | None = None) -> RunRecord | None:
     """The run that started last (of that recipe)."""
-    for path in sorted((home / RECORDS).glob("*.json"), reverse=True):
-        record = read(path)
-        if recipe is None or record.recipe == recipe:
-            return record
-    return None
+    return next((record for record in records(home) if recipe in (None, record.recipe)), None)

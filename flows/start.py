@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.explain import Explainer
 from flows.line import line
+from flows.reconcile import reconcile
 from flows.record import RunRecord, latest
 from flows.server import ensure_server, environment
 from flows.session import Request, opened
@@ -21,11 +22,14 @@ def started(request: Request) -> RunRecord:
     home = request.home
     url = ensure_server(home)
     os.environ.update(environment(home))
+    reconcile(home, url)
     say(f"watch: {url.removesuffix('/api')}")
+    from flows.patience import impatient
     from flows.pipeline import pipeline
 
     before = latest(home)
-    answer = pipeline(**asked(request), return_state=True)
+    with impatient():
+        answer = pipeline(**asked(request), return_state=True)
     record = latest(home)
     if record is None or (before is not None and record.run == before.run):
         raise UserError(f"the run did not begin: {answer.message}", f"see {home / 'logs'}")

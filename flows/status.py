@@ -5,7 +5,8 @@ from typing import Any
 
 from flows.record import latest
 from flows.schedule import missed_and_failed
-from tasks.tracking.registry import models, notice_moved_aliases
+from tasks.register.aliases import notice
+from tasks.tracking.registry import models
 from tasks.tracking.tracker import ship
 
 
@@ -22,5 +23,5 @@ def status_of(home: Path) -> dict[str, Any]:
     return record.as_json() | {
         "models": models(home),
         "schedule": missed_and_failed(home),
-        "noticed": [*notice_moved_aliases(home), *noticed],
+        "noticed": [*notice(home), *noticed],
     }
