@@ -92,7 +92,8 @@ def causal(t: int, s: int, device: torch.device) -> Tensor:
 def document_mask(documents_bt: Tensor) -> Tensor:
     """(b,1,t,t), True where both positions are of one document and the second is not later: packing without leaks."""
     same_btt = documents_bt[:, :, None] == documents_bt[:, None, :]
-    return (same_btt & causal(*same_btt.shape[1:], documents_bt.device)).unsqueeze(1)
+    t = documents_bt.shape[1]
+    return (same_btt & causal(t, t, documents_bt.device)).unsqueeze(1)
 
 
 def rotary(shape: Shape, positions_bt: Tensor) -> Rotation:

@@ -3,6 +3,8 @@
 b batch · t position · s position attended to · d width · v vocabulary · h query heads
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -57,7 +59,7 @@ class Decoder(nn.Module):
         positions_bt = torch.arange(tokens_bt.shape[1], device=tokens_bt.device).unsqueeze(0)
         x_btd, rotate = self.positions(self.embedding(tokens_bt), positions_bt)
         maps = []
-        for block in self.blocks:
+        for block in cast("list[Block]", list(self.blocks)):
             maps.append(block.attention.weights(block.attention_norm(x_btd), rotate, mask))
             x_btd = block(x_btd, rotate, mask)
         return maps

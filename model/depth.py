@@ -20,10 +20,10 @@ class Given(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tokens_per_parameter: float = Field(TOKENS_PER_PARAMETER, gt=0)
-    batch: int | None = Field(None, ge=1)  # sequences a step, over all ranks
-    steps: int | None = Field(None, ge=1)
-    learning_rate: float | None = Field(None, gt=0)
+    tokens_per_parameter: float = Field(default=TOKENS_PER_PARAMETER, gt=0)
+    batch: int | None = Field(default=None, ge=1)  # sequences a step, over all ranks
+    steps: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
 
 
 class TrainingPlan(BaseModel):
@@ -60,21 +60,29 @@ def from_depth(
 def training_plan(shape: Shape, given: Given | None = None) -> TrainingPlan:
     """Batch, steps and learning rate for a shape.
 
-    Tokens are 20 a parameter of the matrices (Hoffmann et al. 2022). With C the compute in FLOPs, a batch has
-    0.2920 · C^0.3271 tokens and the peak learning rate is 0.3118 · C^-0.1250 (DeepSeek LLM, arXiv 2401.02954,
-    equation 1; fitted on 1e17 to 2e19 FLOPs: at a laptop's 1e14 they are an extrapolation).
+    Tokens are 20 a parameter of the matrices (Hoffmann et al. 2022) unless the steps are given. With C the compute in
+    FLOPs, a batch has 0.2920 · C^0.3271 tokens and the peak learning rate is 0.3118 · C^-0.1250 (DeepSeek LLM, arXiv
+    2401.02954, equation 1; fitted on 1e17 to 2e19 FLOPs: at a laptop's 1e14 they are an extrapolation).
     """
     given = given or Given()
-    tokens = given.tokens_per_parameter * matrix_parameters(shape)
-    if given.batch is not None and given.steps is not None:
-        tokens = given.batch * shape.context * given.steps
-    flops = tokens * flops_per_token(shape)
-    batch = given.batch or nearest_power_of_two(0.2920 * flops**0.3271 / shape.context)
-    steps = given.steps or math.ceil(tokens / (batch * shape.context))
+    if given.batch is not None:
+        batch = given.batch
+    elif given.steps is not None:
+        batch = batch_at(given.steps * flops_per_token(shape), shape.context)
+    else:
+        flops = given.tokens_per_parameter * matrix_parameters(shape) * flops_per_token(shape)
+        batch = nearest_power_of_two(0.2920 * flops**0.3271 / shape.context)
+    wanted_tokens = given.tokens_per_parameter * matrix_parameters(shape)
+    steps = given.steps or math.ceil(wanted_tokens / (batch * shape.context))
     tokens = batch * shape.context * steps
     flops = tokens * flops_per_token(shape)
     learning_rate = given.learning_rate or float(f"{0.3118 * flops**-0.1250:.2g}")
     return TrainingPlan(batch=batch, steps=steps, learning_rate=learning_rate, tokens=tokens, flops=flops)
+
+
+def batch_at(flops_per_batch_token: float, context: int) -> int:
+    """Sequences a batch where the steps are fixed: the root of tokens = 0.2920 · (tokens · flops)^0.3271."""
+    return nearest_power_of_two((0.2920 * flops_per_batch_token**0.3271) ** (1 / (1 - 0.3271)) / context)
 
 
 def flops_per_token(shape: Shape) -> float:

@@ -29,10 +29,10 @@ class RopeScaling(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    factor: float = Field(8.0, gt=0)
-    low_freq_factor: float = Field(1.0, gt=0)
-    high_freq_factor: float = Field(4.0, gt=0)
-    original_context: int = Field(8192, gt=0)
+    factor: float = Field(default=8.0, gt=0)
+    low_freq_factor: float = Field(default=1.0, gt=0)
+    high_freq_factor: float = Field(default=4.0, gt=0)
+    original_context: int = Field(default=8192, gt=0)
 
     @model_validator(mode="after")
     def has_a_band_between(self) -> Self:
@@ -56,9 +56,9 @@ class Shape(BaseModel):
     head_width: int = Field(ge=1)
     ffn_width: int = Field(ge=1)
     tied: bool  # the head is the embedding
-    rope_theta: float = Field(10_000.0, gt=0)
+    rope_theta: float = Field(default=10_000.0, gt=0)
     rope_scaling: RopeScaling | None = None
-    norm_eps: float = Field(1e-5, gt=0)
+    norm_eps: float = Field(default=1e-5, gt=0)
 
     @property
     def traits(self) -> Traits:

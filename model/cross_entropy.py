@@ -1,0 +1,86 @@
+"""The loss of next-token prediction without ever holding all logits, which at 50,000 tokens outweigh the network.
+
+The head is applied to some rows at a time, and since the gradient of a sum of cross-entropies is softmax minus one-hot,
+each portion's gradient is taken at once and its logits are dropped: three matrix products, none twice (the idea of
+Liger-Kernel, arXiv 2410.10989, section 3.2). F.linear_cross_entropy of torch 2.13 is as fast; it breaks a compiled
+graph and knows no autocast.
+
+n rows (tokens) · d width · v vocabulary
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from model.batches import IGNORE
+
+ROWS_ON_CPU, ROWS_ON_GPU = 256, 2048  # tokens at once: a portion stays in the cache, or keeps the device busy
+
+
+def cross_entropy(x_btd: Tensor, head_vd: Tensor, targets_bt: Tensor) -> Tensor:
+    """Nats, summed over all targets but IGNORE: divide by their number, over all ranks and micro-batches, for a mean.
+
+    The logits are `x_btd @ head_vd.T`; sums are in float32 whatever the autocast dtype. Differentiable once.
+    """
+    return SummedCrossEntropy.apply(x_btd.flatten(0, -2), head_vd, targets_bt.flatten())
+
+
+@torch.no_grad()
+def token_losses(x_btd: Tensor, head_vd: Tensor, targets_bt: Tensor) -> Tensor:
+    """Nats for each target (float32, 0 where IGNORE): for scores and bits per byte, where no gradient is wanted."""
+    x_nd, targets_n = x_btd.flatten(0, -2), targets_bt.flatten()
+    losses = [portion_losses(x_nd[rows], head_vd, targets_n[rows])[0] for rows in portions(x_nd)]
+    return torch.cat(losses).view(targets_bt.shape)
+
+
+class SummedCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_nd: Tensor, head_vd: Tensor, targets_n: Tensor) -> Tensor:
+        total = torch.zeros((), dtype=torch.float32, device=x_nd.device)
+        x_gradient = torch.empty_like(x_nd) if ctx.needs_input_grad[0] else None
+        head_gradient = torch.zeros_like(head_vd, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        for rows in portions(x_nd):
+            loss_n, logprobs_nv = portion_losses(x_nd[rows], head_vd, targets_n[rows])
+            total += loss_n.sum()
+            gradient_nv = logits_gradient(logprobs_nv, targets_n[rows])
+            if x_gradient is not None:
+                x_gradient[rows] = gradient_nv @ head_vd.to(gradient_nv.dtype)
+            if head_gradient is not None:
+                head_gradient += gradient_nv.T @ x_nd[rows].to(gradient_nv.dtype)
+        ctx.save_for_backward(x_gradient, head_gradient)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, total_gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x_gradient, head_gradient = ctx.saved_tensors
+        return (
+            None if x_gradient is None else x_gradient * total_gradient,
+            None if head_gradient is None else head_gradient * total_gradient,
+            None,
+        )
+
+
+def portions(x_nd: Tensor) -> list[slice]:
+    """Row ranges of one portion each, in order."""
+    at_once = ROWS_ON_CPU if x_nd.device.type == "cpu" else ROWS_ON_GPU
+    return [slice(start, start + at_once) for start in range(0, x_nd.shape[0], at_once)]
+
+
+def portion_losses(x_nd: Tensor, head_vd: Tensor, targets_n: Tensor) -> tuple[Tensor, Tensor]:
+    """Nats a target (n,), 0 where IGNORE, and log-probabilities (n,v) in float32."""
+    logprobs_nv = F.linear(x_nd, head_vd).float().log_softmax(-1)
+    picked_n = logprobs_nv.gather(1, targets_n.clamp(min=0)[:, None])[:, 0]
+    return torch.where(targets_n == IGNORE, 0.0, -picked_n), logprobs_nv
+
+
+def logits_gradient(logprobs_nv: Tensor, targets_n: Tensor) -> Tensor:
+    """Softmax minus one-hot, rows of IGNORE all 0, in the dtype that autocast multiplies in; overwrites its input."""
+    gradient_nv = logprobs_nv.exp_()
+    gradient_nv.scatter_add_(1, targets_n.clamp(min=0)[:, None], gradient_nv.new_full((len(targets_n), 1), -1.0))
+    gradient_nv.mul_((targets_n != IGNORE)[:, None])
+    device = gradient_nv.device.type
+    return gradient_nv.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else gradient_nv
