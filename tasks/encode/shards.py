@@ -1,0 +1,176 @@
+"""Token shards: each split of a partition as Arrow IPC streams of one record batch, a document a row.
+
+    train-00000.arrow   doc_id: string, tokens: list<uint16>    validation-…, test-… likewise; a split may have no row
+    bytes.parquet       doc_id, split, tokens, bytes            of every row, bytes as they were encoded (masked)
+    withheld.parquet    doc_id, reason                          documents kept by curation that must not be trained on
+
+A shard's tokens lie in one buffer, so a memory map of the file is the training data: nothing is copied or decoded.
+No separator is stored: the batch maker puts `<|endoftext|>` between documents.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from tasks.encode.encoding import encoded_batches
+from tasks.progress import progress
+from tasks.step import NOT_IN_KEY, Frozen, Funnel, Inputs, Stats, Step
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+SPLITS = ("train", "validation", "test")
+
+
+class EncodeConfig(Frozen):
+    """What is encoded, and into how large files."""
+
+    shard_tokens: int = Field(16_777_216, ge=1)  # a shard ends before the document that would exceed it
+    mask_pii: bool = True
+    exclude: tuple[str, ...] = ()  # the takedown list: doc_id, SOURCE/URI, or the text a document was cut from
+    withdrawn: dict[str, dict[str, str]] = Field(
+        default_factory=dict
+    )  # source → uri → why: files superseded or removed since
+    workers: Annotated[int, NOT_IN_KEY] = 2
+
+    def without(self, withdrawn: Mapping[str, Mapping[str, str]]) -> "EncodeConfig":
+        """The config of a partition some of whose files are withdrawn."""
+        return self.model_copy(update={"withdrawn": {source: dict(uris) for source, uris in withdrawn.items()}})
+
+    def why_withheld(self, document: Mapping[str, Any]) -> str | None:
+        """The reason for not training on the document, where there is one."""
+        source, doc_id = document["source"], document["doc_id"]
+        path = doc_id.removeprefix(f"{source}/").rpartition("#")[0]
+        names = {document.get("uri"), document["origin"], path} - {None, ""}
+        if not self._taken_down.isdisjoint({doc_id, *names, *(f"{source}/{name}" for name in names)}):
+            return "takedown"
+        gone = self.withdrawn.get(source, {})
+        return next((gone[name] for name in sorted(names) if name in gone), None)
+
+    @cached_property
+    def _taken_down(self) -> frozenset[str]:
+        return frozenset(self.exclude)
+
+
+def encode(config: EncodeConfig, inputs: Inputs, out: Path) -> Stats:
+    """Writes the shards of one partition's kept documents."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    texts, tokenizer = inputs["texts"], inputs["tokenizer"]
+    assert isinstance(texts, Path)
+    assert isinstance(tokenizer, Path)
+    path, withheld = texts / "texts.parquet", dict[str, str]()
+    shards = {split: Shards(out, split, config.shard_tokens) for split in SPLITS}
+    sizes, masked = list[tuple[str, str, int, int]](), Counter[str]()
+    documents = parquet.ParquetFile(path).metadata.num_rows
+    with progress("encode", documents, "documents") as advance:
+        kept = _kept(path, config, withheld)
+        for rows, batch in encoded_batches(kept, tokenizer, config.mask_pii, config.workers, _text_bytes(path)):
+            for row, tokens, bytes_ in zip(rows, batch.split(), batch.bytes, strict=True):
+                shards[row["split"]].add(row["doc_id"], tokens)
+                sizes.append((row["doc_id"], row["split"], len(tokens), int(bytes_)))
+            masked.update(batch.masked)
+            advance(len(rows))
+    written = {split: shard.close() for split, shard in shards.items()}
+    _write_table(
+        out / "bytes.parquet", sizes, doc_id=pa.string(), split=pa.string(), tokens=pa.int64(), bytes=pa.int64()
+    )
+    _write_table(out / "withheld.parquet", list(withheld.items()), doc_id=pa.string(), reason=pa.string())
+    return _stats(documents, withheld, sizes, masked, written)
+
+
+class Shards:
+    """The files of one split: documents are gathered and written a shard at a time."""
+
+    def __init__(self, folder: Path, split: str, shard_tokens: int) -> None:
+        self.folder, self.split, self.shard_tokens = folder, split, shard_tokens
+        self.doc_ids: list[str] = []
+        self.tokens: list[np.ndarray] = []
+        self.gathered, self.written = 0, 0
+
+    def add(self, doc_id: str, tokens: "np.ndarray") -> None:
+        if self.doc_ids and self.gathered + len(tokens) > self.shard_tokens:
+            self._write()
+        self.doc_ids.append(doc_id)
+        self.tokens.append(tokens)
+        self.gathered += len(tokens)
+
+    def close(self) -> int:
+        """Writes what is left, and a file without rows where the split has none; how many files there are."""
+        if self.doc_ids or not self.written:
+            self._write()
+        return self.written
+
+    def _write(self) -> None:
+        import numpy as np
+        import pyarrow as pa
+
+        offsets = np.cumsum([0, *map(len, self.tokens)], dtype=np.int32)
+        values = np.concatenate(self.tokens) if self.tokens else np.empty(0, np.uint16)
+        lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values, pa.uint16()))
+        schema = pa.schema({"doc_id": pa.string(), "tokens": pa.list_(pa.uint16())})
+        path = self.folder / f"{self.split}-{self.written:05d}.arrow"
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
+            stream.write_batch(pa.record_batch([pa.array(self.doc_ids, pa.string()), lists], schema=schema))
+        self.doc_ids, self.tokens, self.gathered, self.written = [], [], 0, self.written + 1
+
+
+def _kept(path: Path, config: EncodeConfig, withheld: dict[str, str]) -> Iterator[dict[str, Any]]:
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(path)
+    columns = [name for name in ("doc_id", "source", "uri", "origin", "split", "text") if name in file.schema.names]
+    for batch in file.iter_batches(1000, columns=columns):
+        for row in batch.to_pylist():
+            if reason := config.why_withheld(row):
+                withheld[row["doc_id"]] = reason
+            else:
+                yield row
+
+
+def _text_bytes(path: Path) -> int:
+    """About how much text there is: what decides whether other processes are worth their start."""
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(path).metadata
+    return sum(file.row_group(group).total_byte_size for group in range(file.num_row_groups))
+
+
+def _write_table(path: Path, rows: Sequence[tuple[Any, ...]], **types: "pa.DataType") -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in types]
+    parquet.write_table(pa.table(columns, schema=pa.schema(types)), path, compression="zstd")
+
+
+def _stats(
+    documents: int,
+    withheld: Mapping[str, str],
+    sizes: list[tuple[str, str, int, int]],
+    masked: Counter[str],
+    written: Mapping[str, int],
+) -> Stats:
+    tokens, bytes_ = sum(size[2] for size in sizes), sum(size[3] for size in sizes)
+    metrics = {"tokens": tokens, "bytes": bytes_, "bytes_per_token": bytes_ / tokens if tokens else 0.0}
+    metrics |= {f"tokens_{split}": sum(size[2] for size in sizes if size[1] == split) for split in SPLITS}
+    metrics |= {f"shards_{split}": count for split, count in written.items()}
+    metrics |= {f"masked_{kind}": count for kind, count in sorted(masked.items())}
+    funnel = Funnel(read=documents, kept=len(sizes), dropped=dict(sorted(Counter(withheld.values()).items())))
+    return Stats(funnel=funnel, metrics={name: float(value) for name, value in metrics.items()})
+
+
+ENCODE = Step(
+    "encode",
+    1,
+    EncodeConfig,
+    encode,
+    libraries=("pyarrow", "tiktoken", "tokenizers"),
+    code=("tasks.encode.encoding", "tasks.privacy", "tasks.vocabulary"),
+)
