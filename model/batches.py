@@ -1,0 +1,171 @@
+"""Batches by arithmetic: batch n of rank r of R follows from (seed, n, r, R) and the files, never from an iterator.
+
+Three kinds of items, one order: blocks of a token stream (pretraining), packs of conversations (instruct) and labelled
+texts (classify). What comes out is a frozen batch of tensors that only its objective looks into.
+
+b batch · t position
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from model.attention import document_mask
+from model.cross_entropy import IGNORE
+from model.order import Order, Share
+from model.packing import pack
+from model.stream import Document, TokenStream
+
+PAD = 1  # the id of <|pad|>; no loss ever sees it
+
+
+@dataclass(frozen=True)
+class OnDevice:
+    def to(self, device: torch.device) -> Self:
+        """The same batch on a device; a GPU's copy does not wait."""
+        if device.type == "cpu":
+            return self
+        moved = {field.name: getattr(self, field.name) for field in fields(self)}
+        return type(self)(**{name: None if x is None else x.to(device, non_blocking=True) for name, x in moved.items()})
+
+
+@dataclass(frozen=True)
+class TokenBatch(OnDevice):
+    tokens_bt: Tensor  # int64
+    targets_bt: Tensor  # int64; IGNORE where no loss is counted
+    positions_bt: Tensor | None = None
+    mask_b1tt: Tensor | None = None  # True: may attend
+
+
+@dataclass(frozen=True)
+class LabelledBatch(OnDevice):
+    tokens_bt: Tensor  # int64, padded on the right
+    lengths_b: Tensor  # int64
+    labels_b: Tensor  # int64
+
+
+class Source(Protocol):
+    """Items that can be looked up in any order."""
+
+    items: int
+    targets: int  # tokens or texts that one epoch counts
+
+    def batch(self, items: np.ndarray) -> OnDevice: ...
+
+    def documents(self, items: np.ndarray) -> list[Document]: ...
+
+
+class Blocks:
+    """The stream cut into windows of `context` targets: in one epoch every token is a target exactly once."""
+
+    def __init__(self, stream: TokenStream, context: int) -> None:
+        self.stream, self.context = stream, context
+        self.targets = len(stream) - 1  # every id but the first separator
+        self.items = -(-self.targets // context)
+
+    def batch(self, items: np.ndarray) -> TokenBatch:
+        read = [self.stream.read(item * self.context, self.context + 1) for item in items.tolist()]
+        ids_bt = torch.from_numpy(np.stack(read).astype(np.int64))
+        tokens_bt, targets_bt = ids_bt[:, :-1].contiguous(), ids_bt[:, 1:].contiguous()
+        if (self.items - 1) in items:  # the last block of the stream may be short
+            row = int(np.flatnonzero(items == self.items - 1)[0])
+            targets_bt[row, self.targets - (self.items - 1) * self.context :] = IGNORE
+        return TokenBatch(tokens_bt, targets_bt)
+
+    def documents(self, items: np.ndarray) -> list[Document]:
+        windows = ((item * self.context, self.context + 1) for item in items.tolist())
+        return [document for window in windows for document in self.stream.documents_in(*window)]
+
+
+class Conversations:
+    """Rows of ids and targets, several to a sequence, none seeing another (Arrow stream: ids, is_target, doc_id)."""
+
+    def __init__(self, path: Path, context: int) -> None:
+        self.name, self.context, self.table = path.name, context, read_rows(path)
+        self.ids = [ids[:context] for ids in ragged(self.table["ids"])]
+        self.is_target = [flags[:context] for flags in ragged(self.table["is_target"])]
+        self.packs = pack([len(ids) for ids in self.ids], context)
+        self.items = len(self.packs)
+        self.targets = sum(int(flags[1:].sum()) for flags in self.is_target)
+
+    def batch(self, items: np.ndarray) -> TokenBatch:
+        shape = (len(items), self.context)
+        tokens_bt, targets_bt = np.full(shape, PAD), np.full(shape, IGNORE)
+        positions_bt, row_bt = np.zeros(shape, dtype=np.int64), np.full(shape, -1)
+        for b, item in enumerate(items.tolist()):
+            at = 0
+            for number, row in enumerate(self.packs[item]):
+                ids, length = self.ids[row].astype(np.int64), len(self.ids[row])
+                here = slice(at, at + length)
+                tokens_bt[b, here], positions_bt[b, here], row_bt[b, here] = ids, np.arange(length), number
+                foretold = np.where(self.is_target[row][1:], ids[1:], IGNORE)  # position i foretells ids[i + 1]
+                targets_bt[b, at : at + length - 1] = foretold
+                at += length
+        mask_b1tt = document_mask(torch.from_numpy(row_bt))
+        tokens, targets, positions = (torch.from_numpy(x) for x in (tokens_bt, targets_bt, positions_bt))
+        return TokenBatch(tokens, targets, positions, mask_b1tt)
+
+    def documents(self, items: np.ndarray) -> list[Document]:
+        return [_row(self.name, self.table, row) for item in items.tolist() for row in self.packs[item]]
+
+
+class Labelled:
+    """Texts with a class each, padded to the longest of the batch (Arrow stream: ids, label, doc_id)."""
+
+    def __init__(self, path: Path, context: int) -> None:
+        self.name, self.table = path.name, read_rows(path)
+        self.ids = [ids[:context] for ids in ragged(self.table["ids"])]
+        self.labels = self.table["label"].to_numpy().astype(np.int64)
+        self.items = self.targets = len(self.ids)
+
+    def batch(self, items: np.ndarray) -> LabelledBatch:
+        rows = [self.ids[item] for item in items.tolist()]
+        lengths_b = np.array([len(ids) for ids in rows], dtype=np.int64)
+        tokens_bt = np.full((len(rows), max(1, int(lengths_b.max()))), PAD)
+        for b, ids in enumerate(rows):
+            tokens_bt[b, : len(ids)] = ids
+        return LabelledBatch(*(torch.from_numpy(x) for x in (tokens_bt, lengths_b, self.labels[items])))
+
+    def documents(self, items: np.ndarray) -> list[Document]:
+        return [_row(self.name, self.table, item) for item in items.tolist()]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """`batches(step, part)` is this rank's micro-batch; `documents_of(step)` says what the whole step saw."""
+
+    source: Source
+    order: Order
+    share: Share
+
+    def __call__(self, step: int, part: int) -> OnDevice:
+        return self.source.batch(self.items_of(step, part))
+
+    def items_of(self, step: int, part: int) -> np.ndarray:
+        return self.order.at(self.share.places(step, part))
+
+    def documents_of(self, step: int) -> list[Document]:
+        """The documents in step `step` (from 0) over all ranks, in order and each once."""
+        whole = Share(self.share.batch).places(step, part=0)
+        return list(dict.fromkeys(self.source.documents(self.order.at(whole))))
+
+
+def read_rows(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as file:
+        return pa.ipc.open_stream(file).read_all()
+
+
+def ragged(column: pa.ChunkedArray) -> Sequence[np.ndarray]:
+    """A list column as one array a row."""
+    return [row.values.to_numpy(zero_copy_only=False) for chunk in column.chunks for row in chunk]
+
+
+def _row(shard: str, table: pa.Table, row: int) -> Document:
+    doc_id = table["doc_id"][row].as_py() if "doc_id" in table.column_names else ""
+    return Document(shard, row, doc_id)

@@ -1,0 +1,34 @@
+"""The end of training: the weights in their final layout, true at one rename."""
+
+import shutil
+from pathlib import Path
+
+from model import head, hub
+from model.checkpoint import sync
+from model.head import Classifier
+from model.session import Session
+
+WEIGHTS = "weights"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+
+
+def finish(session: Session) -> None:
+    """Writes `out/weights` (Hugging Face layout, with the tokenizer; a classifier's head beside it)."""
+    folder = session.spec.work / "weights.partial"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    save = head.save if isinstance(session.model, Classifier) else hub.save
+    save(session.model, folder)
+    for name in TOKENIZER_FILES:
+        if (file := session.spec.tokenizer / name).is_file():
+            shutil.copyfile(file, folder / name)
+    settle(folder, session.spec.out / WEIGHTS)
+
+
+def settle(partial: Path, done: Path) -> None:
+    """Files on disk first, then their folder's name."""
+    for file in partial.iterdir():
+        sync(file)
+    sync(partial)
+    partial.rename(done)
+    sync(done.parent)

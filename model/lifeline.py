@@ -1,0 +1,44 @@
+"""When a training process must end early: a signal, or the end of its standard input.
+
+Whoever starts it holds the other end of that pipe. However that process dies, the kernel closes the pipe, every rank
+reads the end of file, and no orphan goes on writing.
+"""
+
+import os
+import signal
+import stat
+import threading
+
+
+class Lifeline:
+    """`ended` turns true once and stays so."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def watch(self) -> "Lifeline":
+        """Listens to SIGTERM, SIGINT and, where standard input is a pipe, to its end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.end())
+        if _is_pipe(0):
+            threading.Thread(target=self._read_to_the_end, daemon=True).start()
+        return self
+
+    def _read_to_the_end(self) -> None:
+        while os.read(0, 1):  # sys.stdin.read() in a daemon thread would abort the interpreter at its exit
+            pass
+        self.end()
+
+
+def _is_pipe(descriptor: int) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+    except OSError:  # closed
+        return False

@@ -1,0 +1,59 @@
+"""What this machine can do: device, precision, whether to compile, and its peak rate for MFU."""
+
+import shutil
+import sysconfig
+import time
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+STEPS_THAT_PAY = 300  # compiling costs some 30 s cold, and is won back after 160 to 220 steps (docs/tried.md)
+# dense bf16 FLOP/s from the vendors' data sheets
+PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "A10G": 70e12, "RTX 4090": 165e12}
+
+
+def pick_device() -> torch.device:
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def pick_dtype(wanted: Literal["auto", "float32", "bfloat16"], device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware multiplies it; emulated, it is a thousand times slower than float32."""
+    if wanted != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
+    native = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_multiplies_bf16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def pick_compiled(wanted: bool | Literal["auto"], steps: int, device: torch.device) -> bool:
+    """Whether to compile: the run is long enough, and there is a compiler."""
+    if wanted != "auto":
+        return wanted
+    return steps >= STEPS_THAT_PAY and (device.type == "cuda" or _has_compiler())
+
+
+def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP/s of a large matrix product: from the table for known GPUs, otherwise the best of a short trial here."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        for known, peak in PEAKS.items():
+            if known in name:
+                return peak
+    n = 4096 if device.type == "cuda" else 1024
+    a, b = torch.randn(n, n, device=device, dtype=dtype), torch.randn(n, n, device=device, dtype=dtype)
+    return 2.0 * n**3 / min(_seconds_of_product(a, b) for _ in range(8))
+
+
+def _seconds_of_product(a: torch.Tensor, b: torch.Tensor) -> float:
+    start = time.perf_counter()
+    (a @ b).sum().item()
+    return time.perf_counter() - start
+
+
+def _cpu_multiplies_bf16() -> bool:
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def _has_compiler() -> bool:
+    headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    return headers.is_file() and any(shutil.which(name) for name in ("g++", "clang++", "c++"))

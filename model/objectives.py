@@ -1,0 +1,50 @@
+"""What training lowers: an objective is a module from a batch to sums, so that parts and ranks add up exactly.
+
+Loss and count are summed over what is counted (tokens, texts); fit divides by the count of the whole global batch. A
+mean of means would weigh tokens by how full their part of the batch is.
+
+b batch · t position · d width · c class
+"""
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.batches import LabelledBatch, TokenBatch
+from model.cross_entropy import IGNORE, cross_entropy
+from model.decoder import Decoder
+from model.head import Classifier
+
+
+class Sums(NamedTuple):
+    loss: Tensor  # nats, summed
+    count: Tensor  # how many were counted
+    counted: dict[str, Tensor]  # further sums to be divided by the count: {"accuracy": correct ones}
+
+
+class NextToken(nn.Module):
+    """Nats of each target given the tokens before it; targets that are IGNORE count nothing (a prompt, padding)."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, batch: TokenBatch) -> Sums:
+        x_btd = self.decoder(batch.tokens_bt, batch.positions_bt, batch.mask_b1tt)
+        loss = cross_entropy(x_btd, self.decoder.head_weight_vd, batch.targets_bt)
+        return Sums(loss, (batch.targets_bt != IGNORE).sum(), {})
+
+
+class Classify(nn.Module):
+    """Nats of each text's label."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, batch: LabelledBatch) -> Sums:
+        logits_bc = self.classifier(batch.tokens_bt, batch.lengths_b).float()
+        loss = F.cross_entropy(logits_bc, batch.labels_b, reduction="sum")
+        correct = (logits_bc.argmax(-1) == batch.labels_b).sum()
+        return Sums(loss, loss.new_tensor(len(batch.labels_b)), {"accuracy": correct})

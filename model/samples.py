@@ -1,0 +1,30 @@
+"""What the network writes while it learns: the same prompts, continued at each evaluation."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from model.decoder import Decoder
+from model.generate import generate
+from model.session import Session
+from model.spec import DocumentShards
+
+TEMPERATURE = 0.8
+
+
+@torch.no_grad()
+def samples(session: Session, step: int) -> Iterator[dict[str, Any]]:
+    """Rows step, prompt, text; the prompt stands at the beginning of a document. A classifier writes nothing."""
+    spec, decoder = session.spec, session.model
+    if not spec.prompts or not isinstance(decoder, Decoder):
+        return
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(spec.tokenizer / "tokenizer.json"))
+    separator = spec.data.separator if isinstance(spec.data, DocumentShards) else 0
+    for prompt in spec.prompts:
+        ids = [separator, *tokenizer.encode(prompt, add_special_tokens=False).ids]
+        room = max(0, min(spec.sample_tokens, decoder.shape.context - len(ids)))
+        made = list(generate(decoder, ids, max_tokens=room, temperature=TEMPERATURE, seed=step, stop={separator}))
+        yield {"step": step, "prompt": prompt, "text": tokenizer.decode(made)}

@@ -1,0 +1,40 @@
+"""How fast what learns when: rates by group of parameters, and their course over the run."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Schedule(BaseModel):
+    """Warm-up, stable, decay (Hu et al. 2024, MiniCPM, arXiv 2404.06395): fractions of the peak rate by step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(ge=1)
+    warmup_steps: int = Field(0, ge=0)
+    decay_steps: int = Field(0, ge=0)
+    final_fraction: float = Field(0.0, ge=0, le=1)
+
+    def fraction(self, step: int) -> float:
+        """Of the peak, at the update that ends step `step` (from 0): linear up, flat, linear down.
+
+        Where warm-up and decay overlap, the lower of the two counts.
+        """
+        up = (step + 1) / (self.warmup_steps + 1)
+        left = (self.steps - step) / (self.decay_steps + 1)
+        down = self.final_fraction + (1 - self.final_fraction) * left
+        return min(1.0, up, down)
+
+
+class Rates(BaseModel):
+    """Peak learning rates are `learning_rate` times the scale of the group of parameters (model/optimizer.py)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    learning_rate: float = Field(gt=0)  # of matrices
+    embedding_scale: float = Field(1.0, gt=0)
+    head_scale: float = Field(1.0, gt=0)
+    vector_scale: float = Field(1.0, gt=0)  # norms and biases
+    weight_decay: float = Field(0.1, ge=0)  # of matrices; nothing else decays
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.95, ge=0, lt=1)
+    epsilon: float = Field(1e-8, gt=0)
+    max_norm: float = Field(1.0, gt=0)  # gradients are clipped to this length

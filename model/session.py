@@ -1,0 +1,119 @@
+"""From a spec to everything that training needs: network, objective, batches, plan and, on a resume, where it was."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from model import checkpoint, hub
+from model.batches import Batches, Blocks, Conversations, Labelled, OnDevice, Source
+from model.decoder import Decoder, initialise
+from model.fit import Plan, State
+from model.head import Classifier, freeze
+from model.machine import pick_compiled, pick_device, pick_dtype
+from model.objectives import Classify, NextToken
+from model.optimizer import AdamW
+from model.order import Order, Share
+from model.ranks import Ranks
+from model.spec import ConversationRows, DocumentShards, LabelledRows, Spec
+from model.stream import TokenStream, open_shards
+
+VALIDATION_SEED = 0  # which validation items are looked at never changes with the run's seed
+
+
+@dataclass
+class Session:
+    """All parts of one training run in one process."""
+
+    spec: Spec
+    model: Decoder | Classifier
+    objective: nn.Module  # evaluation calls it as it is …
+    learner: nn.Module  # … training compiled and over all ranks
+    train: Batches
+    validation: Source
+    plan: Plan
+    state: State
+    log_lengths: dict[str, int]
+
+    @property
+    def decoder(self) -> Decoder:
+        return self.model.decoder if isinstance(self.model, Classifier) else self.model
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint holds: weights as `weights/NAME`, moments as `first/NAME` and `second/NAME`."""
+        weights = {f"weights/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        first = {f"first/{name}": pair[0] for name, pair in self.state.optimizer.moments.items()}
+        second = {f"second/{name}": pair[1] for name, pair in self.state.optimizer.moments.items()}
+        return weights | first | second
+
+    def validation_batches(self) -> Iterator[OnDevice]:
+        """This rank's part of the same validation items each time."""
+        items = min(self.spec.eval_items, self.validation.items)
+        chosen = Order(self.validation.items, VALIDATION_SEED).at(torch.arange(items).numpy())
+        ranks, size = self.plan.ranks, max(1, self.spec.batch // (self.plan.ranks.count * self.spec.parts))
+        mine = chosen[ranks.rank :: ranks.count]
+        yield from (self.validation.batch(mine[at : at + size]) for at in range(0, len(mine), size))
+
+
+def prepare(spec: Spec, ranks: Ranks) -> Session:
+    """A session at its first step, or at the step of its last checkpoint."""
+    device = pick_device()
+    saved = checkpoint.found(spec.work / "checkpoints")
+    tensors, kept = checkpoint.load(saved[-1], device) if saved else ({}, {})
+    dtype = pick_dtype(kept.get("dtype", spec.dtype), device)
+    compiled = pick_compiled(kept.get("compiled", spec.compiled), spec.schedule.steps, device)
+    model, objective = network(spec)
+    model.to(device)
+    state = State(AdamW(objective, spec.rates))
+    if saved:
+        restore(model, state, tensors, kept)
+    train, validation = sources(spec)
+    share = Share(spec.batch, ranks.rank, ranks.count, spec.parts)
+    batches = Batches(train, Order(train.items, spec.seed), share)
+    plan = Plan(spec.schedule, spec.parts, device, dtype, ranks, compiled)
+    learner = torch.compile(objective) if compiled else objective
+    if ranks.count > 1:
+        learner = DistributedDataParallel(learner)
+    return Session(spec, model, objective, learner, batches, validation, plan, state, kept.get("log_lengths", {}))
+
+
+def network(spec: Spec) -> tuple[Decoder | Classifier, nn.Module]:
+    """The network that is saved in the end, and the objective that trains it."""
+    if spec.weights is not None:
+        decoder = hub.load(spec.weights)
+    else:
+        assert spec.shape is not None, "a spec has a shape or weights"
+        decoder = initialise(Decoder(spec.shape), spec.seed)
+    if isinstance(spec.data, LabelledRows):
+        classifier = Classifier(decoder, spec.data.labels)
+        freeze(classifier, spec.data.trainable)
+        return classifier, Classify(classifier)
+    return decoder, NextToken(decoder)
+
+
+def sources(spec: Spec) -> tuple[Source, Source]:
+    """Training and validation items."""
+    data = spec.data
+    match data:
+        case DocumentShards():
+            streams = (TokenStream(open_shards(files), data.separator) for files in (data.train, data.validation))
+            train, validation = (Blocks(stream, spec.context) for stream in streams)
+        case ConversationRows():
+            train, validation = (Conversations(path, spec.context) for path in (data.train, data.validation))
+        case LabelledRows():
+            train, validation = (Labelled(path, spec.context) for path in (data.train, data.validation))
+        case _:
+            assert_never(data)
+    return train, validation
+
+
+def restore(model: nn.Module, state: State, tensors: dict[str, Tensor], kept: dict[str, Any]) -> None:
+    """Puts a checkpoint's tensors where training goes on."""
+    model.load_state_dict({n.removeprefix("weights/"): x for n, x in tensors.items() if n.startswith("weights/")})
+    for name, (first, second) in state.optimizer.moments.items():
+        first.copy_(tensors[f"first/{name}"])
+        second.copy_(tensors[f"second/{name}"])
+    state.step = state.optimizer.updates = kept["step"]

@@ -1,0 +1,79 @@
+"""What a training child is told: one JSON file in its work folder, checked before anything heavy is imported."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from model.family import Shape
+from model.schedule import Rates, Schedule
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class DocumentShards(Strict):
+    """Token shards by name, in reading order: every token is foretold (pretraining, continuing)."""
+
+    kind: Literal["documents"] = "documents"
+    train: dict[str, Path]
+    validation: dict[str, Path]
+    validation_bytes: int = Field(ge=1)  # UTF-8 bytes of the validation documents, for bits per byte
+    separator: int = 0  # the id of <|endoftext|>
+
+
+class ConversationRows(Strict):
+    """Arrow IPC streams of ids (list), is_target (list of bool) and doc_id: only targets are foretold (instruct)."""
+
+    kind: Literal["conversations"] = "conversations"
+    train: Path
+    validation: Path
+
+
+class LabelledRows(Strict):
+    """Arrow IPC streams of ids (list), label (number of the class) and doc_id (classify)."""
+
+    kind: Literal["labelled"] = "labelled"
+    train: Path
+    validation: Path
+    labels: tuple[str, ...]
+    trainable: Literal["head", "last_block", "full"] = "full"
+
+
+Data = Annotated[DocumentShards | ConversationRows | LabelledRows, Field(discriminator="kind")]
+
+
+class Spec(Strict):
+    """One training run. What is written goes under `out`; `out/work` holds what only a resume needs."""
+
+    out: Path
+    data: Data
+    shape: Shape | None = None  # fresh weights …
+    weights: Path | None = None  # … or those of a folder in the Hugging Face layout
+    tokenizer: Path  # its files go with the weights; samples are encoded with it
+    context: int = Field(ge=1)
+    batch: int = Field(ge=1)  # sequences or texts a step, over all ranks
+    parts: int = Field(1, ge=1)  # micro-batches a rank and step
+    schedule: Schedule
+    rates: Rates
+    seed: int = 0
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    compiled: bool | Literal["auto"] = "auto"
+    threads: int = Field(2, ge=1)
+    log_every: int = Field(1, ge=1)  # steps
+    eval_every: int = Field(100, ge=1)
+    eval_items: int = Field(256, ge=1)  # sequences or texts of validation data looked at each time
+    checkpoint_every: int = Field(100, ge=1)
+    prompts: tuple[str, ...] = ()  # continued at each evaluation
+    sample_tokens: int = Field(64, ge=1)
+
+    @model_validator(mode="after")
+    def has_one_beginning(self) -> Self:
+        if (self.shape is None) == (self.weights is None):
+            raise ValueError("give a shape (fresh weights) or weights (to go on from), and not both")
+        return self
+
+    @property
+    def work(self) -> Path:
+        return self.out / "work"

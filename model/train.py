@@ -1,0 +1,143 @@
+"""The training child: `python -m model.train out/work/spec.json` (by torchrun where ranks > 1).
+
+Exit codes: 0 done, and `out/weights` is there; 130 ended early with a checkpoint; 1 failed (`out/work/error.json` tells
+what and the cure, where we know). Progress goes to stdout as JSON lines.
+"""
+
+import fcntl
+import json
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from model import checkpoint, logs
+from model.depth import flops_per_token
+from model.finish import finish
+from model.fit import Report, evaluate, fit
+from model.lifeline import Lifeline
+from model.logs import Logs
+from model.machine import peak_flops
+from model.pace import Pace
+from model.ranks import join, leave
+from model.samples import samples
+from model.session import Session, prepare
+from model.spec import DocumentShards, Spec
+
+ENDED_EARLY = 130
+
+
+class CannotTrain(Exception):
+    """Training that must stop, told with a cure."""
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(f"{what}\n  cure: {cure}")
+        self.what, self.cure = what, cure
+
+
+def main(arguments: list[str]) -> int:
+    spec = Spec.model_validate_json(Path(arguments[0]).read_text(encoding="utf-8"))
+    lifeline = Lifeline().watch()
+    torch.set_num_threads(spec.threads)
+    ranks = join()
+    try:
+        with only_one(spec.work / f"rank-{ranks.rank}.lock"):
+            done = train(prepare(spec, ranks), lifeline)
+        return 0 if done else ENDED_EARLY
+    except CannotTrain as error:
+        if ranks.is_first:
+            told = json.dumps({"what": error.what, "cure": error.cure})
+            (spec.work / "error.json").write_text(told, encoding="utf-8")
+        return 1
+    finally:
+        leave(ranks)
+
+
+def train(session: Session, lifeline: Lifeline) -> bool:
+    """Trains to the end; False where the life line ended first, with a checkpoint of the last step."""
+    spec, ranks = session.spec, session.plan.ranks
+    log = Logs(spec.out, session.log_lengths) if ranks.is_first else None
+    peak = peak_flops(session.plan.device, session.plan.dtype)
+    pace = Pace(spec, session.state.step, flops_per_token(session.decoder.shape), peak)
+    for report in fit(session.learner, session.train, session.plan, session.state):
+        is_last = report.step == spec.schedule.steps
+        if is_last or report.step % spec.log_every == 0 or report.step % spec.eval_every == 0:
+            note(session, report, log, pace)
+        with pace.paused():
+            ends = ranks.any(lifeline.ended or pace.is_unheard)
+            if ends or is_last or report.step % spec.checkpoint_every == 0:
+                keep(session, log)
+        if ends and not is_last:
+            return False
+    if log:
+        log.close()
+        finish(session)
+    ranks.wait()
+    return True
+
+
+def note(session: Session, report: Report, log: Logs | None, pace: Pace) -> None:
+    """Writes what the step has to say; evaluates and samples where it is time to. All ranks take part."""
+    row = readings(session, report)
+    speed = pace.reach(report.step)
+    with pace.paused():
+        evaluates = report.step % session.spec.eval_every == 0 or report.step == session.spec.schedule.steps
+        if evaluates:
+            row |= validation(session)
+        if log:
+            log.write(logs.METRICS, row)
+            log.write(logs.SPEED, speed)
+            pace.tell(row, speed)
+            for sample in samples(session, report.step) if evaluates else ():
+                log.write(logs.SAMPLES, sample)
+
+
+def readings(session: Session, report: Report) -> dict[str, float]:
+    """The report as numbers; raises where the loss is none."""
+    row = {name: value.item() for name, value in report.metrics.items()}
+    if not all(math.isfinite(value) for value in row.values()):
+        seen = ", ".join(f"{d.doc_id} ({d.shard} row {d.row})" for d in session.train.documents_of(report.step - 1))
+        raise CannotTrain(
+            f"step {report.step}: loss {row['loss']}, gradient norm {row['gradient_norm']}; its batch held {seen}",
+            "lower the learning rate, lengthen the warm-up, or look at these documents; a rerun goes on from the last "
+            "checkpoint",
+        )
+    return {"step": report.step, **row, "learning_rate": report.learning_rate}
+
+
+def validation(session: Session) -> dict[str, float]:
+    """Means over the fixed validation items; in bits per byte too where every token of the text is foretold."""
+    means = evaluate(session.objective, session.validation_batches(), session.plan)
+    row = {f"val_{name}": value for name, value in means.items()}
+    if isinstance(session.spec.data, DocumentShards):
+        tokens_per_byte = session.validation.targets / session.spec.data.validation_bytes
+        row["val_bits_per_byte"] = means["loss"] * tokens_per_byte / math.log(2)
+    return row
+
+
+def keep(session: Session, log: Logs | None) -> None:
+    """A checkpoint by the first rank; the others wait for it."""
+    if log:
+        kept = {
+            "step": session.state.step,
+            "dtype": str(session.plan.dtype).removeprefix("torch."),
+            "compiled": session.plan.compiled,
+            "log_lengths": log.lengths(),
+        }
+        checkpoint.save(session.spec.work / "checkpoints", session.state.step, session.tensors(), kept)
+    session.plan.ranks.wait()
+
+
+@contextmanager
+def only_one(lock: Path) -> Iterator[None]:
+    """Waits until no other child writes here: an orphan that still checkpoints is let finish."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

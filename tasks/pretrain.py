@@ -1,0 +1,191 @@
+"""Pre-train: token shards → weights that foretell text, with everything said about how they came to be.
+
+weights/            Hugging Face layout, tokenizer included       metrics.jsonl   a row a step: the truth of the run
+samples.jsonl       the same prompts, continued as it learns      data.json       what batch n was, for lineage
+timing/speed.jsonl  seconds, tokens a second, MFU                 curve.png       loss and bits per byte
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tasks.errors import UserError
+from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
+from tasks.training import tidy, train
+
+if TYPE_CHECKING:
+    from model.family import Shape
+    from model.spec import DocumentShards, Spec
+
+
+class PretrainConfig(Frozen):
+    """One dial, `depth`; whatever is None follows from it (model/depth.py)."""
+
+    family: Literal["gpt2", "llama", "qwen3"] = "llama"
+    depth: int = Field(4, ge=1)
+    width: int | None = Field(None, ge=1)
+    heads: int | None = Field(None, ge=1)
+    kv_heads: int | None = Field(None, ge=1)
+    head_width: int | None = Field(None, ge=1)
+    ffn_width: int | None = Field(None, ge=1)
+    tied: bool | None = None
+    context: int = Field(256, ge=8)
+    init_from: Annotated[Path | None, NOT_IN_KEY] = None  # weights to go on from (Hugging Face layout) …
+    init_sha256: str | None = None  # … whose content, not their place, is in the key
+
+    batch: int | None = Field(None, ge=1)  # sequences a step, over all ranks
+    parts: int = Field(1, ge=1)  # micro-batches a step and rank, where a batch is too much for memory
+    steps: int | None = Field(None, ge=1)
+    tokens_per_parameter: float = Field(20.0, gt=0)  # how long, where steps is None
+    learning_rate: float | None = Field(None, gt=0)  # of matrices, at its peak
+    embedding_scale: float = Field(1.0, gt=0)  # times learning_rate
+    head_scale: float = Field(1.0, gt=0)
+    weight_decay: float = Field(0.1, ge=0)
+    warmup: float = Field(0.05, ge=0, le=1)  # share of the steps
+    decay: float = Field(0.5, ge=0, le=1)  # share of the steps, at the end
+    max_norm: float = Field(1.0, gt=0)
+    seed: int = 0
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    compiled: bool | Literal["auto"] = "auto"
+    ranks: int = Field(1, ge=1)
+    threads: Annotated[int, NOT_IN_KEY] = Field(2, ge=1)
+
+    log_every: int = Field(1, ge=1)  # steps
+    eval_every: int = Field(100, ge=1)
+    eval_items: int = Field(256, ge=1)  # validation sequences
+    checkpoint_every: Annotated[int, NOT_IN_KEY] = Field(100, ge=1)
+    prompts: tuple[str, ...] = ()
+    sample_tokens: int = Field(64, ge=1)
+
+    @model_validator(mode="after")
+    def knows_its_beginning(self) -> Self:
+        if self.init_from is not None and self.init_sha256 is None:
+            object.__setattr__(self, "init_sha256", _content_of(self.init_from))
+        return self
+
+
+def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
+    """Trains in a child process; goes on from its checkpoint where an earlier run was ended."""
+    spec = specify(config, inputs, out)
+    train(spec, config.ranks, "pretrain")
+    from model.curves import draw
+
+    draw(out / "metrics.jsonl", out / "curve.png")
+    stats = _stats(out, spec)
+    tidy(out)
+    return stats
+
+
+def specify(config: PretrainConfig, inputs: Inputs, out: Path) -> "Spec":
+    """The child's whole task."""
+    from model.depth import Given, training_plan
+    from model.schedule import Rates, Schedule
+    from model.spec import Spec
+
+    shards, tokenizer = inputs["shards"], inputs["tokenizer"]
+    assert isinstance(shards, Mapping) and isinstance(tokenizer, Path)
+    shape = _shape(config, tokenizer)
+    given = Given(**_set(config, "tokens_per_parameter", "batch", "steps", "learning_rate"))
+    plan = training_plan(shape, given)
+    schedule = Schedule(
+        steps=plan.steps, warmup_steps=round(config.warmup * plan.steps), decay_steps=round(config.decay * plan.steps)
+    )
+    rates = Rates(learning_rate=plan.learning_rate, **_set(config, *RATES))
+    begins = {"weights": config.init_from.absolute()} if config.init_from else {"shape": shape}
+    return Spec(
+        out=out.absolute(),
+        data=_documents(shards),
+        tokenizer=tokenizer.absolute(),
+        batch=plan.batch,
+        schedule=schedule,
+        rates=rates,
+        **begins,
+        **_set(config, *PASSED_ON),
+    )
+
+
+RATES = ("embedding_scale", "head_scale", "weight_decay", "max_norm")
+PASSED_ON = ("context", "parts", "seed", "dtype", "compiled", "threads", "log_every", "eval_every", "eval_items")
+PASSED_ON += ("checkpoint_every", "prompts", "sample_tokens")
+SHAPE = ("width", "heads", "kv_heads", "head_width", "ffn_width", "tied")
+
+
+def _set(config: PretrainConfig, *names: str) -> dict[str, Any]:
+    """Those of the fields that are not None."""
+    return {name: value for name in names if (value := getattr(config, name)) is not None}
+
+
+def _shape(config: PretrainConfig, tokenizer: Path) -> "Shape":
+    from tokenizers import Tokenizer
+
+    from model.depth import from_depth
+
+    vocabulary = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).get_vocab_size()
+    return from_depth(config.depth, vocabulary, config.context, config.family, **_set(config, *SHAPE))
+
+
+def _documents(shards: Mapping[str, Path]) -> "DocumentShards":
+    """All shards of all partitions in order, and how many bytes the validation text has."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from model.spec import DocumentShards
+
+    files = {
+        split: {
+            f"{part}/{file.name}": file.absolute() for part, folder in shards.items() for file in _of(folder, split)
+        }
+        for split in ("train", "validation")
+    }
+    counts = {"train": 0, "validation": 0}
+    for folder in shards.values():
+        table = pq.read_table(folder / "bytes.parquet", columns=["split", "bytes"])
+        for split in counts:
+            of_split = table.filter(pc.equal(table["split"], split))
+            counts[split] += pc.sum(of_split["bytes"]).as_py() or 0
+    for split, count in counts.items():
+        if not count:
+            raise UserError(f"no document is in the {split} split", "give more text, or raise that split's share")
+    return DocumentShards(**files, validation_bytes=counts["validation"])
+
+
+def _of(folder: Path, split: str) -> list[Path]:
+    return sorted(folder.glob(f"{split}-*.arrow"))
+
+
+def _stats(out: Path, spec: "Spec") -> Stats:
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    last = rows[-1]
+    metrics = {name: last[name] for name in ("loss", "val_loss", "val_bits_per_byte")}
+    metrics |= {"tokens": float(spec.schedule.steps * spec.batch * spec.context), "steps": float(last["step"])}
+    if spec.shape is not None:
+        metrics["parameters"] = float(spec.shape.parameters)
+    return Stats(metrics=metrics)
+
+
+@cache
+def _content_of(folder: Path) -> str:
+    """The hash of a folder's weights and shape, wherever it lies."""
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"{folder} has no config.json: give a folder of weights in the Hugging Face layout")
+    digest = hashlib.sha256()
+    for file in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
+        with file.open("rb") as content:
+            digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()
+
+
+PRETRAIN = Step(
+    "pretrain",
+    1,
+    PretrainConfig,
+    pretrain,
+    libraries=("torch", "numpy", "pyarrow", "safetensors"),
+    code=("model.decoder", "model.attention", "model.fit", "model.optimizer", "model.batches", "model.session"),
+    resumes=True,
+)

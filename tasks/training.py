@@ -1,0 +1,117 @@
+"""Training as a child process: started, listened to, ended with us, and its failures told as the user's errors.
+
+The child's standard input is its life line: while we live the pipe stays open, and however we die the kernel closes it.
+It runs in a session of its own, so that Ctrl-C reaches us alone and we hand it on by letting go of the line.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from tasks.errors import UserError
+from tasks.progress import say
+
+if TYPE_CHECKING:
+    from model.spec import Spec
+
+LINES_TOLD = 15  # of a crashed child's standard error
+SECONDS_BETWEEN_LINES = 10.0  # of progress, where standard error is no terminal
+CODE = Path(__file__).parents[1]  # where `model` is found
+
+
+def train(spec: "Spec", ranks: int = 1, what: str = "training") -> None:
+    """Trains as the spec says, or goes on where an earlier child was ended; `spec.out/weights` is there afterwards."""
+    if (spec.out / "weights").is_dir():
+        return
+    spec.work.mkdir(parents=True, exist_ok=True)
+    (spec.work / "error.json").unlink(missing_ok=True)
+    file = spec.work / "spec.json"
+    file.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+    with (spec.work / "stderr.txt").open("w+", encoding="utf-8", errors="replace") as stderr:
+        code = _run(_command(file, ranks), _environment(max(1, spec.threads // ranks)), stderr, what)
+        if code:
+            raise _failure(code, spec.work, stderr)
+
+
+def tidy(out: Path) -> None:
+    """Removes what only a resume needs; the last thing a step does."""
+    shutil.rmtree(out / "work", ignore_errors=True)
+
+
+def _command(spec: Path, ranks: int) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"] if ranks > 1 else []
+    return [sys.executable, *launcher, "-m", "model.train", str(spec)]
+
+
+def _environment(threads: int) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, (str(CODE), os.environ.get("PYTHONPATH", ""))))
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+
+
+def _run(command: list[str], environment: Mapping[str, str], stderr: IO[str], what: str) -> int:
+    """The child's exit code; a KeyboardInterrupt goes on once its checkpoint is on disk."""
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        start_new_session=True,
+        text=True,
+    ) as child:
+        assert child.stdin is not None and child.stdout is not None
+        try:
+            _show(child.stdout, what)
+            return child.wait()
+        except BaseException:
+            child.stdin.close()  # the life line: every rank ends with a checkpoint
+            say(f"  {what}: ending with a checkpoint; a rerun goes on from there")
+            for _ in child.stdout:  # a full pipe must not hold it up
+                pass
+            child.wait()
+            raise
+
+
+def _show(lines: Iterator[str], what: str) -> None:
+    """Relays progress: one line that is written over on a terminal, a line now and then elsewhere."""
+    is_terminal = sys.stderr.isatty()
+    due = time.monotonic() + SECONDS_BETWEEN_LINES
+    for line in lines:
+        if not line.startswith("{"):
+            continue  # a launcher's own words
+        row = json.loads(line)
+        if is_terminal:
+            print(f"\r\x1b[K  {what}: {_progress(row)}", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() >= due:
+            due = time.monotonic() + SECONDS_BETWEEN_LINES
+            say(f"  {what}: {_progress(row)}")
+    if is_terminal:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _progress(row: Mapping[str, Any]) -> str:
+    parts = [f"{row['step']:,} of {row['steps']:,} steps", f"loss {row['loss']:.3f}"]
+    parts += [f"{row[name]:.3f} {unit}" for name, unit in (("val_bits_per_byte", "bits/byte"),) if name in row]
+    minutes, seconds = divmod(round(row["seconds_left"]), 60)
+    left = f"{minutes} min {seconds:02} s left" if minutes else f"{seconds} s left"
+    return " · ".join([*parts, f"{row['tokens_per_second']:,.0f} tokens/s", f"MFU {row['mfu']:.0%}", left])
+
+
+def _failure(code: int, work: Path, stderr: IO[str]) -> UserError:
+    """What the child said of its own failure, or its last words."""
+    rerun = "run again: it goes on from the last checkpoint"
+    if (told := work / "error.json").is_file():
+        return UserError(**json.loads(told.read_text(encoding="utf-8")))
+    stderr.seek(0)
+    words = "\n".join(f"    {line.rstrip()}" for line in stderr.readlines()[-LINES_TOLD:])
+    if code == 130:
+        return UserError("training was ended from outside; it left a checkpoint", rerun)
+    if code == -9:
+        return UserError(f"training was killed (signal 9: out of memory?)\n{words}", f"lower batch, then {rerun}")
+    return UserError(f"training crashed with exit code {code}; its last words:\n{words}", f"mend that, then {rerun}")
