@@ -1,0 +1,183 @@
+"""What a recipe may say of curation, and the two keys that follow from it: what is scored, and how it is decided.
+
+`[curate]` in a recipe is a CurateConfig. Its `signals` hold all that a score depends on; its `decide` hold the
+thresholds. So a changed threshold decides again and never scores again. The four filters and their defaults are
+datatrove's (Gopher: arXiv 2112.11446, table A1; C4: JMLR 21/140; FineWeb: arXiv 2406.17557); 0 switches a rule off
+where datatrove's own class takes it so.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tasks.step import NOT_IN_KEY, Frozen
+
+FilterName = Literal["gopher_quality", "gopher_repetition", "c4", "fineweb"]
+Withdrawn = Mapping[str, Mapping[str, Mapping[str, str]]]  # partition → source → uri → superseded | removed
+Share = Annotated[float, Field(ge=0, le=1)]
+PAIR_FLOOR = 0.5  # Jaccard similarity from which a pair is stored: `jaccard` can be moved above it without rescoring
+
+
+class GopherQuality(Frozen):
+    """Words are spaCy's; a symbol is a word of punctuation only."""
+
+    min_doc_words: int = Field(50, ge=0)  # words that are no symbols
+    max_doc_words: int = Field(100_000, ge=0)
+    min_avg_word_length: float = Field(3, ge=0)  # characters
+    max_avg_word_length: float = Field(10, ge=0)
+    max_symbol_word_ratio: float = Field(0.1, ge=0)  # '#', and apart from it ellipses, per word
+    max_bullet_lines_ratio: Share = 0.9
+    max_ellipsis_lines_ratio: Share = 0.3
+    max_non_alpha_words_ratio: Share = 0.8  # datatrove's name: at least this share of words has a letter
+    min_stop_words: int = Field(2, ge=0)  # different ones
+    stop_words: tuple[str, ...] = ("the", "be", "to", "of", "and", "that", "have", "with")
+
+
+class GopherRepetition(Frozen):
+    dup_line_frac: Share = 0.3
+    dup_para_frac: Share = 0.3
+    dup_line_char_frac: Share = 0.2
+    dup_para_char_frac: Share = 0.2
+    top_2_gram: float = Field(0.20, ge=0)  # characters of the most frequent 2-gram, all its occurrences, per character
+    top_3_gram: float = Field(0.18, ge=0)
+    top_4_gram: float = Field(0.16, ge=0)
+    duplicated_5_n_grams: float = Field(0.15, ge=0)  # characters in repeated 5-grams per character of the text
+    duplicated_6_n_grams: float = Field(0.14, ge=0)
+    duplicated_7_n_grams: float = Field(0.13, ge=0)
+    duplicated_8_n_grams: float = Field(0.12, ge=0)
+    duplicated_9_n_grams: float = Field(0.11, ge=0)
+    duplicated_10_n_grams: float = Field(0.10, ge=0)
+
+
+class C4Lines(Frozen):
+    """Which lines C4 takes out; -1 switches a number off."""
+
+    remove_citations: bool = True
+    filter_no_terminal_punct: bool = True
+    min_words_per_line: int = Field(3, ge=-1)
+    max_word_length: int = Field(1000, ge=-1)  # characters
+    filter_javascript: bool = True
+    filter_policy: bool = True
+
+
+class C4(C4Lines):
+    min_num_sentences: int = Field(5, ge=-1)  # in the lines that stay
+    filter_lorem_ipsum: bool = True
+    filter_curly_bracket: bool = True
+
+    @property
+    def lines(self) -> C4Lines:
+        return C4Lines(**{name: getattr(self, name) for name in C4Lines.model_fields})
+
+
+class FineWeb(Frozen):
+    line_punct_thr: Share = 0.12
+    line_punct_exclude_zero: bool = False
+    short_line_thr: Share = 0.67
+    short_line_length: int = Field(30, ge=0)  # characters
+    char_duplicates_ratio: Share = 0.01
+    new_line_ratio: float = Field(0.3, ge=0)  # per word
+
+
+class MinHash(Frozen):
+    """Two documents are a candidate pair when a whole band of their hashes agrees: 20 x 5 has its knee at 0.55."""
+
+    bands: int = Field(20, ge=1, le=256)
+    rows: int = Field(5, ge=1, le=64)  # hashes a band
+    ngram: int = Field(5, ge=1, le=32)  # words a shingle
+    seed: int = Field(1, ge=0)
+
+
+class Dedup(MinHash):
+    jaccard: float = Field(0.7, ge=PAIR_FLOOR, le=1)  # of the true shingle sets: what makes a candidate a duplicate
+
+    @property
+    def minhash(self) -> MinHash:
+        return MinHash(**{name: getattr(self, name) for name in MinHash.model_fields})
+
+
+class Split(Frozen):
+    validation: float = Field(0.03, gt=0, lt=0.5)  # of the groups
+    test: float = Field(0.03, gt=0, lt=0.5)
+    seed: int = Field(1, ge=0)
+
+
+class SignalsConfig(Frozen):
+    """All that a score depends on."""
+
+    normalise: Literal["NFC", "NFKC", "none"] = "NFC"
+    language: str = "en"
+    stop_words: tuple[str, ...] = GopherQuality().stop_words
+    c4: C4Lines = C4Lines()
+    short_line_length: int = FineWeb().short_line_length
+    minhash: MinHash = MinHash()
+    workers: Annotated[int, NOT_IN_KEY] = 2
+    tasks: Annotated[int, NOT_IN_KEY] = 0
+
+
+class DecideConfig(Frozen):
+    """All that a decision depends on beside the scores."""
+
+    engine: Literal["signals", "datatrove"] = "signals"
+    normalise: Literal["NFC", "NFKC", "none"] = "NFC"
+    language: str = "en"
+    languages: tuple[str, ...] = ()
+    filters: tuple[FilterName, ...] = ("gopher_quality", "gopher_repetition", "c4", "fineweb")
+    gopher_quality: GopherQuality = GopherQuality()
+    gopher_repetition: GopherRepetition = GopherRepetition()
+    c4: C4 = C4()
+    fineweb: FineWeb = FineWeb()
+    c4_rewrite: bool = False
+    dedup: Literal["none", "exact", "minhash"] = "minhash"
+    jaccard: float = 0.7
+    split: Split = Split()
+    withdrawn: Withdrawn = {}  # files of earlier partitions that no later document may be dropped for
+    warn_share: float = 0.05
+
+
+class CurateConfig(Frozen):
+    """The recipe's table [curate]."""
+
+    engine: Literal["signals", "datatrove"] = "signals"  # datatrove: its own filter classes judge; the slow reference
+    normalise: Literal["NFC", "NFKC", "none"] = "NFC"  # all three: line ends to \n, control characters and BOMs out
+    language: str = "en"  # whose word and sentence rules are used (spaCy's, no model); unknown: language-neutral
+    languages: tuple[str, ...] = ()  # detected or declared languages that may stay; empty: all
+    filters: tuple[FilterName, ...] = ("gopher_quality", "gopher_repetition", "c4", "fineweb")  # first reasons first
+    gopher_quality: GopherQuality = GopherQuality()
+    gopher_repetition: GopherRepetition = GopherRepetition()
+    c4: C4 = C4()
+    fineweb: FineWeb = FineWeb()
+    c4_rewrite: bool = False  # the training text lacks the lines and citations that C4 takes out
+    dedup: Literal["none", "exact", "minhash"] = "minhash"
+    minhash: Dedup = Dedup()
+    split: Split = Split()
+    takedown: Annotated[Path | None, NOT_IN_KEY] = None  # enters at encode: a file of doc_ids, one a line
+    warn_share: Share = 0.05  # a note where one rule alone drops more than this share of the documents
+    workers: Annotated[int, NOT_IN_KEY] = Field(2, ge=1)  # processes
+    tasks: Annotated[int, NOT_IN_KEY] = Field(0, ge=0)  # ranks, the units of resuming; 0: one per 2,000 documents
+
+    @model_validator(mode="after")
+    def filters_are_named_once(self) -> "CurateConfig":
+        if len(set(self.filters)) != len(self.filters):
+            raise ValueError(f"a filter is named twice: {', '.join(self.filters)}")
+        return self
+
+    @property
+    def signals(self) -> SignalsConfig:
+        return SignalsConfig(
+            normalise=self.normalise,
+            language=self.language,
+            stop_words=self.gopher_quality.stop_words,
+            c4=self.c4.lines,
+            short_line_length=self.fineweb.short_line_length,
+            minhash=self.minhash.minhash,
+            workers=self.workers,
+            tasks=self.tasks,
+        )
+
+    def decide(self, withdrawn: Withdrawn = {}) -> DecideConfig:  # noqa: B006  never written to
+        """For a partition before which files of earlier ones were superseded or removed."""
+        shared = {name: getattr(self, name) for name in DecideConfig.model_fields if name in type(self).model_fields}
+        return DecideConfig(**shared, jaccard=self.minhash.jaccard, withdrawn=withdrawn)

@@ -1,0 +1,139 @@
+"""The decision over scores: filters in SQL, then duplicates among what passes, then the split. No text is opened.
+
+Also what `what-if` needs: `decide(config, …)` at other thresholds is a second's work.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.curate.config import DecideConfig
+from tasks.curate.dedup import Text, near_texts, places
+from tasks.curate.index import read_places
+from tasks.curate.split import By, Earlier, Member, assign, choose_by
+from tasks.query import query
+
+SCHEMA = pa.schema(
+    [
+        ("doc_id", pa.string()),
+        ("kept", pa.bool_()),
+        ("reason", pa.string()),
+        ("reasons", pa.list_(pa.string())),
+        ("cluster_id", pa.string()),
+        ("kept_id", pa.string()),
+        ("similarity", pa.float64()),
+        ("split", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the scores of this partition lie, and scores and decisions of those before it, in order."""
+
+    signals: Path
+    earlier_signals: Mapping[str, Path]
+    earlier: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Decided:
+    table: pa.Table  # SCHEMA, in reading order
+    by: By | None  # what the split goes by; None where there is nothing to split
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """By first reason, the most frequent first."""
+        return dict(Counter(reason for reason in self.table["reason"].to_pylist() if reason).most_common())
+
+    @property
+    def kept(self) -> int:
+        return self.table["kept"].to_pylist().count(True)
+
+
+def verdicts(signals: pa.Table | Path, config: DecideConfig) -> pa.Table:
+    """doc_id, passes, reason, reasons of each scored document, by `sql/decide.sql`."""
+    rules = (config.gopher_quality, config.gopher_repetition, config.c4, config.fineweb)
+    thresholds = {name: value for table in rules for name, value in table.model_dump().items()}
+    others = {"filters": list(config.filters), "languages": list(config.languages), "c4_rewrite": config.c4_rewrite}
+    sql = (files("sql") / "decide.sql").read_text(encoding="utf-8")
+    return query(sql, thresholds | others, {"signals": signals})
+
+
+def decide(config: DecideConfig, folders: Folders, judged: pa.Table) -> Decided:
+    """Every document of the partition: kept or dropped and why, its cluster, the document kept for it, its split."""
+    own = read_places(folders.signals / "index.arrow")
+    verdict = {row["doc_id"]: row for row in judged.to_pylist()}
+    hashes = dict(zip(own["doc_id"].to_pylist(), own["text_hash"].to_pylist(), strict=True))
+    earlier, earlier_hashes = _earlier_texts(config, folders)
+    near = near_texts(pq.read_table(folders.signals / "pairs.parquet"), earlier_hashes | hashes, config.jaccard)
+    passing = [Text(doc_id, text, doc_id) for doc_id, text in hashes.items() if verdict[doc_id]["passes"]]
+    found = places(passing, earlier, near, config.dedup)
+    rows = [_row(verdict[doc_id]) for doc_id in hashes]
+    for row in rows:
+        if place := found.get(row["doc_id"]):
+            row |= {"cluster_id": place.cluster_id, "kept_id": place.kept_id, "similarity": place.similarity}
+            if place.reason:
+                row |= {"kept": False, "reason": place.reason, "reasons": [place.reason]}
+    by = _split(rows, own["origin"].to_pylist(), config, folders)
+    return Decided(pa.Table.from_pylist(rows, schema=SCHEMA), by)
+
+
+def _row(verdict: dict) -> dict:
+    kept = {"kept": verdict["passes"], "reason": verdict["reason"], "reasons": verdict["reasons"]}
+    nothing_like_it = {"cluster_id": verdict["doc_id"], "kept_id": None, "similarity": None}
+    return {"doc_id": verdict["doc_id"]} | kept | nothing_like_it
+
+
+def _earlier_texts(config: DecideConfig, folders: Folders) -> tuple[list[Text], dict[str, str]]:
+    """The kept documents of earlier partitions that still count; and the text_hash of every earlier document."""
+    texts, hashes = [], {}
+    for partition, folder in folders.earlier.items():
+        withdrawn = config.withdrawn.get(partition, {})
+        places_ = read_places(folders.earlier_signals[partition] / "index.arrow").to_pylist()
+        decided = pq.read_table(folder / "decisions.parquet", columns=["doc_id", "kept", "cluster_id"]).to_pylist()
+        for place, decision in zip(places_, decided, strict=True):
+            hashes[place["doc_id"]] = place["text_hash"]
+            if decision["kept"] and place["uri"] not in withdrawn.get(place["source"], {}):
+                texts.append(Text(place["doc_id"], place["text_hash"], decision["cluster_id"]))
+    return texts, hashes
+
+
+def _split(rows: list[dict], origins: list[str], config: DecideConfig, folders: Folders) -> By | None:
+    """Adds the split to each row; which groups it went by."""
+    earlier = _earlier_splits(folders)
+    members = [
+        Member(row["doc_id"], origin or row["doc_id"], row["cluster_id"], row["kept"])
+        for row, origin in zip(rows, origins, strict=True)
+    ]
+    if earlier is None and not any(member.kept for member in members):
+        for row in rows:
+            row["split"] = "train"
+        return None
+    by = earlier.by if earlier else choose_by(members)
+    splits = assign(members, by, config.split, earlier)
+    for row in rows:
+        row["split"] = splits[row["doc_id"]]
+    return by
+
+
+def _earlier_splits(folders: Folders) -> Earlier | None:
+    """What earlier partitions settled; None where they kept nothing."""
+    by: By | None = None
+    splits = {}
+    for partition, folder in folders.earlier.items():
+        settled = json.loads((folder / "split.json").read_text())["by"]
+        by = by or settled
+        origins = read_places(folders.earlier_signals[partition] / "index.arrow")["origin"].to_pylist()
+        decided = pq.read_table(folder / "decisions.parquet").to_pylist()
+        for origin, row in zip(origins, decided, strict=True):
+            if row["kept"]:
+                splits.setdefault(f"origin {origin or row['doc_id']}", row["split"])
+                splits.setdefault(f"cluster {row['cluster_id']}", row["split"])
+    return Earlier(by, splits) if by else None

@@ -1,0 +1,63 @@
+"""datatrove's own filter classes on the same texts: slow, and the oracle that the scored decisions are held to."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+from datatrove.data import Document
+from datatrove.pipeline.filters import (
+    C4QualityFilter,
+    FineWebQualityFilter,
+    GopherQualityFilter,
+    GopherRepetitionFilter,
+)
+from datatrove.pipeline.filters.base_filter import BaseFilter, get_filter_result
+from datatrove.utils.word_tokenizers import SpaCyTokenizer
+
+from tasks.curate.c4 import rewritten
+from tasks.curate.config import DecideConfig, FilterName
+from tasks.curate.ngrams import REPEATED, TOP
+from tasks.curate.words import spacy_code
+from tasks.progress import progress
+
+
+def judged(texts: Iterable[tuple[str, str, str | None]], total: int, config: DecideConfig) -> pa.Table:
+    """doc_id, passes, reason, reasons of (doc_id, normalised text, language): the first reason of each class."""
+    filters = [filter_class(name, config) for name in config.filters]
+    rows = []
+    with progress("datatrove's filters", total, "documents") as advance:
+        for doc_id, text, language in texts:
+            found = ["language"] if config.languages and language not in config.languages else []
+            found += [reason for one in filters if (reason := first_reason(one, text))]
+            if not text.strip() or (config.c4_rewrite and not rewritten(text, config.c4)):
+                found.append("empty")
+            rows.append({"doc_id": doc_id, "passes": not found, "reason": found[0] if found else None})
+            rows[-1]["reasons"] = found
+            advance(1)
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+SCHEMA = pa.schema(
+    [("doc_id", pa.string()), ("passes", pa.bool_()), ("reason", pa.string()), ("reasons", pa.list_(pa.string()))]
+)
+
+
+def first_reason(one: BaseFilter, text: str) -> str | None:
+    """Why this class drops the text by itself, None where it keeps it."""
+    keeps, reason = get_filter_result(one.filter(Document(text=text, id="")))
+    return None if keeps else reason
+
+
+def filter_class(name: FilterName, config: DecideConfig) -> BaseFilter:
+    """datatrove's class of that name with the recipe's thresholds."""
+    words = SpaCyTokenizer(spacy_code(config.language))
+    if name == "gopher_quality":
+        rules = config.gopher_quality.model_dump()
+        return GopherQualityFilter(**rules | {"stop_words": list(rules["stop_words"])}, language=words)
+    if name == "gopher_repetition":
+        rules = config.gopher_repetition.model_dump()
+        top = tuple((n, rules.pop(f"top_{n}_gram")) for n in TOP)
+        repeated = tuple((n, rules.pop(f"duplicated_{n}_n_grams")) for n in REPEATED)
+        return GopherRepetitionFilter(**rules, top_n_grams=top, dup_n_grams=repeated, language=words)
+    if name == "c4":
+        return C4QualityFilter(**config.c4.model_dump(), language=words)
+    return FineWebQualityFilter(**config.fineweb.model_dump(), language=words)

