@@ -24,7 +24,7 @@ class Triptych(PythonModel):
         role = context.model_config["role"]
         self.answer = Classifier(folder, tokenizer) if role == "classify" else Writer(folder, tokenizer, role)
 
-    def predict(self, context, model_input, params=None):
+    def predict(self, context, model_input: pd.DataFrame, params: dict | None = None):
         return self.answer(model_input, **(params or {}))
 
 

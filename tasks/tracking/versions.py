@@ -1,7 +1,7 @@
 """What changes the registry: a new version of a model, its tags, an alias that moves."""
 
-import logging
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-READS = {"classify": "text"}  # role → the column a model of that role reads; all others: prompt
+PARAMS = {"max_tokens": 64, "temperature": 0.8, "seed": 0}  # of a model that writes, with their defaults
 
 
 @dataclass(frozen=True)
@@ -102,25 +102,35 @@ def open_registry(home: Path) -> Iterator[Registry]:
 
 
 def _save(folder: Path, package: Path, about: Mapping[str, Any], logged: Any) -> None:
-    import mlflow.pyfunc
-    from mlflow.models import Model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own: of its type hints at import, of pandas 3 while it saves
+        from mlflow.models import Model
+        from mlflow.pyfunc import save_model
 
-    logging.getLogger("mlflow.pyfunc").setLevel(logging.ERROR)
-    mlflow.pyfunc.save_model(
-        str(folder),
-        python_model=str(package / "pyfunc_model.py"),
-        artifacts={name: str(package / name) for name in ("weights", "evidence")},
-        code_paths=[str(package / "code" / "model")],
-        signature=_signature(about["role"], about["labels"]),
-        pip_requirements=(package / "requirements.txt").read_text().splitlines(),
-        model_config={"role": about["role"]},
-        mlflow_model=Model(
-            artifact_path=logged.artifact_location,
-            run_id=logged.source_run_id,
-            model_uuid=logged.model_id,
-            model_id=logged.model_id,
-        ),
-    )
+        save_model(
+            str(folder),
+            python_model=str(package / "pyfunc_model.py"),
+            artifacts={name: str(package / name) for name in ("weights", "evidence")},
+            code_paths=[str(package / "code" / "model")],
+            signature=_signature(about["role"], about["labels"]),
+            input_example=_example(about["role"]),
+            pip_requirements=(package / "requirements.txt").read_text().splitlines(),
+            model_config={"role": about["role"]},
+            mlflow_model=Model(
+                artifact_path=logged.artifact_location,
+                run_id=logged.source_run_id,
+                model_uuid=logged.model_id,
+                model_id=logged.model_id,
+            ),
+        )
+
+
+def _example(role: str) -> Any:
+    import pandas as pd
+
+    if role == "classify":
+        return pd.DataFrame({"text": ["My fellow citizens"]})
+    return pd.DataFrame({"prompt": ["My fellow citizens"]}), PARAMS
 
 
 def _signature(role: str, labels: list[str]) -> "ModelSignature":

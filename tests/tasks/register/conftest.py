@@ -1,0 +1,84 @@
+"""Packages of made-up models, and a home whose MLflow has its tables already (making them takes seconds)."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.register.package import REGISTER, RegisterConfig, StandardConfig
+from tasks.step import Frozen, Stats, Step
+from tasks.store import Store
+from tasks.tracking.connection import connect
+
+CONFIG = RegisterConfig(name="demo", base=StandardConfig(task="text", baseline="ngram", margin=0.05))
+NOISE = np.random.default_rng(0).normal(0, 0.01, 40)
+
+
+class Given(Frozen):
+    """What a made-up training and its evaluation give."""
+
+    loss: float
+    items: str = "a"
+
+
+def made_up_weights(config: Given, inputs, out: Path) -> Stats:
+    (out / "weights").mkdir()
+    (out / "weights" / "config.json").write_text(json.dumps({"model_type": "llama", "vocab_size": 512}))
+    (out / "weights" / "model.safetensors").write_bytes(repr(config).encode())
+    return Stats()
+
+
+def made_up_scores(config: Given, inputs, out: Path) -> Stats:
+    write_scores(out, config.loss, config.items)
+    return Stats()
+
+
+def write_scores(out: Path, loss: float, items: str) -> None:
+    own, ngram = loss + NOISE, np.full(40, 2.0)
+    columns = {
+        "model": ["base"] * 40 + ["ngram"] * 40,
+        "task": ["text"] * 80,
+        "item_id": [f"{items}/{i}" for i in range(40)] * 2,
+        "score": np.concatenate([own, ngram]),
+        "contaminated": pa.array([None] * 80, pa.bool_()),
+        "weight": np.ones(80),
+    }
+    pq.write_table(pa.table(columns), out / "scores.parquet")
+    summary = {"text": {"figure": float(own.mean()), "low": 0.9, "high": 1.1, "items": 40, "better": "lower"}}
+    (out / "summary.json").write_text(json.dumps(summary))
+
+
+TRAIN = Step("train", 1, Given, made_up_weights)
+SCORE = Step("score", 1, Given, made_up_scores)
+
+
+@pytest.fixture(scope="session")
+def fresh_home(tmp_path_factory) -> Path:
+    home = tmp_path_factory.mktemp("fresh")
+    connection = connect(home)
+    assert not isinstance(connection, str), connection
+    return home
+
+
+@pytest.fixture
+def home(fresh_home: Path, tmp_path: Path) -> Path:
+    shutil.copytree(fresh_home, tmp_path / "home")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def packaged(home: Path) -> Callable[..., Path]:
+    """`packaged(loss)`: the package of a base model with that loss on its items."""
+    store = Store(home / "store")
+
+    def package(loss: float, items: str = "a") -> Path:
+        given = Given(loss=loss, items=items)
+        inputs = {"base": store.complete(TRAIN, given, {}), "scores_base": store.complete(SCORE, given, {})}
+        return store.complete(REGISTER, CONFIG, inputs).path
+
+    return package
