@@ -19,8 +19,10 @@ from flows.recipe import Recipe
 from tasks.encode.tokenizer import TOKENIZER
 from tasks.ledger import Corpus
 from tasks.register.package import REGISTER
+from tasks.sources import Part
 from tasks.step import Frozen, Step
 from tasks.store import Artifact, ArtifactInputs
+from tasks.takedown import entries, touching
 
 State = Literal["complete", "cached", "skipped", "failed", "absent"]
 WAYS = {"classify": (FINETUNE_CLASSIFY, EVALUATE_CLASSIFY), "instruct": (FINETUNE_INSTRUCT, EVALUATE_INSTRUCT)}
@@ -86,48 +88,46 @@ class Do(Protocol):
 def line(recipe: Recipe, corpus: Corpus, do: Do) -> None:
     """From text to packaged models."""
     parts = corpus.parts
-    first = next(iter(parts))
-    documents = do.parts(
-        "ingest", INGEST, parts, lambda p, earlier: Call(recipe.ingest.part(parts[p]), {"earlier": earlier})
-    )
-    signals = do.parts(
-        "signals",
-        SIGNALS,
-        parts,
-        lambda p, earlier: Call(recipe.curate.signals, {"documents": documents[p], "earlier": earlier}),
-    )
+    documents = do.parts("ingest", INGEST, parts, lambda p, earlier: _ingest(recipe, parts[p], earlier))
+    signals = do.parts("signals", SIGNALS, parts, lambda p, earlier: _signals(recipe, documents[p], earlier))
     decided = do.parts(
-        "curate",
-        CURATE,
-        parts,
-        lambda p, earlier: Call(
-            recipe.curate.decide(withdrawn=corpus.withdrawn_before(p)),
-            {
-                "documents": documents[p],
-                "signals": signals[p],
-                "earlier_signals": signals.before(p),
-                "earlier": earlier,
-            },
-        ),
+        "curate", CURATE, parts, lambda p, earlier: _curate(recipe, corpus, p, (documents, signals, earlier))
     )
-    tokenizer = do("tokenizer", TOKENIZER, Call(recipe.tokenizer, {"texts": decided.among([first])}))
-    shards = do.parts(
-        "encode",
-        ENCODE,
-        parts,
-        lambda p, _: Call(
-            recipe.encode.without(corpus.withdrawn_from(p)), {"texts": decided[p], "tokenizer": tokenizer}
-        ),
-    )
+    tokenizer = do("tokenizer", TOKENIZER, Call(recipe.tokenizer, {"texts": decided.among(list(parts)[:1])}))
+    shards = do.parts("encode", ENCODE, parts, lambda p, _: _encode(recipe, corpus, p, (documents, decided, tokenizer)))
     base = do("pretrain", PRETRAIN, Call(recipe.pretrain, {"shards": shards, "tokenizer": tokenizer}))
     held_out = {"shards": shards, "texts": decided, "tokenizer": tokenizer}
     scores = {"base": do("evaluate/base", EVALUATE_BASE, Call(recipe.evaluate, {"model": base, **held_out}))}
     children = {}
     for way, config in recipe.finetune.ways.items():
         tune, evaluate = WAYS[way]
-        child = do(f"finetune/{way}", tune, Call(config, {"model": base, "texts": decided, "tokenizer": tokenizer}))
+        child = do(f"finetune/{way}", tune, Call(config, {"model": base, "texts": decided}))
         scores[way] = do(f"evaluate/{way}", evaluate, Call(recipe.evaluate, {"model": child, **held_out}))
         children[way] = child
     evidence = {f"scores_{role}": made for role, made in scores.items() if made.state != "skipped"}
     models = {way: child for way, child in children.items() if child.state != "skipped"}
     do("register", REGISTER, Call(recipe.registry.named(recipe.name), {"base": base, **models, **evidence}))
+
+
+def _ingest(recipe: Recipe, part: Part, earlier: Made) -> Call:
+    return Call(recipe.ingest.part(part), {"earlier": earlier})
+
+
+def _signals(recipe: Recipe, documents: Made, earlier: Made) -> Call:
+    return Call(recipe.curate.signals, {"documents": documents, "earlier": earlier})
+
+
+def _curate(recipe: Recipe, corpus: Corpus, p: str, made: tuple[Made, Made, Made]) -> Call:
+    documents, signals, earlier = made
+    inputs = {"documents": documents[p], "signals": signals[p], "earlier_signals": signals.before(p)}
+    config = recipe.curate.decide_without(corpus.withdrawn_before(p))
+    return Call(config, {**inputs, "earlier": earlier})
+
+
+def _encode(recipe: Recipe, corpus: Corpus, p: str, made: tuple[Made, Made, Made]) -> Call:
+    """What was withdrawn or taken down since enters here, for the partition that it touches."""
+    documents, decided, tokenizer = made
+    listed = entries(recipe.curate.takedown)
+    touched = touching(listed, documents[p].artifact.path) if listed else ()
+    config = recipe.encode.without(corpus.withdrawn_from(p)).model_copy(update={"exclude": touched})
+    return Call(config, {"texts": decided[p], "tokenizer": tokenizer})

@@ -37,6 +37,12 @@ class FinetuneConfig(Frozen):
     classify: ClassifyConfig | None = None
     instruct: InstructConfig | None = None
 
+    @property
+    def ways(self) -> dict[str, ClassifyConfig | InstructConfig]:
+        """The ways that this recipe goes, in order."""
+        ways = {"classify": self.classify, "instruct": self.instruct}
+        return {way: config for way, config in ways.items() if config is not None}
+
 
 class Recipe(Frozen):
     """All configs of one run together, each owned by its step."""
