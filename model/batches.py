@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from model.attention import document_mask
-from model.cross_entropy import IGNORE
 from model.order import Order, Share
 from model.packing import pack
 from model.stream import Document, TokenStream
 
+IGNORE = -100  # a target that no loss counts: torch's and transformers' convention
 PAD = 1  # the id of <|pad|>; no loss ever sees it
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.batches import LabelledBatch, TokenBatch
-from model.cross_entropy import IGNORE, cross_entropy
+from model.batches import IGNORE, LabelledBatch, TokenBatch
+from model.cross_entropy import cross_entropy
 from model.decoder import Decoder
 from model.head import Classifier
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ROUNDS = 6
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio: SplitMix64's increment
+ROUND_KEYS = [np.uint64(number * GOLDEN % 2**64) for number in range(6)]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Order:
         """The item at each place (int64, any shape): every `items` consecutive places from 0 hold each item once."""
         places = np.asarray(places, dtype=np.uint64)
         epochs, ranks_in_epoch = np.divmod(places, np.uint64(self.items))
-        keys = _mix(epochs * GOLDEN + np.uint64(self.seed))
+        keys = _mix(epochs * np.uint64(GOLDEN) + np.uint64(self.seed))
         return _permute(ranks_in_epoch, keys, self.items).astype(np.int64)
 
 
@@ -60,8 +60,8 @@ def _permute(numbers: np.ndarray, keys: np.ndarray, items: int) -> np.ndarray:
 def _feistel(numbers: np.ndarray, keys: np.ndarray, half_bits: int) -> np.ndarray:
     bits, mask = np.uint64(half_bits), np.uint64((1 << half_bits) - 1)
     left, right = numbers >> bits, numbers & mask
-    for number in range(ROUNDS):
-        left, right = right, left ^ (_mix(right + keys + np.uint64(number) * GOLDEN) & mask)
+    for round_key in ROUND_KEYS:
+        left, right = right, left ^ (_mix(right + keys + round_key) & mask)
     return (left << bits) | right
 
 
