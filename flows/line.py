@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
+from flows.recipe import Recipe
 from tasks.curate.steps import CURATE, SIGNALS
 from tasks.encode.shards import ENCODE
+from tasks.encode.tokenizer import TOKENIZER
 from tasks.evaluate.steps import EVALUATE_BASE, EVALUATE_CLASSIFY, EVALUATE_INSTRUCT
 from tasks.finetune import FINETUNE_CLASSIFY, FINETUNE_INSTRUCT
 from tasks.ingest import INGEST
-from tasks.pretrain import PRETRAIN
-
-from flows.recipe import Recipe
-from tasks.encode.tokenizer import TOKENIZER
 from tasks.ledger import Corpus
+from tasks.pretrain import PRETRAIN
 from tasks.register.package import REGISTER
 from tasks.sources import Part
 from tasks.step import Frozen, Step

@@ -16,15 +16,15 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from tasks.curate.config import CurateConfig
 from tasks.encode.shards import EncodeConfig
+from tasks.encode.tokenizer import TokenizerConfig
+from tasks.errors import UsageError
 from tasks.evaluate.steps import EvaluateConfig
 from tasks.finetune import ClassifyConfig, InstructConfig
 from tasks.ingest import IngestConfig
 from tasks.pretrain import PretrainConfig
-
-from tasks.curate.config import CurateConfig
-from tasks.encode.tokenizer import TokenizerConfig
-from tasks.errors import UsageError
 from tasks.register.package import RegisterConfig
 from tasks.step import Frozen
 
