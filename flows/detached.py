@@ -20,8 +20,6 @@ from pathlib import Path
 
 import psutil
 
-from tasks.errors import UserError
-
 LOOPBACK = "127.0.0.1"
 SECONDS_TO_END = 10.0  # after SIGTERM, before SIGKILL
 START_TOLERANCE_SECONDS = 1.0  # psutil derives creation times from the boot time, which ntp may move a little
@@ -37,7 +35,7 @@ class Detached:
 
 
 def start(home: Path, name: str, command: Sequence[str], environment: Mapping[str, str], url: str = "") -> Detached:
-    """The process of `command`, in a session of its own, in the home as its folder, with its record written."""
+    """The process of `command`, in a session of its own, with the home as its folder and its record written."""
     log = log_of(home, name)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
@@ -68,7 +66,7 @@ def recorded(home: Path, name: str) -> Detached | None:
     """What the record says, whether or not it is still true."""
     try:
         return Detached(**json.loads(_record_of(home, name).read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         return None  # never started, or a record cut off by a crash: nothing that we could call ours
 
 
@@ -110,12 +108,21 @@ def last_lines(log: Path, count: int = 8) -> str:
 
 def free_port(preferred: int | None = None) -> int:
     """A loopback port that nothing listens on: the preferred one if it is free."""
-    for port in [preferred, 0] if preferred else [0]:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if preferred and is_free(preferred):
+        return preferred
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]
+
+
+def is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port whose last connection just closed is free
+        try:
             probe.bind((LOOPBACK, port))
-            return probe.getsockname()[1]
-    raise UserError(f"no free port on {LOOPBACK}", "end some of the programs that listen, then try again")
+        except OSError:
+            return False
+    return True
 
 
 def _record_of(home: Path, name: str) -> Path:

@@ -1,0 +1,29 @@
+"""Prefect's REST interface in plain HTTP, for commands that must not wait two seconds for Prefect's own client."""
+
+import json
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+TIMEOUT_SECONDS = 15.0
+
+
+def get(url: str, path: str) -> Any:
+    """The JSON answer of `GET url/path`; urllib.error.HTTPError where it is not there."""
+    return _send("GET", f"{url}{path}", None)
+
+
+def post(url: str, path: str, body: Mapping[str, Any]) -> Any:
+    return _send("POST", f"{url}{path}", body)
+
+
+def patch(url: str, path: str, body: Mapping[str, Any]) -> Any:
+    return _send("PATCH", f"{url}{path}", body)
+
+
+def _send(method: str, address: str, body: Mapping[str, Any] | None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:
+        answer = reply.read()
+    return json.loads(answer) if answer else None

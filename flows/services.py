@@ -1,0 +1,102 @@
+"""`triptych up`: the home's Prefect server, a worker for its deployments and MLflow's pages, detached, on loopback."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from flows import api, detached, listening
+from flows.detached import LOOPBACK, Detached
+from flows.listening import Service
+from flows.reconcile import reconcile
+from flows.server import SERVER, ensure_server, environment, inherited, worker_environment
+from tasks.errors import UserError
+from tasks.progress import say
+
+POOL = "triptych"
+WORKER = "prefect-worker"
+MLFLOW = "mlflow-ui"
+SECONDS_FOR_WORKER = 60.0  # until it has told the server of itself
+SECONDS_BETWEEN_QUERIES = "5"  # of the worker for new runs
+STOPPED_IN_ORDER = (WORKER, MLFLOW, SERVER.name)  # the worker may still have something to tell the server
+
+
+def up(home: Path) -> dict[str, Any]:
+    """{"prefect": page, "mlflow": page, "worker": pid}: whatever was running already stays as it is."""
+    home = Path(home).absolute()
+    url = ensure_server(home)
+    reconcile(home, url)
+    with listening.exclusive(home, "up"):
+        mlflow = listening.ensure(home, _mlflow(home), _mlflow_environment())
+        if not (worker := detached.find(home, WORKER)):
+            say("deploying the pipeline and starting a worker for it")
+            _deploy(home)
+            worker = _started_worker(home, url)
+    return {"prefect": url.removesuffix("/api"), "mlflow": mlflow.url, "worker": worker.pid}
+
+
+def stop(home: Path) -> dict[str, list[str]]:
+    """{"stopped": names}: what this home had running and has no more."""
+    home = Path(home).absolute()
+    return {"stopped": [name for name in STOPPED_IN_ORDER if detached.end(home, name)]}
+
+
+def _deploy(home: Path) -> None:
+    command = (sys.executable, "-m", "flows.deployments")
+    settings = inherited() | environment(home) | {"PWD": str(Path.cwd())}
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise UserError(
+            f"the pipeline could not be deployed to the Prefect server:\n{done.stderr[-2000:]}",
+            "triptych doctor; then `triptych up --stop` and `triptych up`",
+        )
+
+
+def _started_worker(home: Path, url: str) -> Detached:
+    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
+    settings = {"PREFECT_WORKER_QUERY_SECONDS": SECONDS_BETWEEN_QUERIES, "PYTHONUNBUFFERED": "1"}
+    worker = detached.start(home, WORKER, command, inherited() | worker_environment(home) | settings)
+    waited_from = time.monotonic()
+    while not _is_online(url):
+        if not detached.is_alive(worker) or time.monotonic() - waited_from > SECONDS_FOR_WORKER:
+            log = detached.log_of(home, WORKER)
+            raise UserError(f"the worker did not start:\n{detached.last_lines(log)}", f"see {log}; `triptych up` again")
+        time.sleep(0.2)
+    return worker
+
+
+def _is_online(url: str) -> bool:
+    workers = api.post(url, f"/work_pools/{POOL}/workers/filter", {})
+    return any(worker["status"] == "ONLINE" for worker in workers)
+
+
+def _mlflow(home: Path) -> Service:
+    store = ("--backend-store-uri", f"sqlite:///{home}/mlflow.db")
+    artifacts = ("--default-artifact-root", (home / "mlflow-artifacts").as_uri(), "--no-serve-artifacts")
+    listen = ("--host", LOOPBACK, "--workers", "1")
+    return Service(
+        name=MLFLOW,
+        title="MLflow's pages",
+        command=lambda port: (
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            *store,
+            *artifacts,
+            *listen,
+            "--port",
+            str(port),
+        ),
+        health="/health",
+        cure="`triptych up --stop`, then `triptych up`",
+    )
+
+
+def _mlflow_environment() -> dict[str, str]:
+    return inherited() | {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
