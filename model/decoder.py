@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.attention import Attention, Past, Rotation, rotary
-from model.family import Shape
+from model.family import Shape, SpecialIds
 
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 
@@ -18,9 +18,10 @@ NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 class Decoder(nn.Module):
     """Token ids in, hidden states out; `logits` or model/cross_entropy.py make predictions of them."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, special_ids: SpecialIds | None = None) -> None:
         super().__init__()
         self.shape = shape
+        self.special_ids = special_ids or SpecialIds()
         self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         self.positions = POSITIONS[shape.traits.positions](shape)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))

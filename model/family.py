@@ -41,6 +41,16 @@ class RopeScaling(BaseModel):
         return self
 
 
+class SpecialIds(BaseModel):
+    """Ids that published weights name beside their shape. By default those of our own tokenizer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    begin: int | None = 0  # <|endoftext|>
+    end: tuple[int, ...] = (0,)  # any of them ends a text
+    pad: int | None = 1  # <|pad|>
+
+
 class Shape(BaseModel):
     """Everything that decides which tensors a decoder has and what it computes with them."""
 
