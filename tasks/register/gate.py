@@ -53,6 +53,9 @@ class Verdict:
     promote: bool
     reasons: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return f"{self.outcome}, {'promoted' if self.promote else 'not promoted'}"
+
 
 @dataclass(frozen=True)
 class Standard:

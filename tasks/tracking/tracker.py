@@ -19,6 +19,7 @@ from tasks.tracking.runs import PipelineRun, StepRun, close_pipeline, close_step
 from tasks.tracking.series import ship_series
 
 AGAIN_SECONDS = 2.0  # after MLflow was found away
+CLOSING_SECONDS = 0.1  # between tries at the end of a run, while another process ships from this outbox
 FOLLOW_SECONDS = 2.0  # between looks at a growing metrics.jsonl
 REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
 
@@ -134,8 +135,9 @@ class Tracker:
 
     def close(self, seconds: float = 2.0) -> int:
         """Waits that long for the outbox to empty; how many events are left for the next command."""
-        self._stopping = True
-        self._wake()
+        with self._changed:
+            self._stopping = self._wanted = True
+            self._changed.notify_all()
         self._thread.join(seconds)
         return len(self.shipper.outbox.waiting())
 
@@ -158,16 +160,26 @@ class Tracker:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        empty = False
-        while not (self._stopping and (empty or self.shipper.away)):
-            self._wanted = False
+        empty = True
+        while True:
+            with self._changed:
+                if not self._wanted:
+                    if self._stopping and (empty or self.shipper.away):
+                        return
+                    self._changed.wait(self._seconds_to_wait(empty))
+                self._wanted = False
             empty = self.shipper.ship()
             for label, (started, metrics) in list(self._followed.items()):
                 self.shipper.follow(self.pipeline, label, started, metrics)
             with self._changed:
                 self._changed.notify_all()
-                if not self._wanted and not self._stopping:
-                    self._changed.wait(FOLLOW_SECONDS if self._followed else None if empty else AGAIN_SECONDS)
+
+    def _seconds_to_wait(self, empty: bool) -> float | None:
+        if self._stopping:
+            return CLOSING_SECONDS
+        if self._followed:
+            return FOLLOW_SECONDS
+        return None if empty else AGAIN_SECONDS
 
 
 def ship(home: Path) -> int:

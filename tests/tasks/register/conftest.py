@@ -1,7 +1,6 @@
-"""Packages of made-up models, and a home whose MLflow has its tables already (making them takes seconds)."""
+"""Packages of made-up models."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 from tasks.register.package import REGISTER, RegisterConfig, StandardConfig
 from tasks.step import Frozen, Stats, Step
 from tasks.store import Store
-from tasks.tracking.connection import connect
 
 CONFIG = RegisterConfig(name="demo", base=StandardConfig(task="text", baseline="ngram", margin=0.05))
 NOISE = np.random.default_rng(0).normal(0, 0.01, 40)
@@ -55,20 +53,6 @@ def write_scores(out: Path, loss: float, items: str) -> None:
 
 TRAIN = Step("train", 1, Given, made_up_weights)
 SCORE = Step("score", 1, Given, made_up_scores)
-
-
-@pytest.fixture(scope="session")
-def fresh_home(tmp_path_factory) -> Path:
-    home = tmp_path_factory.mktemp("fresh")
-    connection = connect(home)
-    assert not isinstance(connection, str), connection
-    return home
-
-
-@pytest.fixture
-def home(fresh_home: Path, tmp_path: Path) -> Path:
-    shutil.copytree(fresh_home, tmp_path / "home")
-    return tmp_path / "home"
 
 
 @pytest.fixture

@@ -1,0 +1,22 @@
+"""A home whose MLflow has its tables already: making them takes seconds."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks.tracking.connection import connect
+
+
+@pytest.fixture(scope="session")
+def fresh_home(tmp_path_factory) -> Path:
+    home = tmp_path_factory.mktemp("fresh")
+    connection = connect(home)
+    assert not isinstance(connection, str), connection
+    return home
+
+
+@pytest.fixture
+def home(fresh_home: Path, tmp_path: Path) -> Path:
+    shutil.copytree(fresh_home, tmp_path / "home")
+    return tmp_path / "home"
