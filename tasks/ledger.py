@@ -77,15 +77,18 @@ def _forget_what_was_never_made(
     """A file that went before its partition was made cannot be read any more: the partition is made without it."""
     made = dict[str, Part]()
     for partition, part in _parts(ours, config, listings).items():
-        if not _is_alive(part):
-            continue
-        if part.withdrawn and not is_made({**made, partition: part}):
-            for source, gone in part.withdrawn.items():
-                left = [file for file in ours[source][partition]["files"] if file[0] not in gone]
-                ours[source][partition]["files"] = left
-                if not left:
-                    del ours[source][partition]
-        made[partition] = _parts(ours, config, listings)[partition]
+        if _is_alive(part):
+            whole = not part.withdrawn or is_made({**made, partition: part})
+            made[partition] = part if whole else _without_withdrawn(ours, partition, part)
+
+
+def _without_withdrawn(ours: dict[str, Entries], partition: str, part: Part) -> Part:
+    files = {s: tuple(f for f in files if f.name not in part.withdrawn.get(s, {})) for s, files in part.files.items()}
+    for source, left in files.items():
+        ours[source][partition]["files"] = [list(file) for file in left]
+        if not left:
+            del ours[source][partition]
+    return replace(part, files={source: left for source, left in files.items() if left}, withdrawn={})
 
 
 def _parts(ours: dict[str, Entries], config: IngestConfig, listings: Mapping[str, Listing]) -> dict[str, Part]:

@@ -18,7 +18,7 @@ from typing import Any
 from tasks.errors import UserError
 from tasks.progress import progress
 from tasks.source_index import index_rows
-from tasks.sources import File, FileSource, FolderSource, IngestConfig, PackageSource
+from tasks.sources import File, FileSource, FolderSource, IngestConfig, PackageSource, Unread
 from tasks.store import write_durably
 
 TEXT = (".txt", ".md")
@@ -229,11 +229,12 @@ def _some(names: list[str]) -> str:
     return ", ".join(repr(name) for name in names[:3]) + (", …" if len(names) > 3 else "")
 
 
-def told(listing: Mapping[str, Listing]) -> list[str]:
-    """What a person should know of the listing: links not followed, texts without metadata, files not read."""
-    lines = [note for one in listing.values() for note in one.notes]
-    for name, one in listing.items():
-        if one.unread:
-            counts = ", ".join(f"{count['files']} {ending}" for ending, count in sorted(one.unread.items()))
-            lines.append(f"{name}: files not read: {counts}")
-    return lines
+def told(listings: Mapping[str, Listing]) -> list[str]:
+    """What a person should know of the listings: links not followed, texts without metadata, files not read."""
+    notes = [note for listing in listings.values() for note in listing.notes]
+    return notes + [unread_note(name, listing.unread) for name, listing in listings.items() if listing.unread]
+
+
+def unread_note(name: str, unread: Unread) -> str:
+    """`stories: files not read: 3 .pdf, 1 .docx`"""
+    return f"{name}: files not read: " + ", ".join(f"{count['files']:,} {end}" for end, count in sorted(unread.items()))

@@ -1,0 +1,236 @@
+"""Reading one group of files: documents to a Parquet file, bad records to a quarantine, everything counted.
+
+A group is some consecutive files of one source. Which files share a group depends on the files alone, so the bytes are
+the same however many processes read the groups.
+"""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datatrove.data import Document
+from datatrove.io import DataFolder
+from fsspec.implementations.local import LocalFileSystem
+
+from tasks.errors import UserError
+from tasks.listing import TEXT, ending, root_of
+from tasks.passages import passages
+from tasks.readers import Bad, as_json, reader_of
+from tasks.sources import MIB, File, FileSource
+
+DOCUMENTS = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("position", pa.int64(), nullable=False),
+        pa.field("licence", pa.string(), nullable=False),
+        pa.field("language", pa.string()),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("metadata", pa.string(), nullable=False),
+    ]
+)
+QUARANTINE = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("position", pa.int64(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("raw", pa.binary(), nullable=False),
+    ]
+)
+ROWS_IN_GROUP = 8192
+BYTES_IN_GROUP = 16 * MIB
+SHOWN = 5  # bad records that an error message quotes
+
+
+@dataclass(frozen=True)
+class Group:
+    """Consecutive files of one source, in reading order."""
+
+    number: int
+    name: str  # of the source
+    source: FileSource
+    files: tuple[File, ...]
+    is_planted: bool = False  # its records name their origin in full, and that is no metadata
+
+    def documents(self, out: Path) -> Path:
+        return out / "documents" / f"{self.number:05d}.parquet"
+
+    def quarantine(self, out: Path) -> Path:
+        return out / "quarantine" / f"{self.number:05d}.parquet"
+
+
+@dataclass
+class Tally:
+    """What became of a group's records."""
+
+    kept: int = 0
+    quarantined: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    bytes: int = 0  # of the documents' text
+    reasons: Counter[str] = field(default_factory=Counter)
+    shown: list[str] = field(default_factory=list)  # the first bad records: where, and why
+
+    @property
+    def read(self) -> int:
+        return self.kept + self.quarantined + sum(self.dropped.values())
+
+    def add(self, other: "Tally") -> None:
+        self.kept += other.kept
+        self.quarantined += other.quarantined
+        self.dropped += other.dropped
+        self.bytes += other.bytes
+        self.reasons += other.reasons
+        self.shown = (self.shown + other.shown)[:SHOWN]
+
+
+def read_group(group: Group, out: Path) -> Tally:
+    """Reads the group's files into `out`; UserError where a file is not what it was when the run began."""
+    tally = Tally()
+    documents, quarantine = Rows(group.documents(out), DOCUMENTS), Rows(group.quarantine(out), QUARANTINE)
+    with documents, quarantine:
+        for file in group.files:
+            reading = _FileReading(group, file, tally, documents, quarantine)
+            reading.run()
+            verify(root_of(group.source) / file.name, file)
+    return tally
+
+
+class Rows:
+    """A Parquet file written in row groups that depend on the rows alone; it appears under its name once whole."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.schema = path, schema
+        self.writer = pq.ParquetWriter(path.with_suffix(".tmp"), schema, compression="zstd")
+        self.rows, self.bytes = list[tuple[Any, ...]](), 0
+
+    def __enter__(self) -> "Rows":
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is None:
+            self.flush()
+        self.writer.close()
+        if failure is None:
+            self.path.with_suffix(".tmp").replace(self.path)
+
+    def add(self, row: tuple[Any, ...], size: int) -> None:
+        self.rows.append(row)
+        self.bytes += size
+        if len(self.rows) >= ROWS_IN_GROUP or self.bytes >= BYTES_IN_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.rows:
+            columns = [pa.array(c, f.type) for c, f in zip(zip(*self.rows, strict=True), self.schema, strict=True)]
+            self.writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self.schema))
+            self.rows, self.bytes = [], 0
+
+
+class _FileReading:
+    """One file's records on their way to rows."""
+
+    def __init__(self, group: Group, file: File, tally: Tally, documents: Rows, quarantine: Rows) -> None:
+        self.group, self.file, self.tally, self.source = group, file, tally, group.source
+        self.documents, self.bad_records = documents, quarantine
+        self.is_text = ending(file.name) in TEXT
+        self.row = orjson.loads(file.metadata) if file.metadata else {}
+
+    def run(self) -> None:
+        expected = self.row.pop(self.source.index_sha256, None) if self.source.index_sha256 else None
+        if self.file.size == 0:
+            self.quarantine(Bad(0, "empty file", b""))
+        elif expected not in (None, self.file.sha256):
+            self.quarantine(Bad(0, f"its SHA-256 is not the one in {self.source.index}", b""))
+        else:
+            folder = DataFolder(str(root_of(self.source)), fs=LocalFileSystem())
+            reader = reader_of(ending(self.file.name), folder, self.source, self.quarantine)
+            for document in reader.read_file(self.file.name):
+                self.keep(document)
+
+    def keep(self, document: Document) -> None:
+        """A record as one row, as the rows of its passages, or as a record that is out of range."""
+        position, fields = document.metadata["position"], self.row | document.metadata["fields"]
+        identity = str(self.row.get(self.source.index_id, document.id)) if self.is_text else document.id
+        within = self.within_limits(fields)
+        if within is None:
+            self.quarantine(Bad(position, f"no number in a metadata field that is limited: {self.limited()}", b""))
+        elif not within:
+            self.tally.dropped["out_of_range"] += 1
+        elif self.source.max_characters:
+            for k, passage in enumerate(passages(document.text, self.source.max_characters)):
+                place = k if self.is_text else position
+                self.write(f"{identity}#{k}", identity, passage, place, fields | {"passage": k})
+        else:
+            self.write(f"{identity}#0" if self.is_text else identity, identity, document.text, position, fields)
+
+    def write(self, identity: str, origin: str, text: str, position: int, fields: dict[str, Any]) -> None:
+        name, source = self.group.name, self.source
+        if source.group_by and fields.get(source.group_by) is not None:
+            origin = str(fields[source.group_by])
+        origin = f"{name}/{origin}"
+        if self.group.is_planted:
+            origin = fields.pop("origin") or origin
+        licence = fields.get(source.licence_field) if source.licence_field else None
+        language = fields.get(source.language_field) if source.language_field else None
+        row = (
+            f"{name}/{identity}",
+            text,
+            name,
+            self.file.name,
+            position,
+            str(licence or source.licence),
+            str(language) if language else source.language,
+            origin,
+            as_json(fields),
+        )
+        size = len(text.encode())
+        self.documents.add(row, size)
+        self.tally.kept += 1
+        self.tally.bytes += size
+
+    def quarantine(self, bad: Bad) -> None:
+        name = self.group.name
+        self.bad_records.add((name, self.file.name, bad.position, bad.reason, bad.raw), len(bad.raw))
+        self.tally.quarantined += 1
+        self.tally.reasons[bad.reason] += 1
+        if len(self.tally.shown) < SHOWN:
+            self.tally.shown.append(f"{name}: {self.file.name}, record {bad.position + 1}: {bad.reason}")
+
+    def limited(self) -> str:
+        return ", ".join(sorted({*self.source.minimum, *self.source.maximum}))
+
+    def within_limits(self, fields: dict[str, Any]) -> bool | None:
+        """None where a limited field holds no number."""
+        least = [(_number(fields.get(name)), bound) for name, bound in self.source.minimum.items()]
+        most = [(_number(fields.get(name)), bound) for name, bound in self.source.maximum.items()]
+        if any(value is None for value, _ in least + most):
+            return None
+        return all(v >= b for v, b in least if v is not None) and all(v <= b for v, b in most if v is not None)
+
+
+def verify(path: Path, file: File) -> None:
+    """UserError where the file that was read is not the one that was listed."""
+    try:
+        with path.open("rb") as opened:
+            found = hashlib.file_digest(opened, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        cure = "put it back, or remove the ledgers of this corpus (corpora/NAME.*.json in the home) to begin it anew"
+        raise UserError(f"{path}: gone, but the corpus' ledger names it and it must be read", cure) from error
+    if found != file.sha256:
+        raise UserError(f"{path}: changed since the run began", "run again when the file is at rest")
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,65 @@
+"""Lines of a file, plain or compressed, in bounded memory, whatever the file claims to hold."""
+
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+import pyarrow as pa
+
+MIB = 1 << 20
+RAW_BYTES = 64 << 10  # of what cannot be used are kept
+BLOCK_BYTES = 64 << 10  # of a compressed file are unpacked at once: what is lost where it is cut
+FREE_EXPANSION = 64 * MIB  # bytes that any file may unpack to, however small
+CODECS = {".gz": "gzip", ".zst": "zstd"}
+
+
+class Overgrown(Exception):
+    """A compressed file that unpacks to more than its size allows."""
+
+
+class TooLong(NamedTuple):
+    """What is left of a line above the limit."""
+
+    head: bytes
+    size: int
+
+
+def lines(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes | TooLong]:
+    """Every line without its end; of one above `max_bytes` the head only, which is all that is ever held of it."""
+    line, size = bytearray(), 0
+    for block in blocks:
+        *ended, rest = block.split(b"\n")
+        for end in ended:
+            size += len(end)
+            if size > max_bytes:
+                yield TooLong(bytes(line[:RAW_BYTES] + end[:RAW_BYTES])[:RAW_BYTES], size)
+            else:
+                yield bytes(line + end) if line else end
+            line, size = bytearray(), 0
+        size += len(rest)
+        line = line + rest if size <= max_bytes else line[:RAW_BYTES] + rest[: max(RAW_BYTES - len(line), 0)]
+    if size > max_bytes:
+        yield TooLong(bytes(line[:RAW_BYTES]), size)
+    elif line:
+        yield bytes(line)
+
+
+def blocks(file: BinaryIO, name: str, max_expansion: float) -> Iterator[bytes]:
+    """The file's bytes, unpacked by the ending of its name; Overgrown where a small file unpacks to too much."""
+    codec = next((codec for ending, codec in CODECS.items() if name.lower().endswith(ending)), None)
+    if codec is None:
+        while block := file.read(MIB):
+            yield block
+        return
+    packed, unpacked = file.seek(0, 2), 0
+    file.seek(0)
+    with pa.CompressedInputStream(pa.PythonFile(file, "r"), codec) as stream:
+        while block := stream.read(BLOCK_BYTES):
+            unpacked += len(block)
+            refuse_overgrown(unpacked, packed, max_expansion)
+            yield block
+
+
+def refuse_overgrown(unpacked: int, packed: int, max_expansion: float) -> None:
+    """Overgrown where `packed` bytes hold more than their share."""
+    if unpacked > max(packed * max_expansion, FREE_EXPANSION):
+        raise Overgrown(f"it unpacks to more than {max_expansion:g} times its {packed:,} bytes")
