@@ -133,7 +133,8 @@ class Desk:
     def _judge(self, role: str, champion: int | None, version: Version, standard: Standard) -> Verdict | None:
         candidate = _scores(version)
         if standard.task not in candidate:
-            return Verdict("undecided", False, (f"no scores on {standard.task}",))
+            known = ", ".join(sorted(candidate)) or "none"
+            return Verdict("undecided", False, (f"no scores on {standard.task} to judge by; there are: {known}",))
         if champion is None:
             return judge(candidate, None, None, standard)
         anchor = int(self.registry.model_tag(version.name, ANCHOR) or champion)

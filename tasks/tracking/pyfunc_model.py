@@ -45,8 +45,7 @@ class Writer:
         from model.generate import generate
 
         ids, stop = self.ask(prompt)
-        room = max(1, self.decoder.shape.context - max_tokens)
-        made = generate(self.decoder, ids[-room:], max_tokens, temperature, 0, 1.0, seed, stop)
+        made = generate(self.decoder, ids, max_tokens, temperature, seed=seed, stop=stop)
         return self.tokenizer.decode([token for token in made if token not in stop])
 
     def ask(self, prompt):

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +129,15 @@ def close_step(client: "MlflowClient", step: StepRun) -> "Run":
     client.set_terminated(run_id, STATUS.get(step.state, "FINISHED"), ended)
     client.set_tag(run_id, DONE, "true")
     return run
+
+
+def close_killed(client: "MlflowClient", is_alive: Callable[[str], bool]) -> None:
+    """Ends the runs whose pipeline run was killed: nobody else would ever tell MLflow."""
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    for run in client.search_runs(experiments, "attributes.status = 'RUNNING'"):
+        our_id = run.data.tags.get(ID)
+        if our_id and not is_alive(our_id.split("/")[0]):
+            client.set_terminated(run.info.run_id, "KILLED")
 
 
 def find(client: "MlflowClient", experiment: str, our_id: str) -> "Run | None":

@@ -9,15 +9,26 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from tasks.progress import say
 from tasks.tracking.connection import Connection, connect
+from tasks.tracking.live import alive, is_alive
 from tasks.tracking.outbox import Outbox
-from tasks.tracking.runs import PipelineRun, StepRun, close_pipeline, close_step, open_pipeline, open_step
+from tasks.tracking.runs import (
+    PipelineRun,
+    StepRun,
+    close_killed,
+    close_pipeline,
+    close_step,
+    open_pipeline,
+    open_step,
+)
 from tasks.tracking.series import ship_series
 
+LIVE = "outbox/live"
 AGAIN_SECONDS = 2.0  # after MLflow was found away
 CLOSING_SECONDS = 0.1  # between tries at the end of a run, while another process ships from this outbox
 FOLLOW_SECONDS = 2.0  # between looks at a growing metrics.jsonl
@@ -100,6 +111,8 @@ class Tracker:
 
     def __init__(self, home: Path, pipeline: PipelineRun) -> None:
         self.pipeline, self.shipper = pipeline, Shipper(home)
+        self._alive = ExitStack()
+        self._alive.enter_context(alive(home / LIVE, pipeline.run))
         self._followed: dict[str, tuple[float, Path]] = {}
         self._changed = threading.Condition()
         self._wanted, self._stopping = True, False
@@ -146,6 +159,7 @@ class Tracker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+        self._alive.close()
 
     def _put(self, kind: str, our_id: str, event: dict[str, Any]) -> None:
         try:
@@ -196,4 +210,5 @@ def _apply(connection: Connection, event: Mapping[str, Any]) -> str:
         return close_step(client, StepRun.model_validate(event["step"])).info.run_id
     if event["kind"] == "end":
         return close_pipeline(client, pipeline, event).info.run_id
+    close_killed(client, lambda run: is_alive(connection.home / LIVE, run))
     return open_pipeline(client, pipeline).info.run_id

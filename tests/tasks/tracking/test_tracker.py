@@ -264,3 +264,18 @@ def test_a_home_without_mlflow_gets_one_of_its_own(tmp_path):
     client = MlflowClient(tracking_uri(home))
     assert only(home, "r1").info.artifact_uri.startswith(str(home / "mlflow-artifacts"))
     assert client.get_experiment_by_name("demo")
+
+
+def test_a_killed_run_does_not_stay_running_in_mlflow(home, artifact):
+    victim = "from pathlib import Path; import os, sys; from tests.tasks.tracking import test_tracker as t\n"
+    victim += "tracker = t.Tracker(Path(sys.argv[1]), t.pipeline('victim'))\n"
+    victim += "tracker.follow('pretrain', t.STARTED, Path(sys.argv[2]))\n"
+    victim += "assert tracker.mlflow_run_id('pretrain', 60); os.kill(os.getpid(), 9)"
+    done = subprocess.run([sys.executable, "-c", victim, home, artifact / "metrics.jsonl"], check=False)
+    assert done.returncode == -9
+    assert only(home, "victim/pretrain").info.status == "RUNNING"
+    with Tracker(home, pipeline()) as tracker:
+        tracker.mlflow_run_id(seconds=20)
+        assert only(home, "r1").info.status == "RUNNING"
+        assert tracker.close(20) == 0
+    assert [only(home, our_id).info.status for our_id in ("victim", "victim/pretrain")] == ["KILLED", "KILLED"]
