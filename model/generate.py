@@ -86,10 +86,12 @@ def draw(logits_v: Tensor, temperature: float, top_k: int, top_p: float, generat
     """
     if temperature == 0:
         return int(logits_v.argmax())
-    sorted_v, ids_v = (logits_v / temperature).sort(descending=True, stable=True)
-    probabilities_v = sorted_v[: top_k or None].softmax(-1)
-    before_v = probabilities_v.cumsum(-1) - probabilities_v
-    probabilities_v = probabilities_v.masked_fill((before_v >= top_p) & (before_v > 0), 0.0)
+    kept = min(top_k or len(logits_v), len(logits_v))
+    scaled_v, ids_v = (logits_v / temperature).topk(kept)  # largest first
+    probabilities_v = scaled_v.softmax(-1)
+    if top_p < 1:
+        before_v = probabilities_v.cumsum(-1) - probabilities_v
+        probabilities_v = probabilities_v.masked_fill((before_v >= top_p) & (before_v > 0), 0.0)
     return int(ids_v[torch.multinomial(probabilities_v, 1, generator=generator)])
 
 

@@ -1,0 +1,90 @@
+import pytest
+import torch
+
+from model.decoder import Decoder
+from model.generate import draw, generate, score
+from tests.model.shapes import SHAPES, SIZES, decoder_of, tokens_of
+
+PROMPT = [5, 9, 2]
+
+
+def greedy_without_cache(decoder: Decoder, tokens: list[int], count: int) -> list[int]:
+    tokens = list(tokens)
+    for _ in range(count):
+        with torch.no_grad():
+            tokens.append(int(decoder.logits(decoder(torch.tensor([tokens])))[0, -1].argmax()))
+    return tokens[-count:]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_greedy_with_the_cache_equals_reading_all_anew_for_each_token(name: str):
+    decoder = decoder_of(name)
+    made = list(generate(decoder, PROMPT, 25, temperature=0))
+    assert made == greedy_without_cache(decoder, PROMPT, 25)
+    assert len(set(made)) > 2  # not a loop that would agree by chance
+
+
+@pytest.mark.parametrize("name", ["gpt2", "qwen3"])
+def test_generation_goes_on_past_the_context_from_its_later_half(name: str):
+    decoder = decoder_of(name)
+    context = SIZES["context"]
+    made = list(generate(decoder, PROMPT, 2 * context, temperature=0))
+    assert len(made) == 2 * context
+    too_long = [*PROMPT, *made][: context + 1]
+    following = made[context + 1 - len(PROMPT)]
+    assert [following] == greedy_without_cache(decoder, too_long[-context // 2 :], 1)
+
+
+def test_a_long_prompt_is_cut_to_what_leaves_room():
+    decoder = decoder_of("llama")
+    long = tokens_of(1, 100)[0].tolist()
+    made = list(generate(decoder, long, 10, temperature=0))
+    assert made == greedy_without_cache(decoder, long[-(SIZES["context"] - 10) :], 10)
+
+
+def test_the_seed_decides_and_a_stop_id_ends():
+    decoder = decoder_of("llama")
+    first, again, other = (list(generate(decoder, PROMPT, 20, 1.0, seed=seed)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert list(generate(decoder, PROMPT, 20, 1.0, seed=1, stop={first[4]})) == first[: first.index(first[4]) + 1]
+
+
+def test_top_k_and_top_p_leave_only_the_likeliest():
+    logits_v = torch.tensor([0.1, 0.5, 0.15, 0.25]).log()
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(**knobs) -> set[int]:
+        knobs = {"temperature": 1.0, "top_k": 0, "top_p": 1.0} | knobs
+        return {draw(logits_v, generator=generator, **knobs) for _ in range(300)}
+
+    assert drawn() == {0, 1, 2, 3}
+    assert drawn(top_k=2) == {1, 3}
+    assert drawn(top_k=99) == {0, 1, 2, 3}
+    assert drawn(top_p=0.6) == {1, 3}
+    assert drawn(top_p=0.0) == {1}
+    assert drawn(top_k=3, top_p=0.99) == {1, 2, 3}
+    assert drawn(temperature=0) == {1}
+
+
+def test_scores_are_the_log_probabilities_of_what_came():
+    decoder, tokens_bt = decoder_of("qwen3"), tokens_of(1, 20)
+    with torch.no_grad():
+        logprobs_btv = decoder.logits(decoder(tokens_bt)).log_softmax(-1)
+    expected = logprobs_btv[0, :-1].gather(1, tokens_bt[0, 1:, None])[:, 0]
+    torch.testing.assert_close(torch.tensor(score(decoder, tokens_bt[0].tolist())), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_text_longer_than_the_context_is_scored_once_a_token_with_half_a_context_before_it():
+    decoder, context = decoder_of("gpt2"), SIZES["context"]
+    tokens = tokens_of(1, 3 * context)[0].tolist()
+    logprobs = score(decoder, tokens)
+    assert len(logprobs) == len(tokens) - 1
+    assert logprobs[:context] == pytest.approx(score(decoder, tokens[: context + 1]))
+    start = context // 2  # the second window foretells token `context + 1` from here on
+    assert logprobs[context] == pytest.approx(score(decoder, tokens[start : context + 2])[-1], abs=1e-5)
+
+
+def test_an_empty_prompt_is_refused_and_one_token_has_no_score():
+    with pytest.raises(ValueError, match="at least one token"):
+        next(generate(decoder_of("llama"), [], 5))
+    assert score(decoder_of("llama"), [3]) == []

@@ -1,0 +1,173 @@
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from model import hub
+from model.decoder import Decoder
+from model.hub_config import WeightsError, to_config, to_shape
+from tests.model.shapes import SHAPES, decoder_of, tokens_of
+
+ORACLES = ["tiny_gpt2_hf", "tiny_llama_hf", "tiny_llama_tied_hf", "tiny_llama_rope3_hf", "tiny_qwen3_hf"]
+
+
+def logits(decoder: Decoder, tokens_bt: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return decoder.logits(decoder(tokens_bt))
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_logits_equal_those_that_transformers_gave(name: str, shared: Path):
+    reference = np.load(shared / "fixtures" / "reference_logits.npz")
+    decoder = hub.load(shared / "fixtures" / name)
+    for case in (0, 1):
+        ours = logits(decoder, torch.from_numpy(reference[f"input_{case}"]).view(1, -1).long())[0]
+        wanted = torch.from_numpy(reference[f"{name}__logits_{case}"]).view_as(ours)
+        torch.testing.assert_close(ours, wanted, atol=5e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ORACLES[1:])
+def test_the_older_form_of_a_config_means_the_same(name: str, shared: Path):
+    folder = shared / "fixtures" / name
+    old, new = (json.loads((folder / file).read_text()) for file in ("config_legacy_v4.json", "config.json"))
+    assert to_shape(old, folder) == to_shape(new, folder)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_transformers_reads_what_we_write_and_gives_the_same_logits(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(os.environ, "HF_HUB_OFFLINE", "1")
+    from transformers import AutoModelForCausalLM
+
+    decoder, tokens_bt = decoder_of(name), tokens_of(2, 30)
+    hub.save(decoder, tmp_path)
+    theirs, report = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
+    with torch.no_grad():
+        torch.testing.assert_close(logits(decoder, tokens_bt), theirs(tokens_bt).logits, atol=1e-4, rtol=1e-4)
+    assert (theirs.config.bos_token_id, theirs.config.eos_token_id, theirs.config.pad_token_id) == (0, 0, 1)
+    assert theirs.generation_config.eos_token_id == 0
+
+    theirs.save_pretrained(tmp_path / "theirs")
+    torch.testing.assert_close(logits(hub.load(tmp_path / "theirs"), tokens_bt), logits(decoder, tokens_bt))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_is_saved_is_loaded_to_the_bit_and_saved_to_the_same_bytes(name: str, tmp_path: Path):
+    decoder = decoder_of(name)
+    hub.save(decoder, tmp_path / "one")
+    loaded = hub.load(tmp_path / "one")
+    assert loaded.shape == decoder.shape and loaded.special_ids == decoder.special_ids
+    for (name_, ours), theirs in zip(decoder.named_parameters(), loaded.parameters(), strict=True):
+        assert torch.equal(ours, theirs), name_
+        assert theirs.requires_grad and theirs.is_contiguous()
+    hub.save(loaded, tmp_path / "two")
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+def test_shards_with_an_index_read_like_one_file(tmp_path: Path):
+    decoder = decoder_of("gpt2")
+    hub.save(decoder, tmp_path)
+    tensors = load_file(tmp_path / hub.SINGLE)
+    (tmp_path / hub.SINGLE).unlink()
+    files = {name: f"model-0000{number % 2 + 1}-of-00002.safetensors" for number, name in enumerate(tensors)}
+    for file in set(files.values()):
+        save_file({name: tensors[name] for name in files if files[name] == file}, tmp_path / file)
+    (tmp_path / hub.INDEX).write_text(json.dumps({"metadata": {}, "weight_map": files}))
+    torch.testing.assert_close(logits(hub.load(tmp_path), tokens_of(1, 9)), logits(decoder, tokens_of(1, 9)))
+
+    (tmp_path / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"model-00002-of-00002\.safetensors: missing, but .*index"):
+        hub.load(tmp_path)
+
+
+def test_openais_own_gpt2_files_read_too(tmp_path: Path):
+    """Without the prefix, with the causal masks as buffers and with the tied head stored twice."""
+    decoder = decoder_of("gpt2")
+    hub.save(decoder, tmp_path)
+    tensors = {name.removeprefix("transformer."): tensor for name, tensor in load_file(tmp_path / hub.SINGLE).items()}
+    tensors |= {"h.0.attn.bias": torch.ones(1, 1, 32, 32), "lm_head.weight": tensors["wte.weight"].clone()}
+    save_file(tensors, tmp_path / hub.SINGLE)
+    torch.testing.assert_close(logits(hub.load(tmp_path), tokens_of(1, 9)), logits(decoder, tokens_of(1, 9)))
+
+
+def test_a_pickle_is_not_opened_and_the_cure_is_named(tmp_path: Path):
+    hub.save(decoder_of("llama"), tmp_path)
+    (tmp_path / hub.SINGLE).rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(WeightsError, match=r"pytorch_model\.bin is a pickle") as caught:
+        hub.load(tmp_path)
+    assert "save_pretrained" in caught.value.cure
+
+
+def cut(folder: Path) -> None:
+    file = folder / hub.SINGLE
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def drop(name: str, folder: Path) -> None:
+    tensors = load_file(folder / hub.SINGLE)
+    del tensors[name]
+    save_file(tensors, folder / hub.SINGLE)
+
+
+def add(name: str, folder: Path) -> None:
+    save_file(load_file(folder / hub.SINGLE) | {name: torch.zeros(3)}, folder / hub.SINGLE)
+
+
+def configure(folder: Path, **changes) -> None:
+    config = json.loads((folder / hub.CONFIG).read_text()) | changes
+    (folder / hub.CONFIG).write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (shutil.rmtree, r"config\.json: missing"),
+        (lambda f: (f / "config.json").write_text("{"), r"config\.json: not JSON"),
+        (lambda f: (f / "config.json").write_text("[]"), r"config\.json: not a JSON object"),
+        (lambda f: (f / hub.SINGLE).unlink(), r"neither model\.safetensors nor"),
+        (cut, r"model\.safetensors: not a whole safetensors file"),
+        (lambda f: drop("model.norm.weight", f), r"the tensor model\.norm\.weight is missing"),
+        (lambda f: drop("lm_head.weight", f), r"lm_head\.weight is missing\n.*tie_word_embeddings = true"),
+        (lambda f: add("model.layers.0.self_attn.q_proj.bias", f), r"1 tensors have no place .*q_proj\.bias"),
+        (lambda f: configure(f, model_type="mamba"), r"model_type = 'mamba', but only gpt2, llama, qwen3"),
+        (lambda f: configure(f, intermediate_size=41), r"gate_proj\.weight has the shape \[40, 24\].*\[41, 24\]"),
+        (lambda f: configure(f, hidden_size=None), r"hidden_size: Field required"),
+        (lambda f: configure(f, num_key_value_heads=3), r"not a multiple of kv_heads = 3"),
+        (lambda f: configure(f, attention_bias=True), r"attention_bias = True, where our llama has False only"),
+        (lambda f: configure(f, quantization_config={"bits": 4}), r"the weights are quantized"),
+        (lambda f: configure(f, rope_parameters={"rope_type": "yarn"}), r"rotary positions of the kind .*yarn"),
+        (lambda f: configure(f, rope_parameters={"rope_type": "llama3", "factor": -1}), r"factor: .*greater than 0"),
+    ],
+)
+def test_each_kind_of_damage_is_told_with_its_place_and_a_cure(damage, says: str, tmp_path: Path):
+    folder = tmp_path / "weights"
+    hub.save(decoder_of("llama"), folder)
+    damage(folder)
+    with pytest.raises(WeightsError, match=says) as caught:
+        hub.load(folder)
+    assert str(folder) in caught.value.what and caught.value.cure
+
+
+def test_an_index_cannot_point_outside_its_folder(tmp_path: Path):
+    hub.save(decoder_of("llama"), tmp_path / "victim")
+    shutil.copytree(tmp_path / "victim", tmp_path / "bait")
+    (tmp_path / "bait" / hub.SINGLE).unlink()
+    (tmp_path / "bait" / hub.INDEX).write_text(json.dumps({"weight_map": {"x": "../victim/model.safetensors"}}))
+    with pytest.raises(WeightsError, match="is no safetensors file of this folder"):
+        hub.load(tmp_path / "bait")
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_config_and_shape_say_the_same(name: str):
+    decoder = decoder_of(name)
+    config = json.loads(json.dumps(to_config(decoder.shape, decoder.special_ids, torch.bfloat16)))
+    assert to_shape(config, Path("config.json")) == decoder.shape
+    assert config["dtype"] == config["torch_dtype"] == "bfloat16"
