@@ -93,12 +93,14 @@ def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
 
 def parent_of(inputs: Inputs) -> Parent:
     """The base among the inputs."""
-    from model import hub
+    from model.hub_config import to_shape
 
     model = inputs["model"]
     assert isinstance(model, Path)
     weights = (model / "weights").absolute()
-    return Parent(weights, Vocabulary(weights), hub.shape_of(weights).context)
+    config = weights / "config.json"
+    shape = to_shape(json.loads(config.read_text(encoding="utf-8")), config)
+    return Parent(weights, Vocabulary(weights), shape.context)
 
 
 def specify(config: TuningPlan, parent: Parent, data: "Data", items: int, out: Path) -> "Spec":
