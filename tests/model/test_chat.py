@@ -4,12 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import chat
+from model import chat, hub
+from model.batches import Conversations
 from model.chat import Markup, Turn
+from model.objectives import NextToken
 
 SPECIALS = {"<|endoftext|>": 0, "<|pad|>": 1, "<|user|>": 2, "<|assistant|>": 3, "<|system|>": 4, "<|end|>": 5}
 OURS = chat.markup(SPECIALS)
@@ -31,7 +35,7 @@ def test_a_question_ends_where_the_assistant_begins() -> None:
 
 
 def test_an_unknown_role_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="'tool'.*system, user, assistant"):
+    with pytest.raises(ValueError, match=r"'tool'.*system, user, assistant"):
         chat.render([Turn("tool", "x")], OURS, characters)
 
 
@@ -119,6 +123,33 @@ def test_truncation_keeps_what_trl_keeps(
     assert list(cut) == reference["kept_conversations"]
     assert [len(kept.ids) for kept in cut.values()] == reference["lengths"]
     assert [positions(kept) for kept in cut.values()] == reference["loss_positions"]
+
+
+def test_single_padded_and_packed_losses_equal_trls(
+    shared: Path, tmp_path: Path, oracle: dict[str, Any], conversations: list[chat.Rendered]
+) -> None:
+    objective = NextToken(hub.load(shared / "fixtures" / "tiny_llama_hf"))
+
+    def loss_of(rows: list[chat.Rendered], context: int, sequences: int) -> float:
+        source = Conversations(stream(rows, tmp_path / "rows.arrow"), context)
+        assert source.items == sequences
+        sums = objective(source.batch(np.arange(sequences)))
+        return (sums.loss / sums.count).item()
+
+    for row, reference in zip(conversations, oracle["conversations"], strict=True):
+        assert loss_of([row], 80, 1) == pytest.approx(reference["single_example_trl_loss"], abs=1e-5)
+    cases = oracle["cases"]
+    assert loss_of(conversations, 73, 4) == pytest.approx(cases["padded_batch"]["loss_trl"], abs=1e-5)
+    assert loss_of(conversations, 192, 2) == pytest.approx(cases["packed_bfd"]["loss_trl"], abs=1e-5)
+    cut = [kept for row in conversations if (kept := chat.fit(row, 40))]
+    assert loss_of(cut, 40, 4) == pytest.approx(cases["truncate_keep_start_40"]["loss_trl"], abs=1e-5)
+
+
+def stream(rows: list[chat.Rendered], path: Path) -> Path:
+    table = pa.table({"ids": [row.ids for row in rows], "is_target": [row.is_target for row in rows]})
+    with pa.ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table)
+    return path
 
 
 class TrainedTokenizer:
