@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datatrove.data import Document
 from datatrove.io import DataFolder
+from datatrove.pipeline.readers.base import BaseDiskReader
 from fsspec.implementations.local import LocalFileSystem
 
 from tasks.errors import UserError
@@ -93,13 +94,19 @@ class Tally:
 
 def read_group(group: Group, out: Path) -> Tally:
     """Reads the group's files into `out`; UserError where a file is not what it was when the run began."""
-    tally = Tally()
+    tally, root = Tally(), root_of(group.source)
     documents, quarantine = Rows(group.documents(out), DOCUMENTS), Rows(group.quarantine(out), QUARANTINE)
     with documents, quarantine:
+        reading = _Reading(group, tally, documents, quarantine)
         for file in group.files:
-            reading = _FileReading(group, file, tally, documents, quarantine)
-            reading.run()
-            verify(root_of(group.source) / file.name, file)
+            path = root / file.name
+            try:
+                if not path.is_file():
+                    raise _gone(path)
+                reading.run(file)
+                verify(path, file)
+            except PermissionError as error:
+                raise UserError(f"{path}: may not be read", "change its permissions, or exclude it") from error
     return tally
 
 
@@ -135,25 +142,28 @@ class Rows:
             self.rows, self.bytes = [], 0
 
 
-class _FileReading:
-    """One file's records on their way to rows."""
+class _Reading:
+    """A group's records on their way to rows, file after file."""
 
-    def __init__(self, group: Group, file: File, tally: Tally, documents: Rows, quarantine: Rows) -> None:
-        self.group, self.file, self.tally, self.source = group, file, tally, group.source
+    def __init__(self, group: Group, tally: Tally, documents: Rows, quarantine: Rows) -> None:
+        self.group, self.source, self.tally = group, group.source, tally
         self.documents, self.bad_records = documents, quarantine
-        self.is_text = ending(file.name) in TEXT
-        self.row = orjson.loads(file.metadata) if file.metadata else {}
+        self.folder = DataFolder(str(root_of(group.source)), fs=LocalFileSystem())
+        self.readers = dict[str, BaseDiskReader]()  # by ending: making one takes datatrove some milliseconds
 
-    def run(self) -> None:
+    def run(self, file: File) -> None:
+        self.file, self.row = file, orjson.loads(file.metadata) if file.metadata else {}
+        end = ending(file.name)
+        self.is_text = end in TEXT
         expected = self.row.pop(self.source.index_sha256, None) if self.source.index_sha256 else None
-        if self.file.size == 0:
+        if file.size == 0:
             self.quarantine(Bad(0, "empty file", b""))
-        elif expected not in (None, self.file.sha256):
+        elif expected not in (None, file.sha256):
             self.quarantine(Bad(0, f"its SHA-256 is not the one in {self.source.index}", b""))
         else:
-            folder = DataFolder(str(root_of(self.source)), fs=LocalFileSystem())
-            reader = reader_of(ending(self.file.name), folder, self.source, self.quarantine)
-            for document in reader.read_file(self.file.name):
+            if end not in self.readers:
+                self.readers[end] = reader_of(end, self.folder, self.source, self.quarantine)
+            for document in self.readers[end].read_file(file.name):
                 self.keep(document)
 
     def keep(self, document: Document) -> None:
@@ -223,10 +233,14 @@ def verify(path: Path, file: File) -> None:
         with path.open("rb") as opened:
             found = hashlib.file_digest(opened, "sha256").hexdigest()
     except FileNotFoundError as error:
-        cure = "put it back, or remove the ledgers of this corpus (corpora/NAME.*.json in the home) to begin it anew"
-        raise UserError(f"{path}: gone, but the corpus' ledger names it and it must be read", cure) from error
+        raise _gone(path) from error
     if found != file.sha256:
         raise UserError(f"{path}: changed since the run began", "run again when the file is at rest")
+
+
+def _gone(path: Path) -> UserError:
+    cure = "put it back, or remove the ledgers of this corpus (corpora/NAME.*.json in the home) to begin it anew"
+    return UserError(f"{path}: gone, but the corpus' ledger names it and it must be read", cure)
 
 
 def _number(value: Any) -> float | None:

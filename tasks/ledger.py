@@ -3,7 +3,8 @@
 HOME/corpora/NAME.SOURCE.json lists the files of each partition of one source, append-only and under one lock a corpus.
 A run's unseen files (a new name, or a known name with other content) form the next partition, with one number for all
 sources. A changed file supersedes its old version; a file no longer there is removed: its documents are withdrawn from
-training, while its partition stands as it was. A partition none of whose files is left drops out, until one returns.
+training, while its partition stands as it was. A partition none of whose files is left drops out, unless a later one
+was formed in its presence: what is made of that one was made beside it.
 """
 
 import fcntl
@@ -19,7 +20,7 @@ from tasks.sources import File, IngestConfig, Part
 from tasks.store import damaged, write_durably
 
 FIRST = 1
-Entries = dict[str, dict[str, Any]]  # partition → {"files": [[name, size, sha256, metadata]], "unread": {...}}
+Entries = dict[str, dict[str, Any]]  # partition → {"files": [[name, size, sha256, metadata]], "unread", "after"}
 IsMade = Callable[[Mapping[str, Part]], bool]  # is the ingest of the last of these partitions complete?
 Withdrawn = dict[str, dict[str, str]]  # source → uri → superseded | removed
 
@@ -55,20 +56,24 @@ def corpus(name: str, config: IngestConfig, home: Path, is_made: IsMade | None =
         if is_made is not None:
             _forget_what_was_never_made(ours, config, listings, is_made)
         newest = max((int(partition) for entries in ledgers.values() for partition in entries), default=FIRST - 1)
-        _append_unseen(ours, listings, f"{newest + 1:04d}")
+        after = list(_parts(ours, config, listings))
+        _append_unseen(ours, listings, f"{newest + 1:04d}", after)
         if write and json.dumps(ours) != before:
             for source, entries in ours.items():
                 content = {"corpus": name, "source": source, "partitions": entries}
                 write_durably(folder / f"{name}.{source}.json", json.dumps(content, ensure_ascii=False).encode())
-    parts = _parts(ours, config, listings)
-    return Corpus({p: part for p, part in parts.items() if _is_alive(part)}, tuple(told(listings)))
+    return Corpus(_parts(ours, config, listings), tuple(told(listings)))
 
 
-def _append_unseen(ours: dict[str, Entries], listings: Mapping[str, Listing], partition: str) -> None:
+def _append_unseen(ours: dict[str, Entries], listings: Mapping[str, Listing], partition: str, after: list[str]) -> None:
     for source, listing in listings.items():
         seen = {File(*file) for entry in ours[source].values() for file in entry["files"]}
         if unseen := [file for file in listing.files if file not in seen]:
-            ours[source][partition] = {"files": [list(file) for file in unseen], "unread": listing.unread}
+            ours[source][partition] = {
+                "files": [list(file) for file in unseen],
+                "unread": listing.unread,
+                "after": after,
+            }
 
 
 def _forget_what_was_never_made(
@@ -77,9 +82,10 @@ def _forget_what_was_never_made(
     """A file that went before its partition was made cannot be read any more: the partition is made without it."""
     made = dict[str, Part]()
     for partition, part in _parts(ours, config, listings).items():
-        if _is_alive(part):
-            whole = not part.withdrawn or is_made({**made, partition: part})
-            made[partition] = part if whole else _without_withdrawn(ours, partition, part)
+        is_whole = not part.withdrawn or is_made({**made, partition: part})
+        left = part if is_whole else _without_withdrawn(ours, partition, part)
+        if left.files:
+            made[partition] = left
 
 
 def _without_withdrawn(ours: dict[str, Entries], partition: str, part: Part) -> Part:
@@ -92,19 +98,31 @@ def _without_withdrawn(ours: dict[str, Entries], partition: str, part: Part) -> 
 
 
 def _parts(ours: dict[str, Entries], config: IngestConfig, listings: Mapping[str, Listing]) -> dict[str, Part]:
-    """All partitions, those with nothing left included."""
-    planted_in = {name: min(ours[source.of], default="") for name, source in config.planted().items()}
-    parts = dict[str, Part]()
-    for partition in sorted({partition for entries in ours.values() for partition in entries}):
+    """The partitions with a file left, and those that they came after."""
+    parts, needed = dict[str, Part](), set[str]()
+    for partition in sorted({partition for entries in ours.values() for partition in entries}, reverse=True):
         entries = {source: ours[source][partition] for source in sorted(ours) if partition in ours[source]}
-        part = Part(
-            files={source: tuple(File(*file) for file in entry["files"]) for source, entry in entries.items()},
-            unread={source: entry["unread"] for source, entry in entries.items() if entry["unread"]},
-            planted=tuple(name for name, first in planted_in.items() if first == partition),
-        )
-        withdrawn = {source: _withdrawn(part.files[source], listings[source]) for source in part.files}
-        parts[partition] = replace(part, withdrawn={source: gone for source, gone in withdrawn.items() if gone})
+        part = _part(entries, listings)
+        if _is_alive(part) or partition in needed:
+            parts[partition] = part
+            needed.update(earlier for entry in entries.values() for earlier in entry["after"])
+    parts = dict(sorted(parts.items()))
+    for name, source in config.planted().items():
+        first = next((p for p, part in parts.items() if source.of in part.files), None)
+        if first is not None:
+            parts[first] = replace(parts[first], planted=(*parts[first].planted, name))
     return parts
+
+
+def _part(entries: Entries, listings: Mapping[str, Listing]) -> Part:
+    """One partition from what the ledgers of its sources say of it."""
+    files = {source: tuple(File(*file) for file in entry["files"]) for source, entry in entries.items()}
+    withdrawn = {source: _withdrawn(files[source], listings[source]) for source in files}
+    return Part(
+        files=files,
+        unread={source: entry["unread"] for source, entry in entries.items() if entry["unread"]},
+        withdrawn={source: gone for source, gone in withdrawn.items() if gone},
+    )
 
 
 def _withdrawn(files: tuple[File, ...], listing: Listing) -> dict[str, str]:

@@ -1,0 +1,73 @@
+"""Small corpora on disk, and what ingest makes of them."""
+
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import zstandard
+
+from tasks.ingest import IngestConfig, ingest
+from tasks.ledger import Corpus, corpus
+from tasks.step import Stats
+
+LENIENT = {"max_bad_fraction": 1.0}
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """One partition's artifact, read back."""
+
+    folder: Path
+    stats: Stats
+    documents: list[dict[str, Any]]
+    quarantine: list[dict[str, Any]]
+
+    @property
+    def ids(self) -> list[str]:
+        return [row["doc_id"] for row in self.documents]
+
+    @property
+    def reasons(self) -> list[tuple[str, int, str]]:
+        return [(row["uri"], row["position"], row["reason"]) for row in self.quarantine]
+
+
+def write(folder: Path, files: Mapping[str, bytes | str]) -> Path:
+    """The folder with these files in it."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def jsonl(*records: Any) -> bytes:
+    """The records as lines; bytes stand for themselves."""
+    return b"".join((r if isinstance(r, bytes) else json.dumps(r).encode()) + b"\n" for r in records)
+
+
+def packed(name: str, content: bytes) -> bytes:
+    return gzip.compress(content) if name.endswith(".gz") else zstandard.compress(content)
+
+
+def config_of(folder: Path, **settings: Any) -> IngestConfig:
+    """One folder source named `books`."""
+    source = {"kind": "folder", "path": folder, **settings}
+    return IngestConfig.model_validate({"sources": {"books": source}, **LENIENT})
+
+
+def ingested(config: IngestConfig, home: Path, name: str = "test") -> Ingested:
+    """The newest partition, made without a store; earlier ones are expected below `home`."""
+    known = corpus(name, config, home)
+    *before, last = known.parts
+    return made(config, known, last, {p: home / "made" / p for p in before}, home / "made" / last)
+
+
+def made(config: IngestConfig, known: Corpus, partition: str, earlier: dict[str, Path], out: Path) -> Ingested:
+    out.mkdir(parents=True)
+    stats = ingest(config.part(known.parts[partition]), {"earlier": earlier}, out)
+    documents = [row for path in sorted((out / "documents").glob("*")) for row in pq.read_table(path).to_pylist()]
+    return Ingested(out, stats, documents, pq.read_table(out / "quarantine.parquet").to_pylist())
