@@ -119,7 +119,7 @@ def _signals(recipe: Recipe, documents: Made, earlier: Made) -> Call:
 def _curate(recipe: Recipe, corpus: Corpus, p: str, made: tuple[Made, Made, Made]) -> Call:
     documents, signals, earlier = made
     inputs = {"documents": documents[p], "signals": signals[p], "earlier_signals": signals.before(p)}
-    config = recipe.curate.decide_without(corpus.withdrawn_before(p))
+    config = recipe.curate.decide(corpus.withdrawn_before(p))
     return Call(config, {**inputs, "earlier": earlier})
 
 

@@ -40,11 +40,11 @@ class Runner:
     started: float = field(default_factory=time.monotonic)
 
     def __call__(self, label: str, step: Step, call: Call) -> Made:
-        return self._make(label, step, {"": lambda _: call}, Made(label, "absent"))
+        return self._make(label, step, {"": lambda _: call}, Made(label, "complete"))
 
     def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made:
         calls = {p: (lambda earlier, p=p: call_of(p, earlier)) for p in partitions}
-        return self._make(label, step, calls, Made(label, "absent", is_bundle=True))
+        return self._make(label, step, calls, Made(label, "complete", is_bundle=True))
 
     def _make(self, label: str, step: Step, calls: Mapping[str, Callable[[Made], Call]], empty: Made) -> Made:
         if label not in self.scope.labels:
@@ -58,10 +58,10 @@ class Runner:
         for partition, call_of in calls.items():
             call = call_of(made)
             if call.missing():
-                return empty
+                return replace(empty, state="absent")
             found = self.store.find(step, self.store.key(step, call.config, call.artifacts()))
             if found is None:
-                return empty
+                return replace(empty, state="absent")
             made = replace(made, state="cached", parts={**made.parts, partition: found})
         return made
 

@@ -1,0 +1,137 @@
+"""What is done with a model that exists: talk, score, evaluate, export, promote, roll back."""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flows.record import latest
+from tasks.errors import UsageError, UserError
+from tasks.progress import say
+from tasks.register.aliases import CHAMPION, promote, rollback
+from tasks.talk import Talker
+from tasks.tracking.registry import Version, find, resolve, verified, versions
+
+ANSWERING = "-instruct"  # registered models with this ending, and artifacts of finetune/instruct, answer in turns
+FORMATS = ("hf",)
+
+
+def answer_prompt(home: Path, model: str, prompt: str, max_tokens: int, temperature: float, seed: int) -> str:  # noqa: PLR0917
+    """The whole answer to one prompt."""
+    from model.chat import Turn
+
+    return "".join(_talker(home, model).reply([Turn("user", prompt)], max_tokens, temperature, seed))
+
+
+def converse(home: Path, model: str, max_tokens: int, temperature: float, seed: int) -> None:
+    """A conversation on the terminal, until the input ends."""
+    from model.chat import Turn
+
+    talker, turns = _talker(home, model), list[Turn]()
+    say("write, and end with Ctrl-D" + ("" if talker.answers else " (a base model: it continues your text)"))
+    while (text := _line()) is not None:
+        turns = [*turns, Turn("user", text)] if talker.answers else [Turn("user", text)]
+        pieces = []
+        for piece in talker.reply(turns, max_tokens, temperature, seed + len(turns)):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+            pieces.append(piece)
+        print()
+        turns.append(Turn("assistant", "".join(pieces)))
+
+
+def scored(home: Path, model: str, prompt: str) -> dict[str, Any]:
+    """Ids, tokens and log-probabilities of a text."""
+    return _talker(home, model).score(prompt)
+
+
+def evaluated(home: Path, model: str, tasks: Sequence[Path]) -> list[dict[str, Any]]:
+    """The figures stored with a registered version; of tasks given by path, those reached now."""
+    if tasks:
+        from tasks.evaluate.choices import evaluate_tasks
+
+        return evaluate_tasks(_weights(home, model), tasks)
+    version = verified(find(model or champion(home), home))
+    summary = json.loads((version.evidence / "summary.json").read_text())
+    return [{"task": task, **{k: v for k, v in row.items() if k != "baselines"}} for task, row in summary.items()]
+
+
+def exported(home: Path, model: str, form: str, to: Path) -> Path:
+    """The folder with the model in that format."""
+    if form not in FORMATS:
+        raise UsageError(f"--format {form}: not known", f"there are: {', '.join(FORMATS)}")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise UsageError(f"--to {to}: is there already and not empty", "give a folder that does not exist yet")
+    shutil.copytree(_weights(home, model), to, dirs_exist_ok=True)
+    return to
+
+
+def show_mask(home: Path, recipe: str, rows: int, as_json: bool) -> list[list[list[Any]]]:
+    """The first instruction rows of the latest run of a recipe, token by token with whether the loss counts it."""
+    from tasks.masks import painted, show
+
+    record = latest(home, recipe)
+    step = next((s for s in record.steps if s.step == "finetune/instruct" and s.path), None) if record else None
+    if step is None:
+        raise UserError(f"no run of {recipe!r} with instruction rows in {home}", f"triptych run {recipe}")
+    folder = Path(step.path or "")
+    context = json.loads((folder / "weights" / "config.json").read_text())
+    length = context.get("max_position_embeddings") or context["n_positions"]
+    shown = show(folder / "rows", folder / "weights", rows, length)
+    if not as_json:
+        from rich.console import Console
+
+        for conversation in shown:
+            Console().print(painted(conversation), "\n")
+    return [[list(token) for token in conversation] for conversation in shown]
+
+
+def promoted(home: Path, model: str, why: str) -> dict[str, Any]:
+    """The version that is champion now."""
+    return _crowned(promote(model, home, why or "by hand"))
+
+
+def rolled_back(home: Path, name: str, why: str) -> dict[str, Any]:
+    """The version that is champion again."""
+    return _crowned(rollback(name, home, why or "by hand"))
+
+
+def champion(home: Path) -> str:
+    """NAME@champion of the latest run: its model that answers, else its base."""
+    record = latest(home)
+    if record is None:
+        raise UserError(f"no run in {home} yet", "triptych run demo")
+    names = {version.name for version in versions(home) if CHAMPION in version.aliases}
+    for name in (f"{record.recipe}{ANSWERING}", f"{record.recipe}-base"):
+        if name in names:
+            return f"{name}@{CHAMPION}"
+    raise UserError(
+        f"no champion of recipe {record.recipe!r} yet", f"triptych run {record.recipe}, or triptych promote"
+    )
+
+
+def _weights(home: Path, model: str) -> Path:
+    return resolve(model or champion(home), home)
+
+
+def _talker(home: Path, model: str) -> Talker:
+    model = model or champion(home)
+    weights = _weights(home, model)
+    if (weights / "classes.json").is_file():
+        raise UsageError(f"{model} is a classifier and does not talk", "load it with mlflow.pyfunc, or name another")
+    name = model.partition("@")[0].partition("/")[0]
+    answers = name.endswith(ANSWERING) or "finetune-instruct" in str(weights.resolve())
+    return Talker(weights, answers)
+
+
+def _crowned(version: Version) -> dict[str, Any]:
+    return {"name": version.name, "version": version.version, "aliases": list(version.aliases)}
+
+
+def _line() -> str | None:
+    try:
+        return input("» ")
+    except EOFError:
+        return None
