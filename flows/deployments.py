@@ -1,11 +1,12 @@
 """What is deployed to the home's Prefect server: a work pool and the pipeline twice, by hand and nightly.
 
 `prefect.yaml` says the same to `prefect deploy --all`; a test holds the two together. `triptych up` runs this module
-as a process of its own (`python -m flows.deployments`), since Prefect takes its settings when it is imported.
+as a process of its own (`python -m flows.deployments [WEBHOOK]`), since Prefect takes its settings when it is imported.
 The flow is part of the installed package, so a worker needs no step that pulls code.
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,12 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
+from flows.notify import notify
 from flows.schedule import NIGHTLY
+from flows.services import POOL
 
-POOL = "triptych"
 RUNS_AT_ONCE = 1  # a machine trains one model at a time; a second scheduled run waits for the first
-ENTRYPOINT = "flows.pipeline:pipeline"
+ENTRYPOINT = "flows.pipeline.pipeline"  # dots: a colon would make Prefect fetch code from a folder first
 
 
 @dataclass(frozen=True)
@@ -98,3 +100,5 @@ def _schedules(plan: Planned, existing: DeploymentResponse | None) -> list[Deplo
 
 if __name__ == "__main__":
     deploy(job_variables(os.environ))
+    for address in sys.argv[1:]:
+        notify(address)

@@ -48,7 +48,7 @@ def start(home: Path, name: str, command: Sequence[str], environment: Mapping[st
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    detached = Detached(process.pid, psutil.Process(process.pid).create_time(), url)
+    detached = of(process.pid, url)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # it is meant to be running still when we let go of it
         del process
@@ -64,8 +64,12 @@ def find(home: Path, name: str) -> Detached | None:
 
 def recorded(home: Path, name: str) -> Detached | None:
     """What the record says, whether or not it is still true."""
+    return read(_record_of(home, name))
+
+
+def read(path: Path) -> Detached | None:
     try:
-        return Detached(**json.loads(_record_of(home, name).read_text()))
+        return Detached(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None  # never started, or a record cut off by a crash: nothing that we could call ours
 
@@ -88,12 +92,21 @@ def end(home: Path, name: str) -> bool:
     return detached is not None
 
 
+def of(pid: int, url: str = "") -> Detached:
+    """The process that has this pid now."""
+    return Detached(pid, psutil.Process(pid).create_time(), url)
+
+
 def write_record(home: Path, name: str, detached: Detached) -> None:
-    record = _record_of(home, name)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    partial = record.with_suffix(f".{os.getpid()}.partial")
+    write(_record_of(home, name), detached)
+
+
+def write(path: Path, detached: Detached) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps(asdict(detached)))
-    partial.rename(record)
+    partial.rename(path)
 
 
 def log_of(home: Path, name: str) -> Path:

@@ -1,15 +1,18 @@
 """Running a flow without waiting for a Prefect server that is gone.
 
-Prefect's client is made for a far server that will come back: it retries every event for seven seconds and every call
-for a minute, so a run whose server dies would hang for minutes after its last step. Ours is on the same machine, and a
-run is judged by its own record: what cannot be told to the server at once is told at the next start
+Prefect's client is made for a far server that will come back: it retries each event for seven seconds and each call for
+a minute, so a run whose server died would hang for minutes after its last step. Ours is on the same machine, and a run
+is judged by its own record: what the server cannot be told at once, it is told at the next start
 (`flows/reconcile.py`).
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import httpx
+from prefect.client.schemas.objects import State
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.settings import (
@@ -19,22 +22,35 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from tasks.progress import say
+
 SECONDS_TO_SEND_THE_REST = 5.0
-IMPATIENT_SETTINGS = {
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # its thread costs a flow a second at the end
-    PREFECT_CLIENT_MAX_RETRIES: 0,
-    PREFECT_API_REQUEST_TIMEOUT: 15.0,  # of a server that hangs
-}
+SECONDS_FOR_AN_ANSWER = 15.0  # of a server that is there, and hangs
+
+
+def final_state(flow: Callable[[], State]) -> State | None:
+    """What the flow ended in; None where the server went away before it could be told."""
+    try:
+        with impatient():
+            return flow()
+    except httpx.TransportError as error:
+        say(f"  the Prefect server went away ({error}): it is told how this run ended at the next start")
+        return None
 
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """Within, calls and events to a dead server fail at once; on leaving, what is still queued has been sent."""
+    """Within, calls and events to a dead server fail at once; on leaving, what was queued has been sent."""
+    settings: dict[Any, Any] = {
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # its thread costs a flow a second at the end
+        PREFECT_CLIENT_MAX_RETRIES: 0,
+        PREFECT_API_REQUEST_TIMEOUT: SECONDS_FOR_AN_ANSWER,
+    }
     logging_raises = logging.raiseExceptions
     EventsWorker.set_client_override(PrefectEventsClient, reconnection_attempts=0)
     logging.raiseExceptions = False  # a log line that the server did not take is not worth a word on stderr
     try:
-        with temporary_settings(IMPATIENT_SETTINGS):
+        with temporary_settings(settings):
             yield
     finally:
         EventsWorker.drain_all(timeout=SECONDS_TO_SEND_THE_REST)

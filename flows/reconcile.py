@@ -5,7 +5,6 @@ running, though that process is gone, ends as its own record says it ended (the 
 Crashed where the record shows no end.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from flows import api
-from flows.detached import Detached, is_alive
+from flows import api, detached
 from flows.record import RECORDS, RunRecord, read
 from flows.schedule import FLOW
 
@@ -29,9 +25,7 @@ STEP_NAMES = {"cached": "Cached", "skipped": "Skipped"}
 @contextmanager
 def process_of(home: Path, flow_run: str) -> Iterator[None]:
     """Within, the home knows that this process works on the flow run."""
-    note = _note(home, flow_run)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps({"pid": os.getpid(), "started": psutil.Process().create_time()}))
+    detached.write(_note(home, flow_run), detached.of(os.getpid()))
     yield  # the note stays: whether Prefect has heard of the end is found out by `reconcile`
 
 
@@ -57,10 +51,8 @@ def _is_gone(home: Path, run: dict[str, Any]) -> bool:
 
 
 def _is_working(note: Path) -> bool:
-    try:
-        return is_alive(Detached(**json.loads(note.read_text())))
-    except (OSError, ValueError, TypeError):
-        return False  # cut off while it was written: its process died then
+    process = detached.read(note)
+    return process is not None and detached.is_alive(process)
 
 
 def _settle(home: Path, url: str, run: dict[str, Any]) -> str:

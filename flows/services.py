@@ -22,17 +22,23 @@ SECONDS_BETWEEN_QUERIES = "5"  # of the worker for new runs
 STOPPED_IN_ORDER = (WORKER, MLFLOW, SERVER.name)  # the worker may still have something to tell the server
 
 
-def up(home: Path) -> dict[str, Any]:
-    """{"prefect": page, "mlflow": page, "worker": pid}: whatever was running already stays as it is."""
+def up(home: Path, webhook: str = "") -> dict[str, Any]:
+    """{"prefect": page, "mlflow": page, "worker": pid}; what was running already stays as it is.
+
+    A webhook is called from then on for each deployed run that failed or was missed (`flows/notify.py`).
+    """
     home = Path(home).absolute()
     url = ensure_server(home)
     reconcile(home, url)
     with listening.exclusive(home, "up"):
         mlflow = listening.ensure(home, _mlflow(home), _mlflow_environment())
-        if not (worker := detached.find(home, WORKER)):
-            say("deploying the pipeline and starting a worker for it")
-            _deploy(home)
-            worker = _started_worker(home, url)
+        worker = detached.find(home, WORKER)
+        if webhook or not worker:
+            say("deploying the pipeline")
+            _deploy(home, webhook)
+        if not worker:
+            say("starting a worker for it")
+            worker = start_worker(home, url)
     return {"prefect": url.removesuffix("/api"), "mlflow": mlflow.url, "worker": worker.pid}
 
 
@@ -42,18 +48,8 @@ def stop(home: Path) -> dict[str, list[str]]:
     return {"stopped": [name for name in STOPPED_IN_ORDER if detached.end(home, name)]}
 
 
-def _deploy(home: Path) -> None:
-    command = (sys.executable, "-m", "flows.deployments")
-    settings = inherited() | environment(home) | {"PWD": str(Path.cwd())}
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise UserError(
-            f"the pipeline could not be deployed to the Prefect server:\n{done.stderr[-2000:]}",
-            "triptych doctor; then `triptych up --stop` and `triptych up`",
-        )
-
-
-def _started_worker(home: Path, url: str) -> Detached:
+def start_worker(home: Path, url: str) -> Detached:
+    """A worker that takes the runs of the home's deployments, and has told the server so."""
     command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
     settings = {"PREFECT_WORKER_QUERY_SECONDS": SECONDS_BETWEEN_QUERIES, "PYTHONUNBUFFERED": "1"}
     worker = detached.start(home, WORKER, command, inherited() | worker_environment(home) | settings)
@@ -64,6 +60,23 @@ def _started_worker(home: Path, url: str) -> Detached:
             raise UserError(f"the worker did not start:\n{detached.last_lines(log)}", f"see {log}; `triptych up` again")
         time.sleep(0.2)
     return worker
+
+
+def mlflow_address(home: Path) -> str | None:
+    """Where MLflow's pages are to be seen, if they are."""
+    pages = detached.find(Path(home).absolute(), MLFLOW)
+    return pages.url if pages else None
+
+
+def _deploy(home: Path, webhook: str) -> None:
+    command = (sys.executable, "-m", "flows.deployments", *([webhook] if webhook else []))
+    settings = inherited() | environment(home) | {"PWD": str(Path.cwd())}
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise UserError(
+            f"the pipeline could not be deployed to the Prefect server:\n{done.stderr[-2000:]}",
+            "triptych doctor; then `triptych up --stop` and `triptych up`",
+        )
 
 
 def _is_online(url: str) -> bool:

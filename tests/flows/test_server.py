@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,18 +14,18 @@ import pytest
 
 from flows import api, detached
 from flows.detached import Detached
-from flows.server import SERVER, ensure_server, environment, running
+from flows.server import SERVER, ensure_server, environment
 from tasks.errors import UserError
 
 
 def test_a_later_command_finds_the_server_that_runs(home: Path) -> None:
-    before = detached.find(home, SERVER.name)
+    before = _server(home)
     assert ensure_server(home) == f"{before.url}/api"
     assert detached.find(home, SERVER.name) == before
 
 
 def test_the_server_listens_on_loopback_only(home: Path) -> None:
-    server = psutil.Process(detached.find(home, SERVER.name).pid)
+    server = psutil.Process(_server(home).pid)
     listening = {c.laddr.ip for c in server.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
     assert listening == {"127.0.0.1"}
 
@@ -52,15 +51,6 @@ def test_two_homes_know_nothing_of_each_others_runs(home: Path, another_home: Pa
     assert api.post(there, "/flows/filter", names) == []
 
 
-def test_a_killed_server_comes_back_at_its_old_address(another_home: Path) -> None:
-    before = ensure_server(another_home)
-    killed = psutil.Process(detached.find(another_home, SERVER.name).pid)
-    killed.send_signal(signal.SIGKILL)
-    psutil.wait_procs([killed], timeout=10)
-    assert running(another_home) is None
-    assert ensure_server(another_home) == before
-
-
 def test_a_pid_used_again_by_a_stranger_is_not_taken_for_ours(tmp_path: Path) -> None:
     detached.write_record(tmp_path, SERVER.name, Detached(os.getpid(), started=0.0, url="http://127.0.0.1:9"))
     assert detached.find(tmp_path, SERVER.name) is None
@@ -79,7 +69,7 @@ def test_ending_reaches_grandchildren_and_no_other_homes_process(tmp_path: Path)
     for folder in homes:
         folder.mkdir()
         detached.start(folder, "sleeper", nested, os.environ)
-    ours, theirs = (psutil.Process(detached.find(folder, "sleeper").pid) for folder in homes)
+    ours, theirs = (psutil.Process(_server(folder, "sleeper").pid) for folder in homes)
     while not ours.children():
         assert ours.is_running()
     family = [ours, *ours.children()]
@@ -120,13 +110,19 @@ def test_importing_the_server_costs_no_prefect() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_record_is_plain_json(home: Path) -> None:
+    record = json.loads((home / "prefect" / f"{SERVER.name}.json").read_text())
+    assert set(record) == {"pid", "started", "url"}
+
+
+def _server(home: Path, name: str = SERVER.name) -> Detached:
+    found = detached.find(home, name)
+    assert found
+    return found
+
+
 def _home_of(process: psutil.Process) -> str | None:
     try:
         return process.environ().get("PREFECT_HOME") if "server" in process.cmdline() else None
     except psutil.Error:
         return None
-
-
-def test_the_record_is_plain_json(home: Path) -> None:
-    record = json.loads((home / "prefect" / f"{SERVER.name}.json").read_text())
-    assert set(record) == {"pid", "started", "url"}

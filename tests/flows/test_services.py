@@ -1,0 +1,84 @@
+"""`triptych up`: everything runs, is deployed as prefect.yaml says, stays as it is when asked again, and ends."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import api, detached, services
+from flows.schedule import schedule
+from flows.server import ensure_server, environment, inherited
+
+REPOSITORY = Path(__file__).parents[2]
+SAID_IN_PREFECT_YAML = (
+    "entrypoint",
+    "description",
+    "parameters",
+    "job_variables",
+    "pull_steps",
+    "path",
+    "work_pool_name",
+    "global_concurrency_limit",
+    "concurrency_options",
+    "enforce_parameter_schema",
+    "parameter_openapi_schema",
+    "paused",
+    "tags",
+)
+
+
+@pytest.fixture(scope="module")
+def addresses(home: Path) -> dict[str, Any]:
+    return services.up(home)
+
+
+def test_up_gives_pages_that_answer_and_a_worker_that_lives(addresses: dict[str, Any], home: Path) -> None:
+    for page in (addresses["prefect"], addresses["mlflow"]):
+        with urllib.request.urlopen(page, timeout=30) as reply:
+            assert b"<html" in reply.read().lower()
+    worker = detached.find(home, services.WORKER)
+    assert worker and worker.pid == addresses["worker"]
+
+
+def test_up_again_leaves_what_runs_as_it_is(addresses: dict[str, Any], home: Path) -> None:
+    assert services.up(home) == addresses
+
+
+def test_the_nightly_run_is_paused_until_it_is_switched_on(addresses: dict[str, Any], home: Path) -> None:
+    assert not _deployment(home, "nightly")["schedules"][0]["active"]
+    said = schedule(home, on=True)
+    assert said == {"deployment": "pipeline/nightly", "on": True, "cron": "0 3 * * *", "timezone": "UTC"}
+    assert _deployment(home, "nightly")["schedules"][0]["active"]
+    schedule(home, on=False)
+    assert not _deployment(home, "nightly")["schedules"][0]["active"]
+
+
+def test_prefect_yaml_deploys_the_same(addresses: dict[str, Any], home: Path) -> None:
+    ours = {name: _deployment(home, name) for name in ("pipeline", "nightly")}
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "prefect.yaml"]
+    settings = inherited() | environment(home) | {"PWD": str(Path.cwd())}
+    done = subprocess.run(command, cwd=REPOSITORY, env=settings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name, before in ours.items():
+        after = _deployment(home, name)
+        assert {key: after[key] for key in SAID_IN_PREFECT_YAML} == {key: before[key] for key in SAID_IN_PREFECT_YAML}
+        assert _schedules(after) == _schedules(before)
+
+
+def test_stop_ends_all_of_this_home_and_nothing_else(addresses: dict[str, Any], home: Path, tmp_path: Path) -> None:
+    detached.start(tmp_path, services.WORKER, ["sleep", "60"], os.environ)
+    assert services.stop(home) == {"stopped": ["prefect-worker", "mlflow-ui", "prefect-server"]}
+    assert services.stop(home) == {"stopped": []}
+    assert services.stop(tmp_path) == {"stopped": ["prefect-worker"]}
+
+
+def _deployment(home: Path, name: str) -> dict[str, Any]:
+    return api.get(ensure_server(home), f"/deployments/name/pipeline/{name}")
+
+
+def _schedules(deployment: dict[str, Any]) -> list[tuple[bool, dict[str, Any]]]:
+    return [(entry["active"], entry["schedule"]) for entry in deployment["schedules"]]
