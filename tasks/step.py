@@ -7,10 +7,10 @@ What changes the bytes of a result is in the key; what only changes how fast or 
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -103,9 +103,9 @@ def _keyed_value(value: Any) -> Any:
     if isinstance(value, Frozen):
         return keyed(value)
     if isinstance(value, Mapping):
-        return {str(k): _keyed_value(v) for k, v in value.items()}
+        return {str(k): _keyed_value(v) for k, v in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):
-        return [_keyed_value(v) for v in value]
+        return [_keyed_value(v) for v in cast("Sequence[Any]", value)]
     return str(value) if isinstance(value, Path) else value
 
 

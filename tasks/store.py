@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -133,7 +133,8 @@ class Store:
             shutil.rmtree(work)
             raise
         seconds = time.monotonic() - started
-        manifest = self._describe(step, config, inputs, work) | {
+        described = self._describe(step, config, inputs, work)
+        manifest = described | {
             "stats": stats.model_dump(mode="json"),
             "seconds": round(seconds, 3),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -142,7 +143,7 @@ class Store:
         _sync_folder(work)
         work.rename(done)
         _sync_folder(done.parent)
-        return Artifact(step.name, done.name.split(".")[0], done, manifest["sha256"], stats, seconds, False)
+        return Artifact(step.name, done.name.split(".")[0], done, described["sha256"], stats, seconds, False)
 
     def _describe(self, step: Step, config: Frozen, inputs: ArtifactInputs, work: Path) -> dict[str, Any]:
         files = {str(path.relative_to(work)): _file_entry(path) for path in sorted(_files(work))}
@@ -224,7 +225,7 @@ def damaged(path: Path) -> UserError:
 
 
 @contextmanager
-def _locked(done: Path) -> Iterator[None]:
+def _locked(done: Path) -> Generator[None]:
     done.parent.mkdir(parents=True, exist_ok=True)
     with done.with_name(f"{done.name}.lock").open("w") as lock:
         try:
@@ -236,7 +237,7 @@ def _locked(done: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _full_disk_explained(done: Path) -> Iterator[None]:
+def _full_disk_explained(done: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
