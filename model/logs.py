@@ -39,9 +39,10 @@ class Logs:
 
 def _opened(path: Path, length: int) -> IO[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True)
+    found = path.stat().st_size if path.exists() else 0
+    if found < length:
+        raise ValueError(f"{path} has {found} bytes, and the checkpoint to go on from saw {length}")
     file = path.open("ab")
-    if file.tell() < length:
-        raise ValueError(f"{path} has {file.tell()} bytes, and the checkpoint to go on from saw {length}")
     file.truncate(length)
     file.seek(length)
     return file

@@ -7,6 +7,7 @@ what and the cure, where we know). Progress goes to stdout as JSON lines.
 import fcntl
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,9 +134,12 @@ def keep(session: Session, log: Logs | None) -> None:
 
 @contextmanager
 def only_one(lock: Path) -> Iterator[None]:
-    """Waits until no other child writes here: an orphan that still checkpoints is let finish."""
-    with lock.open("w") as file:
+    """Waits until no other child writes here: an orphan is let finish its checkpoint. Names our pid."""
+    with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield
 
 

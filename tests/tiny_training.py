@@ -59,7 +59,7 @@ def encoded(folder: Path, documents: int = 60, seed: int = 0) -> Path:
 
 
 def spec(out: Path, shards: Path, **changes: Any) -> Spec:
-    """Forty steps of 8 × 32 tokens."""
+    """150 steps of 8 × 32 tokens."""
     made = Spec(
         out=out,
         data=DocumentShards(
@@ -71,11 +71,12 @@ def spec(out: Path, shards: Path, **changes: Any) -> Spec:
         tokenizer=shards,
         context=SHAPE.context,
         batch=8,
-        schedule=Schedule(steps=40, warmup_steps=4, decay_steps=20),
-        rates=Rates(learning_rate=0.01),
+        schedule=Schedule(steps=150, warmup_steps=10, decay_steps=50),
+        rates=Rates(learning_rate=0.001),
+        compiled=False,
         threads=1,
-        eval_every=10,
+        eval_every=25,
         eval_items=8,
-        checkpoint_every=5,
+        checkpoint_every=10,
     )
     return Spec.model_validate(made.model_dump() | changes)
