@@ -6,6 +6,7 @@ from typing import Any
 from flows.record import latest
 from flows.schedule import missed_and_failed
 from tasks.register.aliases import notice
+from tasks.register.publish import publish_waiting
 from tasks.tracking.registry import models
 from tasks.tracking.tracker import ship
 
@@ -18,6 +19,7 @@ def status_of(home: Path) -> dict[str, Any]:
             "schedule": [],
             "noticed": [],
         }
+    publish_waiting(home)
     waiting = ship(home)
     noticed = [f"{waiting} records wait for MLflow, which is away"] if waiting else []
     return record.as_json() | {
