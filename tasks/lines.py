@@ -36,7 +36,11 @@ def lines(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes | TooLong]:
                 yield bytes(line + end) if line else end
             line, size = bytearray(), 0
         size += len(rest)
-        line = line + rest if size <= max_bytes else line[:RAW_BYTES] + rest[: max(RAW_BYTES - len(line), 0)]
+        if size <= max_bytes:
+            line += rest
+        else:
+            del line[RAW_BYTES:]
+            line += rest[: RAW_BYTES - len(line)]
     if size > max_bytes:
         yield TooLong(bytes(line[:RAW_BYTES]), size)
     elif line:
