@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 GROUP_BYTES = 64 * MIB  # of files are read by one process at a time
 GROUP_FILES = 20_000
 NAMED_REASONS = 3
+CODE = ("documents", "document_rows", "readers", "lines", "passages", "repeats", "planted", "planted_text")
 
 __all__ = ["INGEST", "IngestConfig", "IngestPart", "ingest"]
 
@@ -142,7 +143,7 @@ def _gather_quarantine(out: Path) -> None:
     """The groups' bad records in one file, in reading order."""
     import pyarrow.parquet as pq
 
-    from tasks.documents import QUARANTINE
+    from tasks.document_rows import QUARANTINE
 
     with pq.ParquetWriter(out / "quarantine.parquet", QUARANTINE, compression="zstd") as writer:
         for path in sorted((out / "quarantine").glob("*.parquet")):
@@ -189,5 +190,5 @@ INGEST = Step(
     IngestPart,
     ingest,
     libraries=("datatrove", "pyarrow", "orjson"),
-    code=tuple(f"tasks.{name}" for name in ("documents", "readers", "lines", "passages", "repeats", "planted")),
+    code=tuple(f"tasks.{name}" for name in CODE),
 )

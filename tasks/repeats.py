@@ -1,5 +1,8 @@
 """Repeated ids get ~2, ~3, … in reading order, so that an id names one document in all partitions."""
 
+# pyarrow.compute makes its functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Iterator
 from pathlib import Path
 
