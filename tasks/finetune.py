@@ -33,28 +33,28 @@ TRAINED_ON = ("train", "validation")  # the test rows are evaluation's alone
 class TuningPlan(Frozen):
     """How a child is trained: what both ways have, under the names that pretraining has."""
 
-    epochs: float = Field(3.0, gt=0)  # over the training rows, where steps is None
-    steps: int | None = Field(None, ge=1)
-    batch: int = Field(32, ge=1)  # sequences or texts a step, over all ranks
-    parts: int = Field(1, ge=1)
-    learning_rate: float = Field(5e-4, gt=0)  # of matrices, at its peak
-    head_scale: float = Field(1.0, gt=0)  # times learning_rate
-    weight_decay: float = Field(0.1, ge=0)
-    warmup: float = Field(0.1, ge=0, le=1)  # share of the steps; all others decay
+    epochs: float = Field(default=3.0, gt=0)  # over the training rows, where steps is None
+    steps: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=32, ge=1)  # sequences or texts a step, over all ranks
+    parts: int = Field(default=1, ge=1)
+    learning_rate: float = Field(default=5e-4, gt=0)  # of matrices, at its peak
+    head_scale: float = Field(default=1.0, gt=0)  # times learning_rate
+    weight_decay: float = Field(default=0.1, ge=0)
+    warmup: float = Field(default=0.1, ge=0, le=1)  # share of the steps; all others decay
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     compiled: bool | Literal["auto"] = False  # lengths vary from batch to batch
-    ranks: int = Field(1, ge=1)
-    threads: Annotated[int, NOT_IN_KEY] = Field(2, ge=1)
-    eval_every: int = Field(50, ge=1)  # steps
-    eval_items: int = Field(256, ge=1)  # validation sequences or texts
-    checkpoint_every: Annotated[int, NOT_IN_KEY] = Field(100, ge=1)
+    ranks: int = Field(default=1, ge=1)
+    threads: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)
+    eval_every: int = Field(default=50, ge=1)  # steps
+    eval_items: int = Field(default=256, ge=1)  # validation sequences or texts
+    checkpoint_every: Annotated[int, NOT_IN_KEY] = Field(default=100, ge=1)
 
 
 class ClassifyConfig(LabelledRows, TuningPlan):
     """Which labels, which part of the network learns them, and how."""
 
     trainable: Literal["head", "last_block", "full"] = "full"
-    head_scale: float = Field(10.0, gt=0)  # a classifier's head begins from nothing
+    head_scale: float = Field(default=10.0, gt=0)  # a classifier's head begins from nothing
 
 
 class InstructConfig(InstructionRows, TuningPlan):

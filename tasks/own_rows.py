@@ -1,4 +1,4 @@
-"""Rows of a user's own JSON lines file, for classification or instruction.
+"""Rows of a user's own file of JSON lines (or one .json array), for classification or instruction.
 
     classify   {"text": …, "label": …}
     instruct   {"prompt": …, "response": …} or {"instruction": …, "input": …, "output": …}
@@ -30,8 +30,8 @@ class OwnRows(Frozen):
 
     path: Annotated[Path | None, NOT_IN_KEY] = None
     sha256: str | None = None  # of the file, filled in when the recipe is read
-    max_bad_rows: int = Field(10, ge=0)  # unreadable rows told of and left out; one more stops the run
-    held_out: float = Field(0.1, gt=0, lt=0.5)  # share of a user's rows for validation, and again for test
+    max_bad_rows: int = Field(default=10, ge=0)  # unreadable rows told of and left out; one more stops the run
+    held_out: float = Field(default=0.1, gt=0, lt=0.5)  # share of a user's rows for validation, and again for test
 
     @model_validator(mode="before")
     @classmethod
@@ -136,7 +136,15 @@ def _text(record: Row, key: str) -> str:
     return value
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(path: Path) -> Iterator[tuple[int, bytes | str]]:
+    """Each row's JSON and its number: the line, or the place in the array of a .json file."""
+    if path.suffix == ".json":
+        try:
+            rows = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise UserError(f"{path}: not JSON: {error}", "mend it, or name a file of JSON lines .jsonl") from error
+        yield from enumerate((json.dumps(row) for row in rows), 1)
+        return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():

@@ -30,15 +30,15 @@ class LabelledRows(OwnRows):
 
     label: str | None = None  # SQL: a document's label; NULL is no row
     text: str = "text"  # SQL: what is classified
-    max_rows: int = Field(2_000, ge=1)  # of one class in one split
+    max_rows: int = Field(default=2_000, ge=1)  # of one class in one split
     seed: int = 0
 
 
 class InstructionRows(OwnRows):
     """Prompts with responses: templates over the documents' columns, or a user's own file."""
 
-    templates: tuple[Template, ...] = Field((CONTINUE,), min_length=1)
-    max_rows: int = Field(4_000, ge=1)  # in one split
+    templates: tuple[Template, ...] = Field(default=(CONTINUE,), min_length=1)
+    max_rows: int = Field(default=4_000, ge=1)  # in one split
     seed: int = 0
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.chat import Rendered, Turn, fit, markup, render
+from model.chat import Markup, Rendered, Turn, fit, markup, render
 from tasks.errors import UserError
 from tasks.vocabulary import Vocabulary
 
@@ -25,7 +25,7 @@ class Parent:
 
 def rendered_rows(rows: Iterable[Mapping[str, Any]], vocabulary: Vocabulary, context: int) -> Iterator[Rendered | None]:
     """Each row's `messages` as the trainer sees them; None where no target fits into the context."""
-    around = markup(vocabulary.specials)
+    around = _markup(vocabulary)
     for row in rows:
         turns = [Turn(message["role"], message["content"]) for message in row["messages"]]
         yield fit(render(turns, around, lambda text: vocabulary.encode_ordinary([text])[0]), context)
@@ -63,6 +63,14 @@ def written(table: "pa.Table", path: Path) -> Path:
     with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
     return partial.rename(path)
+
+
+def _markup(vocabulary: Vocabulary) -> Markup:
+    try:
+        return markup(vocabulary.specials)
+    except KeyError as error:
+        cure = "fine-tune a base made here, or add the chat tokens to its tokenizer"
+        raise UserError(f"the model's tokenizer has no special token {error.args[0]}", cure) from None
 
 
 def _ids(ids: Sequence[Sequence[int]], parent: Parent) -> "pa.Array":

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -169,6 +170,15 @@ def test_a_corpus_without_the_column_skips_the_classifier_before_any_work(inputs
     with pytest.raises(Skipped, match="no document has reign"):
         classify(LABELS.model_copy(update={"label": "reign"}), inputs, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_tokenizer_without_chat_tokens_is_told_by_the_one_it_lacks(inputs: Inputs, tmp_path: Path) -> None:
+    strange = tmp_path / "weights"
+    shutil.copytree(Path(str(inputs["model"])) / "weights", strange)
+    file = strange / "tokenizer.json"
+    file.write_text(file.read_text().replace("<|user|>", "<|human|>"))
+    with pytest.raises(UserError, match=r"no special token <\|user\|>"):
+        instruct(ANSWERS, {**inputs, "model": tmp_path}, tmp_path / "out")
 
 
 def rows_of(out: Path) -> DatasetDict:

@@ -54,7 +54,7 @@ def test_labels_follow_the_sql_and_splits_follow_curation(curated: Curated) -> N
     assert rows["train"].features["label"].names == ["1790–1860", "1861–1945", "1946–2000"]
     by_id = {row["doc_id"]: row for row in addresses()}
     for split in ("train", "validation", "test"):
-        for row in rows[split]:
+        for row in rows[split].to_list():
             year = by_id[row["doc_id"]]["metadata"]["year"]
             assert row["label"] == (0 if year < 1861 else 1 if year < 1946 else 2)
             assert by_id[row["doc_id"]]["split"] == split and by_id[row["doc_id"]]["text"] == row["text"]
@@ -64,7 +64,7 @@ def test_a_null_label_is_no_row_and_a_source_without_the_column_has_nulls(curate
     plain = [document(100 + n, author="x") for n in range(10)]
     label = "case when year < 1861 then 'old' when year < 1945 then 'new' end"
     rows, _ = labelled_rows(LabelledRows(label=label), curated(addresses(), plain))
-    labelled = {row["doc_id"] for split in rows.values() for row in split}
+    labelled = {row["doc_id"] for split in rows.values() for row in split.to_list()}
     assert labelled == {row["doc_id"] for row in addresses() if row["metadata"]["year"] < 1945}
 
 
@@ -202,6 +202,13 @@ def test_own_instructions_come_in_three_forms(tmp_path: Path) -> None:
     assert rows["validation"][0]["prompt"] == "I\n\nx"
     assert [(turn["role"], turn["content"]) for turn in rows["test"][0]["messages"]] == talk
     assert rows["test"][0]["response"] == "b"
+
+
+def test_own_instructions_may_be_one_json_array(tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps([{"instruction": f"I{n}", "output": f"O{n}"} for n in range(60)], indent=1))
+    rows, notes = instruction_rows(InstructionRows(path=path), {})
+    assert sum(len(split) for split in rows.values()) == 60 and not notes
 
 
 def test_bad_own_rows_are_told_by_line_and_too_many_stop_the_run(tmp_path: Path) -> None:
