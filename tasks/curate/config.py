@@ -23,16 +23,16 @@ PAIR_FLOOR = 0.5  # Jaccard similarity from which a pair is stored: `jaccard` ca
 class GopherQuality(Frozen):
     """Words are spaCy's; a symbol is a word of punctuation only."""
 
-    min_doc_words: int = Field(50, ge=0)  # words that are no symbols
-    max_doc_words: int = Field(100_000, ge=0)
-    min_avg_word_length: float = Field(3, ge=0)  # characters
-    max_avg_word_length: float = Field(10, ge=0)
-    max_symbol_word_ratio: float = Field(0.1, ge=0)  # '#', and apart from it ellipses, per word
+    min_doc_words: int = Field(default=50, ge=0)  # words that are no symbols
+    max_doc_words: int = Field(default=100_000, ge=0)
+    min_avg_word_length: float = Field(default=3, ge=0)  # characters
+    max_avg_word_length: float = Field(default=10, ge=0)
+    max_symbol_word_ratio: float = Field(default=0.1, ge=0)  # '#', and apart from it ellipses, per word
     max_bullet_lines_ratio: Share = 0.9
     max_ellipsis_lines_ratio: Share = 0.3
     max_non_alpha_words_ratio: Share = 0.8  # datatrove's name: at least this share of words has a letter
-    min_stop_words: int = Field(2, ge=0)  # different ones
-    stop_words: tuple[str, ...] = ("the", "be", "to", "of", "and", "that", "have", "with")
+    min_stop_words: int = Field(default=2, ge=0)  # different ones
+    stop_words: tuple[str, ...] = Field(default=("the", "be", "to", "of", "and", "that", "have", "with"), max_length=64)
 
 
 class GopherRepetition(Frozen):
@@ -40,15 +40,17 @@ class GopherRepetition(Frozen):
     dup_para_frac: Share = 0.3
     dup_line_char_frac: Share = 0.2
     dup_para_char_frac: Share = 0.2
-    top_2_gram: float = Field(0.20, ge=0)  # characters of the most frequent 2-gram, all its occurrences, per character
-    top_3_gram: float = Field(0.18, ge=0)
-    top_4_gram: float = Field(0.16, ge=0)
-    duplicated_5_n_grams: float = Field(0.15, ge=0)  # characters in repeated 5-grams per character of the text
-    duplicated_6_n_grams: float = Field(0.14, ge=0)
-    duplicated_7_n_grams: float = Field(0.13, ge=0)
-    duplicated_8_n_grams: float = Field(0.12, ge=0)
-    duplicated_9_n_grams: float = Field(0.11, ge=0)
-    duplicated_10_n_grams: float = Field(0.10, ge=0)
+    top_2_gram: float = Field(
+        default=0.20, ge=0
+    )  # characters of the most frequent 2-gram, all its occurrences, per character
+    top_3_gram: float = Field(default=0.18, ge=0)
+    top_4_gram: float = Field(default=0.16, ge=0)
+    duplicated_5_n_grams: float = Field(default=0.15, ge=0)  # characters in repeated 5-grams per character of the text
+    duplicated_6_n_grams: float = Field(default=0.14, ge=0)
+    duplicated_7_n_grams: float = Field(default=0.13, ge=0)
+    duplicated_8_n_grams: float = Field(default=0.12, ge=0)
+    duplicated_9_n_grams: float = Field(default=0.11, ge=0)
+    duplicated_10_n_grams: float = Field(default=0.10, ge=0)
 
 
 class C4Lines(Frozen):
@@ -56,14 +58,14 @@ class C4Lines(Frozen):
 
     remove_citations: bool = True
     filter_no_terminal_punct: bool = True
-    min_words_per_line: int = Field(3, ge=-1)
-    max_word_length: int = Field(1000, ge=-1)  # characters
+    min_words_per_line: int = Field(default=3, ge=-1)
+    max_word_length: int = Field(default=1000, ge=-1)  # characters
     filter_javascript: bool = True
     filter_policy: bool = True
 
 
 class C4(C4Lines):
-    min_num_sentences: int = Field(5, ge=-1)  # in the lines that stay
+    min_num_sentences: int = Field(default=5, ge=-1)  # in the lines that stay
     filter_lorem_ipsum: bool = True
     filter_curly_bracket: bool = True
 
@@ -76,22 +78,24 @@ class FineWeb(Frozen):
     line_punct_thr: Share = 0.12
     line_punct_exclude_zero: bool = False
     short_line_thr: Share = 0.67
-    short_line_length: int = Field(30, ge=0)  # characters
+    short_line_length: int = Field(default=30, ge=0)  # characters
     char_duplicates_ratio: Share = 0.01
-    new_line_ratio: float = Field(0.3, ge=0)  # per word
+    new_line_ratio: float = Field(default=0.3, ge=0)  # per word
 
 
 class MinHash(Frozen):
     """Two documents are a candidate pair when a whole band of their hashes agrees: 20 x 5 has its knee at 0.55."""
 
-    bands: int = Field(20, ge=1, le=256)
-    rows: int = Field(5, ge=1, le=64)  # hashes a band
-    ngram: int = Field(5, ge=1, le=32)  # words a shingle
-    seed: int = Field(1, ge=0)
+    bands: int = Field(default=20, ge=1, le=256)
+    rows: int = Field(default=5, ge=1, le=64)  # hashes a band
+    ngram: int = Field(default=5, ge=1, le=32)  # words a shingle
+    seed: int = Field(default=1, ge=0)
 
 
 class Dedup(MinHash):
-    jaccard: float = Field(0.7, ge=PAIR_FLOOR, le=1)  # of the true shingle sets: what makes a candidate a duplicate
+    jaccard: float = Field(
+        default=0.7, ge=PAIR_FLOOR, le=1
+    )  # of the true shingle sets: what makes a candidate a duplicate
 
     @property
     def minhash(self) -> MinHash:
@@ -99,9 +103,9 @@ class Dedup(MinHash):
 
 
 class Split(Frozen):
-    validation: float = Field(0.03, gt=0, lt=0.5)  # of the groups
-    test: float = Field(0.03, gt=0, lt=0.5)
-    seed: int = Field(1, ge=0)
+    validation: float = Field(default=0.03, gt=0, lt=0.5)  # of the groups
+    test: float = Field(default=0.03, gt=0, lt=0.5)
+    seed: int = Field(default=1, ge=0)
 
 
 class SignalsConfig(Frozen):
@@ -133,7 +137,9 @@ class DecideConfig(Frozen):
     dedup: Literal["none", "exact", "minhash"] = "minhash"
     jaccard: float = 0.7
     split: Split = Split()
-    withdrawn: Withdrawn = {}  # files of earlier partitions that no later document may be dropped for
+    withdrawn: Withdrawn = Field(
+        default_factory=dict
+    )  # files of earlier partitions that no later document may be dropped for
     warn_share: float = 0.05
 
 
@@ -155,8 +161,10 @@ class CurateConfig(Frozen):
     split: Split = Split()
     takedown: Annotated[Path | None, NOT_IN_KEY] = None  # enters at encode: a file of doc_ids, one a line
     warn_share: Share = 0.05  # a note where one rule alone drops more than this share of the documents
-    workers: Annotated[int, NOT_IN_KEY] = Field(2, ge=1)  # processes
-    tasks: Annotated[int, NOT_IN_KEY] = Field(0, ge=0)  # ranks, the units of resuming; 0: one per 2,000 documents
+    workers: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)  # processes
+    tasks: Annotated[int, NOT_IN_KEY] = Field(
+        default=0, ge=0
+    )  # ranks, the units of resuming; 0: one per 2,000 documents
 
     @model_validator(mode="after")
     def filters_are_named_once(self) -> "CurateConfig":

@@ -1,6 +1,8 @@
 """datatrove's own filter classes on the same texts: slow, and the oracle that the scored decisions are held to."""
 
 from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
 import pyarrow as pa
 from datatrove.data import Document
@@ -16,7 +18,7 @@ from datatrove.utils.word_tokenizers import SpaCyTokenizer
 from tasks.curate.c4 import rewritten
 from tasks.curate.config import DecideConfig, FilterName
 from tasks.curate.ngrams import REPEATED, TOP
-from tasks.curate.words import spacy_code
+from tasks.curate.spacy_rules import spacy_code
 from tasks.progress import progress
 
 
@@ -49,15 +51,20 @@ def first_reason(one: BaseFilter, text: str) -> str | None:
 
 def filter_class(name: FilterName, config: DecideConfig) -> BaseFilter:
     """datatrove's class of that name with the recipe's thresholds."""
-    words = SpaCyTokenizer(spacy_code(config.language))
+    words: Any = _splitter(spacy_code(config.language))  # a tokenizer or a name of one: datatrove says only str
     if name == "gopher_quality":
-        rules = config.gopher_quality.model_dump()
-        return GopherQualityFilter(**rules | {"stop_words": list(rules["stop_words"])}, language=words)
+        return GopherQualityFilter(**config.gopher_quality.model_dump(), language=words)
     if name == "gopher_repetition":
         rules = config.gopher_repetition.model_dump()
-        top = tuple((n, rules.pop(f"top_{n}_gram")) for n in TOP)
-        repeated = tuple((n, rules.pop(f"duplicated_{n}_n_grams")) for n in REPEATED)
+        top: Any = tuple((n, rules.pop(f"top_{n}_gram")) for n in TOP)
+        repeated: Any = tuple((n, rules.pop(f"duplicated_{n}_n_grams")) for n in REPEATED)
         return GopherRepetitionFilter(**rules, top_n_grams=top, dup_n_grams=repeated, language=words)
     if name == "c4":
         return C4QualityFilter(**config.c4.model_dump(), language=words)
     return FineWebQualityFilter(**config.fineweb.model_dump(), language=words)
+
+
+@cache
+def _splitter(code: str) -> SpaCyTokenizer:
+    """One for all classes: datatrove remembers the words of the last few texts by their splitter."""
+    return SpaCyTokenizer(code)

@@ -1,4 +1,4 @@
-"""What a person should hear of a decision: a rule that drops much alone, nothing left, and how the planted dirt fared."""
+"""What a person should hear of a decision: rules that drop much alone, nothing left, the planted dirt's fate."""
 
 from collections import Counter
 

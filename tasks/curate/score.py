@@ -24,7 +24,7 @@ from datatrove.utils.batching import batched
 from tasks.curate.config import SignalsConfig
 from tasks.curate.index import index_columns
 from tasks.curate.normalise import normalise
-from tasks.curate.signals import score
+from tasks.curate.signals import SCHEMA, score
 from tasks.errors import UserError
 from tasks.progress import progress
 
@@ -72,7 +72,7 @@ def _run_ranks(job: Job, todo: list[int]) -> Iterator[int]:
             left = _executor(job).get_incomplete_ranks()
             raise UserError(
                 f"signals: a worker process died (killed, or out of memory); ranks without a result: {left}",
-                "run the same again: finished ranks are kept; fewer processes need less memory (--set curate.workers=1)",
+                "run again: finished ranks are kept; one process needs less memory (--set curate.workers=1)",
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -143,16 +143,11 @@ class ScoreDocuments(PipelineStep):
     def run(self, data: Iterator[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         path = _file(self.job, rank)
         passing = path.with_suffix(".partial")
-        writer = None
-        with pa.OSFile(str(passing), "wb") as sink:
+        with pa.OSFile(str(passing), "wb") as sink, pa.ipc.new_stream(sink, _schema(self.job.config)) as writer:
             for documents in batched(data, DOCUMENTS_AT_ONCE):
                 with self.track_time("batch"):
-                    table = _scored(documents, self.job.config)
-                    writer = writer or pa.ipc.new_stream(sink, table.schema)
-                    writer.write_table(table)
+                    writer.write_table(_scored(documents, self.job.config))
                 self.stat_update("documents", value=len(documents))
-            writer = writer or pa.ipc.new_stream(sink, _scored([], self.job.config).schema)
-            writer.close()
         passing.rename(path)
         yield from ()
 
@@ -166,3 +161,9 @@ def _scored(documents: list[Document], config: SignalsConfig) -> pa.Table:
         for name in ("source", "uri", "origin")
     }
     return pa.table({"doc_id": ids} | scored.columns | places | index_columns(scored.shingles, config.minhash))
+
+
+def _schema(config: SignalsConfig) -> pa.Schema:
+    fields = [("doc_id", pa.string()), *SCHEMA, *((name, pa.string()) for name in ("source", "uri", "origin"))]
+    index = index_columns([], config.minhash)
+    return pa.schema([*fields, *((name, column.type) for name, column in index.items())])

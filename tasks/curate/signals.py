@@ -1,9 +1,10 @@
 """All signals of a batch of documents in one pass: what Gopher, C4 and FineWeb measure, and the shingles of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from xxhash import xxh3_128_hexdigest
 
 from tasks.curate.c4 import walk
@@ -14,31 +15,60 @@ from tasks.curate.minhash import shingles
 from tasks.curate.ngrams import REPEATED, TOP, Tokens, repeated_gram_characters, top_gram_characters
 from tasks.curate.words import Words, words_of
 
-Column = Sequence[str | float | int | None] | np.ndarray
+Column = list | np.ndarray  # one value a document
+WHOLE = pa.int64()
+RATIO = pa.float64()
+SCHEMA = pa.schema(
+    [
+        ("text_hash", pa.string()),  # xxh3_128 of the normalised text
+        ("language", pa.string()),  # declared by the source, else detected
+        ("characters", WHOLE),
+        ("bytes", WHOLE),
+        ("words", WHOLE),  # spaCy's
+        ("plain_words", WHOLE),  # those that are not punctuation only
+        ("mean_word_length", RATIO),  # of plain words; null where there is none
+        ("hash_ratio", RATIO),
+        ("ellipsis_ratio", RATIO),
+        ("alpha_words_ratio", RATIO),
+        ("stop_words", WHOLE),  # different ones
+        *((f"top_{n}_gram", RATIO) for n in TOP),
+        *((f"duplicated_{n}_n_grams", RATIO) for n in REPEATED),
+        *((name, RATIO) for name in ("bullet_lines_ratio", "ellipsis_lines_ratio")),
+        *((f"dup_{name}_frac", RATIO) for name in ("para", "para_char", "line", "line_char")),
+        ("lines", WHOLE),  # that are not blank
+        *((name, RATIO) for name in ("line_punct_ratio", "short_line_ratio", "char_dup_ratio", "list_ratio")),
+        ("c4_sentences", WHOLE),  # in the lines that C4 leaves
+        ("c4_characters", WHOLE),
+        ("c4_lorem_line", WHOLE),  # number of the line at which C4 would drop the document; null where there is none
+        ("c4_curly_line", WHOLE),
+    ]
+)
 
 
 @dataclass(frozen=True)
 class Scored:
-    columns: dict[str, Column]  # one value a document
+    columns: dict[str, pa.Array]  # by name of SCHEMA
     shingles: list[np.ndarray]  # sorted different uint32 hashes of word n-grams, by document
 
 
 def score(texts: list[str], declared: list[str | None], config: SignalsConfig) -> Scored:
-    """Signals of normalised texts; a declared language stands, else it is detected."""
+    """Signals of normalised texts, at least one; a declared language stands, else it is detected."""
     words = words_of(config.language, config.stop_words)
-    chunks = [words.numbers(text.split()) for text in texts]
+    chunks = [words.numbers(text) for text in texts]
     flat, counts = np.concatenate(chunks), np.fromiter(map(len, chunks), np.int64, len(chunks))
-    columns: dict[str, Column] = {"text_hash": [xxh3_128_hexdigest(text.encode()) for text in texts]}
-    columns["language"] = [language or detect(text) for text, language in zip(texts, declared, strict=True)]
-    columns["characters"] = np.fromiter(map(len, texts), np.int64, len(texts))
-    columns["bytes"] = [len(text.encode()) for text in texts]
-    columns |= _word_signals(words, texts, flat, counts)
-    columns |= _ngram_signals(words, flat, counts, np.maximum(columns["characters"], 1))
+    characters = np.fromiter(map(len, texts), np.int64, len(texts))
+    columns = _word_signals(words, texts, flat, counts)
+    columns |= {
+        "text_hash": [xxh3_128_hexdigest(text.encode()) for text in texts],
+        "language": [language or detect(text) for text, language in zip(texts, declared, strict=True)],
+        "characters": characters,
+        "bytes": [len(text.encode()) for text in texts],
+    }
+    columns |= _ngram_signals(words, flat, counts, np.maximum(characters, 1))
     columns |= _table([line_signals(text, config.short_line_length) for text in texts])
-    newlines = np.array([text.count("\n") for text in texts])
-    columns["list_ratio"] = newlines / np.maximum(np.asarray(columns["words"]), 1)
     columns |= _table([_c4_signals(words, text, config) for text in texts])
-    return Scored(columns, shingles(words, flat, counts, config.minhash))
+    arrays = {field.name: pa.array(columns[field.name], field.type) for field in SCHEMA}
+    return Scored(arrays, shingles(words, flat, counts, config.minhash))
 
 
 def _word_signals(words: Words, texts: list[str], flat: np.ndarray, counts: np.ndarray) -> dict[str, Column]:
@@ -59,6 +89,7 @@ def _word_signals(words: Words, texts: list[str], flat: np.ndarray, counts: np.n
         "hash_ratio": np.array([text.count("#") for text in texts]) / per_word,
         "ellipsis_ratio": np.array([text.count("...") + text.count("…") for text in texts]) / per_word,
         "alpha_words_ratio": alpha / per_word,
+        "list_ratio": np.array([text.count("\n") for text in texts]) / per_word,
         "stop_words": np.bitwise_count(bits).astype(np.int64),
     }
 
@@ -75,10 +106,10 @@ def _ngram_signals(words: Words, flat: np.ndarray, counts: np.ndarray, character
         power=words.token_power.values[at],
         length=words.token_length.values[at],
     )
-    repeated = repeated_gram_characters(tokens)
-    return {f"top_{n}_gram": top_gram_characters(tokens, n) / characters for n in TOP} | {
-        f"duplicated_{n}_n_grams": repeated[n] / characters for n in REPEATED
-    }
+    columns: dict[str, Column] = {f"top_{n}_gram": top_gram_characters(tokens, n) / characters for n in TOP}
+    for n, repeated in repeated_gram_characters(tokens).items():
+        columns[f"duplicated_{n}_n_grams"] = repeated / characters
+    return columns
 
 
 def _c4_signals(words: Words, text: str, config: SignalsConfig) -> dict[str, float | None]:
@@ -91,5 +122,5 @@ def _c4_signals(words: Words, text: str, config: SignalsConfig) -> dict[str, flo
     }
 
 
-def _table(rows: list[dict[str, float]] | list[dict[str, float | None]]) -> dict[str, Column]:
+def _table(rows: Sequence[Mapping[str, float | None]]) -> dict[str, Column]:
     return {name: [row[name] for row in rows] for name in rows[0]}

@@ -55,7 +55,15 @@ def assign(members: list[Member], by: By, config: Split, earlier: Earlier | None
     splits |= {root: _by_fraction(fraction, config) for root, fraction in fresh.items()}
     if earlier is None:
         splits = _at_least_one(splits, fresh)
-    return {member.doc_id: _of_member(member, by, groups, splits, earlier, config) for member in members}
+    settled = dict(earlier.splits) if earlier else {}
+    settled |= {name: splits[groups.root(name)] for name in groups.parent}
+
+    def split_of(member: Member) -> SplitName:
+        own = names(member, by)
+        known: list[SplitName] = [settled[name] for name in own if name in settled]
+        return known[0] if known else _by_fraction(_fraction(own[0], config.seed), config)
+
+    return {member.doc_id: split_of(member) for member in members}
 
 
 def _inherited(members: list[Member], groups: "_Groups", by: By, earlier: Earlier) -> dict[str, SplitName]:
@@ -83,23 +91,6 @@ def _at_least_one(splits: Mapping[str, SplitName], fresh: Mapping[str, float]) -
             spare = [root for root in by_fraction if filled[root] == fullest]
             filled[spare[-1] if name == "train" else spare[0]] = name
     return filled
-
-
-def _of_member(
-    member: Member,
-    by: By,
-    groups: "_Groups",
-    splits: Mapping[str, SplitName],
-    earlier: Earlier | None,
-    config: Split,
-) -> SplitName:
-    """A dropped document follows its origin or cluster where that has a split, and its own hash where not."""
-    for name in names(member, by):
-        if (root := groups.root(name)) in splits:
-            return splits[root]
-        if earlier and name in earlier.splits:
-            return earlier.splits[name]
-    return _by_fraction(_fraction(names(member, by)[0], config.seed), config)
 
 
 def _fraction(name: str, seed: int) -> float:
@@ -131,5 +122,5 @@ class _Groups:
 
     def connect(self, names: list[str]) -> None:
         first = self.root(names[0])
-        for name in names[1:]:
+        for name in names:
             self.parent[self.root(name)] = first

@@ -86,14 +86,24 @@ def _folders(inputs: Inputs, role: str) -> Mapping[str, Path]:
 
 
 def _total(table: "pa.Table", name: str) -> float:
-    import pyarrow.compute as pc
-
-    return float(pc.sum(table[name]).as_py() or 0)
+    return float(sum(table[name].to_pylist()))
 
 
 CODE = tuple(
     f"tasks.curate.{name}"
-    for name in ("score", "signals", "words", "ngrams", "lines", "c4", "normalise", "language", "minhash", "pairs")
+    for name in (
+        "score",
+        "signals",
+        "words",
+        "spacy_rules",
+        "ngrams",
+        "lines",
+        "c4",
+        "normalise",
+        "language",
+        "minhash",
+        "pairs",
+    )
 )
 SIGNALS = Step(
     "signals",

@@ -1,21 +1,20 @@
 """The words of spaCy's rules, each whitespace chunk split once in a process's life.
 
-spaCy splits at whitespace before anything else, so the tokens of a text are those of its chunks, and a text is a list
-of chunk numbers. What the signals need of a chunk is remembered in flat arrays: a batch of documents is then a few
+spaCy splits at whitespace first, so the tokens of a text are those of its chunks, and a text is a list of numbers of
+chunks. What the signals need of a chunk is remembered in flat arrays: a batch of documents is then a few
 gathers. (datatrove's splitter throws spaCy's caches away after each document: 17 times slower, same words.)
 """
 
 import re
 import unicodedata
 from functools import cache
-from typing import TYPE_CHECKING
+from itertools import pairwise
 
 import numpy as np
 import regex
 from xxhash import xxh3_64_intdigest
 
-if TYPE_CHECKING:
-    from spacy.language import Language
+from tasks.curate.spacy_rules import Chunk, Rules
 
 MEMO_CHUNKS = 1_000_000  # some 800 MB of chunks; then the memory starts anew
 POLYNOMIAL = 0x9E3779B97F4A7C15 | 1  # base of the hash of a concatenation, modulo 2^64
@@ -24,7 +23,6 @@ UNSPACED = regex.compile(r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Kh
 NUMBER = regex.compile(r"\p{Nd}+([.,،٫⎖⎗⎘]\p{Nd}+)?")  # datatrove's simplify_text
 OTHER_SPACES = re.compile(r"\s\s|[^\S ]|^\s|\s$")  # than single blanks between chunks
 SPACES_OR_NOT = re.compile(r"\s+|\S+")
-NEED_A_SEGMENTER = ("ja", "th", "vi", "zh", "ko")  # more than rules: packages and dictionaries of their own
 
 
 class Growing:
@@ -74,8 +72,7 @@ class Words(dict[str, int]):
 
         self.punctuation = frozenset(PUNCTUATION_SET)
         self.simplifying = {ord(c): " " for c in PUNCTUATION_SET}
-        self.nlp = spacy_rules(language)
-        self.sentence_ends = frozenset(self.nlp.get_pipe("sentencizer").punct_chars)  # pyright: ignore[reportAttributeAccessIssue]
+        self.rules = Rules(language)
         self.stop_words = {word: 1 << i for i, word in enumerate(dict.fromkeys(stop_words))}
         self.tokens, self.simple = Ragged(), Ragged()
         self.token_hash, self.token_polynomial = Growing(np.uint64), Growing(np.uint64)
@@ -83,49 +80,66 @@ class Words(dict[str, int]):
         self.simple_hash = Growing(np.uint64)
         self.plain_words, self.plain_letters = Growing(np.int64), Growing(np.int64)  # words that are no symbols
         self.alpha_words, self.stop_bits = Growing(np.int64), Growing(np.uint64)
-        self.sentences: list[tuple[tuple[int, int], tuple[int, int]]] = []
+        self.begins, self.continues = Growing(np.bool_), Growing(np.bool_)  # a special case, with a neighbour
+        self.chunks: list[Chunk] = []
 
-    def numbers(self, chunks: list[str]) -> np.ndarray:
+    def numbers(self, text: str) -> np.ndarray:
+        """The text as numbers of its chunks."""
+        chunks = text.split()
+        numbers = np.fromiter(map(self.__getitem__, chunks), np.int64, len(chunks))
+        if not (self.begins.values[numbers[:-1]] & self.continues.values[numbers[1:]]).any():
+            return numbers
+        chunks = [piece for piece in self._pieces(text) if not piece.isspace()]
         return np.fromiter(map(self.__getitem__, chunks), np.int64, len(chunks))
-
-    def __missing__(self, chunk: str) -> int:
-        number = self[chunk] = len(self.sentences)
-        tokens = list(self.nlp.tokenizer(chunk))
-        self.sentences.append(self._sentence_steps(tokens))
-        words = [word for token in tokens if (word := token.text.strip())]
-        plain = [word for word in words if any(c not in self.punctuation for c in word)]
-        self.plain_words.append(len(plain))
-        self.plain_letters.append(sum(map(len, plain)))
-        self.alpha_words.append(sum(any(map(str.isalpha, word)) for word in words))
-        bits = 0
-        for word in words:
-            bits |= self.stop_words.get(word, 0)
-            self._append_token(word)
-        self.stop_bits.append(bits)
-        self.tokens.append(len(words))
-        self._append_simple(chunk)
-        return number
 
     def count_sentences(self, line: str) -> int:
         """What spaCy's sentencizer finds in a line: it starts one at a word after an end mark."""
+        pieces = self._pieces(line) if OTHER_SPACES.search(line) else line.split(" ")
+        chunks = [self.chunks[self[piece]] for piece in pieces]
+        if any(left.begins and right.continues for left, right in pairwise(chunks)):
+            chunks = [self.chunks[self[piece]] for piece in self._pieces(line)]
         ended, count = 0, 1
-        for chunk in _tokens_with_spaces(line) if OTHER_SPACES.search(line) else line.split(" "):
-            more, ended = self.sentences[self[chunk]][ended]
+        for chunk in chunks:
+            more, ended = chunk.sentences[ended]
             count += more
         return count
 
-    def _sentence_steps(self, tokens: list) -> tuple[tuple[int, int], tuple[int, int]]:
-        steps = []
-        for ended in (False, True):
-            starts = 0
-            for token in tokens:
-                is_end = token.text in self.sentence_ends
-                if ended and not token.is_punct and not is_end:
-                    starts, ended = starts + 1, False
-                elif is_end:
-                    ended = True
-            steps.append((starts, int(ended)))
-        return steps[0], steps[1]
+    def __missing__(self, chunk: str) -> int:
+        number = self[chunk] = len(self.chunks)
+        split = self.rules.split(chunk)
+        self.chunks.append(split)
+        self.begins.append(split.begins)
+        self.continues.append(split.continues)
+        plain = [word for word in split.words if any(c not in self.punctuation for c in word)]
+        self.plain_words.append(len(plain))
+        self.plain_letters.append(sum(map(len, plain)))
+        self.alpha_words.append(sum(any(map(str.isalpha, word)) for word in split.words))
+        bits = 0
+        for word in split.words:
+            bits |= self.stop_words.get(word, 0)
+            self._append_token(word)
+        self.stop_bits.append(bits)
+        self.tokens.append(len(split.words))
+        self._append_simple(chunk)
+        return number
+
+    def _pieces(self, text: str) -> list[str]:
+        """Chunks, and between them the whitespace that spaCy makes tokens of: all but one blank after a chunk.
+
+        Chunks that are one blank apart and may make a special case together are one piece.
+        """
+        pieces: list[str] = []
+        after_blank = False
+        for piece in SPACES_OR_NOT.findall(text):
+            if piece.isspace():
+                rest = piece.removeprefix(" ") if pieces else piece
+                pieces += [rest] if rest else []
+                after_blank = not rest
+            elif after_blank and self.rules.may_meet(self.chunks[self[pieces[-1]]], self.chunks[self[piece]]):
+                pieces[-1] += f" {piece}"
+            else:
+                pieces.append(piece)
+        return pieces
 
     def _append_token(self, word: str) -> None:
         polynomial = 0
@@ -146,22 +160,6 @@ class Words(dict[str, int]):
         self.simple.append(len(words))
 
 
-def spacy_rules(language: str) -> "Language":
-    """spaCy's blank pipeline with the sentencizer, as datatrove makes it for this language."""
-    from datatrove.utils.word_tokenizers import SpaCyTokenizer
-
-    return SpaCyTokenizer(spacy_code(language)).tokenizer
-
-
-def spacy_code(language: str) -> str:
-    """spaCy's code for the language's rules: datatrove's choice where that is rules only, else 'xx', any language."""
-    from datatrove.utils.word_tokenizers import load_tokenizer_assignments
-
-    assigned = load_tokenizer_assignments().get(language)
-    kind, code = assigned.args if assigned else ("", "")  # pyright: ignore[reportAttributeAccessIssue]
-    return code if kind == "SpaCyTokenizer" and code not in NEED_A_SEGMENTER else "xx"
-
-
 @cache
 def remembered(language: str, stop_words: tuple[str, ...]) -> list[Words]:
     """The one memory of this process for these rules, in a box so that it can start anew."""
@@ -173,10 +171,3 @@ def words_of(language: str, stop_words: tuple[str, ...]) -> Words:
     if len(box[0]) > MEMO_CHUNKS:
         box[0] = Words(language, stop_words)
     return box[0]
-
-
-def _tokens_with_spaces(line: str) -> list[str]:
-    """Chunks and, between them, what spaCy makes a token of: any whitespace beyond one blank after a chunk."""
-    pieces = SPACES_OR_NOT.findall(line)
-    pieces[1:] = [piece.removeprefix(" ") for piece in pieces[1:]]
-    return [piece for piece in pieces if piece]
