@@ -1,0 +1,88 @@
+"""A classifier's answers counted: accuracy, macro-F1, confusion; and what tf-idf with logistic regression answers."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tasks.evaluate.intervals import interval
+
+Array = np.ndarray
+SMALLEST = 1e-12  # a probability below it costs no more than this: one sure mistake shall not outweigh all else
+
+
+def log_losses(probabilities: Array, labels: Array) -> list[float]:
+    """Nats of the right label."""
+    return (-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST))).tolist()
+
+
+def accuracies(probabilities: Array, labels: Array) -> list[float]:
+    return (probabilities.argmax(1) == labels).astype(float).tolist()
+
+
+def confusion(probabilities: Array, labels: Array) -> Array:
+    """(item, true, predicted): one 1 an item."""
+    classes = probabilities.shape[1]
+    one = np.zeros((len(labels), classes, classes))
+    one[np.arange(len(labels)), labels, probabilities.argmax(1)] = 1
+    return one
+
+
+def macro_f1_interval(
+    probabilities: Array, labels: Array, origins: Sequence[str], draws: int, seed: int
+) -> tuple[float, float, float]:
+    """The mean of the classes' F1, and its interval. A class that occurs nowhere counts as 0, as in scikit-learn."""
+    classes = probabilities.shape[1]
+    sums = confusion(probabilities, labels).reshape(len(labels), -1)
+    return interval(sums, origins, lambda drawn: _macro_f1(drawn.reshape(-1, classes, classes)), draws, seed)
+
+
+def _macro_f1(confusions: Array) -> Array:
+    right = np.diagonal(confusions, axis1=1, axis2=2)
+    both = confusions.sum(1) + confusions.sum(2)  # predicted and true counts of each class
+    return np.where(both > 0, 2 * right / np.maximum(both, 1), 0.0).mean(1)
+
+
+def tfidf_probabilities(train: Sequence[str], labels: Sequence[int], texts: Sequence[str], classes: int) -> Array:
+    """Probabilities (text, class) of logistic regression over tf-idf of words and pairs of words."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2, max_features=100_000)
+    if len(train) < 10:
+        words.set_params(min_df=1)
+    model = make_pipeline(words, LogisticRegression(C=10.0, max_iter=1000))
+    model.fit(list(train), list(labels))
+    answers = np.zeros((len(texts), classes))
+    answers[:, model.classes_] = model.predict_proba(list(texts))
+    return answers
+
+
+def majority_probabilities(labels: Sequence[int], count: int, classes: int) -> Array:
+    """Probabilities (text, class) of who knows how frequent the labels were, and nothing else."""
+    counts = Counter(labels)
+    shares = np.array([counts[label] for label in range(classes)], np.float64)
+    return np.tile(shares / shares.sum(), (count, 1))
+
+
+def write_confusion(total: Array, names: Sequence[str], out: Path) -> None:
+    """confusion.csv (a row a true label) and its picture."""
+    with (out / "confusion.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["true \\ predicted", *names])
+        table.writerows([name, *map(int, row)] for name, row in zip(names, total, strict=True))
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.5 + 0.8 * len(names), 1.2 + 0.7 * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(total / np.maximum(total.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    for (true, predicted), count in np.ndenumerate(total):
+        axes.text(predicted, true, f"{int(count)}", ha="center", va="center", fontsize=8)
+    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    figure.savefig(out / "confusion.png", dpi=110, metadata={"Software": None})

@@ -1,0 +1,46 @@
+"""What is scored, on how much, and beside what."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from tasks.errors import UserError
+from tasks.evaluate.task_files import content_of
+from tasks.step import NOT_IN_KEY, Frozen
+
+
+class EvaluateConfig(Frozen):
+    """The recipe's table [evaluate]; one for the base and its children, so that they stay comparable."""
+
+    max_documents: int = Field(1000, ge=1)  # of a split; those whose ids hash lowest
+    max_rows: int = Field(1000, ge=1)  # of a child's held-out rows
+    tasks: Annotated[tuple[Path, ...], NOT_IN_KEY] = ()  # multiple choice in lm-eval's format: paths of YAML files
+    tasks_sha256: str | None = None  # of their content, filled in when the recipe is read
+    max_questions: int = Field(1000, ge=1)  # of a task, the first
+    next_passage: int = Field(200, ge=0)  # questions made of the test documents
+    exact_answers: int = Field(64, ge=0)  # short answers generated and compared word for word
+    baseline_bytes: int = Field(16 * 2**20, ge=1)  # training text that n-grams and xz read
+    ngram_order: int = Field(4, ge=1)  # the highest tried; 64 bits hold one n-gram
+    xz: bool = True
+    draws: int = Field(1000, ge=100)  # of the bootstrap
+    seed: int = 0  # of the bootstrap
+
+    @model_validator(mode="before")
+    @classmethod
+    def knows_its_tasks_by_their_content(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or not values.get("tasks"):
+            return values
+        try:
+            paths = tuple(Path(path).expanduser().absolute() for path in values["tasks"])
+            found = values.get("tasks_sha256") or content_of(paths)
+        except (TypeError, UserError) as error:
+            raise ValueError(str(error)) from error
+        return {**values, "tasks": paths, "tasks_sha256": found}
+
+    @model_validator(mode="after")
+    def has_tasks_for_its_content(self) -> Self:
+        if self.tasks_sha256 and not self.tasks:
+            raise ValueError("tasks_sha256 stands without the paths of its tasks")
+        return self

@@ -1,0 +1,84 @@
+"""The documents that were not trained on, and those that were: as they were encoded, personal data masked."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tasks.vocabulary import Vocabulary
+
+TOKENIZER_FILE = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Document:
+    doc_id: str
+    origin: str
+    text: bytes
+    tokens: np.ndarray  # the shards' ids, uint16
+
+
+class Corpus:
+    """The shards of all partitions, and where each document was cut from."""
+
+    def __init__(self, shards: Mapping[str, Path], texts: Mapping[str, Path], tokenizer: Path) -> None:
+        self.shards, self.texts, self.tokenizer = shards, texts, tokenizer
+        self.vocabulary = Vocabulary(tokenizer)
+
+    def held_out(self, split: str, most: int) -> list[Document]:
+        """The split's documents in their order; of more than `most` those whose ids hash lowest."""
+        found = dict(self._tokens(split))
+        chosen = set(sorted(found, key=lambda doc_id: hashlib.sha256(doc_id.encode()).digest())[:most])
+        origin = self._origins(split)
+        return [
+            Document(doc_id, origin.get(doc_id, doc_id), self.vocabulary.decode_bytes(tokens.tolist()), tokens)
+            for doc_id, tokens in found.items()
+            if doc_id in chosen and len(tokens)
+        ]
+
+    def trained_on(self, most_bytes: int) -> list[np.ndarray]:
+        """The ids of training documents from the first on, up to about so many bytes."""
+        lengths = np.array([len(spelt) for spelt in self.vocabulary.token_bytes])
+        documents, total = [], 0
+        for _, tokens in self._tokens("train"):
+            documents.append(tokens)
+            total += int(lengths[tokens].sum())
+            if total >= most_bytes:
+                break
+        return documents
+
+    def train_texts(self) -> Iterator[str]:
+        """Every training document's text."""
+        for _, tokens in self._tokens("train"):
+            yield self.vocabulary.decode_bytes(tokens.tolist()).decode(errors="replace")
+
+    def _tokens(self, split: str) -> Iterator[tuple[str, np.ndarray]]:
+        import pyarrow as pa
+
+        for folder in self.shards.values():
+            for path in sorted(folder.glob(f"{split}-*.arrow")):
+                with pa.memory_map(str(path)) as memory, pa.ipc.open_stream(memory) as stream:
+                    for batch in stream:
+                        values = batch["tokens"].values.to_numpy()
+                        ends = batch["tokens"].offsets.to_numpy()
+                        for row, doc_id in enumerate(batch["doc_id"].to_pylist()):
+                            yield doc_id, values[ends[row] : ends[row + 1]]
+
+    def _origins(self, split: str) -> dict[str, str]:
+        from pyarrow import parquet
+
+        tables = [
+            parquet.read_table(folder / "texts.parquet", columns=["doc_id", "origin"], filters=[("split", "=", split)])
+            for folder in self.texts.values()
+        ]
+        return {row["doc_id"]: row["origin"] for table in tables for row in table.to_pylist()}
+
+
+def in_vocabulary(documents: list[Document], corpus: Corpus, weights: Path) -> tuple[Vocabulary, list[list[int]]]:
+    """A model's own vocabulary, and the documents' ids in it: a champion of another corpus has another tokenizer."""
+    if (weights / TOKENIZER_FILE).read_bytes() == (corpus.tokenizer / TOKENIZER_FILE).read_bytes():
+        return corpus.vocabulary, [document.tokens.tolist() for document in documents]
+    vocabulary = Vocabulary(weights)
+    return vocabulary, vocabulary.encode_ordinary([document.text.decode() for document in documents])

@@ -1,0 +1,51 @@
+"""How well a model answers: nats of the assistant's tokens in held-out rows, and short answers word for word."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.evaluate.likelihood import log_probabilities, windows
+from tasks.tokenised_rows import rendered_rows
+from tasks.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from model.decoder import Decoder
+
+Rows = Sequence[Mapping[str, Any]]
+SHORT = 12  # tokens: an answer this short can be compared word for word
+
+
+def target_losses(decoder: "Decoder", vocabulary: Vocabulary, rows: Rows) -> list[tuple[float, int]]:
+    """For each row the mean nats of its targets, and how many there are: 0 where none fits the context."""
+    context = decoder.shape.context
+    rendered = list(rendered_rows(rows, vocabulary, context))
+    asked, flags, owner = [], [], []
+    for number, row in enumerate(rendered):
+        if row is not None:
+            first = max(1, row.is_target.index(True))
+            asked += list(windows(row.ids, first, context, context))
+            flags.append(np.array(row.is_target[first:]))
+            owner.append(number)
+    losses = [(0.0, 0)] * len(rendered)
+    for number, is_target, (logarithms, _) in zip(owner, flags, log_probabilities(decoder, asked), strict=True):
+        losses[number] = (-float(logarithms[is_target].mean()), int(is_target.sum()))
+    return losses
+
+
+def short_rows(vocabulary: Vocabulary, rows: Rows, most: int) -> list[int]:
+    """The first rows with a prompt and a short answer."""
+    ids = vocabulary.encode_ordinary([row["response"] for row in rows])
+    return [n for n, answer in enumerate(ids) if 0 < len(answer) <= SHORT and rows[n]["prompt"]][:most]
+
+
+def is_said(decoder: "Decoder", vocabulary: Vocabulary, row: Mapping[str, Any]) -> bool:
+    """Whether greedy decoding answers the prompt with exactly the response, but for space around it."""
+    from model.chat import Turn, ask, markup
+    from model.generate import generate
+
+    around = markup(vocabulary.specials)
+    prompt = ask([Turn("user", row["prompt"])], around, lambda text: vocabulary.encode_ordinary([text])[0])
+    answer = list(generate(decoder, prompt, SHORT + 1, temperature=0.0, stop=around.ends))
+    text = vocabulary.decode_bytes(answer).decode(errors="replace")
+    return answer[-1:] == list(around.ends) and text.strip() == row["response"].strip()

@@ -1,0 +1,113 @@
+"""The evaluations of the line: the base, and each child like the base and on what it was taught.
+
+inputs   model      pretrain's or finetune's folder: weights/, a child's rows/
+         shards, texts, tokenizer   of all partitions: what to score on, encoded as training saw it
+         rows       (optional) a folder with rows/, where `model` has none: another champion on this run's rows
+         base       (optional) pretrain's folder, whose loss on a child's answers stands beside the child's
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.evaluate.config import EvaluateConfig
+from tasks.step import Inputs, Stats, Step
+
+if TYPE_CHECKING:
+    from tasks.evaluate.board import Board
+    from tasks.evaluate.children import Taught
+    from tasks.evaluate.held_out import Corpus
+
+
+def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
+    """Bits per byte and multiple choice, beside n-grams, xz and chance."""
+    from tasks.evaluate.language import score_beside_baselines, set_exam
+
+    board, corpus = _board("base", config), _corpus(inputs)
+    exam = set_exam(config, corpus, out)
+    notes = score_beside_baselines(board, config, exam, corpus, _folder(inputs, "model") / "weights")
+    return _written(board, out, notes)
+
+
+def evaluate_instruct(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
+    """The base's tasks, the loss on held-out answers, and short answers word for word."""
+    from tasks.evaluate.children import score_answers
+    from tasks.evaluate.language import score_model, set_exam
+
+    board, corpus = _board("instruct", config), _corpus(inputs)
+    child = _taught(config, inputs, corpus)
+    decoder = score_model(board, set_exam(config, corpus, out), corpus, child.weights)
+    score_answers(board, child, decoder)
+    return _written(board, out, child.notes())
+
+
+def evaluate_classify(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
+    """Accuracy, loss, macro-F1 and the confusion matrix, beside tf-idf with logistic regression."""
+    from tasks.evaluate.children import score_labels
+
+    board = _board("classify", config)
+    child = _taught(config, inputs, _corpus(inputs))
+    score_labels(board, child, out)
+    return _written(board, out, child.notes())
+
+
+def _board(role: str, config: EvaluateConfig) -> "Board":
+    from tasks.evaluate.board import Board
+
+    return Board(role, config.draws, config.seed)
+
+
+def _corpus(inputs: Inputs) -> "Corpus":
+    from tasks.evaluate.held_out import Corpus
+
+    shards, texts = inputs["shards"], inputs["texts"]
+    assert isinstance(shards, Mapping)
+    assert isinstance(texts, Mapping)
+    return Corpus(shards, texts, _folder(inputs, "tokenizer"))
+
+
+def _taught(config: EvaluateConfig, inputs: Inputs, corpus: "Corpus") -> "Taught":
+    from tasks.evaluate.children import Taught
+
+    rows = _folder(inputs, "rows" if "rows" in inputs else "model") / "rows"
+    base = _folder(inputs, "base") / "weights" if "base" in inputs else None
+    return Taught(_folder(inputs, "model") / "weights", rows, base, corpus, config)
+
+
+def _folder(inputs: Inputs, role: str) -> Path:
+    folder = inputs[role]
+    assert isinstance(folder, Path)
+    return folder
+
+
+def _written(board: "Board", out: Path, notes: Sequence[str]) -> Stats:
+    board.write(out)
+    return Stats(metrics=board.metrics(), notes=tuple(notes))
+
+
+_LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn", "matplotlib")
+_CODE = (
+    "model.attention",
+    "model.decoder",
+    "model.head",
+    "tasks.evaluate.baselines",
+    "tasks.evaluate.board",
+    "tasks.evaluate.children",
+    "tasks.evaluate.choices",
+    "tasks.evaluate.classification",
+    "tasks.evaluate.contamination",
+    "tasks.evaluate.held_out",
+    "tasks.evaluate.instruction",
+    "tasks.evaluate.intervals",
+    "tasks.evaluate.language",
+    "tasks.evaluate.likelihood",
+    "tasks.evaluate.next_passage",
+    "tasks.evaluate.ngrams",
+    "tasks.evaluate.perplexity",
+    "tasks.evaluate.task_files",
+    "tasks.vocabulary",
+)
+
+EVALUATE_BASE = Step("evaluate/base", 1, EvaluateConfig, evaluate_base, _LIBRARIES, _CODE)
+EVALUATE_INSTRUCT = Step("evaluate/instruct", 1, EvaluateConfig, evaluate_instruct, _LIBRARIES, _CODE)
+EVALUATE_CLASSIFY = Step("evaluate/classify", 1, EvaluateConfig, evaluate_classify, _LIBRARIES, _CODE)

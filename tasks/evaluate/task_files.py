@@ -1,0 +1,140 @@
+"""Multiple-choice tasks in lm-eval's format, read from local files: a YAML file, and the JSON lines it names.
+
+Of lm-eval 0.4's keys those in KEYS are obeyed, those in IGNORED change no score here, and any other is refused rather
+than passed over. `data_files` are relative to the YAML file (lm-eval: to the working directory; so run it from there).
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import UsageError
+
+KEYS = {
+    "task", "output_type", "dataset_path", "dataset_kwargs", "test_split", "validation_split",
+    "doc_to_text", "doc_to_choice", "doc_to_target", "target_delimiter", "metric_list",
+}  # fmt: skip
+IGNORED = {"dataset_name", "fewshot_delimiter", "fewshot_split", "metadata", "num_fewshot", "tag", "task_alias"} | {
+    "training_split", "should_decontaminate", "doc_to_decontamination_query", "description"
+}  # fmt: skip
+CURE = (
+    "triptych reads the multiple-choice part of lm-eval's format from local JSON lines (tasks/evaluate/task_files.py)"
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    item_id: str
+    context: str
+    choices: tuple[str, ...]
+    gold: tuple[int, ...]  # any of these is right
+    delimiter: str = " "  # between the context and a choice
+    origin: str = ""  # questions of one origin stand or fall together in an interval
+
+
+@dataclass(frozen=True)
+class Task:
+    name: str
+    questions: tuple[Question, ...]
+
+
+def read_task(path: Path) -> Task:
+    """The task of one YAML file; UsageError where it asks for what is not there."""
+    described = _described(path)
+    documents = [document for file in _data_files(path, described) for document in _documents(file)]
+    if not documents:
+        raise UsageError(f"{path}: its data files have no row", CURE)
+    name = str(described["task"])
+    return Task(name, tuple(_question(path, described, number, row) for number, row in enumerate(documents)))
+
+
+def content_of(paths: Iterable[Path]) -> str:
+    """One SHA-256 over the task files and their data: what a key holds instead of their places."""
+    content = hashlib.sha256()
+    for path in paths:
+        for file in (path, *_data_files(path, _described(path))):
+            content.update(hashlib.sha256(file.read_bytes()).digest())
+    return content.hexdigest()
+
+
+def _described(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        described = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path}: no task can be read from it: {error}", CURE) from error
+    if not isinstance(described, dict) or "task" not in described:
+        raise UsageError(f"{path}: no key `task` in it", CURE)
+    if unknown := sorted(set(described) - KEYS - IGNORED):
+        raise UsageError(f"{path}: {', '.join(unknown)}: not obeyed here", CURE)
+    if described.get("output_type") != "multiple_choice" or described.get("dataset_path") != "json":
+        raise UsageError(f"{path}: output_type multiple_choice and dataset_path json are read, nothing else", CURE)
+    if described.get("num_fewshot") or described.get("description"):
+        raise UsageError(f"{path}: num_fewshot and description are not obeyed: 0 shots are given", CURE)
+    return described
+
+
+def _data_files(path: Path, described: dict[str, Any]) -> list[Path]:
+    split = described.get("test_split") or described.get("validation_split") or "test"
+    given = (described.get("dataset_kwargs") or {}).get("data_files")
+    names = given.get(split) if isinstance(given, dict) else given
+    files = [path.parent / name for name in ([names] if isinstance(names, str) else names or [])]
+    if not files or not all(file.is_file() for file in files):
+        missing = ", ".join(str(file) for file in files if not file.is_file()) or f"none named for {split!r}"
+        raise UsageError(f"{path}: no data files: {missing}", "name JSON lines under dataset_kwargs.data_files")
+    return files
+
+
+def _documents(file: Path) -> list[dict[str, Any]]:
+    documents = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            documents.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{file}, line {number}: no JSON: {error}", "one JSON object a line") from error
+    return documents
+
+
+def _question(path: Path, described: dict[str, Any], number: int, row: dict[str, Any]) -> Question:
+    def filled(key: str) -> Any:
+        given = described.get(key, "")
+        if isinstance(given, str):
+            return row[given] if given in row else _rendered(path, given, row)
+        return given
+
+    choices, gold = filled("doc_to_choice"), filled("doc_to_target")
+    choices = ast.literal_eval(choices) if isinstance(choices, str) else list(choices)
+    name = str(row.get("id", number))
+    right = _right(gold, choices)
+    if not right or not all(isinstance(choice, str) and choice for choice in choices):
+        raise UsageError(f"{path}: row {name}: target {gold!r} is none of the choices {choices!r}", CURE)
+    delimiter = described.get("target_delimiter", " ")
+    origin = str(row.get("origin", name))
+    return Question(f"{described['task']}/{name}", filled("doc_to_text"), tuple(choices), right, delimiter, origin)
+
+
+def _right(gold: Any, choices: Sequence[str]) -> tuple[int, ...]:
+    if isinstance(gold, str) and gold not in choices:
+        try:
+            gold = ast.literal_eval(gold)
+        except (SyntaxError, ValueError):
+            return ()
+    golds = gold if isinstance(gold, list) else [gold]
+    found = [choices.index(one) if isinstance(one, str) and one in choices else one for one in golds]
+    return tuple(one for one in found if isinstance(one, int) and 0 <= one < len(choices))
+
+
+def _rendered(path: Path, template: str, row: dict[str, Any]) -> str:
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    try:
+        return environment.from_string(template).render(**row)
+    except TemplateError as error:
+        raise UsageError(f"{path}: template {template!r}: {error}", f"the row has {', '.join(row)}") from error
