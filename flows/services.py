@@ -32,13 +32,9 @@ def up(home: Path, webhook: str = "") -> dict[str, Any]:
     reconcile(home, url)
     with listening.exclusive(home, "up"):
         mlflow = listening.ensure(home, _mlflow(home), _mlflow_environment())
-        worker = detached.find(home, WORKER)
-        if webhook or not worker:
-            say("deploying the pipeline")
-            _deploy(home, webhook)
-        if not worker:
-            say("starting a worker for it")
-            worker = start_worker(home, url)
+        say("deploying the pipeline, and a worker for it")
+        _deploy(home, webhook)
+        worker = detached.find(home, WORKER) or start_worker(home, url)
     return {"prefect": url.removesuffix("/api"), "mlflow": mlflow.url, "worker": worker.pid}
 
 
@@ -50,11 +46,12 @@ def stop(home: Path) -> dict[str, list[str]]:
 
 def start_worker(home: Path, url: str) -> Detached:
     """A worker that takes the runs of the home's deployments, and has told the server so."""
-    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
+    name = f"{POOL}-{time.time():.0f}"  # an earlier worker's row is still there, and says ONLINE for a while
+    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
     settings = {"PREFECT_WORKER_QUERY_SECONDS": SECONDS_BETWEEN_QUERIES, "PYTHONUNBUFFERED": "1"}
     worker = detached.start(home, WORKER, command, inherited() | worker_environment(home) | settings)
     waited_from = time.monotonic()
-    while not _is_online(url):
+    while not _is_online(url, name):
         if not detached.is_alive(worker) or time.monotonic() - waited_from > SECONDS_FOR_WORKER:
             log = detached.log_of(home, WORKER)
             raise UserError(f"the worker did not start:\n{detached.last_lines(log)}", f"see {log}; `triptych up` again")
@@ -79,29 +76,19 @@ def _deploy(home: Path, webhook: str) -> None:
         )
 
 
-def _is_online(url: str) -> bool:
+def _is_online(url: str, name: str) -> bool:
     workers = api.post(url, f"/work_pools/{POOL}/workers/filter", {})
-    return any(worker["status"] == "ONLINE" for worker in workers)
+    return any(worker["name"] == name and worker["status"] == "ONLINE" for worker in workers)
 
 
 def _mlflow(home: Path) -> Service:
     store = ("--backend-store-uri", f"sqlite:///{home}/mlflow.db")
     artifacts = ("--default-artifact-root", (home / "mlflow-artifacts").as_uri(), "--no-serve-artifacts")
-    listen = ("--host", LOOPBACK, "--workers", "1")
+    server = (sys.executable, "-m", "mlflow", "server", *store, *artifacts, "--host", LOOPBACK, "--workers", "1")
     return Service(
         name=MLFLOW,
         title="MLflow's pages",
-        command=lambda port: (
-            sys.executable,
-            "-m",
-            "mlflow",
-            "server",
-            *store,
-            *artifacts,
-            *listen,
-            "--port",
-            str(port),
-        ),
+        command=lambda port: (*server, "--port", str(port)),
         health="/health",
         cure="`triptych up --stop`, then `triptych up`",
     )

@@ -22,7 +22,7 @@ from flows.deployments import Planned, deploy
 from flows.notify import notify
 notify({webhook!r})
 variables = {{"env": {{"TRIPTYCH_HOME": {home!r}}}, "working_dir": {folder!r}}}
-often = Planned("often", "", cron="* * * * * */20", is_active=True)
+often = Planned("often", "", cron="* * * * * */10", is_active=True)
 deploy(variables, [often], "tests.flows.tiny.counts")
 deploy(variables, [Planned("by-hand", "")], "tests.flows.tiny.fails")
 """

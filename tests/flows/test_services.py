@@ -44,6 +44,17 @@ def test_up_gives_pages_that_answer_and_a_worker_that_lives(addresses: dict[str,
     assert worker and worker.pid == addresses["worker"]
 
 
+def test_what_a_run_left_beside_its_figures_opens_in_mlflows_pages(addresses: dict[str, Any], home: Path) -> None:
+    run = api.post(addresses["mlflow"], "/api/2.0/mlflow/runs/create", {"experiment_id": "0"})["run"]["info"]
+    folder = Path(run["artifact_uri"].removeprefix("file://"))
+    folder.mkdir(parents=True)
+    (folder / "note.txt").write_text("it opens")
+    where = f"{addresses['mlflow']}/get-artifact?run_id={run['run_id']}&path=note.txt"
+    with urllib.request.urlopen(where, timeout=30) as reply:
+        assert reply.read() == b"it opens"
+    assert folder.is_relative_to(home / "mlflow-artifacts")
+
+
 def test_up_again_leaves_what_runs_as_it_is(addresses: dict[str, Any], home: Path) -> None:
     assert services.up(home) == addresses
 
