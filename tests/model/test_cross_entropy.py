@@ -42,7 +42,7 @@ def test_no_tensor_as_large_as_all_logits_is_ever_made():
     class Largest(TorchDispatchMode):
         numbers = 0
 
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        def __torch_dispatch__(self, func, _types, args=(), kwargs=None):
             result = func(*args, **(kwargs or {}))
             if isinstance(result, Tensor):
                 self.numbers = max(self.numbers, result.numel())
