@@ -1,0 +1,106 @@
+"""Near-duplicates are found at the rate that theory promises, and each pair's similarity is the true one."""
+
+import random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tasks.curate.config import CurateConfig, MinHash
+from tasks.curate.index import PLACES, Index
+from tasks.curate.minhash import bands
+from tasks.curate.pairs import candidates, find_pairs, jaccard
+from tasks.curate.signals import score
+
+from .corpus import WORDS, passages
+
+CONFIG = CurateConfig().signals
+COUNT = 250
+
+
+def shingles_of(texts: list[str]) -> list[np.ndarray]:
+    return score(texts, ["en"] * len(texts), CONFIG).shingles
+
+
+def edited(text: str, rate: float, draw: random.Random) -> str:
+    words = text.split(" ")
+    for i in draw.sample(range(len(words)), max(1, round(rate * len(words)))) if rate else ():
+        words[i] = "".join(draw.choices("abcdefghij", k=8))
+    return " ".join(words)
+
+
+def index_of(texts: list[str], prefix: str) -> Index:
+    sets = shingles_of(texts)
+    ids = [f"{prefix}/{i}" for i in range(len(texts))]
+    places = pa.table({name: ids if name != "text_hash" else texts for name in PLACES})
+    return Index(places, bands(sets, CONFIG.minhash), sets)
+
+
+@pytest.fixture(scope="module")
+def originals() -> list[str]:
+    return list(dict.fromkeys(" ".join(text.split()[:200]) for text in passages(COUNT * 2) if len(text.split()) > 150))
+
+
+@pytest.mark.parametrize(("rate", "least"), [(0, 1.0), (0.01, 0.99), (0.02, 0.99), (0.05, 0.8)])
+def test_copies_with_edited_words_become_candidates(originals: list[str], rate: float, least: float) -> None:
+    draw = random.Random(1)
+    sets = shingles_of([*originals, *(edited(text, rate, draw) for text in originals)])
+    later, earlier = candidates(bands(sets, CONFIG.minhash), len(originals))
+    found = set(zip(later.tolist(), earlier.tolist(), strict=True))
+    recall = sum((i + len(originals), i) in found for i in range(len(originals))) / len(originals)
+    assert recall >= least
+
+
+def test_a_pairs_similarity_is_the_jaccard_similarity_of_its_word_5_grams() -> None:
+    draw = random.Random(2)
+    first = " ".join(draw.choices(WORDS, k=300))
+    texts = [
+        first,
+        *(edited(first, rate, draw) for rate in (0.005, 0.02, 0.05, 0.2)),
+        " ".join(draw.choices(WORDS, k=90)),
+    ]
+
+    def grams(text: str) -> set[tuple[str, ...]]:
+        words = text.split()
+        return {tuple(words[i : i + 5]) for i in range(len(words) - 4)}
+
+    truth = [len(grams(first) & grams(text)) / len(grams(first) | grams(text)) for text in texts]
+    shouted = shingles_of([text.upper().replace(" ", ", ") + "." for text in texts])
+    for sets in (shingles_of(texts), shouted):
+        assert jaccard(sets, np.zeros(6, np.int64), np.arange(6)).tolist() == truth
+
+
+def test_pairs_reach_back_into_earlier_partitions_and_never_forward(originals: list[str]) -> None:
+    draw = random.Random(3)
+    old = index_of(originals[:50], "old")
+    new = index_of([*(edited(text, 0.01, draw) for text in originals[:10]), originals[20], *originals[60:80]], "new")
+    rows = find_pairs(new, [old]).to_pylist()
+    assert {(row["doc_id"], row["other_id"]) for row in rows} >= {(f"new/{i}", f"old/{i}") for i in range(10)}
+    assert {"doc_id": "new/10", "other_id": "old/20", "similarity": 1.0} in rows
+    assert all(row["doc_id"].startswith("new/") for row in rows)
+    assert find_pairs(old, []).num_rows == 0
+
+
+def test_many_copies_of_one_text_make_one_pair_each() -> None:
+    same = index_of(["the same words in every document of this corpus"] * 500, "s")
+    rows = find_pairs(same, []).to_pylist()
+    assert [row["doc_id"] for row in rows] == [f"s/{i}" for i in range(1, 500)]
+    assert {row["other_id"] for row in rows} == {"s/0"}
+
+
+def test_a_band_that_all_share_costs_no_more_than_a_few_comparisons_a_document() -> None:
+    draw = np.random.default_rng(0)
+    shared = draw.integers(1, 1 << 60, (3000, 4), dtype=np.uint64)
+    shared[:, 0] = 7
+    later, earlier = candidates(shared, 0)
+    assert len(later) < 33 * 3000
+    assert (later > earlier).all()
+
+
+def test_documents_without_words_have_no_pairs() -> None:
+    assert find_pairs(index_of(["", "!!!", "…"], "s"), []).num_rows == 0
+
+
+def test_a_seed_draws_other_hashes() -> None:
+    sets = shingles_of(["some words that are hashed by their five grams each"])
+    assert (bands(sets, MinHash(seed=1)) != bands(sets, MinHash(seed=2))).all()
