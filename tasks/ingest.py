@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
-from tasks.listing import unread_note
+from tasks.listing import kilobytes, unread_note
 from tasks.progress import progress
 from tasks.sources import MIB, File, FolderSource, IngestConfig, IngestPart, PlantedSource, SourcePart
 from tasks.step import Funnel, Inputs, Stats, Step
@@ -26,8 +26,8 @@ from tasks.step import Funnel, Inputs, Stats, Step
 if TYPE_CHECKING:
     from tasks.documents import Group, Tally
 
-GROUP_BYTES = 64 * MIB  # of files are read by one process at a time
-GROUP_FILES = 20_000
+GROUP_BYTES = 32 * MIB  # of files are read by one process at a time
+GROUP_FILES = 10_000
 NAMED_REASONS = 3
 CODE = ("documents", "document_rows", "readers", "lines", "passages", "repeats", "planted", "planted_text")
 
@@ -40,11 +40,11 @@ def ingest(config: IngestPart, inputs: Inputs, out: Path) -> Stats:
     from tasks.repeats import tell_apart
 
     groups = list(_groups(config.sources))
-    tally, size = Tally(), sum(file.size for part in config.sources.values() for file in part.files)
-    with progress("ingest", size >> 20, "MiB") as advance:
+    tally = Tally()
+    with progress("ingest", sum(map(_weight, groups)), "kB") as advance:
         for group, read in _read(groups, out, config.workers):
             tally.add(read)
-            advance(sum(file.size for file in group.files) >> 20)
+            advance(_weight(group))
     quarantined = tally.quarantined
     earlier = inputs.get("earlier", {})
     assert isinstance(earlier, Mapping)
@@ -57,6 +57,10 @@ def ingest(config: IngestPart, inputs: Inputs, out: Path) -> Stats:
     unread = {name: part.unread for name, part in config.sources.items() if part.unread}
     (out / "unread.json").write_text(json.dumps(unread, sort_keys=True, ensure_ascii=False))
     return _stats(config, tally, renamed)
+
+
+def _weight(group: "Group") -> int:
+    return sum(kilobytes(file.size) for file in group.files)
 
 
 def _groups(sources: Mapping[str, SourcePart]) -> Iterator["Group"]:

@@ -23,6 +23,7 @@ from tasks.store import write_durably
 
 TEXT = (".txt", ".md")
 READ = (*TEXT, ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".arrow")
+PACKED = ("gz", "zst", "bz2", "xz")
 SETTLED_NS = 2_000_000_000  # a file touched less than this ago may change again within one tick of its clock
 
 Times = tuple[int, int, int]  # bytes, mtime_ns, ctime_ns
@@ -68,9 +69,16 @@ def root_of(source: FileSource) -> Path:
 
 def ending(name: str) -> str:
     """`.txt`, `.jsonl.gz`, or `(none)`: in lower case, with what a compressed file holds."""
-    suffixes = Path(name).suffixes
-    inner = 2 if len(suffixes) > 1 and suffixes[-1].lower() in (".gz", ".zst", ".bz2", ".xz") else 1
-    return "".join(suffixes[-inner:]).lower() or "(none)"
+    first, *suffixes = name[name.rfind("/") + 1 :].lower().split(".")
+    if not suffixes or (not first and len(suffixes) == 1):
+        return "(none)"
+    inner = 2 if len(suffixes) > 1 and suffixes[-1] in PACKED else 1
+    return "." + ".".join(suffixes[-inner:])
+
+
+def kilobytes(size: int) -> int:
+    """For progress: a file counts for one at least, since a tiny one takes its time too."""
+    return size // 1000 + 1
 
 
 def _list(name: str, source: FileSource, home: Path, write: bool) -> Listing:
@@ -131,9 +139,9 @@ def _entries(found: Found, folder: Path, prefix: str, home: Path) -> Iterator[tu
 
 
 def _place(found: Found, source: FolderSource, relative: str, entry: os.DirEntry[str]) -> None:
-    info = entry.stat()
     if relative == source.index or not _chosen(source, relative):
         return
+    info = entry.stat()
     if not stat.S_ISREG(info.st_mode):
         found.passed_over("(no plain file)", 0)
     elif not _is_unicode(relative):
@@ -183,13 +191,10 @@ def _hashes(found: Found, home: Path, write: bool) -> dict[str, str]:
     known = _remembered(memory)
     hashes = {n: known[n][1] for n, times in found.files.items() if n in known and tuple(known[n][0]) == times}
     new = [name for name in found.files if name not in hashes]
-    with progress("hashing files", sum(found.files[n][0] for n in new) >> 20, "MiB") as advance:
-        done = 0
+    with progress("hashing files", sum(kilobytes(found.files[n][0]) for n in new), "kB") as advance:
         for name in new:
             hashes[name] = _sha256(found.root / name)
-            done += found.files[name][0]
-            advance(done >> 20)
-            done &= (1 << 20) - 1
+            advance(kilobytes(found.files[name][0]))
     if write and new:
         settled = time.time_ns() - SETTLED_NS
         kept = {n: [times, hashes[n]] for n, times in found.files.items() if max(times[1:]) < settled}

@@ -189,10 +189,20 @@ def test_a_wrong_source_is_refused(sources: dict) -> None:
         IngestConfig.model_validate({"sources": sources})
 
 
-def test_endings_keep_what_is_packed() -> None:
-    assert [ending(n) for n in ("a.TXT", "a.jsonl.gz", "v1.2.txt", "x", "a.tar.gz")] == [
-        ".txt", ".jsonl.gz", ".txt", "(none)", ".tar.gz",
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.TXT", ".txt"),
+        ("x.y/a.jsonl.gz", ".jsonl.gz"),
+        ("v1.2.txt", ".txt"),
+        ("x.y/z", "(none)"),
+        ("a.tar.GZ", ".tar.gz"),
+        ("a.gz", ".gz"),
+        (".profile", "(none)"),
+    ],
+)
+def test_an_ending_keeps_what_is_packed(name: str, expected: str) -> None:
+    assert ending(name) == expected
 
 
 def key_of(config: IngestConfig, home: Path) -> str:
