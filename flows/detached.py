@@ -88,8 +88,7 @@ def end(home: Path, name: str) -> bool:
     detached = find(home, name)
     if detached:
         _end_family(psutil.Process(detached.pid))
-    _record_of(home, name).unlink(missing_ok=True)
-    return detached is not None
+    return detached is not None  # its record stays: the next one takes its address
 
 
 def of(pid: int, url: str = "") -> Detached:

@@ -40,7 +40,7 @@ def calls() -> Iterator[list[dict[str, str]]]:
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Not on stderr."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:

@@ -12,10 +12,20 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from flows import api, detached
-from flows.detached import Detached
+from flows import api, detached, listening
+from flows.detached import LOOPBACK, Detached
+from flows.listening import Service
 from flows.server import SERVER, ensure_server, environment
 from tasks.errors import UserError
+
+NO_PID = 2**22  # one more than Linux gives out
+PAGES = Service(
+    name="pages",
+    title="a small web server",
+    command=lambda port: (sys.executable, "-u", "-m", "http.server", str(port), "--bind", LOOPBACK),
+    health="/",
+    cure="",
+)
 
 
 def test_a_later_command_finds_the_server_that_runs(home: Path) -> None:
@@ -26,20 +36,28 @@ def test_a_later_command_finds_the_server_that_runs(home: Path) -> None:
 
 def test_the_server_listens_on_loopback_only(home: Path) -> None:
     server = psutil.Process(_server(home).pid)
-    listening = {c.laddr.ip for c in server.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
-    assert listening == {"127.0.0.1"}
+    addresses = {c.laddr.ip for c in server.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+    assert addresses == {LOOPBACK}
 
 
-def test_two_that_start_at_once_on_a_taken_port_share_one_server_on_another(another_home: Path, home: Path) -> None:
-    taken = socket.create_server(("127.0.0.1", 0))
-    port = taken.getsockname()[1]
-    detached.write_record(another_home, SERVER.name, Detached(pid=2**22, started=0.0, url=f"http://127.0.0.1:{port}"))
-    with taken, ThreadPoolExecutor(2) as pool:
-        urls = set(pool.map(ensure_server, [another_home, another_home]))
-    assert len(urls) == 1
-    assert urlsplit(urls.pop()).port != port
-    servers = [p for p in psutil.process_iter() if _home_of(p) == str(another_home / "prefect")]
-    assert len(servers) == 1
+def test_two_that_start_at_once_on_a_taken_port_share_one_service_on_another(tmp_path: Path) -> None:
+    with socket.create_server((LOOPBACK, 0)) as taken, ThreadPoolExecutor(2) as pool:
+        port = taken.getsockname()[1]
+        detached.write_record(tmp_path, PAGES.name, Detached(NO_PID, started=0.0, url=f"http://{LOOPBACK}:{port}"))
+        started = list(pool.map(lambda _: listening.ensure(tmp_path, PAGES, os.environ), range(2)))
+    assert started[0] == started[1]
+    assert urlsplit(started[0].url).port != port
+    assert detached.log_of(tmp_path, PAGES.name).read_text().count("Serving HTTP") == 1
+    assert detached.end(tmp_path, PAGES.name)
+
+
+def test_a_service_that_was_ended_comes_back_at_its_old_address(tmp_path: Path) -> None:
+    before = listening.ensure(tmp_path, PAGES, os.environ)
+    detached.end(tmp_path, PAGES.name)
+    assert detached.find(tmp_path, PAGES.name) is None
+    after = listening.ensure(tmp_path, PAGES, os.environ)
+    assert after.url == before.url and after.pid != before.pid
+    detached.end(tmp_path, PAGES.name)
 
 
 def test_two_homes_know_nothing_of_each_others_runs(home: Path, another_home: Path) -> None:
@@ -119,10 +137,3 @@ def _server(home: Path, name: str = SERVER.name) -> Detached:
     found = detached.find(home, name)
     assert found
     return found
-
-
-def _home_of(process: psutil.Process) -> str | None:
-    try:
-        return process.environ().get("PREFECT_HOME") if "server" in process.cmdline() else None
-    except psutil.Error:
-        return None
