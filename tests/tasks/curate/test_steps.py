@@ -1,0 +1,188 @@
+"""The decision of a partition: conserved, explained, inherited by the next one, and compared with the truth."""
+
+import json
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.curate.c4 import rewritten
+from tasks.curate.config import C4, CurateConfig, DecideConfig, Dedup, FineWeb, GopherQuality, Withdrawn
+from tasks.curate.decide import SCHEMA, Folders, decide, verdicts
+from tasks.curate.steps import CURATE, SIGNALS
+from tasks.errors import UserError
+from tasks.step import Stats, fingerprint
+
+from .corpus import passages, write_documents
+from .test_pairs import edited
+
+LOOSE = CurateConfig(filters=("gopher_quality",), gopher_quality=GopherQuality(min_doc_words=5), workers=1)
+
+
+def scored(folder: Path, config: CurateConfig, earlier: dict[str, Path]) -> Path:
+    out = folder / "signals"
+    out.mkdir()
+    SIGNALS.run(config.signals, {"documents": folder / "documents", "earlier": earlier}, out)
+    return out
+
+
+def decided(folder: Path, config: DecideConfig, name: str = "curate", earlier: tuple[Path, ...] = ()) -> Stats:
+    (folder / name).mkdir()
+    inputs = {
+        "documents": folder / "documents",
+        "signals": folder / "signals",
+        "earlier_signals": {f"{i + 1:04d}": one / "signals" for i, one in enumerate(earlier)},
+        "earlier": {f"{i + 1:04d}": one / "curate" for i, one in enumerate(earlier)},
+    }
+    return CURATE.run(config, inputs, folder / name)
+
+
+def partition(folder: Path, texts: list[str], earlier: tuple[Path, ...] = (), withdrawn: Withdrawn = {}) -> list[dict]:  # noqa: B006
+    """Scores and decides; the rows of its decisions."""
+    ids = [f"{folder.name}/{i}" for i in range(len(texts))]
+    write_documents(folder / "documents", texts, doc_id=ids)
+    scored(folder, LOOSE, {f"{i + 1:04d}": one / "signals" for i, one in enumerate(earlier)})
+    decided(folder, LOOSE.decide(withdrawn), earlier=earlier)
+    return pq.read_table(folder / "curate" / "decisions.parquet").to_pylist()
+
+
+THRESHOLDS = st.builds(
+    CurateConfig,
+    filters=st.lists(st.sampled_from(["gopher_quality", "gopher_repetition", "c4", "fineweb"]), unique=True).map(tuple),
+    gopher_quality=st.builds(GopherQuality, min_doc_words=st.integers(0, 120), min_stop_words=st.integers(0, 8)),
+    c4=st.builds(C4, min_num_sentences=st.integers(-1, 8), filter_curly_bracket=st.booleans()),
+    fineweb=st.builds(FineWeb, line_punct_thr=st.floats(0, 1), new_line_ratio=st.floats(0, 1)),
+    dedup=st.sampled_from(["none", "exact", "minhash"]),
+    minhash=st.builds(Dedup, jaccard=st.floats(0.5, 1)),
+    languages=st.sampled_from([(), ("en",), ("en", "ja")]),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(THRESHOLDS)
+def test_every_document_is_kept_or_dropped_for_a_reason_at_any_threshold(corpus: Path, config: CurateConfig) -> None:
+    judged = verdicts(corpus / "signals" / "signals.parquet", config.decide())
+    rows = decide(config.decide(), Folders(corpus / "signals", {}, {}), judged).table
+    ids = pq.read_table(corpus / "signals" / "signals.parquet")["doc_id"].to_pylist()
+    assert rows["doc_id"].to_pylist() == ids
+    kept = {row["doc_id"] for row in rows.to_pylist() if row["kept"]}
+    for row in rows.to_pylist():
+        assert row["kept"] == (row["reason"] is None) == (row["reasons"] == [])
+        assert row["kept"] or row["reason"] == row["reasons"][0]
+        assert (row["kept_id"] in kept) == (row["reason"] in ("exact_duplicate", "near_duplicate"))
+        assert row["split"] in ("train", "validation", "test")
+
+
+def test_a_changed_threshold_decides_again_and_does_not_score_again() -> None:
+    key = {"documents": "k"}
+    base = CurateConfig()
+    for changed in (
+        CurateConfig(gopher_quality=GopherQuality(min_doc_words=49)),
+        CurateConfig(c4=C4(min_num_sentences=3)),
+        CurateConfig(minhash=Dedup(jaccard=0.8)),
+        CurateConfig(filters=("c4",), dedup="exact", c4_rewrite=True, languages=("en",), engine="datatrove"),
+    ):
+        assert fingerprint(SIGNALS, changed.signals, key) == fingerprint(SIGNALS, base.signals, key)
+        assert fingerprint(CURATE, changed.decide(), key) != fingerprint(CURATE, base.decide(), key)
+    others = (C4(min_words_per_line=2), C4(remove_citations=False))
+    assert all(
+        fingerprint(SIGNALS, CurateConfig(c4=c4).signals, key) != fingerprint(SIGNALS, base.signals, key)
+        for c4 in others
+    )
+
+
+def test_texts_are_the_kept_documents_normalised_in_reading_order(tmp_path: Path) -> None:
+    texts = [f"{text}\r\n\x00The end of it, cafe\u0301." for text in passages(40)]
+    partition(tmp_path, texts)
+    rows = pq.read_table(tmp_path / "curate" / "texts.parquet").to_pylist()
+    decisions = pq.read_table(tmp_path / "curate" / "decisions.parquet")
+    assert decisions.schema == SCHEMA
+    assert [row["doc_id"] for row in rows] == [row["doc_id"] for row in decisions.to_pylist() if row["kept"]]
+    assert rows[0]["text"] == texts[0].replace("\r\n\x00The end of it, cafe\u0301", "\nThe end of it, café")
+    assert all(row["bytes"] == len(row["text"].encode()) for row in rows)
+
+
+def test_later_partitions_find_copies_of_old_documents_and_leave_the_old_alone(tmp_path: Path) -> None:
+    texts, draw = [text for text in passages(120) if len(text.split()) > 120], random.Random(1)
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    old = partition(one, texts[:40])
+    new = partition(two, [texts[3], edited(texts[5], 0.01, draw), *texts[40:60]], earlier=(one,))
+    assert (new[0]["reason"], new[0]["kept_id"], new[0]["similarity"]) == ("exact_duplicate", "one/3", 1.0)
+    assert (new[1]["reason"], new[1]["kept_id"]) == ("near_duplicate", "one/5")
+    assert new[1]["similarity"] >= 0.7
+    assert [new[0]["split"], new[1]["split"]] == [old[3]["split"], old[5]["split"]]
+    assert [new[0]["cluster_id"], new[1]["cluster_id"]] == ["one/3", "one/5"]
+    third = partition(three, [texts[45], texts[3], texts[70]], earlier=(one, two))
+    assert [row["kept_id"] for row in third] == ["two/7", "one/3", None]
+
+
+def test_withdrawn_documents_are_not_what_is_kept_for_others(tmp_path: Path) -> None:
+    texts = passages(60)
+    one, two = tmp_path / "one", tmp_path / "two"
+    partition(one, texts[:40])
+    rows = partition(two, [texts[3], texts[4]], (one,), withdrawn={"0001": {"s": {"3": "superseded"}}})
+    assert [row["kept"] for row in rows] == [True, False]
+
+
+def test_a_later_partition_may_lose_all_its_documents(tmp_path: Path) -> None:
+    texts = passages(40)
+    partition(tmp_path / "one", texts)
+    rows = partition(tmp_path / "two", texts[:5], (tmp_path / "one",))
+    assert not any(row["kept"] for row in rows)
+    assert pq.read_table(tmp_path / "two" / "curate" / "texts.parquet").num_rows == 0
+
+
+def test_everything_filtered_out_says_which_flags_loosen_it(corpus: Path) -> None:
+    config = CurateConfig(gopher_quality=GopherQuality(min_doc_words=10**6))
+    with pytest.raises(UserError, match=r"all \d+ documents were dropped: gopher_short_doc") as error:
+        decided(corpus, config.decide(), "nothing")
+    assert "--set curate.gopher_quality.min_doc_words=0" in error.value.cure
+
+
+def test_one_rule_that_drops_much_alone_is_told_with_its_flag(corpus: Path) -> None:
+    stats = decided(corpus, CurateConfig(filters=("c4",), c4=C4(min_num_sentences=7)).decide(), "strict")
+    note = next(note for note in stats.notes if note.startswith("too_few_sentences alone drops"))
+    assert "--set curate.c4.min_num_sentences=-1" in note
+    assert stats.funnel and stats.metrics["dropped_too_few_sentences"] == stats.funnel.dropped["too_few_sentences"]
+
+
+def test_datatroves_engine_decides_the_same_corpus_alike(corpus: Path) -> None:
+    config = CurateConfig(languages=("en", "ja"))
+    decided(corpus, config.decide(), "ours")
+    decided(corpus, config.decide().model_copy(update={"engine": "datatrove"}), "theirs")
+    ours, theirs = (pq.read_table(corpus / name / "decisions.parquet") for name in ("ours", "theirs"))
+    assert ours.schema == theirs.schema
+    assert ours.drop_columns(["reasons"]).equals(theirs.drop_columns(["reasons"]))
+    assert (corpus / "ours" / "texts.parquet").read_bytes() == (corpus / "theirs" / "texts.parquet").read_bytes()
+
+
+def test_c4s_rewriting_takes_lines_out_of_the_training_text_only(corpus: Path) -> None:
+    decided(corpus, CurateConfig(filters=(), c4_rewrite=True).decide(), "rewritten")
+    decided(corpus, CurateConfig(filters=()).decide(), "whole")
+    texts = {r["doc_id"]: r["text"] for r in pq.read_table(corpus / "whole" / "texts.parquet").to_pylist()}
+    rows = pq.read_table(corpus / "rewritten" / "texts.parquet").to_pylist()
+    assert all(row["text"] == rewritten(texts[row["doc_id"]], C4()) != "" for row in rows)
+    gone = pq.read_table(corpus / "rewritten" / "decisions.parquet").to_pylist()
+    assert any(row["reason"] == "empty" and texts.get(row["doc_id"]) for row in gone)
+
+
+def test_planted_dirt_is_counted_by_kind_and_so_are_false_alarms(tmp_path: Path) -> None:
+    texts, draw = [text for text in passages(80) if len(text.split()) > 150], random.Random(2)
+    dirt = [texts[0], texts[1], edited(texts[2], 0.01, draw), edited(texts[3], 0.9, draw), "$ % 7 ! " * 90]
+    write_documents(tmp_path / "documents", [*texts[:50], *dirt, texts[7]])
+    count = len(texts[:50])
+    rows = [("exact_copy", None, "s/0"), ("exact_copy", None, "s/1"), ("near_copy", 0.01, "s/2")]
+    rows += [("near_copy", 0.9, "s/3"), ("gibberish", None, None)]
+    truth = [{"doc_id": f"s/{count + i}", "kind": k, "level": v, "of": of} for i, (k, v, of) in enumerate(rows)]
+    pq.write_table(pa.Table.from_pylist(truth), tmp_path / "documents" / "truth.parquet")
+    scored(tmp_path, LOOSE, {})
+    stats = decided(tmp_path, LOOSE.decide())
+    assert "exact duplicates: planted 2, found 2, 1 false alarms (exact_copy 2/2)" in stats.notes
+    assert stats.metrics["near_duplicates_found"] == 1
+    planted = {row["detector"]: row for row in json.loads((tmp_path / "curate" / "planted.json").read_text())}
+    assert planted["near_duplicates"]["kinds"] == {"near_copy 0.01": [1, 1], "near_copy 0.9": [1, 0]}
+    assert planted["filters"]["found"] == 1
