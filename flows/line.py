@@ -101,7 +101,8 @@ def line(recipe: Recipe, corpus: Corpus, do: Do) -> None:
     for way, config in recipe.finetune.ways.items():
         tune, evaluate = WAYS[way]
         child = do(f"finetune/{way}", tune, Call(config, {"model": base, "texts": decided}))
-        scores[way] = do(f"evaluate/{way}", evaluate, Call(recipe.evaluate, {"model": child, **held_out}))
+        judged = Call(recipe.evaluate, {"model": child, "rows": child, "base": base, **held_out})
+        scores[way] = do(f"evaluate/{way}", evaluate, judged)
         children[way] = child
     evidence = {f"scores_{role}": made for role, made in scores.items() if made.state != "skipped"}
     models = {way: child for way, child in children.items() if child.state != "skipped"}

@@ -1,6 +1,7 @@
 """What a person reads at the end of a command: tables on stdout, and what to type next."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,31 +11,32 @@ from rich.table import Table
 
 from flows.record import RunRecord, StepRecord
 
+WIDTH = 160  # characters, where stdout is no terminal
 STATES = {"complete": "green", "cached": "cyan", "skipped": "yellow", "failed": "red", "running": "yellow"}
 
 
 def show_run(record: RunRecord) -> None:
     """The steps of a run, what its funnels and scores say, the models, and what to type next."""
-    out = Console(soft_wrap=False)
+    out = _out()
     _show_steps(out, record.as_json())
     for step in record.steps:
         for note in step.notes:
-            out.print(f"  [dim]{step.step}:[/dim] {note}", highlight=False)
+            out.print(f"  [dim]{step.step}:[/dim] {note}")
     _show_scores(out, record.steps)
     _show_models(out, record.models)
     made = sum(step.seconds for step in record.steps)
     overhead = record.seconds - made
     share = f" ({overhead / record.seconds:.0%} of the run)" if record.seconds else ""
-    out.print(f"{record.seconds:.1f} s: {made:.1f} s in steps, {overhead:.1f} s orchestration{share}", highlight=False)
+    out.print(f"{record.seconds:.1f} s: {made:.1f} s in steps, {overhead:.1f} s orchestration{share}")
     if record.state == "complete":
         out.print("next:  triptych chat   ·   triptych sql --list   ·   triptych up   ·   triptych status")
     else:
-        out.print(f"[red]{record.state}:[/red] {record.error}", highlight=False)
+        out.print(f"[red]{record.state}:[/red] {record.error}")
 
 
 def show_status(status: Mapping[str, Any]) -> None:
     """The latest run, the models, and scheduled runs that need a look."""
-    out = Console()
+    out = _out()
     if status["run"] is None:
         out.print("no run here yet; next:  triptych run demo")
         return
@@ -44,12 +46,12 @@ def show_status(status: Mapping[str, Any]) -> None:
     for trouble in status["schedule"]:
         out.print(f"[red]scheduled run {trouble['name']}: {trouble['state']}[/red] {trouble.get('message', '')}")
     for line in status["noticed"]:
-        out.print(f"[yellow]{line}[/yellow]", highlight=False)
+        out.print(f"[yellow]{line}[/yellow]")
 
 
 def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:
     """One line a step: hit or miss, and why."""
-    out = Console()
+    out = _out()
     for row in found:
         colour = {"hit": "cyan", "miss": "yellow", "again": "yellow"}[row["verdict"]]
         reasons = "; ".join(row["reasons"])
@@ -68,7 +70,7 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
         table.add_column(str(name), overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    Console().print(table)
+    _out().print(table)
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:
@@ -96,9 +98,14 @@ def _headline(step: Mapping[str, Any]) -> str:
 
 
 def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
-    table = Table(title="scores beside baselines", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title="scores beside baselines (↓ lower is better, ↑ higher is better)",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
     for name in ("model", "task", "figure", "95 % interval", "items", "baselines"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name != "baselines")
     for step in steps:
         summary = Path(step.path or "") / "summary.json"
         if not step.step.startswith("evaluate/") or not summary.is_file():
@@ -106,7 +113,8 @@ def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
         for task, entry in json.loads(summary.read_text()).items():
             baselines = " · ".join(f"{name} {value:.3f}" for name, value in entry.get("baselines", {}).items())
             interval = f"{entry['low']:.3f} – {entry['high']:.3f}"
-            row = (step.step.split("/")[1], task, f"{entry['figure']:.3f} ({entry['better']} is better)", interval)
+            arrow = "↓" if entry["better"] == "lower" else "↑"
+            row = (step.step.split("/")[1], task, f"{entry['figure']:.3f} {arrow}", interval)
             table.add_row(*row, str(entry["items"]), baselines)
     if table.row_count:
         out.print(table)
@@ -115,7 +123,12 @@ def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
 def _show_models(out: Console, models: Sequence[Mapping[str, Any]]) -> None:
     for model in models:
         aliases = ", ".join(model["aliases"]) or "no alias"
-        out.print(f"model {model['name']}/{model['version']}: {aliases}", highlight=False)
+        out.print(f"model {model['name']}/{model['version']}: {aliases}")
+
+
+def _out() -> Console:
+    """Standard output: as wide as the terminal, and wide enough where it is none."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
 
 
 def _cell(value: Any) -> str:

@@ -220,7 +220,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def damaged(path: Path) -> UserError:
-    folder = next((p for p in path.parents if p.parent.parent.name == "store"), path.parent)
+    folder = next((p for p in path.parents if p.with_name(f"{p.name}.lock").exists()), path.parent)
     return UserError(f"{path}: not what was stored (missing, cut or changed)", f"rm -r '{folder}' and run again")
 
 

@@ -39,15 +39,31 @@ class StandardConfig(Frozen):
         return Standard(self.task, self.baseline, self.margin, self.guards, self.alpha)
 
 
+class BaseStandard(StandardConfig):
+    task: str = "bits_per_byte/test"
+    baseline: str = "ngram"
+
+
+class ClassifyStandard(StandardConfig):
+    task: str = "classify/accuracy"
+    baseline: str = "majority"
+    margin: float = Field(0.02, ge=0)
+
+
+class AnswerStandard(StandardConfig):
+    task: str = "instruct/loss"
+    baseline: str = "base"
+
+
 class RegisterConfig(Frozen):
-    """The registered models are NAME-base, NAME-classify, NAME-instruct; NAME is the recipe's."""
+    """The recipe's table [registry]: models are NAME-base, NAME-classify, NAME-instruct; NAME is the recipe's."""
 
     name: str = ""
     licence: str = "not stated"
-    base: StandardConfig = StandardConfig(task="bits_per_byte/test", baseline="ngram")
-    classify: StandardConfig = StandardConfig(task="classify/accuracy", baseline="majority", margin=0.02)
-    instruct: StandardConfig = StandardConfig(task="instruct/loss", baseline="base")
-    prefer: StandardConfig = StandardConfig(task="instruct/loss", baseline="base")
+    base: BaseStandard = BaseStandard()
+    classify: ClassifyStandard = ClassifyStandard()
+    instruct: AnswerStandard = AnswerStandard()
+    prefer: AnswerStandard = AnswerStandard()
 
     def named(self, name: str) -> "RegisterConfig":
         return self.model_copy(update={"name": name})

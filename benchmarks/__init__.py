@@ -1,0 +1,1 @@
+"""This project on real work, measured: `make bench`."""

@@ -1,0 +1,49 @@
+"""Seconds and MB/s of each data step, tokens/s and MFU of training, on the demo recipe: `make bench`.
+
+Every step is made anew in a folder of its own. `--json` prints one row a line.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from flows.record import StepRecord
+from flows.session import Request, opened, perform
+
+DATA_STEPS = ("ingest", "signals", "curate", "tokenizer", "encode")
+
+
+def main() -> None:
+    """The figures of one run of the line, without Prefect, on stdout."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--recipe", default="demo")
+    arguments.add_argument("--steps", type=int, default=60, help="training steps to time")
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        changes = (f"pretrain.steps={given.steps}",)
+        record = perform(opened(Request(Path(home), given.recipe, changes, until="pretrain")))
+        rows = [_row(step, _bytes_read(record.steps)) for step in record.steps]
+    for row in rows:
+        print(json.dumps(row) if given.json else "  ".join(f"{name} {value}" for name, value in row.items()))
+
+
+def _row(step: StepRecord, bytes_read: float) -> dict[str, Any]:
+    if step.step in DATA_STEPS:
+        rate = bytes_read / 1e6 / step.seconds
+        return {"step": step.step, "seconds": step.seconds, "megabytes_per_second": round(rate, 2)}
+    speed = [json.loads(line) for line in (Path(step.path or "") / "timing" / "speed.jsonl").read_text().splitlines()]
+    later = speed[len(speed) // 4 :]  # the first steps warm caches up
+    rate, mfu = (statistics.median(row[name] for row in later) for name in ("tokens_per_second", "mfu"))
+    return {"step": step.step, "seconds": step.seconds, "tokens_per_second": round(rate), "mfu": round(mfu, 3)}
+
+
+def _bytes_read(steps: tuple[StepRecord, ...]) -> float:
+    return next(step.metrics["bytes"] for step in steps if step.step == "ingest")
+
+
+if __name__ == "__main__":
+    main()

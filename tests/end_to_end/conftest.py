@@ -1,0 +1,60 @@
+"""The product as a user runs it: the console command, a home of its own, real servers; each stopped at the end."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Home:
+    """One home, and the command line in it."""
+
+    path: Path
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "TRIPTYCH_"))}
+        environment = clean | {"TRIPTYCH_HOME": str(self.path), "PYTHONPATH": str(REPOSITORY)}
+        command = [sys.executable, "-m", "triptych", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
+        return subprocess.Popen(command, **({"env": environment, "cwd": self.path.parent} | pipes | options))
+
+    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """The command, ended; fails the test where its exit code is another."""
+        with self.start(*arguments) as process:
+            stdout, stderr = process.communicate(timeout=280)
+        told = f"triptych {' '.join(arguments)} → {process.returncode}\n{stdout}\n{stderr}"
+        assert process.returncode == code, told
+        assert "Traceback" not in stderr, told
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def json(self, *arguments: str) -> Any:
+        """What `--json` printed: the last line of stdout."""
+        return json.loads(self.run(*arguments, "--json").stdout.splitlines()[-1])
+
+    def sql(self, question: str) -> list[dict[str, Any]]:
+        return self.json("sql", "-e", question)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, dict[str, Any]]]:
+    """A home in which `smoke` has been run once, and what `run --json` said."""
+    home = Home(tmp_path_factory.mktemp("a home with spaces") / "runs")
+    try:
+        yield home, home.json("run", "smoke")
+    finally:
+        home.run("up", "--stop")
+
+
+@pytest.fixture(scope="session")
+def again(smoke: tuple[Home, dict[str, Any]]) -> dict[str, Any]:
+    """What a second run of the same said."""
+    return smoke[0].json("run", "smoke")

@@ -1,0 +1,157 @@
+"""The line as a whole, through the command line: what is promised of its outputs, views, models and pages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LABELS = [
+    "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",
+    "finetune/classify", "evaluate/classify", "finetune/instruct", "evaluate/instruct", "register",
+]  # fmt: skip
+VIEWS = {
+    "documents": "doc_id source uri position licence language bytes split partition",
+    "signals": "doc_id",
+    "decisions": "doc_id kept reason reasons cluster_id kept_id similarity",
+    "quarantine": "source uri position reason",
+    "shards": "doc_id shard row tokens",
+    "steps": "step key state seconds path parents",
+    "scores": "model task item_id score contaminated",
+    "models": "name version aliases parent key",
+    "planted": "doc_id kind level of",
+}
+
+
+def test_a_run_says_of_every_step_what_scripts_rely_on(smoke):
+    _, run = smoke
+    assert run["recipe"] == "smoke" and run["state"] == "complete"
+    assert [step["step"] for step in run["steps"]] == LABELS
+    for step in run["steps"]:
+        assert step["state"] == "complete", step
+        assert step["key"] and len(step["sha256"]) == 64 and step["mlflow_run_id"], step
+        assert Path(step["path"]).is_dir(), step
+    assert {model["name"] for model in run["models"]} == {"smoke-base", "smoke-classify", "smoke-instruct"}
+
+
+def test_a_second_run_finds_everything_and_changes_nothing(smoke, again):
+    _, first = smoke
+    assert {step["state"] for step in again["steps"]} == {"cached"}
+    assert [(s["key"], s["sha256"]) for s in again["steps"]] == [(s["key"], s["sha256"]) for s in first["steps"]]
+    assert again["models"] == first["models"]
+    assert sum(step["seconds"] for step in again["steps"]) == 0
+
+
+def test_status_is_the_latest_run(smoke, again):
+    home, _ = smoke
+    status = home.json("status")
+    assert status["run"] == again["run"]
+    assert [step["step"] for step in status["steps"]] == LABELS
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_has_the_columns_that_scripts_rely_on(smoke, view):
+    home, _ = smoke
+    rows = home.sql(f"describe {view}")
+    assert set(VIEWS[view].split()) <= {row["column_name"] for row in rows}
+    assert home.sql(f"select count(*) as n from {view}")[0]["n"] > 0
+
+
+def test_every_shipped_question_has_an_answer_as_table_json_and_csv(smoke):
+    home, _ = smoke
+    names = [row["name"] for row in home.json("sql", "--list")]
+    assert len(names) >= 13
+    for name in names:
+        assert home.json("sql", name), name
+    assert "reason" in home.run("sql", "drop_reasons").stdout
+    assert home.run("sql", "drop_reasons", "--csv").stdout.startswith("reason,documents,bytes,share\n")
+
+
+def test_no_document_is_lost_in_any_step(smoke):
+    home, _ = smoke
+    for row in home.json("sql", "conservation"):
+        assert row["read"] == row["kept"] + row["dropped"] + row["quarantined"], row
+    (counts,) = home.sql("select count(*) as all, count(distinct doc_id) as ids from documents")
+    assert counts["all"] == counts["ids"]
+
+
+def test_lineage_reaches_from_a_document_to_step_and_model(smoke):
+    home, _ = smoke
+    rows = home.json("sql", "lineage")
+    assert all(row["first_step"] is not None and row["versions"] for row in rows[:5])
+
+
+def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_cached_ones_too(smoke, again):
+    home, first = smoke
+    script = (
+        "import json, sys, mlflow\n"
+        "client = mlflow.MlflowClient(sys.argv[1])\n"
+        "for run_id in sys.argv[2:]:\n"
+        "    run = client.get_run(run_id)\n"
+        "    files = [f for f in client.list_artifacts(run_id) if not f.is_dir]\n"
+        "    text = open(client.download_artifacts(run_id, files[0].path)).read()\n"
+        "    print(json.dumps([len(run.data.metrics), len(text), run.data.tags.get('mlflow.parentRunId')]))\n"
+    )
+    ids = [step["mlflow_run_id"] for run in (first, again) for step in run["steps"]]
+    assert len(set(ids)) == len(ids)
+    uri = f"sqlite:///{home.path / 'mlflow.db'}"
+    command = [sys.executable, "-c", script, uri, *ids]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    for metrics, characters, parent in map(json.loads, found):
+        assert metrics >= 1 and characters > 0 and parent
+
+
+def test_prefects_page_names_the_tasks_as_in_the_line_and_shows_hits_as_cached(smoke, again):
+    home, _ = smoke
+    script = (
+        "import json, sys, urllib.request\n"
+        "def post(path, body):\n"
+        "    request = urllib.request.Request(sys.argv[1] + path, json.dumps(body).encode(), {'Content-Type': 'application/json'})\n"
+        "    return json.load(urllib.request.urlopen(request))\n"
+        "runs = post('/flow_runs/filter', {'sort': 'START_TIME_ASC'})\n"
+        "for run in runs:\n"
+        "    tasks = post('/task_runs/filter', {'flow_runs': {'id': {'any_': [run['id']]}}})\n"
+        "    print(json.dumps([run['state']['name'], sorted((t['name'], t['state']['name']) for t in tasks)]))\n"
+        "print(json.dumps(sorted({a['type'] for a in post('/artifacts/filter', {})})))\n"
+    )
+    server = json.loads(next(home.path.glob("**/prefect-server.json")).read_text())
+    command = [sys.executable, "-c", script, server["url"].removesuffix("/api") + "/api"]
+    first, second, *_, artifacts = map(
+        json.loads, subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    )
+    assert first == ["Completed", sorted([label, "Completed"] for label in LABELS)]
+    assert second == ["Cached", sorted([label, "Cached"] for label in LABELS)]
+    assert {"markdown", "table"} <= set(artifacts)
+
+
+def test_chat_score_and_export_use_the_champion(smoke, tmp_path):
+    home, _ = smoke
+    assert home.run("chat", "--prompt", "When was this said?", "--max-tokens", "5").stdout
+    scored = home.json("score", "smoke-base@champion", "--prompt", "Fellow citizens")
+    assert len(scored["ids"]) == len(scored["tokens"]) == len(scored["logprobs"]) > 1
+    assert all(value <= 0 for value in scored["logprobs"])
+    home.run("export", "smoke-base@champion", "--format", "hf", "--to", str(tmp_path / "out"))
+    script = (
+        "import sys, torch, transformers\n"
+        "model = transformers.AutoModelForCausalLM.from_pretrained(sys.argv[1])\n"
+        "tokenizer = transformers.AutoTokenizer.from_pretrained(sys.argv[1])\n"
+        "ids = tokenizer('Fellow citizens', return_tensors='pt').input_ids\n"
+        "print(model(ids).logits.log_softmax(-1)[0, -2, ids[0, -1]].item())\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "out")]
+    theirs = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    assert theirs < 0
+
+
+def test_a_value_changed_on_one_step_is_explained_as_the_root_cause_and_writes_nothing(smoke, again):
+    home, _ = smoke
+    before = sorted(path for path in home.path.rglob("*") if "prefect" not in str(path))
+    rows = {
+        row["step"]: row
+        for row in home.json("run", "smoke", "--explain", "--set", "curate.gopher_quality.min_doc_words=20")
+    }
+    assert rows["ingest@0001"]["verdict"] == rows["signals@0001"]["verdict"] == "hit"
+    assert rows["curate@0001"]["reasons"] == ["gopher_quality.min_doc_words: 50 → 20"]
+    assert rows["tokenizer"]["reasons"] == ["← curate"]
+    assert before == sorted(path for path in home.path.rglob("*") if "prefect" not in str(path))
