@@ -9,7 +9,6 @@ doc_id is SOURCE/ID: the record's own id, else its path and position; origin is 
 address), its group where the source names `group_by`, else itself: a split keeps one origin on one side.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 from tasks.errors import UserError
 from tasks.listing import kilobytes, unread_note
 from tasks.progress import progress
-from tasks.sources import MIB, File, FolderSource, IngestConfig, IngestPart, PlantedSource, SourcePart
+from tasks.sources import MIB, File, IngestConfig, IngestPart, SourcePart
 from tasks.step import Funnel, Inputs, Stats, Step
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 GROUP_BYTES = 32 * MIB  # of files are read by one process at a time
 GROUP_FILES = 10_000
 NAMED_REASONS = 3
-CODE = ("documents", "document_rows", "readers", "lines", "passages", "repeats", "planted", "planted_text")
+CODE = ("documents", "document_rows", "readers", "lines", "passages", "repeats", "planting", "planted", "planted_text")
 
 __all__ = ["INGEST", "IngestConfig", "IngestPart", "ingest"]
 
@@ -37,6 +36,7 @@ __all__ = ["INGEST", "IngestConfig", "IngestPart", "ingest"]
 def ingest(config: IngestPart, inputs: Inputs, out: Path) -> Stats:
     """Reads every file of the partition once; UserError where too much of it is bad, or nothing is left."""
     from tasks.documents import Tally
+    from tasks.planting import plant_all
     from tasks.repeats import tell_apart
 
     groups = list(_groups(config.sources))
@@ -45,18 +45,24 @@ def ingest(config: IngestPart, inputs: Inputs, out: Path) -> Stats:
         for group, read in _read(groups, out, config.workers):
             tally.add(read)
             advance(_weight(group))
-    quarantined = tally.quarantined
     earlier = inputs.get("earlier", {})
     assert isinstance(earlier, Mapping)
+    _refuse_bad_corpus(config, tally, is_first=not earlier, out=out)
     before = [path for folder in earlier.values() for path in sorted((folder / "documents").glob("*.parquet"))]
-    renamed = tell_apart([group.documents(out) for group in groups], before)
-    for planted in _plant(config, groups, out):
+    notes = _notes(config, tally, tell_apart([group.documents(out) for group in groups], before))
+    if config.planted:
+        planted = plant_all(config, groups, out)
         tally.add(planted)
+        notes.append(f"planted {planted.read:,} records, of them {planted.quarantined:,} broken, now in the quarantine")
     _gather_quarantine(out)
-    _refuse_bad_corpus(config, tally, quarantined, is_first=not earlier, out=out)
     unread = {name: part.unread for name, part in config.sources.items() if part.unread}
     (out / "unread.json").write_text(json.dumps(unread, sort_keys=True, ensure_ascii=False))
-    return _stats(config, tally, renamed)
+    files = sum(len(part.files) for part in config.sources.values())
+    return Stats(
+        funnel=Funnel(read=tally.read, kept=tally.kept, dropped=dict(tally.dropped), quarantined=tally.quarantined),
+        metrics={"documents": tally.kept, "bytes": tally.bytes, "files": files, "quarantined": tally.quarantined},
+        notes=tuple(notes),
+    )
 
 
 def _weight(group: "Group") -> int:
@@ -92,57 +98,6 @@ def _read(groups: list["Group"], out: Path, workers: int) -> Iterable[tuple["Gro
     return zip(groups, fan_out(partial(read_group, out=out), groups, workers), strict=True)
 
 
-def _plant(config: IngestPart, groups: list["Group"], out: Path) -> Iterator["Tally"]:
-    """Plants dirt, reads it as any source is read, and writes down the truth."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from tasks.documents import Group, read_group
-    from tasks.planted import FILE, Truth, how_many, plant
-
-    truth, field = list[Truth](), out / ".planted"
-    for number, (name, source) in enumerate(sorted(config.planted.items()), start=len(groups)):
-        shards = [group.documents(out) for group in groups if group.name == source.of]
-        originals, documents = _originals(source, shards)
-        if not originals:
-            continue
-        field.mkdir()
-        count = how_many(source, documents)
-        truth += plant(name, source, originals, count, field / FILE)
-        licence = config.sources[source.of].source.licence
-        written = (field / FILE).read_bytes()
-        file = File(FILE, len(written), hashlib.sha256(written).hexdigest())
-        yield read_group(Group(number, name, FolderSource(path=field, licence=licence), (file,), is_planted=True), out)
-        shutil.rmtree(field)
-    if config.planted:
-        columns = (("doc_id", pa.string()), ("kind", pa.string()), ("level", pa.float64()), ("of", pa.string()))
-        schema = pa.schema([*columns, ("detail", pa.string())])
-        rows = pa.Table.from_pylist([row._asdict() for row in truth], schema=schema)
-        pq.write_table(rows, out / "truth.parquet", compression="zstd")
-
-
-def _originals(source: PlantedSource, shards: list[Path]) -> tuple[list, int]:
-    """Documents to make dirt of, drawn with the source's seed, and how many documents there are in all."""
-    import random
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from tasks.planted import Original, how_many, is_worth_copying
-
-    documents = sum(pq.read_metadata(shard).num_rows for shard in shards)
-    drawn = min(documents, 2 * how_many(source, documents))
-    chosen = sorted(random.Random(source.seed).sample(range(documents), drawn))
-    rows, first = list[dict](), 0
-    for shard in shards:
-        for batch in pq.ParquetFile(shard).iter_batches(columns=["doc_id", "text", "origin"]):
-            here = [i - first for i in chosen if first <= i < first + batch.num_rows]
-            rows += batch.take(pa.array(here, pa.int64())).to_pylist()
-            first += batch.num_rows
-    originals = [Original(**row) for row in rows]
-    return [o for o in originals if is_worth_copying(o.text)] or originals, documents
-
-
 def _gather_quarantine(out: Path) -> None:
     """The groups' bad records in one file, in reading order."""
     import pyarrow.parquet as pq
@@ -157,14 +112,15 @@ def _gather_quarantine(out: Path) -> None:
     shutil.rmtree(out / "quarantine")
 
 
-def _refuse_bad_corpus(config: IngestPart, tally: "Tally", quarantined: int, is_first: bool, out: Path) -> None:
-    """What was planted on purpose does not count against a source."""
-    read = tally.read
+def _refuse_bad_corpus(config: IngestPart, tally: "Tally", is_first: bool, out: Path) -> None:
+    """Called before dirt is planted: that does not count against a source."""
+    bad, read = tally.quarantined, tally.read
     shown = "".join(f"\n    {line}" for line in tally.shown)
-    if quarantined > config.max_bad_records and quarantined > config.max_bad_fraction * read:
+    if bad > config.max_bad_records and bad > config.max_bad_fraction * read:
+        _gather_quarantine(out)
         limits = f"max_bad_fraction = {config.max_bad_fraction:g} and max_bad_records = {config.max_bad_records}"
         raise UserError(
-            f"{quarantined:,} of {read:,} records cannot be read ({quarantined / read:.1%}): more than {limits}{shown}",
+            f"{bad:,} of {read:,} records cannot be read ({bad / read:.1%}): more than {limits}{shown}",
             f"mend or `exclude` them, or raise both limits under [ingest]; all are in {out / 'quarantine.parquet'}",
         )
     if tally.kept == 0 and is_first:
@@ -172,20 +128,14 @@ def _refuse_bad_corpus(config: IngestPart, tally: "Tally", quarantined: int, is_
         raise UserError(f"no document in {read:,} records{dropped}{shown}", "see [ingest]: sources, fields, limits")
 
 
-def _stats(config: IngestPart, tally: "Tally", renamed: int) -> Stats:
-    files = sum(len(part.files) for part in config.sources.values())
-    read = tally.read
+def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
     notes = [unread_note(name, part.unread) for name, part in sorted(config.sources.items()) if part.unread]
     if tally.quarantined:
         top = "; ".join(f"{count:,} × {reason}" for reason, count in tally.reasons.most_common(NAMED_REASONS))
         notes.append(f"{tally.quarantined:,} bad records in the quarantine ({top}): triptych sql quarantine")
     if renamed:
         notes.append(f"{renamed:,} repeated ids were numbered ~2, ~3, …")
-    return Stats(
-        funnel=Funnel(read=read, kept=tally.kept, dropped=dict(tally.dropped), quarantined=tally.quarantined),
-        metrics={"documents": tally.kept, "bytes": tally.bytes, "files": files, "quarantined": tally.quarantined},
-        notes=tuple(notes),
-    )
+    return notes
 
 
 INGEST = Step(

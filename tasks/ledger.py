@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import UserError
 from tasks.listing import Listing, list_sources, told
 from tasks.sources import File, IngestConfig, Part
-from tasks.store import damaged, write_durably
+from tasks.store import write_durably
 
 FIRST = 1
 Entries = dict[str, dict[str, Any]]  # partition → {"files": [[name, size, sha256, metadata]], "unread", "after"}
@@ -143,7 +144,8 @@ def _read(path: Path) -> Entries:
     try:
         return json.loads(path.read_text())["partitions"]
     except (ValueError, KeyError) as error:
-        raise damaged(path) from error
+        cure = f"restore it, or begin the corpus anew: rm '{path.parent / path.stem.rpartition('.')[0]}'.*.json"
+        raise UserError(f"{path}: no ledger (cut or changed)", cure) from error
 
 
 @contextmanager

@@ -226,5 +226,5 @@ def test_two_processes_that_race_agree_on_the_partitions(tmp_path: Path) -> None
 def test_a_damaged_ledger_is_said_and_not_begun_anew(tmp_path: Path, config: IngestConfig) -> None:
     corpus("test", config, tmp_path)
     (tmp_path / "corpora/test.books.json").write_text('{"partitions": ')
-    with pytest.raises(UserError, match=r"test\.books\.json: not what was stored"):
+    with pytest.raises(UserError, match=r"test\.books\.json: no ledger .*\n.*corpora/test.\.\*\.json"):
         corpus("test", config, tmp_path)

@@ -95,6 +95,7 @@ def test_what_is_broken_on_purpose_does_not_stop_the_run(got: Ingested) -> None:
     """The fixture allows no bad record at all."""
     assert len(got.quarantine) >= len(FAULTS)
     assert {row["source"] for row in got.quarantine} == {"dirt"}
+    assert any(f"of them {len(got.quarantine)} broken" in note for note in got.stats.notes)
 
 
 def test_each_fault_is_its_own_reason(got: Ingested, truth: list[dict[str, Any]]) -> None:
