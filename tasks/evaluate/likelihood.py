@@ -12,7 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from model.decoder import Decoder
 
-TOKENS_AT_A_TIME = 8192  # with their padding: a few hundred MB of logits at the largest vocabulary
+TOKENS_AT_A_TIME = 4096  # with their padding: what a block makes of them stays near the cache
+LOGITS_AT_A_TIME = 256  # rows of vocabulary size
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _scored(decoder: "Decoder", batch: list[Window]) -> Iterator[tuple[np.ndarra
     targets_n = torch.tensor([t for window in batch for t in window.tokens[window.first :]]).to(device)
     x_nd = x_btd[rows.to(device), at.to(device)]
     parts = []
-    for some in torch.arange(len(targets_n), device=device).split(1024):
+    for some in torch.arange(len(targets_n), device=device).split(LOGITS_AT_A_TIME):
         logits_nv = decoder.logits(x_nd[some]).float()
         own_n = logits_nv.gather(1, targets_n[some, None])[:, 0]
         is_likeliest_n = logits_nv.argmax(1) == targets_n[some]

@@ -108,7 +108,7 @@ def _question(path: Path, described: dict[str, Any], number: int, row: dict[str,
         return given
 
     choices, gold = filled("doc_to_choice"), filled("doc_to_target")
-    choices = ast.literal_eval(choices) if isinstance(choices, str) else list(choices)
+    choices = _listed(path, choices) if isinstance(choices, str) else list(choices)
     name = str(row.get("id", number))
     right = _right(gold, choices)
     if not right or not all(isinstance(choice, str) and choice for choice in choices):
@@ -116,6 +116,13 @@ def _question(path: Path, described: dict[str, Any], number: int, row: dict[str,
     delimiter = described.get("target_delimiter", " ")
     origin = str(row.get("origin", name))
     return Question(f"{described['task']}/{name}", filled("doc_to_text"), tuple(choices), right, delimiter, origin)
+
+
+def _listed(path: Path, text: str) -> list[Any]:
+    try:
+        return list(ast.literal_eval(text))
+    except (SyntaxError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: doc_to_choice gives {text!r}, which is no list: {error}", CURE) from error
 
 
 def _right(gold: Any, choices: Sequence[str]) -> tuple[int, ...]:

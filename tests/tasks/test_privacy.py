@@ -54,6 +54,6 @@ def test_public_addresses_of_presidents_hold_nothing_to_mask() -> None:
     "run", ["a" * 200_000, "1" * 200_000, "1 " * 100_000, "a.@" * 60_000, "::" * 60_000, "+1" * 90_000]
 )
 def test_a_long_run_takes_no_more_than_its_length_asks(run: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     mask(run)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2

@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import UsageError
+from tasks.evaluate.config import EvaluateConfig
+from tasks.evaluate.task_files import content_of, read_task
+from tests.tasks.evaluate.conftest import Line, passage
+
+PAIRS = """\
+task: pairs
+dataset_path: json
+dataset_kwargs: {data_files: {test: pairs.jsonl}}
+output_type: multiple_choice
+test_split: test
+doc_to_text: ""
+doc_to_choice: "{{[good, bad]}}"
+doc_to_target: 0
+target_delimiter: ""
+metric_list: [{metric: acc}, {metric: acc_norm}]
+"""
+LETTERS = """\
+task: letters
+dataset_path: json
+dataset_kwargs: {data_files: {test: letters.jsonl}}
+output_type: multiple_choice
+test_split: test
+doc_to_text: "Question: {{question}}\\nAnswer: "
+doc_to_choice: options
+doc_to_target: "{{options[right]}}"
+metric_list: [{metric: acc}, {metric: acc_norm}]
+"""
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory, line: Line) -> Path:
+    """Three tasks: ours made of the corpus, pairs without a question, and options with a template for the answer."""
+    from tasks.evaluate.held_out import Corpus
+    from tasks.evaluate.next_passage import write_next_passage
+
+    folder = tmp_path_factory.mktemp("suite") / "tasks"
+    corpus = Corpus({"0001": line.shards}, {"0001": line.texts}, line.tokenizer)
+    assert write_next_passage(corpus.held_out("test", 100), 12, folder) == folder / "next_passage.yaml"
+    pairs = [{"good": passage(n)[:90], "bad": passage(n + 1)[:70] + " ü"} for n in range(10)]
+    letters = [
+        {"question": passage(n)[: 40 + 30 * n], "options": ["seven", "the quiet river ", "né"], "right": n % 3}
+        for n in range(10)
+    ]
+    for name, text, rows in (("pairs", PAIRS, pairs), ("letters", LETTERS, letters)):
+        (folder / f"{name}.yaml").write_text(text)
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_item_scores_as_with_lm_evals_own_model(suite: Path, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from model import hub
+    from tasks.evaluate.choices import answers, decoder_log_likelihoods
+    from tasks.evaluate.harness import DecoderLM
+    from tasks.vocabulary import Vocabulary
+
+    monkeypatch.chdir(suite)
+    weights = line.model / "weights"
+    theirs = HFLM(
+        pretrained=AutoModelForCausalLM.from_pretrained(weights, local_files_only=True),
+        tokenizer=AutoTokenizer.from_pretrained(weights, local_files_only=True),
+        max_length=96,
+        device="cpu",
+    )
+    names = ["next_passage", "pairs", "letters"]
+    manager = TaskManager(include_path=str(suite), include_defaults=False)
+    decoder, vocabulary = hub.load(weights), Vocabulary(weights)
+    samples = [
+        lm_eval.simple_evaluate(model=model, tasks=names, task_manager=manager, bootstrap_iters=0, log_samples=True)[
+            "samples"
+        ]
+        for model in (theirs, DecoderLM(weights))
+    ]
+    for name in names:
+        questions = read_task(suite / f"{name}.yaml").questions
+        own = answers(
+            questions, vocabulary, lambda pairs: [value for value, _ in decoder_log_likelihoods(decoder, pairs)]
+        )
+        for by in samples:
+            rows = sorted(by[name], key=lambda row: row["doc_id"])
+            assert len(rows) == len(own)
+            for answer, row in zip(own, rows, strict=True):
+                likelihoods = [float(response[0][0]) for response in row["resps"]]
+                assert answer.log_likelihoods == pytest.approx(likelihoods, abs=2e-3, rel=1e-4)
+                assert (answer.acc, answer.acc_norm) == (row["acc"], row["acc_norm"])
+
+
+def test_a_made_question_has_one_true_continuation_and_three_of_other_texts(suite: Path) -> None:
+    for question in read_task(suite / "next_passage.yaml").questions:
+        text = next(passage(n) for n in range(100) if passage(n).startswith(question.context))
+        goes_on = [text[len(question.context) :].strip().startswith(choice) for choice in question.choices]
+        assert [n for n, does in enumerate(goes_on) if does] == list(question.gold)
+        assert len({len(choice.split()) for choice in question.choices}) == 1
+        assert len(set(question.choices)) == 4
+
+
+def test_the_key_follows_the_content_of_task_files_and_not_their_place(suite: Path, tmp_path: Path) -> None:
+    from tasks.step import keyed
+
+    for name in ("pairs.yaml", "pairs.jsonl"):
+        (tmp_path / name).write_bytes((suite / name).read_bytes())
+    here, there = (EvaluateConfig(tasks=(folder / "pairs.yaml",)) for folder in (suite, tmp_path))
+    assert keyed(here) == keyed(there)
+    (tmp_path / "pairs.jsonl").write_text('{"good": "a b", "bad": "b a"}\n')
+    assert EvaluateConfig(tasks=(tmp_path / "pairs.yaml",)).tasks_sha256 != here.tasks_sha256
+    assert here.tasks_sha256 == content_of([suite / "pairs.yaml"])
+    with pytest.raises(ValueError, match=r"no\.yaml"):
+        EvaluateConfig(tasks=(tmp_path / "no.yaml",))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("output_type: multiple_choice", "output_type: generate_until"), "multiple_choice"),
+        (("test_split: test", "test_split: test\nprocess_docs: x"), "process_docs"),
+        (("task: pairs", "name: pairs"), "no key `task`"),
+        (("pairs.jsonl", "none.jsonl"), "none.jsonl"),
+        (("doc_to_target: 0", "doc_to_target: 2"), "none of the choices"),
+        (("[good, bad]", "[good, worse]"), "doc_to_choice"),
+        (("test_split: test", "test_split: test\nnum_fewshot: 5"), "num_fewshot"),
+        (("task: pairs", "task: [pairs"), "no task can be read"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_told_with_its_place(
+    suite: Path, tmp_path: Path, change: tuple[str, str], told: str
+) -> None:
+    (tmp_path / "pairs.jsonl").write_bytes((suite / "pairs.jsonl").read_bytes())
+    path = tmp_path / "pairs.yaml"
+    path.write_text(PAIRS.replace(*change))
+    with pytest.raises(UsageError, match=told) as error:
+        read_task(path)
+    assert "pairs.yaml" in str(error.value)

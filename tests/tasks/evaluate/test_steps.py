@@ -1,0 +1,176 @@
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+
+from tasks.errors import UserError
+from tasks.evaluate.config import EvaluateConfig
+from tasks.evaluate.steps import evaluate_base, evaluate_classify, evaluate_instruct
+from tasks.vocabulary import Vocabulary
+from tests.tasks.evaluate.conftest import Line, passage, write_model
+
+QUICK = EvaluateConfig(draws=200, next_passage=10, exact_answers=3)
+
+
+@pytest.fixture(scope="module")
+def base(line: Line, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("base")
+    evaluate_base(QUICK, line.inputs(), out)
+    return out
+
+
+def summary_of(folder: Path) -> dict:
+    return json.loads((folder / "summary.json").read_text())
+
+
+def figures_hold(folder: Path, role: str) -> None:
+    """Each figure of the summary is the weighted mean of the rows, for the model and for every baseline."""
+    rows = pq.read_table(folder / "scores.parquet").to_pylist()
+    assert list(rows[0]) == ["model", "task", "item_id", "score", "weight", "contaminated"]
+    for task, entry in summary_of(folder).items():
+        assert entry["low"] <= entry["figure"] <= entry["high"]
+        for name, figure in {role: entry["figure"], **entry["baselines"]}.items():
+            own = [row for row in rows if (row["model"], row["task"]) == (name, task)]
+            if task != "classify/macro_f1":
+                mean = sum(row["score"] * row["weight"] for row in own) / sum(row["weight"] for row in own)
+                assert math.isclose(mean, figure, rel_tol=1e-9)
+                assert len({row["item_id"] for row in own}) == len(own)
+
+
+def test_the_base_is_scored_beside_ngrams_and_xz(base: Path, line: Line) -> None:
+    figures_hold(base, "base")
+    summary = summary_of(base)
+    assert {"bits_per_byte/validation", "bits_per_byte/test", "next_passage/acc", "next_passage/acc_norm"} == set(
+        summary
+    )
+    assert set(summary["bits_per_byte/test"]["baselines"]) == {"ngram", "xz"}
+    assert summary["next_passage/acc"]["baselines"]["chance"] == 0.25
+    assert summary["bits_per_byte/test"]["figure"] > summary["bits_per_byte/test"]["baselines"]["ngram"], "it is noise"
+    sizes = {row["doc_id"]: row for row in pq.read_table(line.shards / "bytes.parquet").to_pylist()}
+    rows = pq.read_table(base / "scores.parquet").to_pylist()
+    own = [row for row in rows if (row["model"], row["task"]) == ("base", "bits_per_byte/test")]
+    assert {row["item_id"] for row in own} == {name for name, row in sizes.items() if row["split"] == "test"}
+    assert all(row["weight"] == sizes[row["item_id"]]["bytes"] for row in own)
+
+
+def test_the_same_inputs_give_the_same_bytes(base: Path, line: Line, tmp_path: Path) -> None:
+    evaluate_base(QUICK, line.inputs(), tmp_path)
+    names = sorted(path.relative_to(base) for path in base.rglob("*") if path.is_file())
+    assert names == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+    for name in names:
+        digests = {hashlib.sha256((folder / name).read_bytes()).hexdigest() for folder in (base, tmp_path)}
+        assert len(digests) == 1, name
+
+
+def test_a_model_with_another_tokenizer_is_scored_on_the_same_items(base: Path, line: Line, tmp_path: Path) -> None:
+    from tasks.encode.tokenizer import TokenizerConfig, tokenizer
+
+    other, out = tmp_path / "tokenizer", tmp_path / "out"
+    other.mkdir()
+    out.mkdir()
+    tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), {"texts": {"0001": line.texts}}, other)
+    write_model(tmp_path / "model" / "weights", other)
+    evaluate_base(QUICK, line.inputs(model=tmp_path / "model"), out)
+    items = [
+        [(r["task"], r["item_id"], r["weight"]) for r in pq.read_table(f / "scores.parquet").to_pylist()]
+        for f in (base, out)
+    ]
+    assert items[0] == items[1]
+
+
+def test_max_documents_takes_a_sample_that_does_not_depend_on_order(line: Line, tmp_path: Path) -> None:
+    evaluate_base(QUICK.model_copy(update={"max_documents": 4, "xz": False}), line.inputs(), tmp_path)
+    rows = pq.read_table(tmp_path / "scores.parquet").to_pylist()
+    found = {row["item_id"] for row in rows if row["task"] == "bits_per_byte/test"}
+    everything = [f"notes/{n}.txt#0" for n in range(100) if n // 2 % 5 == 4]
+    assert found == set(sorted(everything, key=lambda name: hashlib.sha256(name.encode()).digest())[:4])
+
+
+def test_without_held_out_documents_the_cure_is_told(line: Line, tmp_path: Path) -> None:
+    empty = tmp_path / "shards"
+    empty.mkdir()
+    inputs = line.inputs() | {"shards": {"0001": empty}}
+    with pytest.raises(UserError, match="validation and the test split are empty"):
+        evaluate_base(QUICK, inputs, tmp_path)
+
+
+def instruct_rows() -> DatasetDict:
+    def row(n: int) -> dict:
+        prompt, response = f"When? {passage(n)[:60]}", f"{1800 + n % 3}"
+        turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
+        own = {"prompt": prompt, "response": response, "origin": f"{n // 2}.txt", "kind": "when"}
+        return {**own, "doc_id": f"notes/{n}.txt#0", "messages": turns}
+
+    splits = {"train": range(20), "validation": range(20, 24), "test": range(24, 32)}
+    return DatasetDict({name: Dataset.from_list([row(n) for n in numbers]) for name, numbers in splits.items()})
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_model_that_answers_is_scored_like_the_base_and_on_its_answers(line: Line, tmp_path: Path) -> None:
+    child, out = tmp_path / "child", tmp_path / "out"
+    out.mkdir()
+    write_model(child / "weights", line.tokenizer, seed=1)
+    instruct_rows().save_to_disk(str(child / "rows"))
+    evaluate_instruct(QUICK, line.inputs(model=child, base=line.model), out)
+    figures_hold(out, "instruct")
+    summary = summary_of(out)
+    assert {"bits_per_byte/test", "next_passage/acc", "instruct/loss", "instruct/exact"} < set(summary)
+    assert set(summary["instruct/loss"]["baselines"]) == {"base"}
+    assert summary["instruct/exact"]["items"] == 3
+    assert summary["instruct/exact"]["baselines"]["majority"] in (0.0, 1 / 3, 2 / 3)
+    rows = pq.read_table(out / "scores.parquet").to_pylist()
+    weights = [row["weight"] for row in rows if (row["model"], row["task"]) == ("instruct", "instruct/loss")]
+    vocabulary = Vocabulary(line.tokenizer)
+    test = instruct_rows()["test"]
+    assert weights == [len(vocabulary.encode_ordinary([text])[0]) + 1 for text in test["response"][:]], "with <|end|>"
+
+
+def test_instruct_loss_equals_the_models_own_on_the_assistants_tokens(line: Line) -> None:
+    import torch
+
+    from model import hub
+    from tasks.evaluate.instruction import target_losses
+    from tasks.tokenised_rows import rendered_rows
+
+    decoder, vocabulary = hub.load(line.model / "weights"), Vocabulary(line.tokenizer)
+    rows = instruct_rows()["test"].to_list()
+    for row, (loss, count) in zip(rows, target_losses(decoder, vocabulary, rows), strict=True):
+        (rendered,) = rendered_rows([row], vocabulary, 96)
+        assert rendered is not None
+        ids, is_target = torch.tensor([rendered.ids]), torch.tensor(rendered.is_target[1:])
+        with torch.inference_mode():
+            logits = decoder.logits(decoder(ids[:, :-1]))[0]
+        theirs = torch.nn.functional.cross_entropy(logits[is_target], ids[0, 1:][is_target])
+        assert (loss, count) == (pytest.approx(float(theirs), abs=1e-4), int(is_target.sum()))
+
+
+def test_a_classifier_is_scored_beside_tfidf_and_the_majority(line: Line, tmp_path: Path) -> None:
+    from model import head, hub
+
+    weights, out = tmp_path / "child" / "weights", tmp_path / "out"
+    out.mkdir()
+    write_model(weights, line.tokenizer)
+    head.save(head.Classifier(hub.load(weights), ["calm", "stormy"]), weights)
+    strings = dict.fromkeys(("text", "origin", "doc_id"), Value("string"))
+    features = Features({"text": strings["text"], "label": ClassLabel(names=["calm", "stormy"]), **strings})
+
+    def row(n: int) -> dict:
+        label = int(n % 3 == 0)
+        text = f"{('still', 'windy')[label]} day {n % 7}"
+        return {"text": text, "label": label, "origin": f"{n // 2}.txt", "doc_id": f"notes/{n}"}
+
+    splits = {"train": range(40), "validation": range(40, 44), "test": range(44, 64)}
+    rows = {name: Dataset.from_list([row(n) for n in numbers], features=features) for name, numbers in splits.items()}
+    DatasetDict(rows).save_to_disk(str(tmp_path / "child" / "rows"))
+    evaluate_classify(QUICK, line.inputs(model=tmp_path / "child"), out)
+    figures_hold(out, "classify")
+    summary = summary_of(out)
+    assert set(summary) == {"classify/accuracy", "classify/loss", "classify/macro_f1"}
+    assert summary["classify/accuracy"]["baselines"]["tfidf"] == 1.0
+    assert summary["classify/loss"]["figure"] == pytest.approx(math.log(2)), "a head of zeros knows nothing"
+    assert (out / "confusion.csv").read_text().splitlines()[0] == "true \\ predicted,calm,stormy"
+    assert (out / "confusion.png").stat().st_size > 0
