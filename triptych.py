@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -114,9 +115,8 @@ def chat(
 @app.command(epilog="Example:  triptych score demo-base@champion --prompt 'Fellow citizens of the Senate' --json")
 def score(model: ModelArgument, prompt: Annotated[str, typer.Option()], as_json: JsonOption = False) -> None:
     """Log-probability (nats) of each token of a text, given the tokens before it."""
-    from flows.use import scored
-
     from flows.summary import show_table
+    from flows.use import scored
 
     found = scored(home(), model, prompt)
     rows = zip(*found.values(), strict=True)
@@ -130,9 +130,8 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score a model: the stored scores of its run, or multiple-choice tasks of your own given by path."""
-    from flows.use import evaluated
-
     from flows.summary import show_table
+    from flows.use import evaluated
 
     found = evaluated(home(), model, [Path(path) for path in task])
     _print_json(found) if as_json else show_table(found)
@@ -234,6 +233,7 @@ def _print_json(value: Any) -> None:
 
 def main() -> None:
     """The console script: a mistake of the user's is a line with a cure, never a traceback."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends as Ctrl-C does: checkpoint, exit code 130
     try:
         app(standalone_mode=False)
     except typer.Exit as end:

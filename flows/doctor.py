@@ -71,9 +71,8 @@ def _disk(home: Path) -> dict[str, Any]:
 
 
 def _cpu() -> dict[str, Any]:
-    from tasks.pretrain import PRETRAIN
-
     from tasks.drift import environment
+    from tasks.pretrain import PRETRAIN
 
     found = environment(PRETRAIN)["cpu"]
     if "bf16" not in found:

@@ -1,5 +1,6 @@
 """The line under Prefect: the flow that people start, schedule and watch. Each label is one task."""
 
+import os
 from pathlib import Path
 
 from prefect import flow, task
@@ -12,13 +13,14 @@ from flows.line import Made
 from flows.pages import leave_pages
 from flows.reconcile import process_of
 from flows.run import Work
+from flows.server import running
 from flows.session import Request, opened, perform
 
 
 @flow(name="pipeline", persist_result=False, validate_parameters=True)
 def pipeline(
     recipe: str = "demo",
-    home: str = "runs",
+    home: str | None = None,
     changes: list[str] | None = None,
     start: str = "",
     until: str = "",
@@ -26,7 +28,8 @@ def pipeline(
     strict: bool = False,
 ) -> State:
     """Text in, evaluated and promoted models out."""
-    request = Request(Path(home).absolute(), recipe, changes or [], start, until, only, strict)
+    root = Path(home or os.environ.get("TRIPTYCH_HOME") or "runs").absolute()
+    request = Request(root, recipe, changes or [], start, until, only, strict)
     context = FlowRunContext.get()
     flow_run = str(context.flow_run.id) if context and context.flow_run else ""
     with process_of(request.home, flow_run):
@@ -57,7 +60,8 @@ class Tasks:
             except BaseException as error:
                 mistake.append(error)
                 raise
-            leave_pages(self.home, made[0])
+            if running(self.home):  # each page costs a second and a half of retries where the server is gone
+                leave_pages(self.home, made[0])
             names = {"cached": "Cached", "skipped": "Skipped"}
             return Completed(name=names.get(made[0].state), message=made[0].reason or None)
 

@@ -8,7 +8,7 @@ from flows.explain import Explainer
 from flows.line import line
 from flows.reconcile import reconcile
 from flows.record import RunRecord, latest
-from flows.server import ensure_server, environment
+from flows.server import ensure_server, environment, inherited
 from flows.session import Request, opened
 from tasks.errors import UserError
 from tasks.progress import say
@@ -21,18 +21,20 @@ def started(request: Request) -> RunRecord:
         say(f"  {note}")
     home = request.home
     url = ensure_server(home)
+    for name in os.environ.keys() - inherited().keys():
+        del os.environ[name]  # settings for another Prefect server
     os.environ.update(environment(home))
     reconcile(home, url)
     say(f"watch: {url.removesuffix('/api')}")
-    from flows.patience import impatient
+    from flows.patience import final_state
     from flows.pipeline import pipeline
 
     before = latest(home)
-    with impatient():
-        answer = pipeline(**asked(request), return_state=True)
+    answer = final_state(lambda: pipeline(**asked(request), return_state=True))
     record = latest(home)
     if record is None or (before is not None and record.run == before.run):
-        raise UserError(f"the run did not begin: {answer.message}", f"see {home / 'logs'}")
+        told = answer.message if answer else "the Prefect server went away"
+        raise UserError(f"the run did not begin: {told}", f"see {home / 'prefect'}, and run again")
     return record
 
 

@@ -12,6 +12,7 @@ from tasks.errors import UsageError
 
 THREADS = 2  # fixed: sums of floats depend on how the rows were shared out
 PARAMETER = re.compile(r"(?<![\w$])\$([A-Za-z_]\w*)")
+COMMENT = re.compile(r"--[^\n]*")
 NAME = re.compile(r"[A-Za-z_]\w*")
 
 Source = pa.Table | Path | list[Path]  # Path: a Parquet file
@@ -55,7 +56,7 @@ def ask(
 
 def parameters(sql: str) -> list[str]:
     """The $names of a statement, comments left out."""
-    return sorted(set(PARAMETER.findall(re.sub(r"--[^\n]*", "", sql))))
+    return sorted(set(PARAMETER.findall(COMMENT.sub("", sql))))
 
 
 def _only_questions(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -69,7 +70,7 @@ def _named(sql: str, views: Mapping[str, str]) -> set[str]:
     """Every name in the statement, and in the views that it names."""
     names, waiting = set[str](), [sql]
     while waiting:
-        new = set(NAME.findall(waiting.pop())) - names
+        new = set(NAME.findall(COMMENT.sub("", waiting.pop()))) - names
         names |= new
         waiting += [views[name] for name in new if name in views]
     return names

@@ -138,16 +138,25 @@ class Tables:
         return pa.Table.from_pylist(rows, schema=schema)
 
     def _trained(self) -> pa.Table:
-        """Which document's tokens were in which training step of the base model."""
-        from model.lineage import documents_by_step
+        """Which document's tokens were in which training step of the base model: replayed from data.json."""
+        schema = pa.schema([("step", BYTES), ("doc_id", TEXT), ("shard", TEXT), ("row", BYTES)])
+        found = [folder / "data.json" for _, folder in self._folders("pretrain") if (folder / "data.json").is_file()]
+        if not found:
+            return schema.empty_table()
+        from model.session import recorded
 
-        shards = dict(self._folders("encode"))
-        for _, folder in self._folders("pretrain"):
-            return documents_by_step(folder / "data.json", shards)
-        return pa.schema([("step", BYTES), ("doc_id", TEXT)]).empty_table()
+        data = json.loads(found[0].read_text())
+        files = {f"{p}/{path.name}": path for p, folder in self._folders("encode") for path in folder.glob("*.arrow")}
+        batches = recorded(data, files)
+        rows = [
+            {"step": step, "doc_id": document.doc_id, "shard": document.shard, "row": document.row}
+            for step in range(data["steps"])
+            for document in batches.documents_of(step)
+        ]
+        return pa.Table.from_pylist(rows, schema=schema)
 
     def _models(self) -> pa.Table:
-        columns = {"name": TEXT, "version": TEXT, "aliases": pa.list_(TEXT), "parent": TEXT, "key": TEXT}
+        columns = {"name": TEXT, "version": BYTES, "aliases": pa.list_(TEXT), "parent": TEXT, "key": TEXT}
         rows = [{name: model.get(name) for name in columns} for model in self.models()]
         return pa.Table.from_pylist(rows, schema=pa.schema(columns.items()))
 
