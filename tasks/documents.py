@@ -5,6 +5,7 @@ the same however many processes read the groups.
 """
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,8 @@ from tasks.passages import passages
 from tasks.readers import Bad, as_json, reader_of
 from tasks.sources import File, FileSource
 
-SHOWN = 5  # bad records that an error message quotes
+EXAMPLES = 5  # bad records that an error message quotes
+NUMBER = re.compile(r"\d[\d,]*")  # reasons that differ in numbers only are one kind of reason
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class Tally:
     quarantined: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     bytes: int = 0  # of the documents' text
-    reasons: Counter[str] = field(default_factory=Counter)
-    shown: list[str] = field(default_factory=list)  # the first bad records: where, and why
+    reasons: Counter[str] = field(default_factory=Counter)  # of the quarantined, their numbers blotted out
+    first: dict[str, str] = field(default_factory=dict)  # for each reason the first bad record: where, and why
 
     @property
     def read(self) -> int:
@@ -64,7 +66,14 @@ class Tally:
         self.dropped += other.dropped
         self.bytes += other.bytes
         self.reasons += other.reasons
-        self.shown = (self.shown + other.shown)[:SHOWN]
+        self.first = other.first | self.first
+
+    def examples(self) -> list[str]:
+        """For each of the commonest reasons one bad record, and how many more there are like it."""
+        common = self.reasons.most_common(EXAMPLES)
+        return [
+            self.first[kind] + (f" (and {count - 1:,} more like it)" if count > 1 else "") for kind, count in common
+        ]
 
 
 def read_group(group: Group, out: Path) -> Tally:
@@ -154,9 +163,9 @@ class _Reading:
         name = self.group.name
         self.bad_records.add((name, self.file.name, bad.position, bad.reason, bad.raw), len(bad.raw))
         self.tally.quarantined += 1
-        self.tally.reasons[bad.reason] += 1
-        if len(self.tally.shown) < SHOWN:
-            self.tally.shown.append(f"{name}: {self.file.name}, record {bad.position + 1}: {bad.reason}")
+        kind = NUMBER.sub("…", bad.reason)
+        self.tally.reasons[kind] += 1
+        self.tally.first.setdefault(kind, f"{name}: {self.file.name}, record {bad.position + 1}: {bad.reason}")
 
     def limited(self) -> str:
         return ", ".join(sorted({*self.source.minimum, *self.source.maximum}))

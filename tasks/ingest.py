@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 GROUP_BYTES = 32 * MIB  # of files are read by one process at a time
 GROUP_FILES = 10_000
-NAMED_REASONS = 3
 CODE = ("documents", "document_rows", "readers", "lines", "passages", "repeats", "planting", "planted", "planted_text")
 
 __all__ = ["INGEST", "IngestConfig", "IngestPart", "ingest"]
@@ -115,13 +114,14 @@ def _gather_quarantine(out: Path) -> None:
 def _refuse_bad_corpus(config: IngestPart, tally: "Tally", is_first: bool, out: Path) -> None:
     """Called before dirt is planted: that does not count against a source."""
     bad, read = tally.quarantined, tally.read
-    shown = "".join(f"\n    {line}" for line in tally.shown)
+    shown = "".join(f"\n    {line}" for line in tally.examples())
     if bad > config.max_bad_records and bad > config.max_bad_fraction * read:
         _gather_quarantine(out)
         limits = f"max_bad_fraction = {config.max_bad_fraction:g} and max_bad_records = {config.max_bad_records}"
         raise UserError(
             f"{bad:,} of {read:,} records cannot be read ({bad / read:.1%}): more than {limits}{shown}",
-            f"mend or `exclude` them, or raise both limits under [ingest]; all are in {out / 'quarantine.parquet'}",
+            "mend or `exclude` them, name another `text_field`, or raise both limits; "
+            f"all are in {out / 'quarantine.parquet'}",
         )
     if tally.kept == 0 and is_first:
         dropped = "".join(f"\n    {count:,} {reason}" for reason, count in tally.dropped.items())
@@ -131,8 +131,8 @@ def _refuse_bad_corpus(config: IngestPart, tally: "Tally", is_first: bool, out: 
 def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
     notes = [unread_note(name, part.unread) for name, part in sorted(config.sources.items()) if part.unread]
     if tally.quarantined:
-        top = "; ".join(f"{count:,} × {reason}" for reason, count in tally.reasons.most_common(NAMED_REASONS))
-        notes.append(f"{tally.quarantined:,} bad records in the quarantine ({top}): triptych sql quarantine")
+        told = "; ".join(tally.examples()[:2])
+        notes.append(f"{tally.quarantined:,} bad records in the quarantine (triptych sql quarantine): {told}")
     if renamed:
         notes.append(f"{renamed:,} repeated ids were numbered ~2, ~3, …")
     return notes

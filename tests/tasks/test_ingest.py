@@ -186,6 +186,7 @@ def test_too_many_bad_records_stop_the_run_and_are_shown(tmp_path: Path) -> None
     with pytest.raises(UserError, match=r"11 of 61 records cannot be read \(18\.0%\)") as refused:
         ingested(config, tmp_path)
     assert "books: a.jsonl, record 51: not JSON" in str(refused.value)
+    assert "(and 10 more like it)" in str(refused.value)
     quarantine = Path(refused.value.cure.split("all are in ")[1])
     assert pq.read_metadata(quarantine).num_rows == 11
 
