@@ -1,7 +1,8 @@
 """When a training process must end early: a signal, or the end of its standard input.
 
 Whoever starts it holds the other end of that pipe. However that process dies, the kernel closes the pipe, every rank
-reads the end of file, and no orphan goes on writing.
+reads the end of file, and no orphan goes on writing. Torchrun hands its own standard input to the ranks; where torchrun
+itself is killed, they notice that they have another parent.
 """
 
 import os
@@ -15,10 +16,12 @@ class Lifeline:
 
     def __init__(self) -> None:
         self._ended = threading.Event()
+        self._parent: int | None = None
 
     @property
     def ended(self) -> bool:
-        return self._ended.is_set()
+        orphaned = self._parent is not None and os.getppid() != self._parent
+        return orphaned or self._ended.is_set()
 
     def end(self) -> None:
         self._ended.set()
@@ -28,6 +31,7 @@ class Lifeline:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.end())
         if _is_pipe(0):
+            self._parent = os.getppid()
             threading.Thread(target=self._read_to_the_end, daemon=True).start()
         return self
 

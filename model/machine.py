@@ -8,7 +8,8 @@ from typing import Literal
 
 import torch
 
-STEPS_THAT_PAY = 300  # compiling costs some 30 s cold, and is won back after 160 to 220 steps (docs/tried.md)
+# a whole run's FLOPs from which compiling, 30 to 70 s cold, is won back; by work, not seconds, so that it never flips
+FLOPS_THAT_PAY = {"cpu": 5e13, "cuda": 1e17}
 # dense bf16 FLOP/s from the vendors' data sheets
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "A10G": 70e12, "RTX 4090": 165e12}
 
@@ -25,11 +26,11 @@ def pick_dtype(wanted: Literal["auto", "float32", "bfloat16"], device: torch.dev
     return torch.bfloat16 if native else torch.float32
 
 
-def pick_compiled(wanted: bool | Literal["auto"], steps: int, device: torch.device) -> bool:
+def pick_compiled(wanted: bool | Literal["auto"], run_flops: float, device: torch.device) -> bool:
     """Whether to compile: the run is long enough, and there is a compiler."""
     if wanted != "auto":
         return wanted
-    return steps >= STEPS_THAT_PAY and (device.type == "cuda" or _has_compiler())
+    return run_flops >= FLOPS_THAT_PAY[device.type] and _has_compiler()
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> float:

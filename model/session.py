@@ -1,7 +1,8 @@
 """From a spec to everything that training needs: network, objective, batches, plan and, on a resume, where it was."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, assert_never
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from model import checkpoint, hub
 from model.batches import Batches, Blocks, Conversations, Labelled, OnDevice, Source
 from model.decoder import Decoder, initialise
+from model.depth import flops_per_token
 from model.fit import Plan, State
 from model.head import Classifier, freeze
 from model.machine import pick_compiled, pick_device, pick_dtype
@@ -64,8 +66,8 @@ def prepare(spec: Spec, ranks: Ranks) -> Session:
     saved = checkpoint.found(spec.work / "checkpoints")
     tensors, kept = checkpoint.load(saved[-1], device) if saved else ({}, {})
     dtype = pick_dtype(kept.get("dtype", spec.dtype), device)
-    compiled = pick_compiled(kept.get("compiled", spec.compiled), spec.schedule.steps, device)
     model, objective = network(spec)
+    compiled = pick_compiled(kept.get("compiled", spec.compiled), flops(spec, model), device)
     model.to(device)
     state = State(AdamW(objective, spec.rates))
     if saved:
@@ -78,6 +80,37 @@ def prepare(spec: Spec, ranks: Ranks) -> Session:
     if ranks.count > 1:
         learner = DistributedDataParallel(learner)
     return Session(spec, model, objective, learner, batches, validation, plan, state, kept.get("log_lengths", {}))
+
+
+def describe(session: Session) -> dict[str, Any]:
+    """What must be known to say, years later, what batch n was: `recorded` reads it."""
+    spec, source = session.spec, session.train.source
+    said = {
+        "kind": spec.data.kind,
+        "seed": spec.seed,
+        "batch": spec.batch,
+        "context": spec.context,
+        "steps": spec.schedule.steps,
+        "items": source.items,
+        "targets": source.targets,
+        "dtype": str(session.plan.dtype).removeprefix("torch."),
+        "compiled": session.plan.compiled,
+    }
+    if isinstance(source, Blocks) and isinstance(spec.data, DocumentShards):
+        shards = source.stream.shards
+        said |= {"separator": spec.data.separator, "shards": [shard.summary() for shard in shards]}
+    return said
+
+
+def recorded(data: Mapping[str, Any], files: Mapping[str, Path]) -> Batches:
+    """The batches that a data.json of pretraining describes; `files` says where its shards lie now."""
+    stream = TokenStream(
+        open_shards({shard["name"]: files[shard["name"]] for shard in data["shards"]}), data["separator"]
+    )
+    blocks = Blocks(stream, data["context"])
+    if blocks.items != data["items"]:
+        raise ValueError(f"these shards make {blocks.items} blocks, and the record speaks of {data['items']}")
+    return Batches(blocks, Order(blocks.items, data["seed"]), Share(data["batch"]))
 
 
 def network(spec: Spec) -> tuple[Decoder | Classifier, nn.Module]:
@@ -108,6 +141,12 @@ def sources(spec: Spec) -> tuple[Source, Source]:
         case _:
             assert_never(data)
     return train, validation
+
+
+def flops(spec: Spec, model: Decoder | Classifier) -> float:
+    """Of the whole run, forward and backward."""
+    shape = model.decoder.shape if isinstance(model, Classifier) else model.shape
+    return flops_per_token(shape) * spec.schedule.steps * spec.batch * spec.context
 
 
 def restore(model: nn.Module, state: State, tensors: dict[str, Tensor], kept: dict[str, Any]) -> None:

@@ -21,6 +21,9 @@ class Shard:
     name: str
     table: pa.Table
 
+    def summary(self) -> dict[str, str | int]:
+        return {"name": self.name, "documents": self.table.num_rows, "tokens": int(self.lengths.sum())}
+
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each row."""

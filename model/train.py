@@ -19,13 +19,14 @@ from model import checkpoint, logs
 from model.depth import flops_per_token
 from model.finish import finish
 from model.fit import Report, evaluate, fit
+from model.hub_config import WeightsError
 from model.lifeline import Lifeline
 from model.logs import Logs
 from model.machine import peak_flops
 from model.pace import Pace
 from model.ranks import join, leave
 from model.samples import samples
-from model.session import Session, prepare
+from model.session import Session, describe, prepare
 from model.spec import DocumentShards, Spec
 
 ENDED_EARLY = 130
@@ -48,19 +49,25 @@ def main(arguments: list[str]) -> int:
         with only_one(spec.work / f"rank-{ranks.rank}.lock"):
             done = train(prepare(spec, ranks), lifeline)
         return 0 if done else ENDED_EARLY
-    except CannotTrain as error:
+    except (CannotTrain, WeightsError) as error:
         if ranks.is_first:
-            told = json.dumps({"what": error.what, "cure": error.cure})
-            (spec.work / "error.json").write_text(told, encoding="utf-8")
+            tell(error, spec.work / "error.json")
         return 1
     finally:
         leave(ranks)
+
+
+def tell(error: CannotTrain | WeightsError, file: Path) -> None:
+    file.write_text(json.dumps({"what": error.what, "cure": error.cure}), encoding="utf-8")
 
 
 def train(session: Session, lifeline: Lifeline) -> bool:
     """Trains to the end; False where the life line ended first, with a checkpoint of the last step."""
     spec, ranks = session.spec, session.plan.ranks
     log = Logs(spec.out, session.log_lengths) if ranks.is_first else None
+    if ranks.is_first:
+        told = json.dumps(describe(session), indent=1)
+        (spec.out / "data.json").write_text(told + "\n", encoding="utf-8")
     peak = peak_flops(session.plan.device, session.plan.dtype)
     pace = Pace(spec, session.state.step, flops_per_token(session.decoder.shape), peak)
     for report in fit(session.learner, session.train, session.plan, session.state):

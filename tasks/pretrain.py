@@ -71,25 +71,25 @@ class PretrainConfig(Frozen):
 
 def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
     """Trains in a child process; goes on from its checkpoint where an earlier run was ended."""
-    spec = specify(config, inputs, out)
+    shape = _shape(config, _tokenizer(inputs))
+    spec = specify(config, inputs, out, shape)
     train(spec, config.ranks, "pretrain")
     from model.curves import draw
 
     draw(out / "metrics.jsonl", out / "curve.png")
-    stats = _stats(out, spec)
+    stats = _stats(out, spec, shape.parameters)
     tidy(out)
     return stats
 
 
-def specify(config: PretrainConfig, inputs: Inputs, out: Path) -> "Spec":
+def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape") -> "Spec":
     """The child's whole task."""
     from model.depth import Given, training_plan
     from model.schedule import Rates, Schedule
     from model.spec import Spec
 
-    shards, tokenizer = inputs["shards"], inputs["tokenizer"]
-    assert isinstance(shards, Mapping) and isinstance(tokenizer, Path)
-    shape = _shape(config, tokenizer)
+    shards = inputs["shards"]
+    assert isinstance(shards, Mapping), "shards come by partition"
     given = Given(**_set(config, "tokens_per_parameter", "batch", "steps", "learning_rate"))
     plan = training_plan(shape, given)
     schedule = Schedule(
@@ -100,13 +100,19 @@ def specify(config: PretrainConfig, inputs: Inputs, out: Path) -> "Spec":
     return Spec(
         out=out.absolute(),
         data=_documents(shards),
-        tokenizer=tokenizer.absolute(),
+        tokenizer=_tokenizer(inputs).absolute(),
         batch=plan.batch,
         schedule=schedule,
         rates=rates,
         **begins,
         **_set(config, *PASSED_ON),
     )
+
+
+def _tokenizer(inputs: Inputs) -> Path:
+    folder = inputs["tokenizer"]
+    assert isinstance(folder, Path), "one tokenizer"
+    return folder
 
 
 RATES = ("embedding_scale", "head_scale", "weight_decay", "max_norm")
@@ -126,7 +132,27 @@ def _shape(config: PretrainConfig, tokenizer: Path) -> "Shape":
     from model.depth import from_depth
 
     vocabulary = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).get_vocab_size()
+    if config.init_from is not None:
+        return _shape_of(config.init_from, vocabulary, config.context)
     return from_depth(config.depth, vocabulary, config.context, config.family, **_set(config, *SHAPE))
+
+
+def _shape_of(weights: Path, vocabulary: int, context: int) -> "Shape":
+    """The shape of weights to go on from; refused where they cannot read these tokens."""
+    from model.hub_config import WeightsError, to_shape
+
+    file = weights / "config.json"
+    try:
+        shape = to_shape(json.loads(file.read_text(encoding="utf-8")), file)
+    except WeightsError as error:
+        raise UserError(error.what, error.cure) from error
+    if vocabulary > shape.vocabulary:
+        what = f"{file}: {shape.vocabulary} embeddings, and the tokenizer has {vocabulary} tokens"
+        raise UserError(what, "give the tokenizer that these weights were trained with")
+    if context > shape.context:
+        what = f"{file}: made for {shape.context} positions, and pretrain.context is {context}"
+        raise UserError(what, f"set pretrain.context to {shape.context} or less")
+    return shape
 
 
 def _documents(shards: Mapping[str, Path]) -> "DocumentShards":
@@ -158,14 +184,12 @@ def _of(folder: Path, split: str) -> list[Path]:
     return sorted(folder.glob(f"{split}-*.arrow"))
 
 
-def _stats(out: Path, spec: "Spec") -> Stats:
+def _stats(out: Path, spec: "Spec", parameters: int) -> Stats:
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     last = rows[-1]
     metrics = {name: last[name] for name in ("loss", "val_loss", "val_bits_per_byte")}
     metrics |= {"tokens": float(spec.schedule.steps * spec.batch * spec.context), "steps": float(last["step"])}
-    if spec.shape is not None:
-        metrics["parameters"] = float(spec.shape.parameters)
-    return Stats(metrics=metrics)
+    return Stats(metrics=metrics | {"parameters": float(parameters)})
 
 
 @cache

@@ -1,0 +1,112 @@
+"""The pretrain step."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tokenizers import Tokenizer, models
+
+from model import hub
+from model.batches import Blocks
+from model.session import recorded
+from tasks.errors import UserError
+from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain
+from tasks.step import Stats, fingerprint
+from tests.tiny_training import VOCABULARY, encoded
+
+TINY = {"depth": 1, "width": 32, "heads": 2, "head_width": 16, "context": 32, "batch": 4, "steps": 12}
+TINY |= {
+    "eval_every": 6,
+    "eval_items": 8,
+    "prompts": ("aaa",),
+    "sample_tokens": 5,
+    "learning_rate": 0.003,
+    "threads": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path | dict[str, Path]]:
+    home = tmp_path_factory.mktemp("inputs")
+    words = {"<|endoftext|>": 0} | {chr(64 + n): n for n in range(1, VOCABULARY)}
+    (home / "tokenizer").mkdir()
+    Tokenizer(models.BPE(words, [])).save(str(home / "tokenizer/tokenizer.json"))
+    shards = {name: encoded(home / name, documents=30, seed=seed) for seed, name in enumerate(("0001", "0002"))}
+    return {"shards": shards, "tokenizer": home / "tokenizer"}
+
+
+@pytest.fixture(scope="module")
+def made(inputs: dict, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
+    out = tmp_path_factory.mktemp("pretrain")
+    return out, pretrain(PretrainConfig.model_validate(TINY), inputs, out)
+
+
+def test_it_leaves_all_that_later_steps_read(made: tuple[Path, Stats]) -> None:
+    out, stats = made
+    names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert names >= {"metrics.jsonl", "samples.jsonl", "data.json", "curve.png", "timing/speed.jsonl"}
+    assert names >= {f"weights/{name}" for name in ("config.json", "model.safetensors", "tokenizer.json")}
+    assert not any(name.startswith("work") for name in names)
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, 13))
+    assert [row["step"] for row in rows if "val_bits_per_byte" in row] == [6, 12]
+    assert stats.metrics["val_bits_per_byte"] == rows[-1]["val_bits_per_byte"]
+    assert stats.metrics["parameters"] == sum(p.numel() for p in hub.load(out / "weights").parameters())
+    assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert {json.loads(line)["prompt"] for line in (out / "samples.jsonl").read_text().splitlines()} == {"aaa"}
+
+
+def test_its_record_says_which_documents_a_step_saw(made: tuple[Path, Stats], inputs: dict) -> None:
+    out, _ = made
+    data = json.loads((out / "data.json").read_text())
+    files = {shard["name"]: inputs["shards"][shard["name"][:4]] / shard["name"][5:] for shard in data["shards"]}
+    assert list(files) == ["0001/train-00000.arrow", "0002/train-00000.arrow"]
+    batches = recorded(data, files)
+    assert isinstance(batches.source, Blocks)
+    epoch = -(-batches.source.items // 4)
+    seen = {(d.shard, d.row) for step in range(epoch) for d in batches.documents_of(step)}
+    lengths = {shard.name: shard.lengths for shard in batches.source.stream.shards}
+    assert seen == {(name, row) for name, tokens in lengths.items() for row in range(len(tokens)) if tokens[row]}
+
+
+def test_training_goes_on_from_given_weights(made: tuple[Path, Stats], inputs: dict, tmp_path: Path) -> None:
+    out, stats = made
+    on = PretrainConfig.model_validate(TINY | {"init_from": out / "weights", "learning_rate": 1e-9, "steps": 2})
+    again = pretrain(on, inputs, tmp_path)
+    assert again.metrics["val_bits_per_byte"] == pytest.approx(stats.metrics["val_bits_per_byte"], abs=1e-4)
+
+
+def test_given_weights_are_known_by_their_content(made: tuple[Path, Stats], tmp_path: Path) -> None:
+    out, _ = made
+    here, moved, other = tmp_path / "here", tmp_path / "moved", tmp_path / "other"
+    for folder in (here, moved, other):
+        folder.mkdir()
+        for name in ("config.json", "model.safetensors"):
+            (folder / name).write_bytes((out / "weights" / name).read_bytes())
+    (other / "config.json").write_bytes((other / "config.json").read_bytes() + b" ")
+    keys = [fingerprint(PRETRAIN, PretrainConfig(init_from=folder), {}) for folder in (here, moved, other)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_weights_that_are_not_there_are_refused_at_the_door(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"has no config.json: give a folder of weights"):
+        PretrainConfig(init_from=tmp_path)
+
+
+def test_what_moves_no_byte_moves_no_key() -> None:
+    keys = {
+        fingerprint(PRETRAIN, PretrainConfig(**changes), {})
+        for changes in ({}, {"threads": 7}, {"checkpoint_every": 3})
+    }
+    assert len(keys) == 1
+    assert fingerprint(PRETRAIN, PretrainConfig(ranks=2), {}) not in keys
+
+
+def test_an_empty_split_is_told_with_its_cure(inputs: dict, tmp_path: Path) -> None:
+    only_train = tmp_path / "0001"
+    only_train.mkdir()
+    pq.write_table(pa.table({"split": ["train"], "bytes": [10]}), only_train / "bytes.parquet")
+    with pytest.raises(UserError, match=r"no document is in the validation split\n  cure: give more text"):
+        pretrain(PretrainConfig.model_validate(TINY), inputs | {"shards": {"0001": only_train}}, tmp_path)
