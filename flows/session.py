@@ -4,22 +4,24 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.line import line
 from flows.publish import publisher
-from flows.recipe import Loaded, load
+from flows.recipe import Loaded, Recipe, load
 from flows.record import RunRecord
 from flows.run import AsTask, Runner, bare
 from flows.scope import Scope, edges, scope
 from tasks.errors import UserError
+from tasks.ingest import INGEST
 from tasks.ledger import Corpus, corpus
 from tasks.progress import say
+from tasks.sources import Part
 from tasks.step import keyed
-from tasks.store import Store
+from tasks.store import Artifact, Store
 from tasks.tracking.runs import PipelineRun
 from tasks.tracking.tracker import Tracker
 
@@ -56,10 +58,21 @@ def opened(request: Request, write: bool = True) -> Session:
     recipe = loaded.recipe
     if write:
         writable(request.home)
-    found = corpus(recipe.name, recipe.ingest, request.home, write=write)
-    wanted = scope(edges(recipe, found), request.start, request.until, request.only)
     store = Store(request.home / "store", request.strict, git_commit())
+    found = corpus(recipe.name, recipe.ingest, request.home, lambda parts: _is_ingested(store, recipe, parts), write)
+    wanted = scope(edges(recipe, found), request.start, request.until, request.only)
     return Session(request, loaded, found, wanted, store)
+
+
+def _is_ingested(store: Store, recipe: Recipe, parts: Mapping[str, Part]) -> bool:
+    """Whether the ingest of every one of these partitions is complete."""
+    earlier = dict[str, Artifact]()
+    for partition, part in parts.items():
+        found = store.find(INGEST, store.key(INGEST, recipe.ingest.part(part), {"earlier": earlier}))
+        if found is None:
+            return False
+        earlier[partition] = found
+    return True
 
 
 def perform(session: Session, as_task: AsTask = bare, links: dict[str, str] | None = None) -> RunRecord:

@@ -10,6 +10,10 @@ class UserError(Exception):
         super().__init__(f"{what}\n  cure: {cure}")
         self.what, self.cure = what, cure
 
+    def __reduce__(self) -> tuple[type["UserError"], tuple[str, str]]:
+        """Comes through a process pool as it is."""
+        return type(self), (self.what, self.cure)
+
 
 class UsageError(UserError):
     """A bad recipe, flag or argument. Exit code 2."""
