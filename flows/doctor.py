@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from flows import detached
+from flows.services import STOPPED_IN_ORDER
 from flows.session import writable
 from tasks.errors import UserError
 
@@ -97,6 +99,9 @@ def _torch_build() -> dict[str, Any]:
 
 
 def _processes(home: Path) -> list[dict[str, Any]]:
-    from flows.services import running
-
-    return [_row("ok", f"{name} at {where}", "triptych up --stop ends it") for name, where in running(home).items()]
+    found = {name: detached.find(home, name) for name in STOPPED_IN_ORDER}
+    return [
+        _row("ok", f"{name} runs, process {process.pid} {process.url}".strip(), "triptych up --stop ends it")
+        for name, process in found.items()
+        if process is not None
+    ]

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from tasks.curate.config import CurateConfig
@@ -49,13 +49,13 @@ class Recipe(Frozen):
 
     name: str
     ingest: IngestConfig
-    curate: CurateConfig = CurateConfig()
-    tokenizer: TokenizerConfig = TokenizerConfig()
-    encode: EncodeConfig = EncodeConfig()
-    pretrain: PretrainConfig = PretrainConfig()
-    evaluate: EvaluateConfig = EvaluateConfig()
-    finetune: FinetuneConfig = FinetuneConfig()
-    registry: RegisterConfig = RegisterConfig()
+    curate: CurateConfig = Field(default_factory=CurateConfig)
+    tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig)
+    encode: EncodeConfig = Field(default_factory=EncodeConfig)
+    pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
+    evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+    finetune: FinetuneConfig = Field(default_factory=FinetuneConfig)
+    registry: RegisterConfig = Field(default_factory=RegisterConfig)
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,7 @@ def scored(home: Path, model: str, prompt: str) -> dict[str, Any]:
 def evaluated(home: Path, model: str, tasks: Sequence[Path]) -> list[dict[str, Any]]:
     """The figures stored with a registered version; of tasks given by path, those reached now."""
     if tasks:
-        from tasks.evaluate.choices import evaluate_tasks
-
-        return evaluate_tasks(_weights(home, model), tasks)
+        return _answered(_weights(home, model), tasks)
     version = verified(find(model or champion(home), home))
     summary = json.loads((version.evidence / "summary.json").read_text())
     return [{"task": task, **{k: v for k, v in row.items() if k != "baselines"}} for task, row in summary.items()]
@@ -110,6 +108,23 @@ def champion(home: Path) -> str:
     raise UserError(
         f"no champion of recipe {record.recipe!r} yet", f"triptych run {record.recipe}, or triptych promote"
     )
+
+
+def _answered(weights: Path, tasks: Sequence[Path]) -> list[dict[str, Any]]:
+    """Accuracy on multiple-choice tasks, as lm-eval counts it."""
+    from model.hub import load
+    from tasks.evaluate.choices import answers, decoder_log_likelihoods
+    from tasks.evaluate.task_files import read_task
+    from tasks.vocabulary import Vocabulary
+
+    decoder, vocabulary, rows = load(weights).eval(), Vocabulary(weights), []
+    for task in map(read_task, tasks):
+        found = answers(
+            task.questions, vocabulary, lambda pairs: [p for p, _ in decoder_log_likelihoods(decoder, pairs)]
+        )
+        means = {name: sum(getattr(answer, name) for answer in found) / len(found) for name in ("acc", "acc_norm")}
+        rows.append({"task": task.name, "items": len(found), **means})
+    return rows
 
 
 def _weights(home: Path, model: str) -> Path:

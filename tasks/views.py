@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-Table = pa.Table | ds.Dataset
 
 TEXT, BYTES = pa.string(), pa.int64()
 PARQUET = {  # raw table → (label, file pattern, its columns where a run has none of it)
@@ -50,7 +48,7 @@ class Tables:
     record: Mapping[str, Any]
     models: Callable[[], list[dict[str, Any]]]  # the registry's versions, asked only when a question names them
 
-    def raw(self) -> dict[str, Callable[[], Table]]:
+    def raw(self) -> dict[str, Callable[[], pa.Table]]:
         own = {
             "encode_rows": self._shard_rows,
             "steps": self._steps,
@@ -78,7 +76,7 @@ class Tables:
     def _labels(self, first: str) -> list[str]:
         return [s["step"] for s in self.record["steps"] if s["step"].split("/")[0] == first and s["path"]]
 
-    def _parquet(self, name: str) -> Table:
+    def _parquet(self, name: str) -> pa.Table:
         label, pattern, columns = PARQUET[name]
         tables = []
         for partition, folder in self._folders(label):
@@ -174,7 +172,7 @@ def _rows_of(path: Path, partition: str) -> pa.Table:
             "doc_id": table["doc_id"].cast(TEXT),
             "shard": pa.repeat(pa.scalar(shard), rows),
             "row": pa.array(range(rows), BYTES),
-            "tokens": pc.list_value_length(table["tokens"]).cast(BYTES),
+            "tokens": pc.call_function("list_value_length", [table["tokens"]]).cast(BYTES),
             "split": pa.repeat(pa.scalar(path.name.split("-")[0]), rows),
             "partition": pa.repeat(pa.scalar(partition), rows),
         }
