@@ -29,16 +29,16 @@ class DecoderLM(TemplateLM):
     def eot_token_id(self) -> int:
         return self.vocabulary.specials[END_OF_TEXT]
 
-    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
+    def tok_encode(self, string: str, *_: Any, **__: Any) -> list[int]:
         return self.vocabulary.encode_ordinary([string])[0]
 
     def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
         return encode_pairs(self.vocabulary, [(context, continuation)])[0]
 
-    def _loglikelihood_tokens(self, requests: list[Tokens], **kwargs: Any) -> list[tuple[float, bool]]:
+    def _loglikelihood_tokens(self, requests: list[Tokens], **_: Any) -> list[tuple[float, bool]]:
         return decoder_log_likelihoods(self.decoder, [(before, after) for _, before, after in requests])
 
-    def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
+    def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> list[float]:
         context = self.decoder.shape.context
         sums = []
         for request in requests:
@@ -47,7 +47,7 @@ class DecoderLM(TemplateLM):
             sums.append(sum(float(logarithms.sum()) for logarithms, _ in found))
         return sums
 
-    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+    def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
         return [self._generated(*request.args) for request in requests]
 
     def _generated(self, prompt: str, asked: dict[str, Any]) -> str:
