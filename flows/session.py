@@ -11,11 +11,12 @@ from pathlib import Path
 
 from flows.line import line
 from flows.publish import publisher
-from flows.recipe import Loaded, Recipe, load
+from flows.recipe import Recipe, load
 from flows.record import RunRecord
 from flows.run import AsTask, Runner, bare
 from flows.scope import Scope, edges, scope
 from tasks.errors import UserError
+from tasks.hub import fetched
 from tasks.ingest import INGEST
 from tasks.ledger import Corpus, corpus
 from tasks.progress import say
@@ -46,7 +47,7 @@ class Session:
     """A request, understood: its mistakes have been told by now, and nothing has been run yet."""
 
     request: Request
-    loaded: Loaded
+    recipe: Recipe
     corpus: Corpus
     scope: Scope
     store: Store
@@ -55,13 +56,13 @@ class Session:
 def opened(request: Request, write: bool = True) -> Session:
     """The session of a request; with write=False nothing at all is written (`--explain`)."""
     loaded = load(request.recipe, request.changes)
-    recipe = loaded.recipe
     if write:
         writable(request.home)
+    recipe = loaded.recipe.model_copy(update={"ingest": fetched(loaded.recipe.ingest, request.home, write)})
     store = Store(request.home / "store", request.strict, git_commit())
     found = corpus(recipe.name, recipe.ingest, request.home, lambda parts: _is_ingested(store, recipe, parts), write)
     wanted = scope(edges(recipe, found), request.start, request.until, request.only)
-    return Session(request, loaded, found, wanted, store)
+    return Session(request, recipe, found, wanted, store)
 
 
 def _is_ingested(store: Store, recipe: Recipe, parts: Mapping[str, Part]) -> bool:
@@ -77,7 +78,7 @@ def _is_ingested(store: Store, recipe: Recipe, parts: Mapping[str, Part]) -> boo
 
 def perform(session: Session, as_task: AsTask = bare, links: dict[str, str] | None = None) -> RunRecord:
     """The line, run: its record is written after every step, and says in the end how far it came."""
-    request, recipe = session.request, session.loaded.recipe
+    request, recipe = session.request, session.recipe
     now = datetime.now(UTC)
     record = RunRecord(
         run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",

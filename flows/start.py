@@ -47,5 +47,5 @@ def explained(request: Request) -> list[dict[str, Any]]:
     """Hit or miss of every label in scope, with its reasons; nothing is written."""
     session = opened(request, write=False)
     explainer = Explainer(session.store, session.scope)
-    line(session.loaded.recipe, session.corpus, explainer)
+    line(session.recipe, session.corpus, explainer)
     return [asdict(found) for found in explainer.found]

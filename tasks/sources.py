@@ -59,6 +59,14 @@ class PackageSource(Reading):
     package: Annotated[str, NOT_IN_KEY]
 
 
+class HubSource(Reading):
+    """A dataset repository of a Hugging Face hub, fetched into the home once; then it is a folder (tasks/hub.py)."""
+
+    kind: Annotated[Literal["hub"], NOT_IN_KEY] = "hub"
+    dataset: Annotated[str, NOT_IN_KEY]  # OWNER/NAME
+    revision: Annotated[str, NOT_IN_KEY] = "main"  # a branch, tag or commit
+
+
 class PlantedSource(Frozen):
     """Dirt made from another source's documents, with the truth beside it: what should a detector find?"""
 
@@ -70,7 +78,7 @@ class PlantedSource(Frozen):
 
 
 FileSource = FolderSource | PackageSource
-Source = Annotated[FolderSource | PackageSource | PlantedSource, Field(discriminator="kind")]
+Source = Annotated[FolderSource | PackageSource | HubSource | PlantedSource, Field(discriminator="kind")]
 
 
 class File(NamedTuple):
@@ -125,7 +133,9 @@ class IngestConfig(Frozen):
     @model_validator(mode="after")
     def planted_copies_a_source_of_files(self) -> "IngestConfig":
         for name, source in self.sources.items():
-            if isinstance(source, PlantedSource) and not isinstance(self.sources.get(source.of), FileSource):
+            if isinstance(source, PlantedSource) and not isinstance(
+                self.sources.get(source.of), FileSource | HubSource
+            ):
                 raise ValueError(f"sources.{name}.of = {source.of!r}: no source of files has this name")
         return self
 
@@ -137,7 +147,7 @@ class IngestConfig(Frozen):
             raise UsageError(
                 "[ingest] names no source", "set ingest.path=FOLDER, or write a [ingest.sources.NAME] table"
             )
-        return {n: s for n, s in sorted(self.sources.items()) if not isinstance(s, PlantedSource)}
+        return {n: s for n, s in sorted(self.sources.items()) if isinstance(s, FileSource)}
 
     def planted(self) -> dict[str, PlantedSource]:
         """The sources of planted dirt, by name, in reading order."""
