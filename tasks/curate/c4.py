@@ -45,7 +45,7 @@ def _without_citations_if_whole(line: str, rules: C4Lines) -> str | None:
     """The line without citations, or None where its words or its end send it away."""
     words = line.split()
     longest = rules.max_word_length
-    if longest != -1 and len(line) > longest and any(len(word) > longest for word in words):
+    if longest != -1 and len(line) > longest and max(map(len, words)) > longest:
         return None
     if rules.remove_citations and "[" in line:
         line = CITATION.sub("", line)

@@ -36,9 +36,11 @@ def top_gram_characters(tokens: Tokens, n: int) -> np.ndarray:
     grams = tokens.hash[start]
     for offset in range(1, n):
         grams = grams * MIX + tokens.hash[start + offset]
-    order, first = _runs(grams, tokens.document[start])
-    occurrences = np.diff(np.append(first, len(order)))
-    seen_first = order[first]  # position in `start` of the n-gram's first occurrence
+    keys = _keys(grams, tokens.document[start])
+    order = np.argsort(keys)
+    run = np.flatnonzero(np.append(True, np.diff(keys[order]) != 0))
+    occurrences = np.diff(np.append(run, len(order)))
+    seen_first = np.minimum.reduceat(order, run)  # position in `start` of the n-gram's first occurrence
     owner = tokens.document[start[seen_first]]
     best = np.lexsort((seen_first, -occurrences, owner))
     best = best[np.append(True, np.diff(owner[best]) != 0)]
@@ -76,21 +78,17 @@ def _starts(tokens: Tokens, n: int) -> np.ndarray:
     return np.flatnonzero(tokens.document[:size] == tokens.document[n - 1 :])
 
 
-def _runs(grams: np.ndarray, document: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """An order in which equal n-grams of a document are neighbours, earliest first; and where each run begins."""
-    keys = grams ^ (document.astype(np.uint64) * MIX)
-    order = np.argsort(keys, kind="stable")
-    return order, np.flatnonzero(np.append(True, np.diff(keys[order]) != 0))
+def _keys(grams: np.ndarray, document: np.ndarray) -> np.ndarray:
+    """Equal where n-gram and document are."""
+    return grams ^ (document.astype(np.uint64) * MIX)
 
 
 def _with_repeats(tokens: Tokens, grams: np.ndarray, n: int) -> list[int]:
     start = _starts(tokens, n)
-    if not len(start):
-        return []
-    order, first = _runs(grams[start], tokens.document[start])
-    again = np.ones(len(order), bool)
-    again[first] = False
-    return np.unique(tokens.document[start[order[again]]]).tolist()
+    keys = _keys(grams[start], tokens.document[start])
+    ordered = np.sort(keys)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    return np.unique(tokens.document[start[np.isin(keys, again)]]).tolist() if len(again) else []
 
 
 def _walk(grams: list[int], lengths: list[int], n: int) -> int:

@@ -54,6 +54,7 @@ class Scored:
 def score(texts: list[str], declared: list[str | None], config: SignalsConfig) -> Scored:
     """Signals of normalised texts, at least one; a declared language stands, else it is detected."""
     words = words_of(config.language, config.stop_words)
+    words.learn(chunk for text in texts for chunk in text.split())
     chunks = [words.numbers(text) for text in texts]
     flat, counts = np.concatenate(chunks), np.fromiter(map(len, chunks), np.int64, len(chunks))
     characters = np.fromiter(map(len, texts), np.int64, len(texts))

@@ -7,6 +7,7 @@ million words, and are split as one chunk.
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 NEED_A_SEGMENTER = ("ja", "th", "vi", "zh", "ko")  # more than rules: packages and dictionaries of their own
 
@@ -18,13 +19,8 @@ class Chunk:
     first: frozenset[str]  # its first token, with special cases and without, where a special case goes on with it
     last: frozenset[str]  # the same for its last token, where a special case begins with it
 
-    @property
-    def begins(self) -> bool:
-        return bool(self.last)
 
-    @property
-    def continues(self) -> bool:
-        return bool(self.first)
+WHITESPACE = Chunk([], ((0, 0), (1, 0)), frozenset(), frozenset())  # no word, but a token: a sentence may start at it
 
 
 class Rules:
@@ -32,9 +28,12 @@ class Rules:
 
     def __init__(self, language: str) -> None:
         from datatrove.utils.word_tokenizers import SpaCyTokenizer
+        from spacy.attrs import IS_PUNCT
         from spacy.tokenizer import Tokenizer
 
         nlp = SpaCyTokenizer(spacy_code(language)).tokenizer
+        vocab: Any = nlp.vocab
+        vocab.lex_attr_getters = {IS_PUNCT: vocab.lex_attr_getters[IS_PUNCT]}  # the only one that is read here
         self.tokenizer = nlp.tokenizer
         names = ("prefix_search", "suffix_search", "infix_finditer", "token_match", "url_match")
         self.without_cases = Tokenizer(nlp.vocab, **{name: getattr(self.tokenizer, name) for name in names})
@@ -44,31 +43,41 @@ class Rules:
         self.firsts = frozenset(first for first, _ in self.meetings)
         self.seconds = frozenset(second for _, second in self.meetings)
 
-    def split(self, chunk: str) -> Chunk:
-        tokens = list(self.tokenizer(chunk))
-        texts = [token.text for token in tokens]
-        bare = texts if chunk.isalpha() else [token.text for token in self.without_cases(chunk)]
+    def split(self, chunks: list[str]) -> list[Chunk]:
+        """Each chunk by itself; in one text, where line ends keep them apart, since a text costs more than a token."""
+        tokens = self.tokenizer("\n".join(chunks))
+        texts, punctuation = [token.text for token in tokens], [token.is_punct for token in tokens]
+        bare = [token.text for token in self.without_cases("\n".join(chunks))]
+        rows = zip(chunks, _between_line_ends(texts), _between_line_ends(bare), strict=True)
+        return [self._chunk(chunk, texts[own], punctuation[own], bare[plain]) for chunk, own, plain in rows]
+
+    def _chunk(self, chunk: str, texts: list[str], punctuation: list[bool], bare: list[str]) -> Chunk:
         return Chunk(
             words=[word for text in texts if (word := text.strip())],
-            sentences=(self._sentences(tokens, False), self._sentences(tokens, True)),
-            first=frozenset((*texts[:1], *bare[:1], chunk)) & self.seconds,
-            last=frozenset((*texts[-1:], *bare[-1:], chunk)) & self.firsts,
+            sentences=(self._sentences(texts, punctuation, False), self._sentences(texts, punctuation, True)),
+            first=self.seconds.intersection((*texts[:1], *bare[:1], chunk)),
+            last=self.firsts.intersection((*texts[-1:], *bare[-1:], chunk)),
         )
 
     def may_meet(self, left: Chunk, right: Chunk) -> bool:
         """Whether two chunks, one blank apart, may hold a special case between them."""
         return any((last, first) in self.meetings for last in left.last for first in right.first)
 
-    def _sentences(self, tokens: list, ended: bool) -> tuple[int, int]:
+    def _sentences(self, texts: list[str], punctuation: list[bool], ended: bool) -> tuple[int, int]:
         """What the sentencizer does on the way through the tokens: sentences started, and whether a mark ended one."""
         starts = 0
-        for token in tokens:
-            is_end = token.text in self.sentence_ends
-            if ended and not token.is_punct and not is_end:
+        for text, is_punctuation in zip(texts, punctuation, strict=True):
+            is_end = text in self.sentence_ends
+            if ended and not is_punctuation and not is_end:
                 starts, ended = starts + 1, False
             elif is_end:
                 ended = True
         return starts, int(ended)
+
+
+def _between_line_ends(texts: list[str]) -> list[slice]:
+    ends = [i for i, text in enumerate(texts) if text == "\n"]
+    return [slice(begin, end) for begin, end in zip([0, *(end + 1 for end in ends)], [*ends, len(texts)], strict=True)]
 
 
 def spacy_code(language: str) -> str:

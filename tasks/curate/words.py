@@ -7,21 +7,21 @@ gathers. (datatrove's splitter throws spaCy's caches away after each document: 1
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate
 
 import numpy as np
 import regex
 from xxhash import xxh3_64_intdigest
 
-from tasks.curate.spacy_rules import Chunk, Rules
+from tasks.curate.spacy_rules import WHITESPACE, Chunk, Rules
 
 MEMO_CHUNKS = 1_000_000  # some 800 MB of chunks; then the memory starts anew
 POLYNOMIAL = 0x9E3779B97F4A7C15 | 1  # base of the hash of a concatenation, modulo 2^64
 MASK = (1 << 64) - 1
 UNSPACED = regex.compile(r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])")  # a word each
 NUMBER = regex.compile(r"\p{Nd}+([.,،٫⎖⎗⎘]\p{Nd}+)?")  # datatrove's simplify_text
-OTHER_SPACES = re.compile(r"\s\s|[^\S ]|^\s|\s$")  # than single blanks between chunks
 SPACES_OR_NOT = re.compile(r"\s+|\S+")
 
 
@@ -32,11 +32,12 @@ class Growing:
         self.room = np.zeros(1024, dtype)
         self.size = 0
 
-    def append(self, item: object) -> None:
-        if self.size == len(self.room):
-            self.room = np.concatenate([self.room, np.zeros_like(self.room)])
-        self.room[self.size] = item
-        self.size += 1
+    def extend(self, items: list) -> None:
+        end = self.size + len(items)
+        if end > len(self.room):
+            self.room = np.concatenate([self.values, np.zeros(end, self.room.dtype)])
+        self.room[self.size : end] = items
+        self.size = end
 
     @property
     def values(self) -> np.ndarray:
@@ -44,16 +45,17 @@ class Growing:
 
 
 class Ragged:
-    """Rows of different lengths in one flat array: `start` and `count` by row."""
+    """Rows of different lengths in one flat array: where each starts, and its length."""
 
     def __init__(self) -> None:
         self.start, self.count = Growing(np.int64), Growing(np.int64)
         self.size = 0
 
-    def append(self, count: int) -> None:
-        self.start.append(self.size)
-        self.count.append(count)
-        self.size += count
+    def extend(self, counts: list[int]) -> None:
+        ends = list(accumulate(counts, initial=self.size))
+        self.start.extend(ends[:-1])
+        self.count.extend(counts)
+        self.size = ends[-1]
 
     def gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions in the flat array of all items of the rows, in order; and how many each row has."""
@@ -83,45 +85,60 @@ class Words(dict[str, int]):
         self.begins, self.continues = Growing(np.bool_), Growing(np.bool_)  # a special case, with a neighbour
         self.chunks: list[Chunk] = []
 
+    def learn(self, chunks: Iterable[str]) -> None:
+        """Splits the chunks that are new; many at once cost a fraction of as many one by one."""
+        new = [chunk for chunk in dict.fromkeys(chunks) if chunk not in self]
+        self._remember(new, self.rules.split(new) if new else [])
+
     def numbers(self, text: str) -> np.ndarray:
         """The text as numbers of its chunks."""
         chunks = text.split()
         numbers = np.fromiter(map(self.__getitem__, chunks), np.int64, len(chunks))
-        if not (self.begins.values[numbers[:-1]] & self.continues.values[numbers[1:]]).any():
+        if not self._some_meet(numbers):
             return numbers
         chunks = [piece for piece in self._pieces(text) if not piece.isspace()]
         return np.fromiter(map(self.__getitem__, chunks), np.int64, len(chunks))
 
     def count_sentences(self, line: str) -> int:
         """What spaCy's sentencizer finds in a line: it starts one at a word after an end mark."""
-        pieces = self._pieces(line) if OTHER_SPACES.search(line) else line.split(" ")
-        chunks = [self.chunks[self[piece]] for piece in pieces]
-        if any(left.begins and right.continues for left, right in pairwise(chunks)):
-            chunks = [self.chunks[self[piece]] for piece in self._pieces(line)]
-        ended, count = 0, 1
-        for chunk in chunks:
+        pieces = line.split()
+        return self._count_sentences(line, pieces if " ".join(pieces) == line else self._pieces(line))
+
+    def _count_sentences(self, line: str, pieces: list[str]) -> int:
+        ended, count, before = 0, 1, WHITESPACE
+        for piece in pieces:
+            chunk = self.chunks[self[piece]]
+            if before.last and chunk.first and self.rules.may_meet(before, chunk):
+                return self._count_sentences(line, self._pieces(line))
             more, ended = chunk.sentences[ended]
-            count += more
+            count, before = count + more, chunk
         return count
 
+    def _some_meet(self, numbers: np.ndarray) -> bool:
+        where = np.flatnonzero(self.begins.values[numbers[:-1]] & self.continues.values[numbers[1:]])
+        neighbours = zip(numbers[where].tolist(), numbers[where + 1].tolist(), strict=True)
+        return any(self.rules.may_meet(self.chunks[left], self.chunks[right]) for left, right in neighbours)
+
     def __missing__(self, chunk: str) -> int:
-        number = self[chunk] = len(self.chunks)
-        split = self.rules.split(chunk)
-        self.chunks.append(split)
-        self.begins.append(split.begins)
-        self.continues.append(split.continues)
-        plain = [word for word in split.words if any(c not in self.punctuation for c in word)]
-        self.plain_words.append(len(plain))
-        self.plain_letters.append(sum(map(len, plain)))
-        self.alpha_words.append(sum(any(map(str.isalpha, word)) for word in split.words))
-        bits = 0
-        for word in split.words:
-            bits |= self.stop_words.get(word, 0)
-            self._append_token(word)
-        self.stop_bits.append(bits)
-        self.tokens.append(len(split.words))
-        self._append_simple(chunk)
-        return number
+        self._remember([chunk], [WHITESPACE] if chunk.isspace() else self.rules.split([chunk]))
+        return self[chunk]
+
+    def _remember(self, chunks: list[str], split: list[Chunk]) -> None:
+        self.update(zip(chunks, range(len(self), len(self) + len(chunks)), strict=True))
+        self.chunks += split
+        self.begins.extend([bool(chunk.last) for chunk in split])
+        self.continues.extend([bool(chunk.first) for chunk in split])
+        plain = [[word for word in chunk.words if not self.punctuation.issuperset(word)] for chunk in split]
+        self.plain_words.extend([len(words) for words in plain])
+        self.plain_letters.extend([sum(map(len, words)) for words in plain])
+        self.alpha_words.extend([sum(word.isalpha() or any(map(str.isalpha, word)) for word in c.words) for c in split])
+        stops = [{self.stop_words[word] for word in chunk.words if word in self.stop_words} for chunk in split]
+        self.stop_bits.extend([sum(bits) for bits in stops])
+        self.tokens.extend([len(chunk.words) for chunk in split])
+        self._append_tokens([word for chunk in split for word in chunk.words])
+        simple = [self._simplified(chunk) for chunk in chunks]
+        self.simple.extend([len(words) for words in simple])
+        self.simple_hash.extend([xxh3_64_intdigest(word.encode()) for words in simple for word in words])
 
     def _pieces(self, text: str) -> list[str]:
         """Chunks, and between them the whitespace that spaCy makes tokens of: all but one blank after a chunk.
@@ -141,23 +158,33 @@ class Words(dict[str, int]):
                 pieces.append(piece)
         return pieces
 
-    def _append_token(self, word: str) -> None:
-        polynomial = 0
-        for c in word:
-            polynomial = (polynomial * POLYNOMIAL + ord(c) + 1) & MASK
-        self.token_hash.append(xxh3_64_intdigest(word.encode()))
-        self.token_polynomial.append(polynomial)
-        self.token_power.append(pow(POLYNOMIAL, len(word), MASK + 1))
-        self.token_length.append(len(word))
+    def _append_tokens(self, words: list[str]) -> None:
+        self.token_hash.extend([xxh3_64_intdigest(word.encode()) for word in words])
+        self.token_polynomial.extend([_polynomial(word) for word in words])
+        self.token_power.extend([_power(len(word)) for word in words])
+        self.token_length.extend([len(word) for word in words])
 
-    def _append_simple(self, chunk: str) -> None:
+    def _simplified(self, chunk: str) -> list[str]:
         """The chunk's words as near-duplicates compare them: lower case, no marks or accents, numbers as 0."""
+        if chunk.isascii() and chunk.isalpha():
+            return [chunk.lower()]
         text = NUMBER.sub("0", chunk.lower()).translate(self.simplifying)
-        text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
-        words = UNSPACED.sub(r" \1 ", text).split()
-        for word in words:
-            self.simple_hash.append(xxh3_64_intdigest(word.encode()))
-        self.simple.append(len(words))
+        if not text.isascii():
+            text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
+            text = UNSPACED.sub(r" \1 ", text)
+        return text.split()
+
+
+def _polynomial(word: str) -> int:
+    value = 0
+    for c in word:
+        value = (value * POLYNOMIAL + ord(c) + 1) & MASK
+    return value
+
+
+@cache
+def _power(length: int) -> int:
+    return pow(POLYNOMIAL, length, MASK + 1)
 
 
 @cache
