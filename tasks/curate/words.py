@@ -17,7 +17,7 @@ from xxhash import xxh3_64_intdigest
 
 from tasks.curate.spacy_rules import WHITESPACE, Chunk, Rules
 
-MEMO_CHUNKS = 1_000_000  # some 800 MB of chunks; then the memory starts anew
+MEMO_CHUNKS = 300_000  # some 500 MB of chunks (1.8 kB each); then the memory starts anew
 POLYNOMIAL = 0x9E3779B97F4A7C15 | 1  # base of the hash of a concatenation, modulo 2^64
 MASK = (1 << 64) - 1
 UNSPACED = regex.compile(r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])")  # a word each
