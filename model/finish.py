@@ -17,8 +17,10 @@ def finish(session: Session) -> None:
     folder = session.spec.work / "weights.partial"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    save = head.save if isinstance(session.model, Classifier) else hub.save
-    save(session.model, folder)
+    if isinstance(session.model, Classifier):
+        head.save(session.model, folder)
+    else:
+        hub.save(session.model, folder)
     for name in TOKENIZER_FILES:
         if (file := session.spec.tokenizer / name).is_file():
             shutil.copyfile(file, folder / name)

@@ -41,15 +41,15 @@ class AdamW:
 
     def _update_group(self, group: str, named: dict[str, nn.Parameter], fraction: float, divisor: Tensor) -> None:
         rates = self.rates
-        named = {name: p for name, p in named.items() if p.grad is not None}
+        gradients = {name: p.grad for name, p in named.items() if p.grad is not None}
         updates = torch.tensor(float(self.updates), device=divisor.device)
-        torch._fused_adamw_(
-            list(named.values()),
-            [p.grad for p in named.values()],
-            [self.moments[name][0] for name in named],
-            [self.moments[name][1] for name in named],
-            [],
-            [updates] * len(named),
+        torch.ops.aten._fused_adamw_(
+            [named[name] for name in gradients],
+            list(gradients.values()),
+            [self.moments[name][0] for name in gradients],
+            [self.moments[name][1] for name in gradients],
+            [],  # amsgrad's maxima
+            [updates] * len(gradients),
             lr=rates.learning_rate * fraction * self._scale(group),
             beta1=rates.beta1,
             beta2=rates.beta2,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +63,8 @@ class Session:
 def prepare(spec: Spec, ranks: Ranks) -> Session:
     """A session at its first step, or at the step of its last checkpoint."""
     device = pick_device()
-    saved = checkpoint.found(spec.work / "checkpoints")
-    tensors, kept = checkpoint.load(saved[-1], device) if saved else ({}, {})
+    saved = checkpoint.newest(spec.work / "checkpoints", device)
+    tensors, kept = saved or ({}, {})
     dtype = pick_dtype(kept.get("dtype", spec.dtype), device)
     model, objective = network(spec)
     compiled = pick_compiled(kept.get("compiled", spec.compiled), flops(spec, model), device)
@@ -76,7 +76,7 @@ def prepare(spec: Spec, ranks: Ranks) -> Session:
     share = Share(spec.batch, ranks.rank, ranks.count, spec.parts)
     batches = Batches(train, Order(train.items, spec.seed), share)
     plan = Plan(spec.schedule, spec.parts, device, dtype, ranks, compiled)
-    learner = torch.compile(objective) if compiled else objective
+    learner = cast(nn.Module, torch.compile(objective)) if compiled else objective
     if ranks.count > 1:
         learner = DistributedDataParallel(learner)
     return Session(spec, model, objective, learner, batches, validation, plan, state, kept.get("log_lengths", {}))

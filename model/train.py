@@ -1,7 +1,7 @@
 """The training child: `python -m model.train out/work/spec.json` (by torchrun where ranks > 1).
 
 Exit codes: 0 done, and `out/weights` is there; 130 ended early with a checkpoint; 1 failed (`out/work/error.json` tells
-what and the cure, where we know). Progress goes to stdout as JSON lines.
+what and the cure, where we know them). Progress goes to stdout as JSON lines.
 """
 
 import fcntl
@@ -10,12 +10,14 @@ import math
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
 from model import checkpoint, logs
+from model.checkpoint import Damaged
 from model.depth import flops_per_token
 from model.finish import finish
 from model.fit import Report, evaluate, fit
@@ -51,14 +53,23 @@ def main(arguments: list[str]) -> int:
         return 0 if done else ENDED_EARLY
     except (CannotTrain, WeightsError) as error:
         if ranks.is_first:
-            tell(error, spec.work / "error.json")
+            tell(spec, error.what, error.cure)
+        return 1
+    except Damaged as error:
+        tell(spec, str(error), f"remove {spec.work} and run again: training begins anew")
+        return 1
+    except (OSError, SafetensorError) as error:
+        tell(spec, str(error), "make room there or make it writable, then run again: the last checkpoint is kept")
         return 1
     finally:
         leave(ranks)
 
 
-def tell(error: CannotTrain | WeightsError, file: Path) -> None:
-    file.write_text(json.dumps({"what": error.what, "cure": error.cure}), encoding="utf-8")
+def tell(spec: Spec, what: str, cure: str) -> None:
+    """Leaves word of a failure for whoever started us, or on standard error where not even that can be written."""
+    print(f"{what}\n  cure: {cure}", file=sys.stderr)
+    with suppress(OSError):
+        (spec.work / "error.json").write_text(json.dumps({"what": what, "cure": cure}), encoding="utf-8")
 
 
 def train(session: Session, lifeline: Lifeline) -> bool:

@@ -92,9 +92,8 @@ def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape") -
     assert isinstance(shards, Mapping), "shards come by partition"
     given = Given(**_set(config, "tokens_per_parameter", "batch", "steps", "learning_rate"))
     plan = training_plan(shape, given)
-    schedule = Schedule(
-        steps=plan.steps, warmup_steps=round(config.warmup * plan.steps), decay_steps=round(config.decay * plan.steps)
-    )
+    shares = {"warmup_steps": config.warmup, "decay_steps": config.decay}
+    schedule = Schedule(steps=plan.steps, **{name: round(share * plan.steps) for name, share in shares.items()})
     rates = Rates(learning_rate=plan.learning_rate, **_set(config, *RATES))
     begins = {"weights": config.init_from.absolute()} if config.init_from else {"shape": shape}
     return Spec(
@@ -157,31 +156,27 @@ def _shape_of(weights: Path, vocabulary: int, context: int) -> "Shape":
 
 def _documents(shards: Mapping[str, Path]) -> "DocumentShards":
     """All shards of all partitions in order, and how many bytes the validation text has."""
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     from model.spec import DocumentShards
 
-    files = {
-        split: {
-            f"{part}/{file.name}": file.absolute() for part, folder in shards.items() for file in _of(folder, split)
-        }
-        for split in ("train", "validation")
-    }
-    counts = {"train": 0, "validation": 0}
+    bytes_in = {"train": 0, "validation": 0}
     for folder in shards.values():
         table = pq.read_table(folder / "bytes.parquet", columns=["split", "bytes"])
-        for split in counts:
-            of_split = table.filter(pc.equal(table["split"], split))
-            counts[split] += pc.sum(of_split["bytes"]).as_py() or 0
-    for split, count in counts.items():
+        for row in table.group_by("split").aggregate([("bytes", "sum")]).to_pylist():
+            if row["split"] in bytes_in:
+                bytes_in[row["split"]] += row["bytes_sum"]
+    for split, count in bytes_in.items():
         if not count:
             raise UserError(f"no document is in the {split} split", "give more text, or raise that split's share")
-    return DocumentShards(**files, validation_bytes=counts["validation"])
+    train, validation = _files(shards, "train"), _files(shards, "validation")
+    return DocumentShards(train=train, validation=validation, validation_bytes=bytes_in["validation"])
 
 
-def _of(folder: Path, split: str) -> list[Path]:
-    return sorted(folder.glob(f"{split}-*.arrow"))
+def _files(shards: Mapping[str, Path], split: str) -> dict[str, Path]:
+    """The split's shards by a name that tells the partition."""
+    found = {part: sorted(folder.glob(f"{split}-*.arrow")) for part, folder in shards.items()}
+    return {f"{part}/{file.name}": file.absolute() for part, files in found.items() for file in files}
 
 
 def _stats(out: Path, spec: "Spec", parameters: int) -> Stats:

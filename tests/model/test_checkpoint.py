@@ -39,16 +39,38 @@ def test_the_last_two_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_kill_while_writing_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
-    for seed in range(3):
-        with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
-            assert writer.stdout is not None
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        for _ in range(random.randrange(1, 30)):
             writer.stdout.readline()
-            time.sleep(random.Random(seed).uniform(0, 0.05))
-            writer.kill()
-        for file in checkpoint.found(tmp_path):
-            tensors, state = checkpoint.load(file, CPU)
-            assert torch.equal(tensors["x"], torch.arange(500_000) + state["step"])
-        assert checkpoint.found(tmp_path)
+        time.sleep(random.uniform(0, 0.01))
+        writer.kill()
+    assert checkpoint.found(tmp_path)
+    for file in checkpoint.found(tmp_path):
+        tensors, state = checkpoint.load(file, CPU)
+        assert torch.equal(tensors["x"], torch.arange(500_000) + state["step"])
+
+
+@pytest.mark.parametrize("place", [20, -5])  # in the header, in the tensor
+def test_a_flipped_byte_costs_an_interval_and_not_the_run(
+    place: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step in (5, 10):
+        file = checkpoint.save(tmp_path, step, {"a": torch.full((9,), float(step))}, {"step": step})
+    content = bytearray(file.read_bytes())
+    content[place] ^= 0x40
+    file.write_bytes(content)
+    found = checkpoint.newest(tmp_path, CPU)
+    assert found is not None
+    assert (found[1]["step"], found[0]["a"][0]) == (5, 5.0)
+    assert "step-000000010.safetensors" in capsys.readouterr().err
+
+
+def test_with_no_whole_checkpoint_left_it_says_so(tmp_path: Path) -> None:
+    assert checkpoint.newest(tmp_path, CPU) is None
+    checkpoint.save(tmp_path, 5, {"a": torch.zeros(9)}, {"step": 5}).write_bytes(b"cut")
+    with pytest.raises(checkpoint.Damaged, match=f"no checkpoint in {tmp_path} is whole"):
+        checkpoint.newest(tmp_path, CPU)
 
 
 def test_a_resumed_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:

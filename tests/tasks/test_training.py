@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -22,10 +23,12 @@ from tests.tiny_training import encoded, spec
 ROOT = Path(__file__).parents[2]
 STEPS = 150
 FROM_A_PARENT = """
+import resource
 import sys
 from pathlib import Path
 from model.spec import Spec
 from tasks.training import train
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 train(Spec.model_validate_json(Path(sys.argv[1]).read_text()), int(sys.argv[2]))
 """
 
@@ -105,6 +108,15 @@ def test_a_failure_we_know_is_told_with_its_cure(shards: Path, tmp_path: Path) -
         train(hot)
 
 
+def test_a_full_disk_is_told_and_the_rerun_loses_nothing(shards: Path, undisturbed: Path, tmp_path: Path) -> None:
+    with parent(spec(tmp_path, shards), largest_file=200_000) as starved:  # bytes: room for logs, not for a checkpoint
+        assert starved.wait(120) == 1
+        assert starved.stderr is not None
+        assert re.search(r"UserError: .*File too large.*\n  cure: make room there", starved.stderr.read().decode())
+    train(spec(tmp_path, shards))
+    assert content(tmp_path) == content(undisturbed)
+
+
 def test_a_crash_is_told_with_its_last_words(shards: Path, tmp_path: Path) -> None:
     (tmp_path / "torn.arrow").write_bytes((shards / "train-00000.arrow").read_bytes()[:200])
     torn = spec(tmp_path, shards)
@@ -125,12 +137,12 @@ def child(task: Spec) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def parent(task: Spec, ranks: int = 1) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that trains through tasks.training."""
+def parent(task: Spec, ranks: int = 1, largest_file: int = -1) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that trains through tasks.training; none of its files may grow larger than `largest_file` bytes."""
     task.work.mkdir(parents=True, exist_ok=True)
     file = task.work / "given.json"
     file.write_text(task.model_dump_json())
-    with started([sys.executable, "-c", FROM_A_PARENT, str(file), str(ranks)]) as process:
+    with started([sys.executable, "-c", FROM_A_PARENT, str(file), str(ranks), str(largest_file)]) as process:
         yield process
 
 
