@@ -29,7 +29,7 @@ PARQUET = {  # raw table → (label, file pattern, its columns where a run has n
         {"source": TEXT, "uri": TEXT, "position": BYTES, "reason": TEXT, "raw": pa.binary()},
     ),
     "ingest_truth": ("ingest", "truth.parquet", {"doc_id": TEXT, "kind": TEXT, "level": pa.float64(), "of": TEXT}),
-    "signals_signals": ("signals", "signals.parquet", {"doc_id": TEXT, "text_hash": TEXT}),
+    "signals_signals": ("signals", "signals.parquet", {"doc_id": TEXT, "text_hash": TEXT, "language": TEXT}),
     "signals_pairs": ("signals", "pairs.parquet", {"doc_id": TEXT, "other_id": TEXT, "similarity": pa.float64()}),
     "curate_decisions": (
         "curate",

@@ -1,2 +1,2 @@
 -- Every signal of every document, one column a signal, scored once.
-select * exclude (partition) from signals_signals
+select *  from signals_signals

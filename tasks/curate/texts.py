@@ -12,7 +12,7 @@ from tasks.curate.normalise import normalise
 
 ROWS_AT_ONCE = 4096
 SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("doc_id", "text", "source", "split", "origin", "metadata")]
+    [(name, pa.string()) for name in ("doc_id", "text", "source", "uri", "split", "origin", "metadata")]
     + [("bytes", pa.int64())]
 )
 
@@ -21,7 +21,7 @@ def write_texts(documents: Path, decisions: pa.Table, config: DecideConfig, path
     """Kept documents in reading order, their text normalised (and C4's lines out, where asked); their bytes."""
     begin = total = 0
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for table in _read(documents, ["doc_id", "text", "source", "origin", "metadata"]):
+        for table in _read(documents, ["doc_id", "text", "source", "uri", "origin", "metadata"]):
             beside = decisions.slice(begin, table.num_rows)
             begin += table.num_rows
             kept = pa.table(
