@@ -78,7 +78,7 @@ def checksum(tensors: Mapping[str, Tensor]) -> int:
     """CRC-32 of all tensors' bytes, in order of their names."""
     crc = 0
     for _, tensor in sorted(tensors.items()):
-        crc = zlib.crc32(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()), crc)
+        crc = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, crc)
     return crc
 
 

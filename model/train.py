@@ -45,8 +45,8 @@ class CannotTrain(Exception):
 def main(arguments: list[str]) -> int:
     spec = Spec.model_validate_json(Path(arguments[0]).read_text(encoding="utf-8"))
     lifeline = Lifeline().watch()
-    torch.set_num_threads(spec.threads)
     ranks = join()
+    torch.set_num_threads(max(1, spec.threads // ranks.count))
     try:
         with only_one(spec.work / f"rank-{ranks.rank}.lock"):
             done = train(prepare(spec, ranks), lifeline)
@@ -79,7 +79,7 @@ def train(session: Session, lifeline: Lifeline) -> bool:
     if ranks.is_first:
         told = json.dumps(describe(session), indent=1)
         (spec.out / "data.json").write_text(told + "\n", encoding="utf-8")
-    peak = peak_flops(session.plan.device, session.plan.dtype)
+    peak = ranks.count * peak_flops(session.plan.device, session.plan.dtype)
     pace = Pace(spec, session.state.step, flops_per_token(session.decoder.shape), peak)
     for report in fit(session.learner, session.train, session.plan, session.state):
         is_last = report.step == spec.schedule.steps

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def test_micro_batches_of_unequal_count_make_the_step_of_the_whole_batch() -> No
     assert a.metrics["gradient_norm"].item() == pytest.approx(b.metrics["gradient_norm"].item(), rel=1e-5)
     for one, other in zip(whole.parameters(), parted.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_bfloat16_is_of_activations_only() -> None:
+    exact, rounded = NextToken(fresh()), NextToken(fresh())
+    precise = list(fit(exact, batch_at, plan(4), state(exact)))
+    rough = list(fit(rounded, batch_at, replace(plan(4), dtype=torch.bfloat16), state(rounded)))
+    for one, other in zip(precise, rough, strict=True):
+        assert one.metrics["loss"].item() != other.metrics["loss"].item()
+        assert one.metrics["loss"].item() == pytest.approx(other.metrics["loss"].item(), rel=0.02)
+    assert {p.dtype for p in rounded.parameters()} == {torch.float32}
 
 
 def test_an_update_is_that_of_torch_with_the_same_groups() -> None:
