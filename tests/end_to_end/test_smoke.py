@@ -107,7 +107,8 @@ def test_prefects_page_names_the_tasks_as_in_the_line_and_shows_hits_as_cached(s
     script = (
         "import json, sys, urllib.request\n"
         "def post(path, body):\n"
-        "    request = urllib.request.Request(sys.argv[1] + path, json.dumps(body).encode(), {'Content-Type': 'application/json'})\n"
+        "    headers = {'Content-Type': 'application/json'}\n"
+        "    request = urllib.request.Request(sys.argv[1] + path, json.dumps(body).encode(), headers)\n"
         "    return json.load(urllib.request.urlopen(request))\n"
         "runs = post('/flow_runs/filter', {'sort': 'START_TIME_ASC'})\n"
         "for run in runs:\n"

@@ -1,0 +1,129 @@
+"""What users get wrong and machines do to them: a clear line with a cure, the right exit code, nothing lost."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Home
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Home:
+    return Home(tmp_path / "runs")
+
+
+def told(home: Home, *arguments: str, code: int) -> str:
+    """What stderr says; there is always a cure."""
+    stderr = home.run(*arguments, code=code).stderr
+    assert "cure: " in stderr, stderr
+    return stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "smoke", "--set", "pretrain.stepz=3"), "did you mean 'steps'"),
+        (("run", "nonesuch"), "no recipe 'nonesuch'"),
+        (("run", "smoke", "--until", "pretran"), "did you mean 'pretrain'"),
+        (("run", "smoke", "--only", "encode", "--from", "encode"), "--only goes alone"),
+        (("run", "smoke", "--no-such-flag"), "No such option"),
+        (("sql", "drop_reason"), "did you mean 'drop_reasons'"),
+        (("sql",), "one question is expected"),
+        (("export", "smoke-base@champion", "--to", "x", "--format", "zip"), "there are: hf"),
+    ],
+)
+def test_a_bad_recipe_flag_or_argument_ends_with_2_and_a_cure(empty, arguments, words):
+    assert words in told(empty, *arguments, code=2)
+
+
+def test_a_missing_or_empty_folder_or_one_of_pictures_ends_with_1_and_a_cure(empty, tmp_path):
+    assert "no folder" in told(empty, "run", "smoke", "--set", f"ingest.path={tmp_path / 'nowhere'}", code=1)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    assert "no file that can be read" in told(empty, "run", "smoke", "--set", f"ingest.path={folder}", code=1)
+    (folder / "cat.png").write_bytes(b"\x89PNG")
+    assert ".png" in told(empty, "run", "smoke", "--set", f"ingest.path={folder}", code=1)
+
+
+def test_asking_a_home_without_a_run_says_what_to_type(empty):
+    for arguments in (("sql", "overview"), ("chat", "--prompt", "Hello")):
+        assert "triptych run demo" in told(empty, *arguments, code=1)
+    assert empty.json("status")["run"] is None
+
+
+def test_a_home_that_cannot_be_written_ends_with_1_and_a_cure(tmp_path):
+    (tmp_path / "file").write_text("a file where a folder should be")
+    assert "TRIPTYCH_HOME" in told(Home(tmp_path / "file" / "runs"), "run", "smoke", code=1)
+
+
+def test_a_corpus_of_which_nothing_is_left_fails_with_the_reasons_and_what_loosens_them(smoke):
+    home, _ = smoke
+    result = home.run(
+        "run", "smoke", "--until", "curate", "--set", "curate.gopher_quality.min_doc_words=100000", code=1
+    )
+    assert "gopher_short_doc" in result.stdout and "--set" in result.stdout
+
+
+def test_only_with_an_incomplete_input_ends_with_1_and_names_it(smoke):
+    home, _ = smoke
+    result = home.run("run", "smoke", "--only", "evaluate/base", "--set", "pretrain.seed=99", code=1)
+    assert "its input pretrain is not complete" in result.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_training_ends_with_130_and_the_rerun_goes_on_from_there(smoke, number):
+    home, _ = smoke
+    seed = f"pretrain.seed={int(number)}"
+    arguments = ("run", "smoke", "--until", "pretrain", "--set", seed, "--set", "pretrain.steps=400")
+    with home.start(*arguments) as process:
+        wait_for_step(home, 5)
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stdout + stderr
+    assert "Traceback" not in stderr, stderr
+    home.json(*arguments, "--set", "pretrain.checkpoint_every=1000")
+    status = home.json("status")
+    assert status["steps"][-1]["state"] == "complete"
+
+
+def wait_for_step(home: Home, step: int) -> None:
+    """Until the training of this home has written so many rows."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for path in home.path.glob("store/pretrain/*.partial/metrics.jsonl"):
+            if path.read_text().count("\n") >= step:
+                return
+        time.sleep(0.05)
+    pytest.fail("training did not begin within 120 s")
+
+
+def test_a_full_disk_ends_with_1_and_a_cure_and_the_rerun_completes(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs more rights than this user has")
+    try:
+        command = ["python", "-m", "tests.end_to_end.bare", str(disk / "home"), "smoke", "tokenizer.vocabulary=600"]
+        first = _bare(command)
+        assert first.returncode == 1 and "No space left" in first.stdout and "cure: " in first.stdout, first.stderr
+        subprocess.run(["mount", "-o", "remount,size=400m", disk], check=True)
+        second = _bare([*command, "--until", "encode"])
+        assert second.returncode == 0, second.stdout + second.stderr
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def _bare(command: list[str]) -> subprocess.CompletedProcess[str]:
+    import sys
+
+    from tests.end_to_end.conftest import REPOSITORY
+
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run([sys.executable, *command[1:]], capture_output=True, text=True, env=environment, check=False)
