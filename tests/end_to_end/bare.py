@@ -1,6 +1,7 @@
 """The line without Prefect, as a process that can be killed.
 
-`python -m tests.end_to_end.bare HOME RECIPE [KEY=VALUE …]`; `--until STEP` at the end sets the scope. Prints the record; exit code 1 where the run failed.
+`python -m tests.end_to_end.bare HOME RECIPE [KEY=VALUE …] [--until STEP]` prints the record; exit code 1 where the run
+failed.
 """
 
 import json
