@@ -30,10 +30,10 @@ class Edges:
 
     def __call__(self, label: str, step: Step, call: Call) -> Made:
         self.needs[label] = call.needs() - {label}
-        return Made(label, "complete", {"": _stand_in(label)})
+        return Made(label, "complete", {"": stand_in(label)})
 
     def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made:
-        made = Made(label, "complete", {p: _stand_in(label) for p in partitions}, is_bundle=True)
+        made = Made(label, "complete", {p: stand_in(label) for p in partitions}, is_bundle=True)
         self.needs[label] = set().union(*(call_of(p, made.before(p)).needs() for p in partitions)) - {label}
         return made
 
@@ -83,5 +83,5 @@ def _reached(following: Mapping[str, set[str]], starts: Iterable[str]) -> set[st
     return reached
 
 
-def _stand_in(label: str) -> Artifact:
+def stand_in(label: str) -> Artifact:
     return Artifact(label, label, Path(), "", Stats(), 0.0, True)

@@ -1,0 +1,97 @@
+"""Every field of every step's config: in the key, unless it says that it moves no byte."""
+
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+
+from flows.line import Call, CallOf, Made
+from flows.recipe import load
+from flows.scope import stand_in
+from tasks.ledger import Corpus
+from tasks.sources import File, Part
+from tasks.step import NOT_IN_KEY, Frozen, Step, fingerprint
+
+STEPS: dict[str, tuple[Step, Frozen]] = {}
+
+
+class Collect:
+    """A `do` that keeps each label's step and config."""
+
+    def __call__(self, label: str, step: Step, call: Call) -> Made:
+        STEPS[label] = (step, call.config)
+        return Made(label, "complete", {"": stand_in(label)})
+
+    def parts(self, label: str, step: Step, partitions: Any, call_of: CallOf) -> Made:
+        made = Made(label, "complete", {p: stand_in(label) for p in partitions}, is_bundle=True)
+        STEPS[label] = (step, call_of(next(iter(partitions)), made.before("")).config)
+        return made
+
+
+def collected() -> dict[str, tuple[Step, Frozen]]:
+    from flows.line import line
+
+    files = (File("a.txt", 3, "0" * 64),)
+    line(load("demo").recipe, Corpus({"0001": Part({"addresses": files}, planted=("planted",))}), Collect())
+    return STEPS
+
+
+def leaves(config: Frozen, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """(path of a field, whether it is in the key) at every depth."""
+    for name, field in type(config).model_fields.items():
+        value, keyed = getattr(config, name), NOT_IN_KEY not in field.metadata
+        if isinstance(value, Frozen) and keyed:
+            yield from leaves(value, (*path, name))
+        else:
+            yield (*path, name), keyed
+
+
+def changed(config: Frozen, path: tuple[str, ...]) -> Frozen:
+    name, *rest = path
+    value = getattr(config, name)
+    new = changed(value, tuple(rest)) if rest else another(type(config), name, value)
+    return config.model_copy(update={name: new})
+
+
+def another(kind: type[Frozen], name: str, value: Any) -> Any:
+    """Any other value: keys are made of values, whether a validator would take them or not."""
+    annotation = kind.model_fields[name].annotation
+    if get_origin(annotation) is Literal:
+        return next(option for option in (*get_args(annotation), "another") if option != value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if isinstance(value, Enum | str | Path) or value is None:
+        return f"{value} changed"
+    if isinstance(value, tuple | list):
+        return (*value, "another")
+    return {**value, "another": "value"}
+
+
+@pytest.mark.parametrize("label", collected())
+def test_a_field_changes_the_key_exactly_when_it_moves_bytes(label):
+    step, config = STEPS[label]
+    before = fingerprint(step, config, {})
+    wrong = [
+        ".".join(path)
+        for path, keyed in leaves(config)
+        if (fingerprint(step, changed(config, path), {}) != before) != keyed
+    ]
+    assert not wrong, f"{label}: {wrong}"
+
+
+def test_what_moves_no_bytes_is_paths_workers_and_the_like():
+    outside = {
+        f"{label}: {'.'.join(path)}"
+        for label, (_, config) in collected().items()
+        for path, keyed in leaves(config)
+        if not keyed
+    }
+    names = {entry.rpartition(".")[2].rpartition(" ")[2] for entry in outside}
+    assert names <= {
+        "workers", "tasks", "threads", "batch", "checkpoint_every", "init_from", "path", "files", "include", "exclude",
+        "kind", "package", "takedown",
+    }, names  # fmt: skip
