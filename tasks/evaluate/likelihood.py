@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.progress import progress
+
 if TYPE_CHECKING:
     from model.decoder import Decoder
 
@@ -43,10 +45,11 @@ def log_probabilities(decoder: "Decoder", asked: Sequence[Window]) -> list[tuple
     import torch
 
     answers: list[tuple[np.ndarray, bool]] = [(np.empty(0), True)] * len(asked)
-    with torch.inference_mode():
+    with torch.inference_mode(), progress("scoring", len(asked), "windows") as advance:
         for batch in _batches(asked):
             for number, answer in zip(batch, _scored(decoder, [asked[n] for n in batch]), strict=True):
                 answers[number] = answer
+            advance(len(batch))
     return answers
 
 
