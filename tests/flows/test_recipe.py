@@ -24,11 +24,18 @@ def test_every_shipped_recipe_is_valid_and_its_model_can_be_built(name):
     import torch
 
     from model.decoder import Decoder
+    from model.depth import from_depth
+    from tasks.pretrain import SHAPE
 
     recipe = load(name).recipe
+    config = recipe.pretrain
+    by_hand = {field: getattr(config, field) for field in SHAPE if getattr(config, field) is not None}
+    shape = from_depth(config.depth, recipe.tokenizer.vocabulary, config.context, config.family, **by_hand)
     with torch.device("meta"):
-        decoder = Decoder(recipe.pretrain.shape(recipe.tokenizer.vocabulary))
-    assert sum(parameter.numel() for parameter in decoder.parameters()) > 10_000
+        decoder = Decoder(shape)
+    assert sum(parameter.numel() for parameter in decoder.parameters()) == shape.parameters
+    published = {"gpt2-124m": 124_439_808, "llama-1b": None}
+    assert published.get(name) in (None, shape.parameters)
 
 
 def test_all_mistakes_are_told_at_once_with_file_key_value_and_the_nearest_name(tmp_path):
