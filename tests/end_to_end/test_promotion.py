@@ -1,0 +1,97 @@
+"""Versions, aliases and the audit, as a user moves them: by the gate, by command, and by hand in MLflow's page."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.conftest import Home
+
+MOVE = "import mlflow, sys; mlflow.MlflowClient(sys.argv[1]).set_registered_model_alias(*sys.argv[2:])"
+LOAD = """
+import json, sys, mlflow, pandas
+mlflow.set_tracking_uri(sys.argv[1])
+writer = mlflow.pyfunc.load_model("models:/smoke-instruct@champion")
+texts = writer.predict(pandas.DataFrame({"prompt": ["When was this said?"]}), params={"max_tokens": 5, "seed": 1})
+classifier = mlflow.pyfunc.load_model("models:/smoke-classify@champion")
+labels = classifier.predict(pandas.DataFrame({"text": ["Fellow citizens of the Senate"]}))
+print(json.dumps([list(texts.columns), list(labels.columns), labels.iloc[0].to_dict()]))
+"""
+
+
+def elsewhere(home: Home, script: str, *arguments: str) -> str:
+    """A script in a clean process in another folder, which has MLflow and not this checkout."""
+    uri = f"sqlite:///{home.path / 'mlflow.db'}"
+    command = [sys.executable, "-I", "-c", script, uri, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
+
+
+@pytest.fixture(scope="module")
+def two_versions(smoke: tuple[Home, dict[str, Any]]) -> Home:
+    """A second version of the base: the same weights, packaged with another margin."""
+    home, _ = smoke
+    home.json("run", "smoke", "--set", "registry.base.margin=0.5")
+    return home
+
+
+def champion(home: Home) -> int:
+    rows = home.sql("select version, aliases from models where name = 'smoke-base'")
+    (version,) = [row["version"] for row in rows if "champion" in row["aliases"]]
+    return version
+
+
+def audit(home: Home) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (home.path / "audit.jsonl").read_text().splitlines()]
+
+
+def test_each_version_says_where_it_comes_from_and_what_the_gate_said(two_versions):
+    tags = (
+        "import mlflow, sys, json; c = mlflow.MlflowClient(sys.argv[1]);"
+        "print(json.dumps(c.get_model_version('smoke-base', sys.argv[2]).tags))"
+    )
+    found = json.loads(elsewhere(two_versions, tags, "2"))
+    assert {"key", "git_commit", "data_fingerprint", "verdict", "reasons"} <= found.keys()
+    assert found["verdict"] in ("not worse", "better", "worse", "undecided")
+
+
+def test_promote_and_rollback_move_the_champion_and_leave_a_line_each(two_versions):
+    before = len(audit(two_versions))
+    assert two_versions.json("promote", "smoke-base/1", "--why", "a test")["version"] == 1
+    assert champion(two_versions) == 1
+    two_versions.json("promote", "smoke-base/2", "--why", "a test")
+    assert two_versions.json("rollback", "smoke-base")["version"] == 1
+    assert champion(two_versions) == 1
+    lines = audit(two_versions)[before:]
+    assert any("a test" in json.dumps(line) for line in lines)
+    assert any("rollback" in json.dumps(line) for line in lines)
+
+
+def test_a_fully_cached_run_never_undoes_a_rollback(two_versions):
+    two_versions.json("promote", "smoke-base/2")
+    two_versions.json("rollback", "smoke-base")
+    run = two_versions.json("run", "smoke", "--set", "registry.base.margin=0.5")
+    assert {step["state"] for step in run["steps"]} == {"cached"}
+    assert champion(two_versions) == 1
+
+
+def test_an_alias_moved_by_hand_is_noticed_kept_and_audited(two_versions):
+    two_versions.json("promote", "smoke-base/1")
+    elsewhere(two_versions, MOVE, "smoke-base", "champion", "2")
+    status = two_versions.json("status")
+    assert champion(two_versions) == 2
+    assert any("smoke-base" in line for line in status["noticed"]), status["noticed"]
+    assert any("MLflow" in json.dumps(line) for line in audit(two_versions)[-2:])
+
+
+def test_an_unknown_model_is_told_with_the_nearest_names(two_versions):
+    stderr = two_versions.run("promote", "smoke-bas/1", code=2).stderr
+    assert "smoke-base/1" in stderr and "cure: " in stderr
+
+
+def test_the_registered_models_answer_in_a_clean_process_elsewhere(two_versions):
+    texts, labels, row = json.loads(elsewhere(two_versions, LOAD).splitlines()[-1])
+    assert texts == ["text"]
+    chances = [value for name, value in row.items() if name != "label"]
+    assert "label" in labels and abs(sum(chances) - 1) < 1e-5
