@@ -31,7 +31,7 @@ from tasks.tracking.series import ship_series
 LIVE = "outbox/live"
 AGAIN_SECONDS = 2.0  # after MLflow was found away
 CLOSING_SECONDS = 0.1  # between tries at the end of a run, while another process ships from this outbox
-FOLLOW_SECONDS = 2.0  # between looks at a growing metrics.jsonl
+FOLLOW_SECONDS = 5.0  # between looks at a growing metrics.jsonl
 REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
 
 
