@@ -35,7 +35,7 @@ test: check ## all checks and tests, as CI runs them
 check: .venv/installed-dev ## format, lint, types, walls between the rooms, dead code
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/pyright --level error
-	@$(BIN)/lint-imports --no-cache | tail -n 8
+	@$(BIN)/lint-imports --no-cache --verbose > .lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }; rm .lint-imports.log
 	@$(BIN)/vulture
 
 bench: .venv/installed-dev ## tokens/s, MFU, seconds and MB/s of each step

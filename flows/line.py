@@ -100,7 +100,7 @@ def line(recipe: Recipe, corpus: Corpus, do: Do) -> None:
     children = {}
     for way, config in recipe.finetune.ways.items():
         tune, evaluate = WAYS[way]
-        child = do(f"finetune/{way}", tune, Call(config, {"model": base, "texts": decided}))
+        child = do(f"finetune/{way}", tune, Call(config, {"model": base, "texts": decided, "shards": shards}))
         judged = Call(recipe.evaluate, {"model": child, "rows": child, "base": base, **held_out})
         scores[way] = do(f"evaluate/{way}", evaluate, judged)
         children[way] = child
@@ -128,6 +128,7 @@ def _encode(recipe: Recipe, corpus: Corpus, p: str, made: tuple[Made, Made, Made
     """What was withdrawn or taken down since enters here, for the partition that it touches."""
     documents, decided, tokenizer = made
     listed = entries(recipe.curate.takedown)
-    touched = touching(listed, documents[p].artifact.path) if listed else ()
-    config = recipe.encode.without(corpus.withdrawn_from(p)).model_copy(update={"exclude": touched})
+    here = documents[p].parts
+    touched = touching(listed, here[p].path) if here else listed
+    config = recipe.encode.part(touched, corpus.withdrawn_from(p))
     return Call(config, {"texts": decided[p], "tokenizer": tokenizer})

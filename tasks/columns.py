@@ -24,6 +24,7 @@ class Documents:
     """`files`: the texts.parquet of every partition. `metadata`: a column's name → the SQL that reads it."""
 
     files: list[Path]
+    withheld: list[Path]  # withheld.parquet of each partition's shards: documents not to be trained on
     metadata: Mapping[str, str]
 
     @property
@@ -38,18 +39,21 @@ class Documents:
         """The answer to `sql` over `documents`; what DuckDB refuses is the mistake of the recipe's `key`."""
         own = ", ".join(OWN)
         keys = "".join(f', {read} as "{name}"' for name, read in self.metadata.items())
-        statement = f"with documents as (select {own}{keys} from texts)\n{sql}"
+        allowed = " anti join withheld using (doc_id)" if self.withheld else ""
+        statement = f"with documents as (select {own}{keys} from texts{allowed})\n{sql}"
+        tables = {"texts": self.files} | ({"withheld": self.withheld} if self.withheld else {})
         try:
-            return door.query(statement, params, {"texts": self.files})
+            return door.query(statement, params, tables)
         except door.duckdb.Error as error:
             raise _refused(key, str(error), self.columns) from None
 
 
-def documents(curated: Mapping[str, Path]) -> Documents:
-    """The table of all partitions' kept documents."""
+def documents(curated: Mapping[str, Path], shards: Mapping[str, Path]) -> Documents:
+    """The table of all partitions' kept documents, without those that were taken down or withdrawn since."""
+    withheld = [folder / "withheld.parquet" for folder in shards.values()]
     files = [folder / "texts.parquet" for folder in curated.values()]
     found = door.query(KEYS, {}, {"texts": files}).to_pylist()
-    return Documents(files, {row["name"]: _read(row["spellings"], set(row["types"])) for row in found})
+    return Documents(files, withheld, {row["name"]: _read(row["spellings"], set(row["types"])) for row in found})
 
 
 KEYS = f"""

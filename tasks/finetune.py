@@ -65,7 +65,7 @@ def classify(config: ClassifyConfig, inputs: Inputs, out: Path) -> Stats:
     """A classifier on the base; Skipped where the corpus offers fewer than two classes."""
     from model.spec import LabelledRows as LabelledTokens
 
-    rows, notes = labelled_rows(config, _curated(inputs))
+    rows, notes = labelled_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
     parent = parent_of(inputs)
     tables = {split: labelled_table(rows[split], parent) for split in TRAINED_ON}
     labels = tuple(rows["train"].features["label"].names)
@@ -80,7 +80,7 @@ def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
     from model.packing import pack
     from model.spec import ConversationRows
 
-    rows, notes = instruction_rows(config, _curated(inputs))
+    rows, notes = instruction_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
     parent = parent_of(inputs)
     tables = {split: conversation_table(rows[split], parent) for split in TRAINED_ON}
     learned, held_out = _kept(rows, tables, out)
@@ -126,10 +126,10 @@ RATES = ("learning_rate", "head_scale", "weight_decay")
 PASSED_ON = ("batch", "parts", "seed", "dtype", "compiled", "threads", "eval_every", "eval_items", "checkpoint_every")
 
 
-def _curated(inputs: Inputs) -> Mapping[str, Path]:
-    texts = inputs["texts"]
-    assert isinstance(texts, Mapping)
-    return texts
+def _parts(inputs: Inputs, role: str) -> Mapping[str, Path]:
+    folders = inputs.get(role, {})
+    assert isinstance(folders, Mapping), role
+    return folders
 
 
 def _kept(rows: "DatasetDict", tables: Mapping[str, "pa.Table"], out: Path) -> list[Path]:

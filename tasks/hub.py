@@ -1,7 +1,7 @@
-"""Datasets of a Hugging Face hub: fetched into the home when the user's recipe names one, and a plain folder from then on.
+"""Datasets of a Hugging Face hub: fetched into the home when a recipe names one, and a plain folder from then on.
 
-What was fetched is kept and never asked for again, so a run needs the network once; a document's identity is the content
-of its file, as with any folder.
+What was fetched is kept and never asked for again, so a run needs the network once; a document's identity is the
+content of its file, as with any folder.
 """
 
 from pathlib import Path

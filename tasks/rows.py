@@ -16,6 +16,7 @@ from pydantic import Field
 from tasks.columns import Documents, documents
 from tasks.errors import Skipped, UserError
 from tasks.own_rows import SPLITS, OwnRows, conversation, labelled, own_rows
+from tasks.privacy import mask
 from tasks.templates import CONTINUE, PIECES, Template, instruction
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class LabelledRows(OwnRows):
     label: str | None = None  # SQL: a document's label; NULL is no row
     text: str = "text"  # SQL: what is classified
     max_rows: int = Field(default=2_000, ge=1)  # of one class in one split
+    mask_pii: bool = True  # as encode does: no address or number is learned
     seed: int = 0
 
 
@@ -39,10 +41,13 @@ class InstructionRows(OwnRows):
 
     templates: tuple[Template, ...] = Field(default=(CONTINUE,), min_length=1)
     max_rows: int = Field(default=4_000, ge=1)  # in one split
+    mask_pii: bool = True
     seed: int = 0
 
 
-def labelled_rows(config: LabelledRows, curated: Mapping[str, Path]) -> tuple["DatasetDict", list[str]]:
+def labelled_rows(
+    config: LabelledRows, curated: Mapping[str, Path], shards: Mapping[str, Path] | None = None
+) -> tuple["DatasetDict", list[str]]:
     """Rows text, label, origin, doc_id by split, and notes; Skipped where there are fewer than two classes."""
     from datasets import ClassLabel, Features, Value
 
@@ -50,7 +55,7 @@ def labelled_rows(config: LabelledRows, curated: Mapping[str, Path]) -> tuple["D
         rows, notes = own_rows(config, labelled, config.seed)
         rows = _first_by_hash(rows, config.max_rows, config.seed, ("split", "label"))
     else:
-        rows, notes = _derived_labels(config, documents(curated)), []
+        rows, notes = _derived_labels(config, documents(curated, shards or {})), []
     classes = sorted({row["label"] for row in rows if row["split"] == "train"})
     if len(classes) < 2:
         found = f"only {classes[0]!r}" if classes else "none"
@@ -60,10 +65,13 @@ def labelled_rows(config: LabelledRows, curated: Mapping[str, Path]) -> tuple["D
         notes = [*notes, f"left out, as no training row has their label: {dict(sorted(unknown.items()))}"]
     strings = dict.fromkeys(("text", "origin", "doc_id"), Value("string"))
     features = Features({"text": strings["text"], "label": ClassLabel(names=classes), **strings})
-    return _by_split([row for row in rows if row["label"] in classes], features, "finetune.classify"), notes
+    taught = [_masked(row) if config.mask_pii else row for row in rows if row["label"] in classes]
+    return _by_split(taught, features, "finetune.classify"), notes
 
 
-def instruction_rows(config: InstructionRows, curated: Mapping[str, Path]) -> tuple["DatasetDict", list[str]]:
+def instruction_rows(
+    config: InstructionRows, curated: Mapping[str, Path], shards: Mapping[str, Path] | None = None
+) -> tuple["DatasetDict", list[str]]:
     """Rows prompt, response, origin, kind, doc_id and messages (the turns to train on) by split, and notes."""
     from datasets import Features, List, Value
 
@@ -71,12 +79,13 @@ def instruction_rows(config: InstructionRows, curated: Mapping[str, Path]) -> tu
         rows, notes = own_rows(config, conversation, config.seed)
         rows = _first_by_hash(rows, config.max_rows, config.seed, ("split",))
     else:
-        rows, notes = _derived_instructions(config, documents(curated))
+        rows, notes = _derived_instructions(config, documents(curated, shards or {}))
     if not any(row["split"] == "train" for row in rows):
         raise Skipped("no document of the training split suits a template: " + ("; ".join(notes) or "all too short"))
     strings = {name: Value("string") for name in ("prompt", "response", "origin", "kind", "doc_id")}
     features = Features({**strings, "messages": List({"role": Value("string"), "content": Value("string")})})
-    return _by_split(rows, features, "finetune.instruct"), notes
+    answered = [_masked(row) if config.mask_pii else row for row in rows]
+    return _by_split(answered, features, "finetune.instruct"), notes
 
 
 def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:
@@ -147,6 +156,13 @@ def _first_by_hash(rows: Sequence[Row], max_rows: int, seed: int, group: tuple[s
         if taken[of] <= max_rows:
             kept.append(row)
     return kept
+
+
+def _masked(row: Row) -> Row:
+    """The row with personal data masked in what is read and written."""
+    turns = [{**turn, "content": mask(turn["content"])[0]} for turn in row.get("messages", [])]
+    texts = {name: mask(row[name])[0] for name in ("text", "prompt", "response") if name in row}
+    return row | texts | ({"messages": turns} if turns else {})
 
 
 def _by_split(rows: Sequence[Row], features: "Features", table: str) -> "DatasetDict":

@@ -3,9 +3,12 @@
 It enters at encode, for the partitions it touches, so that a new entry remakes what follows from them and nothing else.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tasks.errors import UsageError
+from tasks.store import MANIFEST
 
 
 def entries(listed: Path | None) -> tuple[str, ...]:
@@ -21,15 +24,21 @@ def entries(listed: Path | None) -> tuple[str, ...]:
     return tuple(sorted({line for line in lines if line and not line.startswith("#")}))
 
 
+def names_of(row: Mapping[str, Any]) -> set[str]:
+    """All that an entry may call a document: its doc_id, its file or source text, with or without the source's name."""
+    source, doc_id = row["source"], row["doc_id"]
+    names = {row.get("uri"), row["origin"], doc_id.removeprefix(f"{source}/").rpartition("#")[0]} - {None, ""}
+    return {doc_id, *names, *(f"{source}/{name}" for name in names)}
+
+
 def touching(listed: tuple[str, ...], documents: Path) -> tuple[str, ...]:
     """The entries that name a document of this partition's ingest artifact; all of them where it is not made yet."""
-    if not listed or not documents.is_dir():
+    if not listed or not (documents / MANIFEST).is_file():
         return listed
     import pyarrow.parquet as pq
 
     names = set[str]()
     for file in sorted(documents.glob("documents/*.parquet")):
-        table = pq.read_table(file, columns=["doc_id", "source", "uri", "origin"]).to_pylist()
-        for row in table:
-            names |= {row["doc_id"], row["origin"], f"{row['source']}/{row['uri']}", f"{row['source']}/{row['origin']}"}
+        for row in pq.read_table(file, columns=["doc_id", "source", "uri", "origin"]).to_pylist():
+            names |= names_of(row)
     return tuple(entry for entry in listed if entry in names)

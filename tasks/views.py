@@ -14,7 +14,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-
 TEXT, BYTES = pa.string(), pa.int64()
 PARQUET = {  # raw table → (label, file pattern, its columns where a run has none of it)
     "ingest_documents": (

@@ -19,6 +19,7 @@ from pydantic import Field
 from tasks.encode.encoding import encoded_batches
 from tasks.progress import progress
 from tasks.step import NOT_IN_KEY, Frozen, Funnel, Inputs, Stats, Step
+from tasks.takedown import names_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,26 +31,28 @@ SPLITS = ("train", "validation", "test")
 class EncodeConfig(Frozen):
     """What is encoded, and into how large files."""
 
-    shard_tokens: int = Field(16_777_216, ge=1)  # a shard ends before the document that would exceed it
+    shard_tokens: int = Field(default=16_777_216, ge=1)  # a shard ends before the document that would exceed it
     mask_pii: bool = True
-    exclude: tuple[str, ...] = ()  # the takedown list: doc_id, SOURCE/URI, or the text a document was cut from
-    withdrawn: dict[str, dict[str, str]] = Field(
-        default_factory=dict
-    )  # source → uri → why: files superseded or removed since
     workers: Annotated[int, NOT_IN_KEY] = 2
 
-    def without(self, withdrawn: Mapping[str, Mapping[str, str]]) -> "EncodeConfig":
-        """The config of a partition some of whose files are withdrawn."""
-        return self.model_copy(update={"withdrawn": {source: dict(uris) for source, uris in withdrawn.items()}})
+    def part(self, exclude: Sequence[str], withdrawn: Mapping[str, Mapping[str, str]]) -> "EncodePart":
+        """The config of a partition of which some documents must not be trained on."""
+        gone = {source: dict(uris) for source, uris in withdrawn.items()}
+        return EncodePart(**self.model_dump(), exclude=tuple(exclude), withdrawn=gone)
+
+
+class EncodePart(EncodeConfig):
+    """The same for one partition, with what was taken down or withdrawn from it since."""
+
+    exclude: tuple[str, ...] = ()  # of the takedown list: doc_id, SOURCE/URI, or the text a document was cut from
+    withdrawn: dict[str, dict[str, str]] = Field(default_factory=dict)  # source → uri → superseded | removed
 
     def why_withheld(self, document: Mapping[str, Any]) -> str | None:
         """The reason for not training on the document, where there is one."""
-        source, doc_id = document["source"], document["doc_id"]
-        path = doc_id.removeprefix(f"{source}/").rpartition("#")[0]
-        names = {document.get("uri"), document["origin"], path} - {None, ""}
-        if not self._taken_down.isdisjoint({doc_id, *names, *(f"{source}/{name}" for name in names)}):
+        names = names_of(document)
+        if not self._taken_down.isdisjoint(names):
             return "takedown"
-        gone = self.withdrawn.get(source, {})
+        gone = self.withdrawn.get(document["source"], {})
         return next((gone[name] for name in sorted(names) if name in gone), None)
 
     @cached_property
@@ -57,7 +60,7 @@ class EncodeConfig(Frozen):
         return frozenset(self.exclude)
 
 
-def encode(config: EncodeConfig, inputs: Inputs, out: Path) -> Stats:
+def encode(config: EncodePart, inputs: Inputs, out: Path) -> Stats:
     """Writes the shards of one partition's kept documents."""
     import pyarrow as pa
     from pyarrow import parquet
@@ -121,7 +124,7 @@ class Shards:
         self.doc_ids, self.tokens, self.gathered, self.written = [], [], 0, self.written + 1
 
 
-def _kept(path: Path, config: EncodeConfig, withheld: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _kept(path: Path, config: EncodePart, withheld: dict[str, str]) -> Iterator[dict[str, Any]]:
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path)
@@ -169,7 +172,7 @@ def _stats(
 ENCODE = Step(
     "encode",
     1,
-    EncodeConfig,
+    EncodePart,
     encode,
     libraries=("pyarrow", "tiktoken", "tokenizers"),
     code=("tasks.encode.encoding", "tasks.privacy", "tasks.vocabulary"),

@@ -1,4 +1,4 @@
-"""Recipes: all mistakes at once with file, key, value and the nearest name; extends and --set; every shipped one valid."""
+"""Recipes: all mistakes at once, with file, key, value and the nearest name; every shipped one valid."""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 """Batches are arithmetic."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_every_token_is_a_target_once_an_epoch_after_the_token_before_it(
     batch = blocks.batch(Order(blocks.items, seed).at(np.arange(blocks.items)))
     counted = batch.targets_bt != IGNORE
     pairs = zip(batch.tokens_bt[counted].tolist(), batch.targets_bt[counted].tolist(), strict=True)
-    assert sorted(pairs) == sorted(zip(ids[:-1], ids[1:], strict=True))
+    assert sorted(pairs) == sorted(pairwise(ids))
 
 
 @settings(max_examples=60, deadline=None)

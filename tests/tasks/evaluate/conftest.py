@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.encode.shards import EncodeConfig, encode
+from tasks.encode.shards import EncodePart, encode
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
 from tasks.step import Inputs
 
@@ -59,7 +59,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
     ]
     pq.write_table(pa.Table.from_pylist(rows), folders.texts / "texts.parquet")
     tokenizer(TokenizerConfig(vocabulary=512), {"texts": {"0001": folders.texts}}, folders.tokenizer)
-    encode(EncodeConfig(), {"texts": folders.texts, "tokenizer": folders.tokenizer}, folders.shards)
+    encode(EncodePart(), {"texts": folders.texts, "tokenizer": folders.tokenizer}, folders.shards)
     write_model(folders.model / "weights", folders.tokenizer)
     return folders
 
