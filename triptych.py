@@ -1,6 +1,7 @@
 """The command line: one short function a command. stdout carries data, stderr talk; `--json` is one line, the last."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -228,11 +229,21 @@ def _report(found: Any, as_json: bool) -> None:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, default=str))
+    print(json.dumps(_finite(value), ensure_ascii=False, default=str, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinities as null: JSON has no word for them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def main() -> None:
     """The console script: a mistake of the user's is a line with a cure, never a traceback."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow everybody down
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends as Ctrl-C does: checkpoint, exit code 130
     try:
         app(standalone_mode=False)

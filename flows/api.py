@@ -1,9 +1,12 @@
 """Prefect's REST interface in plain HTTP, for commands that must not wait two seconds for Prefect's own client."""
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
+
+from tasks.errors import UserError
 
 TIMEOUT_SECONDS = 15.0
 
@@ -24,6 +27,13 @@ def patch(url: str, path: str, body: Mapping[str, Any]) -> Any:
 def _send(method: str, address: str, body: Mapping[str, Any] | None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address, data, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:
-        answer = reply.read()
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:
+            answer = reply.read()
+    except urllib.error.HTTPError:
+        raise  # the server has answered: the caller knows what it asked
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise UserError(
+            f"the Prefect server does not answer ({error})", "triptych up --stop, then run again"
+        ) from error
     return json.loads(answer) if answer else None

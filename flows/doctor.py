@@ -94,7 +94,11 @@ def _torch_build() -> dict[str, Any]:
     version = metadata.version("torch")
     nvidia = any(d.metadata["Name"].startswith("nvidia-cu") for d in metadata.distributions() if d.metadata["Name"])
     if nvidia and not Path("/dev/nvidia0").exists():
-        return _row("warning", f"torch {version} is a GPU build on a machine without one", "see README, Install")
+        return _row(
+            "warning",
+            f"torch {version} is a GPU build on a machine without one",
+            "install a CPU wheel: see README.md, top",
+        )
     return _row("ok", f"torch {version}")
 
 

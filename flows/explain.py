@@ -31,18 +31,29 @@ class Explainer:
     misses: set[str] = field(default_factory=set)
 
     def __call__(self, label: str, step: Step, call: Call) -> Made:
-        return Made(label, "complete", {"": self._explain(label, label, step, call)})
+        if missing := call.missing():
+            self._skipped(label, label, "", f"{missing[0].label} is skipped")
+            return Made(label, "skipped")
+        artifact = self._explain(label, label, step, call)
+        return Made(label, "complete" if artifact else "skipped", {"": artifact} if artifact else {})
 
     def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made:
         made = Made(label, "complete", {}, is_bundle=True)
         for partition in partitions:
             artifact = self._explain(label, f"{label}@{partition}", step, call_of(partition, made))
+            assert artifact is not None, "no step of partitions is ever skipped"
             made = Made(label, "complete", {**made.parts, partition: artifact}, is_bundle=True)
         return made
 
-    def _explain(self, label: str, name: str, step: Step, call: Call) -> Artifact:
+    def _skipped(self, label: str, name: str, key: str, reason: str) -> None:
+        if label in self.scope.labels:
+            self.found.append(Explanation(name, key, "skipped", (reason,)))
+
+    def _explain(self, label: str, name: str, step: Step, call: Call) -> Artifact | None:
         inputs = call.artifacts()
         key = self.store.key(step, call.config, inputs)
+        if reason := self.store.skipped(step, key):
+            return self._skipped(label, name, key, reason)
         hit = self.store.find(step, key)
         if hit is None:
             self.misses.add(label)

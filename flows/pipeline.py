@@ -26,6 +26,7 @@ def pipeline(
     until: str = "",
     only: str = "",
     strict: bool = False,
+    run: str = "",
 ) -> State:
     """Text in, evaluated and promoted models out."""
     root = Path(home or os.environ.get("TRIPTYCH_HOME") or "runs").absolute()
@@ -33,7 +34,7 @@ def pipeline(
     context = FlowRunContext.get()
     flow_run = str(context.flow_run.id) if context and context.flow_run else ""
     with process_of(request.home, flow_run):
-        record = perform(opened(request), Tasks(request.home), {"prefect_flow_run": flow_run})
+        record = perform(opened(request), Tasks(request.home), {"prefect_flow_run": flow_run}, run)
     if record.state == "interrupted":
         raise KeyboardInterrupt
     if record.state != "complete":

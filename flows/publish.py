@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from flows.line import Made
+from tasks.errors import UserError
+from tasks.progress import say
 from tasks.register.publish import Rescore, RunInfo, publish
 from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.tracking.registry import models
@@ -33,7 +35,8 @@ def publisher(session: "Session", runner: "Runner") -> Callable[[Made], str]:
         published = publish(made.artifact.path, home, info, rescorer(runner))
         mine = {version.name for version in published}
         runner.record = replace(record, models=tuple(model for model in models(home) if model["name"] in mine))
-        return " · ".join(f"{version.name}/{version.version} {version.verdict}" for version in published)
+        moved = sorted({note for version in published for note in version.notes})
+        return " · ".join([*(f"{version.name}/{version.version} {version.verdict}" for version in published), *moved])
 
     return finish
 
@@ -57,10 +60,16 @@ FETCH = Step("champion", 1, ChampionConfig, fetch)
 def rescorer(runner: "Runner") -> Rescore:
     """Evaluates a champion of another corpus on this run's items, so that the pair to compare exists."""
 
-    def rescore(role: str, weights: Path) -> Path:
+    def rescore(role: str, weights: Path) -> Path | None:
+        if f"evaluate/{role}" not in runner.calls:
+            return None
         files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(weights.iterdir())}
         champion = runner.store.complete(FETCH, ChampionConfig(files=files, folder=weights), {})
         step, call = runner.calls[f"evaluate/{role}"]
-        return runner.store.complete(step, call.config, {**call.artifacts(), "model": champion}).path
+        try:
+            return runner.store.complete(step, call.config, {**call.artifacts(), "model": champion}).path
+        except UserError as error:  # e.g. a classifier of other classes: the pair cannot be compared
+            say(f"  the champion of {role} cannot be scored on this run's items: {error.what}")
+            return None
 
     return rescore

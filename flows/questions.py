@@ -35,7 +35,7 @@ def answer(home: Path, name: str, expression: str, params: Sequence[str], run: s
     if unknown := values.keys() - set(parameters(statement)):
         takes = ", ".join(parameters(statement)) or "none"
         raise UsageError(f"no parameter {', '.join(sorted(unknown))} in this question", f"it takes: {takes}")
-    tables = Tables(record.as_json(), lambda: _models(home))
+    tables = Tables(home, record.as_json(), lambda: _models(home))
     return ask(statement, values, tables.raw(), tables.views()).to_pylist()
 
 

@@ -169,7 +169,8 @@ def _explain(path: Path, error: ErrorDetails, origins: Mapping[str, str]) -> str
     """`recipes/mine.toml: encode.vocabulry: unknown key; did you mean 'vocabulary'?`"""
     keys = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "tagged-"))]
     where = ".".join(keys)
-    origin = next((origins[key] for key in origins if key == where or key.startswith(f"{where}.")), str(path))
+    given = {key: origin for key, origin in origins.items() if key == where or key.startswith(f"{where}.")}
+    origin = "--set" if "--set" in given.values() else next(reversed(given.values()), str(path))
     if error["type"] == "extra_forbidden":
         known = sorted(_fields_at(Recipe, keys[:-1]) - ({"name"} if len(keys) == 1 else set()))
         near = get_close_matches(keys[-1], known, n=1)
@@ -177,7 +178,8 @@ def _explain(path: Path, error: ErrorDetails, origins: Mapping[str, str]) -> str
         return f"{origin}: {where}: unknown key; {hint}"
     if error["type"] == "missing":
         return f"{origin}: {where}: missing"
-    return f"{origin}: {where} = {error['input']!r}: {error['msg'].removeprefix('Value error, ')}"
+    found = "" if isinstance(error["input"], Mapping | BaseModel) else f" = {error['input']!r}"
+    return f"{origin}: {where}{found}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _fields_at(annotation: Any, keys: Sequence[str]) -> set[str]:

@@ -57,9 +57,12 @@ class Runner:
         made = empty
         for partition, call_of in calls.items():
             call = call_of(made)
-            if call.missing():
-                return replace(empty, state="absent")
-            found = self.store.find(step, self.store.key(step, call.config, call.artifacts()))
+            if missing := call.missing():
+                return replace(empty, state=missing[0].state, reason=missing[0].reason)
+            key = self.store.key(step, call.config, call.artifacts())
+            if reason := self.store.skipped(step, key):
+                return replace(empty, state="skipped", reason=reason)
+            found = self.store.find(step, key)
             if found is None:
                 return replace(empty, state="absent")
             made = replace(made, state="cached", parts={**made.parts, partition: found})
@@ -92,12 +95,11 @@ class Runner:
         return made
 
     def _told(self, made: Made, calls: Mapping[str, Call], began_at: float, seconds: float) -> None:
-        """Into the record, then to MLflow, whose id comes into the record where it answers at once."""
+        """Into the record, then to MLflow; nothing waits for it."""
         record = step_record(made)
         self._tell(record)
         if self.tracker:
             self.tracker.step(step_run(self.tracker.pipeline, made, record, calls, began_at=began_at, seconds=seconds))
-            self._tell(replace(record, mlflow_run_id=self.tracker.mlflow_run_id(made.label)))
 
     def _checked(self, label: str, call: Call) -> Call:
         for made in call.missing():
@@ -124,14 +126,16 @@ def step_record(made: Made) -> StepRecord:
     if not artifacts:
         return StepRecord(made.label, None, made.state, made.reason, 0.0, None, None)
     metrics = dict[str, float]()
-    for artifact in artifacts:  # counts add up over partitions; the last partition speaks for what is no count
-        metrics |= artifact.stats.metrics
+    for artifact in artifacts:  # counts, of one partition each
+        for name, value in artifact.stats.metrics.items():
+            metrics[name] = metrics.get(name, 0.0) + value
     notes = tuple(note for artifact in artifacts for note in (*artifact.stats.notes, *artifact.notes))
+    reproduced = [note for artifact in artifacts for note in artifact.notes if "reproduced" in note]
     return StepRecord(
         step=made.label,
         key=_together([a.key for a in artifacts])[:24],
         state=made.state,
-        reason=made.reason,
+        reason="; ".join([*([made.reason] if made.reason else []), *reproduced]),
         seconds=round(sum(a.seconds for a in artifacts), 3),
         sha256=_together([a.sha256 for a in artifacts]),
         path=str(artifacts[0].path if len(artifacts) == 1 else artifacts[0].path.parent),

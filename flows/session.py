@@ -23,9 +23,11 @@ from tasks.progress import say
 from tasks.sources import Part
 from tasks.step import keyed
 from tasks.store import Artifact, Store
+from tasks.tracking.outbox import Outbox
 from tasks.tracking.runs import PipelineRun
 from tasks.tracking.tracker import Tracker
 
+SECONDS_FOR_MLFLOW = 8.0  # at the end of a run, to show it what it has not seen yet; the rest is sent later
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -76,12 +78,17 @@ def _is_ingested(store: Store, recipe: Recipe, parts: Mapping[str, Part]) -> boo
     return True
 
 
-def perform(session: Session, as_task: AsTask = bare, links: dict[str, str] | None = None) -> RunRecord:
+def new_run() -> str:
+    """A name for a run; names sort by time."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def perform(session: Session, as_task: AsTask = bare, links: dict[str, str] | None = None, run: str = "") -> RunRecord:
     """The line, run: its record is written after every step, and says in the end how far it came."""
     request, recipe = session.request, session.recipe
     now = datetime.now(UTC)
     record = RunRecord(
-        run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        run=run or new_run(),
         recipe=recipe.name,
         state="running",
         started=now.isoformat(timespec="seconds"),
@@ -113,7 +120,17 @@ def perform(session: Session, as_task: AsTask = bare, links: dict[str, str] | No
             runner.record = replace(runner.record, seconds=round(time.monotonic() - runner.started, 3))
             runner.record.write(request.home)
             tracker.end(state, runner.record.seconds, {})
+            tracker.close(SECONDS_FOR_MLFLOW)
+            runner.record = with_mlflow_ids(runner.record, request.home)
+            runner.record.write(request.home)
     return runner.record
+
+
+def with_mlflow_ids(record: RunRecord, home: Path) -> RunRecord:
+    """The record with MLflow's id of each step's run, as far as MLflow has them by now."""
+    ids = Outbox(home).ids()
+    steps = (replace(step, mlflow_run_id=ids.get(f"{record.run}/{step.step}")) for step in record.steps)
+    return replace(record, steps=tuple(steps))
 
 
 def writable(home: Path) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 from flows.explain import Explainer
 from flows.line import line
 from flows.reconcile import reconcile
-from flows.record import RunRecord, latest
+from flows.record import RECORDS, RunRecord, read
 from flows.server import ensure_server, environment, inherited
-from flows.session import Request, opened
+from flows.session import Request, new_run, opened
 from tasks.errors import UserError
 from tasks.progress import say
+from tasks.register.publish import publish_waiting
 
 
 def started(request: Request) -> RunRecord:
@@ -25,17 +26,18 @@ def started(request: Request) -> RunRecord:
         del os.environ[name]  # settings for another Prefect server
     os.environ.update(environment(home))
     reconcile(home, url)
+    publish_waiting(home)
     say(f"watch: {url.removesuffix('/api')}")
     from flows.patience import final_state
     from flows.pipeline import pipeline
 
-    before = latest(home)
-    answer = final_state(lambda: pipeline(**asked(request), return_state=True))
-    record = latest(home)
-    if record is None or (before is not None and record.run == before.run):
+    run = new_run()
+    answer = final_state(lambda: pipeline(**asked(request), run=run, return_state=True))
+    path = home / RECORDS / f"{run}.json"
+    if not path.is_file():
         told = answer.message if answer else "the Prefect server went away"
         raise UserError(f"the run did not begin: {told}", f"see {home / 'prefect'}, and run again")
-    return record
+    return read(path)
 
 
 def asked(request: Request) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from flows.record import RunRecord, StepRecord
@@ -21,7 +22,7 @@ def show_run(record: RunRecord) -> None:
     _show_steps(out, record.as_json())
     for step in record.steps:
         for note in step.notes:
-            out.print(f"  [dim]{step.step}:[/dim] {note}")
+            out.print(f"  [dim]{step.step}:[/dim] {escape(note)}")
     _show_scores(out, record.steps)
     _show_models(out, record.models)
     made = sum(step.seconds for step in record.steps)
@@ -31,7 +32,8 @@ def show_run(record: RunRecord) -> None:
     if record.state == "complete":
         out.print("next:  triptych chat   ·   triptych sql --list   ·   triptych up   ·   triptych status")
     else:
-        out.print(f"[red]{record.state}:[/red] {record.error}")
+        talk = Console(stderr=True, soft_wrap=True, highlight=False)
+        talk.print(f"[red]{record.state}:[/red] {escape(record.error)}")
 
 
 def show_status(status: Mapping[str, Any]) -> None:
@@ -46,17 +48,17 @@ def show_status(status: Mapping[str, Any]) -> None:
     for trouble in status["schedule"]:
         out.print(f"[red]scheduled run {trouble['name']}: {trouble['state']}[/red] {trouble.get('message', '')}")
     for line in status["noticed"]:
-        out.print(f"[yellow]{line}[/yellow]")
+        out.print(f"[yellow]{escape(line)}[/yellow]")
 
 
 def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:
     """One line a step: hit or miss, and why."""
     out = _out()
     for row in found:
-        colour = {"hit": "cyan", "miss": "yellow", "again": "yellow"}[row["verdict"]]
-        reasons = "; ".join(row["reasons"])
+        colour = {"hit": "cyan", "miss": "yellow", "again": "yellow", "skipped": "dim"}[row["verdict"]]
+        reasons = escape("; ".join(row["reasons"]))
         out.print(
-            f"[{colour}]{row['verdict']:5}[/{colour}] {row['step']:20} {row['key'][:12]}  {reasons}", soft_wrap=True
+            f"[{colour}]{row['verdict']:7}[/{colour}] {row['step']:20} {row['key'][:12]}  {reasons}", soft_wrap=True
         )
 
 
@@ -86,7 +88,7 @@ def _show_steps(out: Console, record: Mapping[str, Any]) -> None:
     for step in record["steps"]:
         state = f"[{STATES.get(step['state'], 'white')}]{step['state'].capitalize()}[/]"
         figures = step["reason"].splitlines()[0] if step["reason"] else _headline(step)
-        table.add_row(step["step"], state, f"{step['seconds']:.1f}", (step["key"] or "")[:12], figures)
+        table.add_row(step["step"], state, f"{step['seconds']:.1f}", (step["key"] or "")[:12], escape(figures))
     out.print(table)
 
 
@@ -136,4 +138,4 @@ def _cell(value: Any) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:,.4g}"
-    return str(value)
+    return escape(str(value))

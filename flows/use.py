@@ -132,13 +132,18 @@ def _weights(home: Path, model: str) -> Path:
 
 
 def _talker(home: Path, model: str) -> Talker:
+    from model.hub_config import WeightsError
+
     model = model or champion(home)
     weights = _weights(home, model)
     if (weights / "classes.json").is_file():
         raise UsageError(f"{model} is a classifier and does not talk", "load it with mlflow.pyfunc, or name another")
     name = model.partition("@")[0].partition("/")[0]
     answers = name.endswith(ANSWERING) or "finetune-instruct" in str(weights.resolve())
-    return Talker(weights, answers)
+    try:
+        return Talker(weights, answers)
+    except WeightsError as error:
+        raise UserError(error.what, error.cure) from error
 
 
 def _crowned(version: Version) -> dict[str, Any]:

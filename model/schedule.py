@@ -9,9 +9,9 @@ class Schedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(ge=1)
-    warmup_steps: int = Field(0, ge=0)
-    decay_steps: int = Field(0, ge=0)
-    final_fraction: float = Field(0.0, ge=0, le=1)
+    warmup_steps: int = Field(default=0, ge=0)
+    decay_steps: int = Field(default=0, ge=0)
+    final_fraction: float = Field(default=0.0, ge=0, le=1)
 
     def fraction(self, step: int) -> float:
         """Of the peak, at the update that ends step `step` (from 0): linear up, flat, linear down.
@@ -30,11 +30,11 @@ class Rates(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     learning_rate: float = Field(gt=0)  # of matrices
-    embedding_scale: float = Field(1.0, gt=0)
-    head_scale: float = Field(1.0, gt=0)
-    vector_scale: float = Field(1.0, gt=0)  # norms and biases
-    weight_decay: float = Field(0.1, ge=0)  # of matrices; nothing else decays
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.95, ge=0, lt=1)
-    epsilon: float = Field(1e-8, gt=0)
-    max_norm: float = Field(1.0, gt=0)  # gradients are clipped to this length
+    embedding_scale: float = Field(default=1.0, gt=0)
+    head_scale: float = Field(default=1.0, gt=0)
+    vector_scale: float = Field(default=1.0, gt=0)  # norms and biases
+    weight_decay: float = Field(default=0.1, ge=0)  # of matrices; nothing else decays
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.95, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+    max_norm: float = Field(default=1.0, gt=0)  # gradients are clipped to this length

@@ -54,19 +54,19 @@ class Spec(Strict):
     tokenizer: Path  # its files go with the weights; samples are encoded with it
     context: int = Field(ge=1)
     batch: int = Field(ge=1)  # sequences or texts a step, over all ranks
-    parts: int = Field(1, ge=1)  # micro-batches a rank and step
+    parts: int = Field(default=1, ge=1)  # micro-batches a rank and step
     schedule: Schedule
     rates: Rates
     seed: int = 0
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     compiled: bool | Literal["auto"] = "auto"
-    threads: int = Field(2, ge=1)
-    log_every: int = Field(1, ge=1)  # steps
-    eval_every: int = Field(100, ge=1)
-    eval_items: int = Field(256, ge=1)  # sequences or texts of validation data looked at each time
-    checkpoint_every: int = Field(100, ge=1)
+    threads: int = Field(default=2, ge=1)
+    log_every: int = Field(default=1, ge=1)  # steps
+    eval_every: int = Field(default=100, ge=1)
+    eval_items: int = Field(default=256, ge=1)  # sequences or texts of validation data looked at each time
+    checkpoint_every: int = Field(default=100, ge=1)
     prompts: tuple[str, ...] = ()  # continued at each evaluation
-    sample_tokens: int = Field(64, ge=1)
+    sample_tokens: int = Field(default=64, ge=1)
 
     @model_validator(mode="after")
     def has_one_beginning(self) -> Self:

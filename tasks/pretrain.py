@@ -27,40 +27,49 @@ class PretrainConfig(Frozen):
     """One dial, `depth`; whatever is None follows from it (model/depth.py)."""
 
     family: Literal["gpt2", "llama", "qwen3"] = "llama"
-    depth: int = Field(4, ge=1)
-    width: int | None = Field(None, ge=1)
-    heads: int | None = Field(None, ge=1)
-    kv_heads: int | None = Field(None, ge=1)
-    head_width: int | None = Field(None, ge=1)
-    ffn_width: int | None = Field(None, ge=1)
+    depth: int = Field(default=4, ge=1)
+    width: int | None = Field(default=None, ge=1)
+    heads: int | None = Field(default=None, ge=1)
+    kv_heads: int | None = Field(default=None, ge=1)
+    head_width: int | None = Field(default=None, ge=1)
+    ffn_width: int | None = Field(default=None, ge=1)
     tied: bool | None = None
-    context: int = Field(256, ge=8)
+    context: int = Field(default=256, ge=8)
     init_from: Annotated[Path | None, NOT_IN_KEY] = None  # weights to go on from (Hugging Face layout) …
     init_sha256: str | None = None  # … whose content, not their place, is in the key
 
-    batch: int | None = Field(None, ge=1)  # sequences a step, over all ranks
-    parts: int = Field(1, ge=1)  # micro-batches a step and rank, where a batch is too much for memory
-    steps: int | None = Field(None, ge=1)
-    tokens_per_parameter: float = Field(20.0, gt=0)  # how long, where steps is None
-    learning_rate: float | None = Field(None, gt=0)  # of matrices, at its peak
-    embedding_scale: float = Field(1.0, gt=0)  # times learning_rate
-    head_scale: float = Field(1.0, gt=0)
-    weight_decay: float = Field(0.1, ge=0)
-    warmup: float = Field(0.05, ge=0, le=1)  # share of the steps
-    decay: float = Field(0.5, ge=0, le=1)  # share of the steps, at the end
-    max_norm: float = Field(1.0, gt=0)
+    batch: int | None = Field(default=None, ge=1)  # sequences a step, over all ranks
+    parts: int = Field(default=1, ge=1)  # micro-batches a step and rank, where a batch is too much for memory
+    steps: int | None = Field(default=None, ge=1)
+    tokens_per_parameter: float = Field(default=20.0, gt=0)  # how long, where steps is None
+    learning_rate: float | None = Field(default=None, gt=0)  # of matrices, at its peak
+    embedding_scale: float = Field(default=1.0, gt=0)  # times learning_rate
+    head_scale: float = Field(default=1.0, gt=0)
+    weight_decay: float = Field(default=0.1, ge=0)
+    warmup: float = Field(default=0.05, ge=0, le=1)  # share of the steps
+    decay: float = Field(default=0.5, ge=0, le=1)  # share of the steps, at the end
+    max_norm: float = Field(default=1.0, gt=0)
     seed: int = 0
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     compiled: bool | Literal["auto"] = "auto"
-    ranks: int = Field(1, ge=1)
-    threads: Annotated[int, NOT_IN_KEY] = Field(2, ge=1)
+    ranks: int = Field(default=1, ge=1)
+    threads: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)
 
-    log_every: int = Field(1, ge=1)  # steps
-    eval_every: int = Field(100, ge=1)
-    eval_items: int = Field(256, ge=1)  # validation sequences
-    checkpoint_every: Annotated[int, NOT_IN_KEY] = Field(100, ge=1)
+    log_every: int = Field(default=1, ge=1)  # steps
+    eval_every: int = Field(default=100, ge=1)
+    eval_items: int = Field(default=256, ge=1)  # validation sequences
+    checkpoint_every: Annotated[int, NOT_IN_KEY] = Field(default=100, ge=1)
     prompts: tuple[str, ...] = ()
-    sample_tokens: int = Field(64, ge=1)
+    sample_tokens: int = Field(default=64, ge=1)
+
+    @model_validator(mode="after")
+    def has_a_shape_and_a_batch_that_divide(self) -> Self:
+        from model.depth import from_depth
+
+        from_depth(self.depth, 512, self.context, self.family, **_set(self, *SHAPE))
+        if self.batch is not None and self.batch % (self.ranks * self.parts):
+            raise ValueError(f"a batch of {self.batch} does not divide among {self.ranks} ranks × {self.parts} parts")
+        return self
 
     @model_validator(mode="after")
     def knows_its_beginning(self) -> Self:

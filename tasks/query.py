@@ -68,7 +68,7 @@ def _only_questions(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 def _named(sql: str, views: Mapping[str, str]) -> set[str]:
     """Every name in the statement, and in the views that it names."""
-    names, waiting = set[str](), [sql]
+    names, waiting = set[str](), [sql.lower()]
     while waiting:
         new = set(NAME.findall(COMMENT.sub("", waiting.pop()))) - names
         names |= new

@@ -77,6 +77,11 @@ class Store:
         notes = tuple(drift(step, manifest))
         return Artifact(step.name, key, folder, manifest["sha256"], stats, 0.0, True, notes)
 
+    def skipped(self, step: Step, key: str) -> str | None:
+        """Why the step had nothing to do for this key, where that was found out before."""
+        path = self.root / step.name / f"{key}.skipped"
+        return path.read_text() if path.is_file() else None
+
     def manifest(self, step: Step, key: str) -> dict[str, Any] | None:
         path = self.folder(step, key) / MANIFEST
         try:
@@ -110,6 +115,7 @@ class Store:
         done = self.folder(step, key)
         with _full_disk_explained(done), _locked(done):
             work, fresh = done.with_name(f"{key}.again.partial"), done.with_name(f"{key}.again")
+            verify_inputs(inputs)
             for leftover in (work, fresh):
                 shutil.rmtree(leftover, ignore_errors=True)
             made = self._make(step, config, inputs, work, fresh)
@@ -129,8 +135,9 @@ class Store:
         started = time.monotonic()
         try:
             stats = step.run(config, _folders(inputs), work)
-        except Skipped:
+        except Skipped as skip:
             shutil.rmtree(work)
+            write_durably(done.with_name(f"{done.name}.skipped"), skip.reason.encode())
             raise
         seconds = time.monotonic() - started
         described = self._describe(step, config, inputs, work)
@@ -141,6 +148,8 @@ class Store:
         }
         write_durably(work / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
         _sync_folder(work)
+        if done.exists():  # what is left of a removal that was cut short: it has no manifest any more
+            shutil.rmtree(done)
         work.rename(done)
         _sync_folder(done.parent)
         return Artifact(step.name, done.name.split(".")[0], done, described["sha256"], stats, seconds, False)

@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.errors import UserError
+
 TEXT, BYTES = pa.string(), pa.int64()
 PARQUET = {  # raw table → (label, file pattern, its columns where a run has none of it)
     "ingest_documents": (
@@ -44,6 +46,7 @@ PARQUET = {  # raw table → (label, file pattern, its columns where a run has n
 class Tables:
     """The raw tables and views of one run, opened by name."""
 
+    home: Path
     record: Mapping[str, Any]
     models: Callable[[], list[dict[str, Any]]]  # the registry's versions, asked only when a question names them
 
@@ -70,7 +73,16 @@ class Tables:
         step = next((s for s in self.record["steps"] if s["step"] == label and s["path"]), None)
         if step is not None:
             parts = step["parts"] or [{"step": "@", "path": step["path"]}]
-            yield from ((part["step"].partition("@")[2], Path(part["path"])) for part in parts)
+            for part in parts:
+                yield part["step"].partition("@")[2], self._present(Path(part["path"]))
+
+    def _present(self, folder: Path) -> Path:
+        """The artifact's folder, in a home that was moved as well; UserError where it is gone."""
+        here = self.home / "store" / str(folder).rpartition("/store/")[2]
+        for path in (folder, here):
+            if (path / "manifest.json").is_file():
+                return path
+        raise UserError(f"{folder}: this artifact of the run is gone", f"triptych run {self.record['recipe']}")
 
     def _labels(self, first: str) -> list[str]:
         return [s["step"] for s in self.record["steps"] if s["step"].split("/")[0] == first and s["path"]]
@@ -154,6 +166,7 @@ class Tables:
 
     def _models(self) -> pa.Table:
         columns = {"name": TEXT, "version": BYTES, "aliases": pa.list_(TEXT), "parent": TEXT, "key": TEXT}
+        columns |= {"weights_key": TEXT}
         rows = [{name: model.get(name) for name in columns} for model in self.models()]
         return pa.Table.from_pylist(rows, schema=pa.schema(columns.items()))
 

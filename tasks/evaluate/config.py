@@ -14,17 +14,17 @@ from tasks.step import NOT_IN_KEY, Frozen
 class EvaluateConfig(Frozen):
     """The recipe's table [evaluate]; one for the base and its children, so that they stay comparable."""
 
-    max_documents: int = Field(1000, ge=1)  # of a split; those whose ids hash lowest
-    max_rows: int = Field(1000, ge=1)  # of a child's held-out rows
+    max_documents: int = Field(default=1000, ge=1)  # of a split; those whose ids hash lowest
+    max_rows: int = Field(default=1000, ge=1)  # of a child's held-out rows
     tasks: Annotated[tuple[Path, ...], NOT_IN_KEY] = ()  # multiple choice in lm-eval's format: paths of YAML files
     tasks_sha256: str | None = None  # of their content, filled in when the recipe is read
-    max_questions: int = Field(1000, ge=1)  # of a task, the first
-    next_passage: int = Field(200, ge=0)  # questions made of the test documents
-    exact_answers: int = Field(64, ge=0)  # short answers generated and compared word for word
-    baseline_bytes: int = Field(16 * 2**20, ge=1)  # training text that n-grams and xz read
-    ngram_order: int = Field(4, ge=1)  # the highest tried; 64 bits hold one n-gram
+    max_questions: int = Field(default=1000, ge=1)  # of a task, the first
+    next_passage: int = Field(default=200, ge=0)  # questions made of the test documents
+    exact_answers: int = Field(default=64, ge=0)  # short answers generated and compared word for word
+    baseline_bytes: int = Field(default=16 * 2**20, ge=1)  # training text that n-grams and xz read
+    ngram_order: int = Field(default=4, ge=1)  # the highest tried; 64 bits hold one n-gram
     xz: bool = True
-    draws: int = Field(1000, ge=100)  # of the bootstrap
+    draws: int = Field(default=1000, ge=100)  # of the bootstrap
     seed: int = 0  # of the bootstrap
 
     @model_validator(mode="before")

@@ -71,8 +71,14 @@ def move(registry: Registry, name: str, alias: str, version: int, because: tuple
     _remember(registry.home, known)
 
 
+def look(home: Path) -> list[str]:
+    """`notice`, for who does not hold the lock."""
+    with registry_lock(home):
+        return notice(home)
+
+
 def notice(home: Path) -> list[str]:
-    """Audits every alias that something else moved since triptych last looked; one sentence each."""
+    """Audits every alias that something else moved since triptych last looked; one sentence each. Under the lock."""
     found, known, told = aliases(home), _known(home), []
     for name in sorted(found.keys() | known.keys()):
         now, before = found.get(name, {}), known.get(name, {})

@@ -47,7 +47,7 @@ class BaseStandard(StandardConfig):
 class ClassifyStandard(StandardConfig):
     task: str = "classify/accuracy"
     baseline: str = "majority"
-    margin: float = Field(0.02, ge=0)
+    margin: float = Field(default=0.02, ge=0)
 
 
 class AnswerStandard(StandardConfig):

@@ -17,14 +17,14 @@ from tasks.register.gate import Scores, Standard, Verdict, judge, same_items
 from tasks.register.package import ROLES, StandardConfig, registered_name
 from tasks.register.scores import read_scores
 from tasks.step import Frozen
-from tasks.store import MANIFEST, content_hash, write_durably
+from tasks.store import MANIFEST, content_hash, verify, write_durably
 from tasks.tracking.registry import Version, aliases, find, verified, versions
 from tasks.tracking.versions import MlflowAway, Registry, open_registry
 
 GATE = "the gate"
 WAITING = "outbox/publish"  # in the home: packages that MLflow was away for
 VERDICT_TAG = re.compile(r"gate\.\d+")  # the verdict against that champion's version
-Rescore = Callable[[str, Path], Path]  # (role, folder of weights) → an evaluation of it on this run's items
+Rescore = Callable[[str, Path], Path | None]  # (role, folder of weights) → an evaluation of it on this run's items
 
 
 class RunInfo(Frozen):
@@ -58,6 +58,7 @@ def publish(package: Path, home: Path, info: RunInfo, rescore: Rescore | None = 
     try:
         with registry_lock(home), open_registry(home) as registry:
             notes = tuple(notice(home))
+            verify(package)
             desk = Desk(registry, package, manifest, info, rescore)
             published = [desk.publish(role, notes) for role in ROLES if (package / role).is_dir()]
     except MlflowAway as error:
@@ -151,7 +152,8 @@ class Desk:
         scores = _scores(version)
         if same_items(candidate, scores, tasks):
             return scores
-        return read_scores(self.rescore(role, version.weights), role) if self.rescore else None
+        anew = self.rescore(role, version.weights) if self.rescore else None
+        return read_scores(anew, role) if anew else None
 
     def _files(self, role: str) -> dict[str, Any]:
         return {name: entry for name, entry in self.manifest["files"].items() if name.startswith(f"{role}/")}
