@@ -246,9 +246,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow everybody down
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends as Ctrl-C does: checkpoint, exit code 130
     try:
-        app(standalone_mode=False)
-    except typer.Exit as end:
-        sys.exit(end.exit_code)
+        sys.exit(app(standalone_mode=False))  # a command's typer.Exit comes back as its code
     except (typer.Abort, KeyboardInterrupt):
         print("interrupted: what is complete is kept; the same command goes on from there", file=sys.stderr)
         sys.exit(130)

@@ -7,6 +7,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.exceptions import TerminationSignal
 from prefect.states import Completed, Failed
 
 from flows.line import Made
@@ -58,6 +59,9 @@ class Tasks:
         def step() -> State:
             try:
                 made.append(work())
+            except TerminationSignal as error:  # Prefect's own way to say SIGTERM
+                mistake.append(KeyboardInterrupt())
+                raise mistake[0] from error
             except BaseException as error:
                 mistake.append(error)
                 raise

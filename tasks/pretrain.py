@@ -141,8 +141,19 @@ def _shape(config: PretrainConfig, tokenizer: Path) -> "Shape":
 
     vocabulary = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).get_vocab_size()
     if config.init_from is not None:
+        _read_by_the_same_tokenizer(config.init_from, tokenizer)
         return _shape_of(config.init_from, vocabulary, config.context)
     return from_depth(config.depth, vocabulary, config.context, config.family, **_set(config, *SHAPE))
+
+
+def _read_by_the_same_tokenizer(weights: Path, tokenizer: Path) -> None:
+    """UserError where the weights learned other tokens: their embeddings would mean something else."""
+    theirs = weights / "tokenizer.json"
+    if not theirs.is_file() or theirs.read_bytes() != (tokenizer / "tokenizer.json").read_bytes():
+        what = f"{weights}: these weights do not come with the tokenizer of this run"
+        raise UserError(
+            what, "continue weights of a run over the same first partition, whose tokenizer this run finds again"
+        )
 
 
 def _shape_of(weights: Path, vocabulary: int, context: int) -> "Shape":

@@ -74,12 +74,12 @@ class Shipper:
         return True
 
     def _try(self, send: Any, our_id: str, path: Path | None = None) -> bool:
-        if not (connection := self._connected()):
-            return False
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
+            if not (connection := self._connected()):
+                return False
             mlflow_run_id = send(connection)
         except MlflowException as error:
             if path and error.error_code in REFUSALS:

@@ -25,7 +25,9 @@ class Home:
         environment = clean | {"TRIPTYCH_HOME": str(self.path), "PYTHONPATH": str(REPOSITORY)}
         command = [sys.executable, "-m", "triptych", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
-        return subprocess.Popen(command, **({"env": environment, "cwd": self.path.parent} | pipes | options))
+        return subprocess.Popen(
+            command, **({"env": environment, "cwd": next(p for p in self.path.parents if p.is_dir())} | pipes | options)
+        )
 
     def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """The command, ended; fails the test where its exit code is another."""

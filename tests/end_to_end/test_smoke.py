@@ -90,14 +90,16 @@ def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_c
         "for run_id in sys.argv[2:]:\n"
         "    run = client.get_run(run_id)\n"
         "    files = [f for f in client.list_artifacts(run_id) if not f.is_dir]\n"
-        "    text = open(client.download_artifacts(run_id, files[0].path)).read()\n"
+        "    text = open(client.download_artifacts(run_id, files[0].path), 'rb').read()\n"
         "    print(json.dumps([len(run.data.metrics), len(text), run.data.tags.get('mlflow.parentRunId')]))\n"
     )
     ids = [step["mlflow_run_id"] for run in (first, again) for step in run["steps"]]
     assert len(set(ids)) == len(ids)
     uri = f"sqlite:///{home.path / 'mlflow.db'}"
     command = [sys.executable, "-c", script, uri, *ids]
-    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = done.stdout.splitlines()
     for metrics, characters, parent in map(json.loads, found):
         assert metrics >= 1 and characters > 0 and parent
 

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.register.package import REGISTER, RegisterConfig, StandardConfig
+from tasks.register.package import REGISTER, BaseStandard, RegisterConfig
 from tasks.step import Frozen, Stats, Step
 from tasks.store import Store
 
-CONFIG = RegisterConfig(name="demo", base=StandardConfig(task="text", baseline="ngram", margin=0.05))
+CONFIG = RegisterConfig(name="demo", base=BaseStandard(task="text", baseline="ngram", margin=0.05))
 NOISE = np.random.default_rng(0).normal(0, 0.01, 40)
 
 
