@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import UserError
 from tasks.store import write_durably
 
 RECORDS = "records"  # folder in the home, one JSON file a run, names in order of their start
@@ -49,9 +50,13 @@ class RunRecord:
         return replace(self, steps=(*others, step))
 
     def write(self, home: Path) -> None:
-        folder = home / RECORDS
-        folder.mkdir(parents=True, exist_ok=True)
-        write_durably(folder / f"{self.run}.json", json.dumps(asdict(self), indent=1).encode())
+        path = home / RECORDS / f"{self.run}.json"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(path, json.dumps(asdict(self), indent=1).encode())
+        except OSError as error:
+            cure = "free some space, or set TRIPTYCH_HOME elsewhere; what is complete is kept"
+            raise UserError(f"{path}: {error.strerror}", cure) from error
 
     def as_json(self) -> dict[str, Any]:
         """The value that `run --json` and `status --json` print."""

@@ -118,12 +118,19 @@ def perform(session: Session, as_task: AsTask = bare, links: dict[str, str] | No
         finally:
             runner.record = replace(runner.record, state=state, error=error)
             runner.record = replace(runner.record, seconds=round(time.monotonic() - runner.started, 3))
-            runner.record.write(request.home)
             tracker.end(state, runner.record.seconds, {})
             tracker.close(SECONDS_FOR_MLFLOW)
             runner.record = with_mlflow_ids(runner.record, request.home)
-            runner.record.write(request.home)
+            _write_last(runner.record, request.home)
     return runner.record
+
+
+def _write_last(record: RunRecord, home: Path) -> None:
+    """The end of a run goes into its record, or where that cannot be written at least onto the screen."""
+    try:
+        record.write(home)
+    except UserError as error:
+        say(f"  the end of this run could not be noted: {error.what}")
 
 
 def with_mlflow_ids(record: RunRecord, home: Path) -> RunRecord:

@@ -220,11 +220,15 @@ def content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
 def write_durably(path: Path, data: bytes) -> None:
     """A temporary file, fsync, then one rename: a reader sees the old bytes or the new ones, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     _sync_folder(path.parent)
 
 
