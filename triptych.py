@@ -188,26 +188,32 @@ def rollback(
     _report(rolled_back(home(), model, why), as_json)
 
 
-@app.command(epilog="Example:  triptych schedule --on")
+@app.command(epilog="Example:  triptych schedule --on --recipe demo")
 def schedule(
     on: Annotated[bool, typer.Option("--on/--off", help="Resume or pause the nightly run.")],
+    recipe: Annotated[str, typer.Option(help="What it runs from now on: a recipe's name or path.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Resume or pause the nightly run; `triptych up` must have been run once."""
     from flows.schedule import schedule as switch
 
-    _report(switch(home(), on), as_json)
+    if recipe:
+        from flows.recipe import load
+
+        load(recipe)  # a mistake in it is told now and not at night
+    _report(switch(home(), on, recipe or None), as_json)
 
 
 @app.command(epilog="Example:  triptych up    triptych up --stop")
 def up(
     stop: Annotated[bool, typer.Option("--stop", help="End what `up` and `run` have started for this home.")] = False,
+    notify: Annotated[str, typer.Option(metavar="URL", help="Called when a run fails, crashes or is late.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Start the Prefect server, a worker for scheduled runs, and MLflow's pages; print their addresses."""
     from flows import services
 
-    _report(services.stop(home()) if stop else services.up(home()), as_json)
+    _report(services.stop(home()) if stop else services.up(home(), notify), as_json)
 
 
 @app.command(epilog="Example:  triptych doctor --json")
