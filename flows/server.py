@@ -14,6 +14,7 @@ from flows.listening import Service
 
 SETTINGS = {
     "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_UI_API_URL": "/api",  # else the page asks port 4200, wherever the server listens
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # the server comes out of our own environment
     "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # the server asks for no token: saves a question a client

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,13 @@ def test_prefects_page_names_the_tasks_as_in_the_line_and_shows_hits_as_cached(s
     assert first == ["Completed", sorted([label, "Completed"] for label in LABELS)]
     assert second == ["Cached", sorted([label, "Cached"] for label in LABELS)]
     assert {"markdown", "table"} <= set(artifacts)
+
+
+def test_prefects_page_asks_its_own_server_wherever_that_listens(smoke):
+    home, _ = smoke
+    server = json.loads(next(home.path.glob("**/prefect-server.json")).read_text())
+    with urllib.request.urlopen(server["url"].removesuffix("/api") + "/ui-settings") as reply:
+        assert json.load(reply)["api_url"] == "/api"
 
 
 def test_chat_score_and_export_use_the_champion(smoke, tmp_path):
