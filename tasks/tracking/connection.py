@@ -58,6 +58,8 @@ def connect(home: Path) -> Connection | str:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if (home / DATABASE).exists() and (reason := locked(home)):
                 return reason
+            if not (home / DATABASE).exists():
+                _make_tables(home)
             client = _client(home)
             client.search_experiments(max_results=1)  # makes the tables
         return Connection(client, home, (home / DATABASE).stat().st_ino)
@@ -80,6 +82,21 @@ def locked(home: Path) -> str | None:
 def tracking_uri(home: Path) -> str:
     """Absolute: a relative one would name another database in another working directory."""
     return f"sqlite:///{home.absolute() / DATABASE}"
+
+
+def _make_tables(home: Path) -> None:
+    """The database, made aside and renamed once whole: MLflow cannot mend one whose tables were made in part."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    from mlflow.store.db.utils import _initialize_tables
+    from sqlalchemy import create_engine
+
+    partial = home / f"{DATABASE}.partial"
+    partial.unlink(missing_ok=True)
+    engine = create_engine(f"sqlite:///{partial}")
+    _initialize_tables(engine)
+    engine.dispose()
+    partial.rename(home / DATABASE)
 
 
 def _client(home: Path) -> "MlflowClient":
