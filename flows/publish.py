@@ -1,6 +1,5 @@
 """What `register` does after packaging, never cached: publish the packages, let the gate judge, note the versions."""
 
-import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from flows.line import Made
 from tasks.errors import UserError
+from tasks.hashing import file_sha256
 from tasks.progress import say
 from tasks.register.publish import Rescore, RunInfo, publish
 from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
@@ -63,7 +63,7 @@ def rescorer(runner: "Runner") -> Rescore:
     def rescore(role: str, weights: Path) -> Path | None:
         if f"evaluate/{role}" not in runner.calls:
             return None
-        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(weights.iterdir())}
+        files = {path.name: file_sha256(path) for path in sorted(weights.iterdir())}
         champion = runner.store.complete(FETCH, ChampionConfig(files=files, folder=weights), {})
         step, call = runner.calls[f"evaluate/{role}"]
         try:

@@ -19,7 +19,6 @@ class Scope:
 
     labels: tuple[str, ...]
     again: frozenset[str] = frozenset()
-    alone: bool = False  # inputs are not made, they must be complete
 
 
 @dataclass
@@ -50,7 +49,7 @@ def scope(needs: Mapping[str, set[str]], start: str = "", until: str = "", only:
     if only:
         if start or until:
             raise UsageError("--only goes alone", "leave --from and --until away, or --only")
-        return Scope(tuple(named(needs, only)), alone=True)
+        return Scope(tuple(named(needs, only)))
     labels = set(needs)
     if until:
         labels &= _reached(needs, named(needs, until))
@@ -60,7 +59,7 @@ def scope(needs: Mapping[str, set[str]], start: str = "", until: str = "", only:
         again = labels = labels & _reached(readers, named(needs, start))
         if not labels:
             raise UsageError(f"--from {start} --until {until}: nothing lies between", "swap them, or drop one")
-    return Scope(tuple(label for label in needs if label in labels), frozenset(again), alone=bool(start))
+    return Scope(tuple(label for label in needs if label in labels), frozenset(again))
 
 
 def named(needs: Mapping[str, set[str]], name: str) -> list[str]:

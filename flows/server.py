@@ -62,10 +62,5 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
 
 
-def stop_server(home: Path) -> bool:
-    """True if the home's server was running; it is not any more."""
-    return detached.end(Path(home).absolute(), SERVER.name)
-
-
 def _variables(home: Path) -> dict[str, str]:
     return SETTINGS | ON_STDERR | {"PREFECT_HOME": str(home / "prefect"), "TRIPTYCH_HOME": str(home)}

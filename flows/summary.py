@@ -94,7 +94,7 @@ def _show_steps(out: Console, record: Mapping[str, Any]) -> None:
 
 def _headline(step: Mapping[str, Any]) -> str:
     """The two or three figures of a step that one looks at first."""
-    wanted = ("documents", "kept", "vocabulary", "tokens", "parameters", "loss", "validation_bits_per_byte", "rows")
+    wanted = ("documents", "kept_bytes", "vocabulary", "tokens", "parameters", "loss", "val_bits_per_byte")
     found = [f"{name.replace('_', ' ')} {step['metrics'][name]:,.4g}" for name in wanted if name in step["metrics"]]
     return " · ".join(found)
 

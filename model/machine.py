@@ -1,5 +1,6 @@
 """What this machine can do: device, precision, whether to compile, and its peak rate for MFU."""
 
+import os
 import shutil
 import sysconfig
 import time
@@ -51,7 +52,12 @@ def _seconds_of_product(a: torch.Tensor, b: torch.Tensor) -> float:
     return time.perf_counter() - start
 
 
+WITHOUT_BF16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"}  # oneDNN's names of caps
+
+
 def _cpu_multiplies_bf16() -> bool:
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BF16:
+        return False
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 

@@ -22,6 +22,7 @@ def samples(session: Session, step: int) -> Iterator[dict[str, Any]]:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(spec.tokenizer / "tokenizer.json"))
+    tokenizer.encode_special_tokens = True  # the name of a special token in a prompt is text
     separator = spec.data.separator if isinstance(spec.data, DocumentShards) else 0
     for prompt in spec.prompts:
         ids = [separator, *tokenizer.encode(prompt, add_special_tokens=False).ids]

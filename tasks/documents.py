@@ -4,7 +4,6 @@ A group is some consecutive files of one source. Which files share a group depen
 the same however many processes read the groups.
 """
 
-import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from tasks.document_rows import DOCUMENTS, QUARANTINE, Rows
 from tasks.errors import UserError
+from tasks.hashing import file_sha256
 from tasks.listing import TEXT, ending, root_of
 from tasks.passages import passages
 from tasks.readers import Bad, as_json, reader_of
@@ -182,8 +182,7 @@ class _Reading:
 def verify(path: Path, file: File) -> None:
     """UserError where the file that was read is not the one that was listed."""
     try:
-        with path.open("rb") as opened:
-            found = hashlib.file_digest(opened, "sha256").hexdigest()
+        found = file_sha256(path)
     except FileNotFoundError as error:
         raise _gone(path) from error
     if found != file.sha256:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from tasks.errors import UserError
 
@@ -22,14 +22,11 @@ def fan_out(work: Callable[[Item], Result], items: Sequence[Item], workers: int)
     """`work` of every item, in order; a UserError raised by it, or for a worker that was killed, ends all of them."""
     spawn = multiprocessing.get_context("spawn")
     count = min(workers, len(items))
-    with ProcessPoolExecutor(count, mp_context=spawn, initializer=_live_with_parent) as pool:
-        futures = [pool.submit(_told, work, item) for item in items]
+    with ProcessPoolExecutor(count, mp_context=spawn, initializer=live_with_parent) as pool:
+        futures = [pool.submit(work, item) for item in items]
         try:
             for future in futures:
-                result = future.result()
-                if isinstance(result, Told):
-                    raise UserError(result.what, result.cure)
-                yield result
+                yield future.result()
         except BrokenProcessPool as broken:
             cure = "run again; where memory ran out, with fewer workers (--set ingest.workers=1)"
             raise UserError("a worker process was killed", cure) from broken
@@ -37,21 +34,7 @@ def fan_out(work: Callable[[Item], Result], items: Sequence[Item], workers: int)
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-class Told(NamedTuple):
-    """A UserError on its way home: an exception of two arguments does not survive pickling."""
-
-    what: str
-    cure: str
-
-
-def _told(work: Callable[[Item], Result], item: Item) -> Result | Told:
-    try:
-        return work(item)
-    except UserError as error:
-        return Told(error.what, error.cure)
-
-
-def _live_with_parent() -> None:
+def live_with_parent() -> None:
     """Ctrl-C is the parent's to handle; when the parent is gone, by whatever signal, this process goes too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.hashing import file_sha256
 from tasks.progress import progress
 from tasks.source_index import index_rows
 from tasks.sources import File, FileSource, FolderSource, IngestConfig, PackageSource, Unread
@@ -214,8 +215,7 @@ def _remembered(memory: Path) -> dict[str, tuple[Times, str]]:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except PermissionError as error:
         raise UserError(f"{path}: may not be read", "change its permissions, or exclude it") from error
     except FileNotFoundError as error:

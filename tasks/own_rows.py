@@ -17,6 +17,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from tasks.errors import UserError
+from tasks.hashing import file_sha256
 from tasks.step import NOT_IN_KEY, Frozen
 
 SPLITS = ("train", "validation", "test")
@@ -48,11 +49,6 @@ class OwnRows(Frozen):
         if self.sha256 and not self.path:
             raise ValueError("sha256 stands without the path of its file")
         return self
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def own_rows(config: OwnRows, read: Callable[[Row], Row], seed: int) -> tuple[list[Row], list[str]]:

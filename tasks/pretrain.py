@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.errors import UserError
+from tasks.hashing import file_sha256
 from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.training import tidy, train
 
@@ -214,8 +215,7 @@ def _content_of(folder: Path) -> str:
         raise ValueError(f"{folder} has no config.json: give a folder of weights in the Hugging Face layout")
     digest = hashlib.sha256()
     for file in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
-        with file.open("rb") as content:
-            digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
+        digest.update(f"{file.name} {file_sha256(file)}\n".encode())
     return digest.hexdigest()
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from tasks.drift import code_digests, environment
 from tasks.errors import Skipped, UserError
+from tasks.hashing import file_sha256
 from tasks.progress import say
 from tasks.step import TIMING, Frozen, Inputs, Stats, Step, canonical, fingerprint, keyed
 
@@ -179,7 +180,7 @@ def verify(folder: Path) -> None:
         raise damaged(folder / MANIFEST) from error
     for name, entry in manifest["files"].items():
         path = folder / name
-        if not path.is_file() or _sha256(path) != entry["sha256"]:
+        if not path.is_file() or file_sha256(path) != entry["sha256"]:
             raise damaged(path)
 
 
@@ -268,16 +269,11 @@ def _full_disk_explained(done: Path) -> Generator[None]:
 def _file_entry(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+    return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
 
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,14 +4,21 @@ from pathlib import Path
 
 import pytest
 
-SHARES_A_HOME = {"test_smoke.py", "test_kills.py", "test_mistakes.py", "test_promotion.py"}
+SHARE_A_HOME = ("test_smoke.py", "test_promotion.py", "test_mistakes.py")  # in this order: the first finds it as made
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process a file, and one for all that ask the home in which `smoke` was run: it takes a minute to make."""
+    """One process a file, and one for all that ask the home in which `smoke` was run; what takes longest goes first."""
+    items.sort(key=_turn)
     for item in items:
-        group = "smoke" if item.path.name in SHARES_A_HOME else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group("smoke" if item.path.name in SHARE_A_HOME else str(item.path)))
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.path.name in SHARE_A_HOME:
+        return SHARE_A_HOME.index(item.path.name)
+    return len(SHARE_A_HOME) + (item.path.parent.name not in ("end_to_end", "flows"))
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,7 @@ ranks' rows are the same whatever the number of ranks and processes.
 """
 
 import multiprocessing
-import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -28,6 +25,7 @@ from tasks.curate.index import index_columns
 from tasks.curate.normalise import normalise
 from tasks.curate.signals import SCHEMA, score
 from tasks.errors import UserError
+from tasks.fan_out import live_with_parent
 from tasks.progress import progress
 
 DOCUMENTS_A_RANK = 2_000  # where the recipe leaves the number of ranks open
@@ -95,16 +93,8 @@ def _file(job: Job, rank: int) -> Path:
 
 
 def _begin_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent lets ranks end
+    live_with_parent()
     sys.modules["torch"] = None  # pyright: ignore[reportArgumentType]  spaCy would load it for models that rules lack
-    parent = multiprocessing.parent_process()
-    assert parent
-
-    def end_with_parent() -> None:  # a worker whose parent was killed would wait for work for ever
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 class ReadRows(PipelineStep):

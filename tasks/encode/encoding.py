@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
+from tasks.fan_out import live_with_parent
 from tasks.privacy import mask
 from tasks.vocabulary import Vocabulary
 
@@ -51,7 +52,7 @@ def encoded_batches(
         for batch in batches:
             yield batch, encoded(tokenizer, [row["text"] for row in batch], mask_pii)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=live_with_parent) as pool:
         waiting = deque[Waiting]()
         for batch in batches:
             waiting.append((batch, pool.submit(encoded, tokenizer, [row["text"] for row in batch], mask_pii)))

@@ -3,7 +3,6 @@
 NAME@ALIAS · NAME/VERSION · a path   →   a folder of weights, every file of a registered one verified
 """
 
-import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UsageError, UserError
+from tasks.hashing import file_sha256
 from tasks.tracking.connection import ARTIFACTS, DATABASE
 
 FILES = "files.json"  # in a registered model: name → sha256 of every other file in it
@@ -113,20 +113,20 @@ def verified(version: Version) -> Version:
     """The version, every file of it read and found to be what was registered; else a UserError that names the file."""
     cure = f"restore the file from a backup, or roll back: triptych rollback {version.name}"
     listing = version.folder / FILES
-    if not listing.is_file() or _sha256(listing) != version.tags.get(FILES_TAG):
+    if not listing.is_file() or file_sha256(listing) != version.tags.get(FILES_TAG):
         raise UserError(f"{listing}: not what was registered as {version.name}/{version.version}", cure)
     for name, sha256 in json.loads(listing.read_text()).items():
         path = version.folder / name
-        if not path.is_file() or _sha256(path) != sha256:
+        if not path.is_file() or file_sha256(path) != sha256:
             raise UserError(f"{path}: not what was registered as {version.name}/{version.version}", cure)
     return version
 
 
 def list_files(folder: Path) -> str:
     """Writes files.json into a model that is about to be registered; its hash."""
-    files = {str(path.relative_to(folder)): _sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {str(path.relative_to(folder)): file_sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     (folder / FILES).write_text(json.dumps(files, indent=1))
-    return _sha256(folder / FILES)
+    return file_sha256(folder / FILES)
 
 
 def _names(version: Version) -> list[str]:
@@ -154,8 +154,3 @@ def _folder(home: Path, location: str) -> Path:
     if not folder.is_dir() and f"/{ARTIFACTS}/" in location:
         return home.absolute() / ARTIFACTS / location.split(f"/{ARTIFACTS}/", 1)[1]
     return folder
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

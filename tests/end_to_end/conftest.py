@@ -14,6 +14,18 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 
+def clean_environment() -> dict[str, str]:
+    """A user's: MLflow's client, where an earlier test of this process made one, has left its address in ours."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "TRIPTYCH_"))}
+
+
+def without_prefect(*arguments: str) -> subprocess.Popen[str]:
+    """The line as a process that has no server (`bare.py`)."""
+    command = [sys.executable, "-m", "tests.end_to_end.bare", *arguments]
+    environment = clean_environment() | {"PYTHONPATH": str(REPOSITORY)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
 @dataclass(frozen=True)
 class Home:
     """One home, and the command line in it."""
@@ -21,8 +33,7 @@ class Home:
     path: Path
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "TRIPTYCH_"))}
-        environment = clean | {"TRIPTYCH_HOME": str(self.path), "PYTHONPATH": str(REPOSITORY)}
+        environment = clean_environment() | {"TRIPTYCH_HOME": str(self.path), "PYTHONPATH": str(REPOSITORY)}
         command = [sys.executable, "-m", "triptych", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
         return subprocess.Popen(

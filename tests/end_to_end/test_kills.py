@@ -1,14 +1,12 @@
 """SIGKILL in every step, then the same command again: nothing complete is redone, and every byte is the same."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tasks.store import MANIFEST, verify
-from tests.end_to_end.conftest import REPOSITORY
+from tests.end_to_end.conftest import without_prefect
 
 STEPS = (
     "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",
@@ -16,15 +14,17 @@ STEPS = (
 )  # fmt: skip
 
 
-def start(home: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.end_to_end.bare", str(home), "smoke"]
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+def finished(home: Path) -> dict[str, Any]:
+    """The record of a run that nobody disturbs."""
+    with without_prefect(str(home), "smoke") as process:
+        stdout, stderr = process.communicate(timeout=250)
+    assert process.returncode == 0, stderr
+    return json.loads(stdout.splitlines()[-1])
 
 
 def killed_in(step: str, home: Path) -> None:
     """Kills the run once the step's work folder is there."""
-    with start(home) as victim:
+    with without_prefect(str(home), "smoke") as victim:
         while not list((home / "store" / step).glob("*.partial")):
             assert victim.poll() is None, f"the run ended before {step} began:\n{victim.communicate()[1]}"
             time.sleep(0.005)
@@ -41,17 +41,13 @@ def complete(home: Path) -> dict[str, str]:
     return found
 
 
-def test_a_line_killed_in_every_step_ends_with_the_bytes_of_an_undisturbed_one(smoke, tmp_path):
+def test_a_line_killed_in_every_step_ends_with_the_bytes_of_an_undisturbed_one(tmp_path):
     home, before = tmp_path / "home", dict[str, str]()
     for step in STEPS:
         killed_in(step, home)
         now = complete(home)
         assert before.items() <= now.items(), f"what was complete before the kill in {step} was touched"
         before = now
-    with start(home) as last:
-        stdout, stderr = last.communicate(timeout=250)
-    assert last.returncode == 0, stderr
-    record = json.loads(stdout.splitlines()[-1])
-    _, undisturbed = smoke
+    record, undisturbed = finished(home), finished(tmp_path / "undisturbed")
     assert {s["step"]: s["sha256"] for s in record["steps"]} == {s["step"]: s["sha256"] for s in undisturbed["steps"]}
     assert record["models"], "nothing was published"

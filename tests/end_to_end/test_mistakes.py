@@ -1,6 +1,5 @@
 """What users get wrong and machines do to them: a clear line with a cure, the right exit code, nothing lost."""
 
-import os
 import signal
 import subprocess
 import time
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import Home
+from tests.end_to_end.conftest import Home, without_prefect
 
 
 @pytest.fixture
@@ -90,6 +89,13 @@ def test_an_interrupt_in_training_ends_with_130_and_the_rerun_goes_on_from_there
     assert status["steps"][-1]["state"] == "complete"
 
 
+def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run without Prefect, whatever became of it."""
+    with without_prefect(*arguments) as process:
+        stdout, stderr = process.communicate(timeout=250)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
 def wait_for_step(home: Home, step: int) -> None:
     """Until the training of this home has written so many rows."""
     deadline = time.monotonic() + 120
@@ -110,20 +116,10 @@ def test_a_full_disk_ends_with_1_and_a_cure_and_the_rerun_completes(tmp_path):
     if mounted.returncode:
         pytest.skip("mounting a small disk needs more rights than this user has")
     try:
-        command = ["python", "-m", "tests.end_to_end.bare", str(disk / "home"), "smoke", "tokenizer.vocabulary=600"]
-        first = _bare(command)
+        first = ended(str(disk / "home"), "smoke")
         assert first.returncode == 1 and "No space left" in first.stdout and "cure: " in first.stdout, first.stderr
         subprocess.run(["mount", "-o", "remount,size=400m", disk], check=True)
-        second = _bare([*command, "--until", "tokenizer"])
+        second = ended(str(disk / "home"), "smoke", "--until", "tokenizer")
         assert second.returncode == 0, second.stdout + second.stderr
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
-
-
-def _bare(command: list[str]) -> subprocess.CompletedProcess[str]:
-    import sys
-
-    from tests.end_to_end.conftest import REPOSITORY
-
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run([sys.executable, *command[1:]], capture_output=True, text=True, env=environment, check=False)

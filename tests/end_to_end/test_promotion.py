@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import Home
+from tests.end_to_end.conftest import Home, clean_environment
 
 MOVE = "import mlflow, sys; mlflow.MlflowClient(sys.argv[1]).set_registered_model_alias(*sys.argv[2:])"
 LOAD = """
@@ -25,7 +25,7 @@ def elsewhere(home: Home, script: str, *arguments: str) -> str:
     """A script in a clean process in another folder, which has MLflow and not this checkout."""
     uri = f"sqlite:///{home.path / 'mlflow.db'}"
     command = [sys.executable, "-I", "-c", script, uri, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=clean_environment())
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.conftest import clean_environment
+
 LABELS = [
     "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",
     "finetune/classify", "evaluate/classify", "finetune/instruct", "evaluate/instruct", "register",
@@ -98,7 +100,7 @@ def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_c
     assert len(set(ids)) == len(ids)
     uri = f"sqlite:///{home.path / 'mlflow.db'}"
     command = [sys.executable, "-c", script, uri, *ids]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean_environment())
     assert done.returncode == 0, done.stderr
     found = done.stdout.splitlines()
     for metrics, characters, parent in map(json.loads, found):

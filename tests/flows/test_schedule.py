@@ -73,14 +73,21 @@ def test_a_missed_run_is_seen_and_calls_the_webhook(url: str, home: Path, calls:
     assert (run["name"], "Late") in [(trouble["name"], trouble["state"]) for trouble in missed_and_failed(home)]
 
 
-def test_a_worker_completes_a_scheduled_run(url: str, home: Path) -> None:
+@pytest.fixture(scope="module")
+def worker(url: str, home: Path) -> None:
+    """A worker for them, from here on."""
     services.start_worker(home, url)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_worker_completes_a_scheduled_run(url: str) -> None:
     assert until(lambda: _runs(url, "counts", "COMPLETED"))
     deployment = api.get(url, "/deployments/name/counts/often")
     entry = deployment["schedules"][0]["id"]
     api.patch(url, f"/deployments/{deployment['id']}/schedules/{entry}", {"active": False})
 
 
+@pytest.mark.usefixtures("worker")
 def test_a_failed_run_is_seen_and_calls_the_webhook(url: str, home: Path, calls: list[dict[str, str]]) -> None:
     assert until(lambda: any(call.get("event") == "prefect.flow-run.Failed" for call in calls))
     failed = [trouble for trouble in missed_and_failed(home) if trouble["state"] == "Failed"]
