@@ -30,7 +30,7 @@ demo: .venv/installed ## from text to promoted models
 	@$(BIN)/triptych run demo
 
 test: check ## all checks and tests, as CI runs them
-	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 check: .venv/installed-dev ## format, lint, types, walls between the rooms, dead code
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

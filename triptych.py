@@ -188,10 +188,11 @@ def rollback(
     _report(rolled_back(home(), model, why), as_json)
 
 
-@app.command(epilog="Example:  triptych schedule --on --recipe demo")
+@app.command(epilog="Example:  triptych schedule --on --recipe demo --cron '0 3 * * *'")
 def schedule(
     on: Annotated[bool, typer.Option("--on/--off", help="Resume or pause the nightly run.")],
     recipe: Annotated[str, typer.Option(help="What it runs from now on: a recipe's name or path.")] = "",
+    cron: Annotated[str, typer.Option(metavar="CRON", help="When, in UTC: minute hour day month weekday.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Resume or pause the nightly run; `triptych up` must have been run once."""
@@ -201,7 +202,7 @@ def schedule(
         from flows.recipe import load
 
         load(recipe)  # a mistake in it is told now and not at night
-    _report(switch(home(), on, recipe or None), as_json)
+    _report(switch(home(), on, recipe or None, cron or None), as_json)
 
 
 @app.command(epilog="Example:  triptych up    triptych up --stop")

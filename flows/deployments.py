@@ -48,19 +48,21 @@ DEPLOYMENTS = (
 def deploy(
     job_variables: Mapping[str, Any], planned: Sequence[Planned] = DEPLOYMENTS, entrypoint: str = ENTRYPOINT
 ) -> None:
-    """The pool and its deployments exist as planned; a schedule that someone turned on or off stays so."""
+    """The pool and its deployments exist as planned; what someone has said of a schedule and its recipe stays so."""
     flow = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
     with get_client(sync_client=True) as client:
         _ensure_pool(client)
         flow_id = client.create_flow_from_name(flow.name)
         for plan in planned:
+            existing = _existing(client, flow.name, plan.name)
             client.create_deployment(
                 flow_id=flow_id,
                 name=plan.name,
                 description=plan.description,
                 entrypoint=entrypoint,
                 work_pool_name=POOL,
-                schedules=_schedules(plan, _existing(client, flow.name, plan.name)),
+                schedules=_schedules(plan, existing),
+                parameters=existing.parameters if existing else {},
                 concurrency_limit=RUNS_AT_ONCE,
                 concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
                 job_variables=dict(job_variables),
@@ -94,8 +96,9 @@ def _existing(client: SyncPrefectClient, flow: str, name: str) -> DeploymentResp
 def _schedules(plan: Planned, existing: DeploymentResponse | None) -> list[DeploymentScheduleCreate]:
     if plan.cron is None:
         return []
-    is_active = existing.schedules[0].active if existing and existing.schedules else plan.is_active
-    return [DeploymentScheduleCreate(schedule=CronSchedule(cron=plan.cron, timezone="UTC"), active=is_active)]
+    if existing and existing.schedules:
+        return [DeploymentScheduleCreate(schedule=s.schedule, active=s.active) for s in existing.schedules]
+    return [DeploymentScheduleCreate(schedule=CronSchedule(cron=plan.cron, timezone="UTC"), active=plan.is_active)]
 
 
 if __name__ == "__main__":

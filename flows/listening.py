@@ -20,6 +20,7 @@ from tasks.progress import say
 
 SECONDS_TO_START = 180.0  # a fresh Prefect database takes 12 s on an idle machine, several times that on a busy one
 SECONDS_BETWEEN_WORDS = 5.0
+NOT_STARTED = 0  # in the place of a pid
 PORTS_TO_TRY = 3  # a port can be taken between our look at it and the process's bind
 
 
@@ -46,6 +47,16 @@ def ensure(home: Path, service: Service, environment: Mapping[str, str]) -> Deta
         if _came_up(home, service, found):
             return found
         raise _failure(home, service, "ended")
+
+
+def address(home: Path, name: str) -> str:
+    """Where the service of that name listens, or will once it is started: its port is kept for it from now on."""
+    with exclusive(home, name):
+        known = detached.recorded(home, name)
+        if known is None:
+            known = Detached(NOT_STARTED, 0.0, f"http://{LOOPBACK}:{detached.free_port()}")
+            detached.write_record(home, name, known)
+    return known.url
 
 
 def answers(url: str, health: str, timeout_seconds: float = 2.0) -> bool:

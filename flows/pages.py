@@ -1,11 +1,12 @@
-"""What a person sees of a task in Prefect's page: the funnel as Markdown, scores as a table, a link to MLflow."""
+"""What a person sees in Prefect's page: of a task the funnel as Markdown and scores as a table, of a run its links."""
 
 import json
 from pathlib import Path
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.line import Made
+from flows.record import RunRecord
 from flows.services import mlflow_address
 
 
@@ -18,8 +19,19 @@ def leave_pages(home: Path, made: Made) -> None:
         if (artifact.path / "summary.json").is_file():
             rows = score_rows(json.loads((artifact.path / "summary.json").read_text()))
             create_table_artifact(rows, key=f"{name}-scores", description=f"{made.label}: scores beside baselines")
-    if address := mlflow_address(home):
-        create_link_artifact(address, link_text="MLflow", key=f"{name}-mlflow", description="params, curves, artifacts")
+
+
+def leave_links(home: Path, record: RunRecord) -> None:
+    """An artifact of the running Prefect flow: each step's run in MLflow's pages."""
+    runs = f"{mlflow_address(home)}/#/runs"
+    steps = [f"| [{s.step}]({runs}/{s.mlflow_run_id}) | {s.state} |" for s in record.steps if s.mlflow_run_id]
+    lines = [
+        "Params, curves and artifacts in MLflow's pages, which `triptych up` opens.",
+        "",
+        "| step | |",
+        "|---|---|",
+    ]
+    create_markdown_artifact("\n".join([*lines, *steps]), key="mlflow", description=f"run {record.run} in MLflow")
 
 
 def score_rows(summary: dict[str, dict]) -> list[dict[str, object]]:

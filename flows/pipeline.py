@@ -11,16 +11,17 @@ from prefect.exceptions import TerminationSignal
 from prefect.states import Completed, Failed
 
 from flows.line import Made
-from flows.pages import leave_pages
+from flows.pages import leave_links, leave_pages
 from flows.reconcile import process_of
 from flows.run import Work
+from flows.schedule import DEFAULT
 from flows.server import running
 from flows.session import Request, opened, perform
 
 
 @flow(name="pipeline", persist_result=False, validate_parameters=True)
 def pipeline(
-    recipe: str = "demo",
+    recipe: str = DEFAULT,
     home: str | None = None,
     changes: list[str] | None = None,
     start: str = "",
@@ -36,6 +37,8 @@ def pipeline(
     flow_run = str(context.flow_run.id) if context and context.flow_run else ""
     with process_of(request.home, flow_run):
         record = perform(opened(request), Tasks(request.home), {"prefect_flow_run": flow_run}, run)
+    if running(request.home):
+        leave_links(request.home, record)
     if record.state == "interrupted":
         raise KeyboardInterrupt
     if record.state != "complete":

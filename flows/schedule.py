@@ -11,16 +11,18 @@ from urllib.error import HTTPError
 
 from flows import api
 from flows.server import running
-from tasks.errors import UserError
+from tasks.errors import UsageError, UserError
 
 FLOW = "pipeline"
 NIGHTLY = "nightly"
+DEFAULT = "demo"  # what the flow runs where nobody said another recipe
+UNPROCESSABLE = 422
 DAYS_LOOKED_BACK = 7
 RUNS_SHOWN = 20
 
 
-def schedule(home: Path, on: bool, recipe: str | None = None) -> dict[str, Any]:
-    """The nightly schedule, resumed or paused, and when it will run next; with a recipe, that is what it runs."""
+def schedule(home: Path, on: bool, recipe: str | None = None, cron: str | None = None) -> dict[str, Any]:
+    """The nightly schedule, resumed or paused; a recipe is what it runs, a cron line (UTC) when, from now on."""
     url = running(home)
     if url is None:
         raise UserError("the Prefect server of this home is not running", "triptych up")
@@ -30,12 +32,21 @@ def schedule(home: Path, on: bool, recipe: str | None = None) -> dict[str, Any]:
         if error.code != 404:
             raise
         raise UserError("nothing is deployed in this home yet", "triptych up") from error
-    entry = nightly["schedules"][0]
-    api.patch(url, f"/deployments/{nightly['id']}/schedules/{entry['id']}", {"active": on})
+    entry, runs = nightly["schedules"][0], nightly["parameters"]
+    when = entry["schedule"] | ({"cron": cron} if cron else {})
     if recipe is not None:
-        api.patch(url, f"/deployments/{nightly['id']}", {"parameters": nightly["parameters"] | {"recipe": recipe}})
-    cron = entry["schedule"]
-    return {"deployment": f"{FLOW}/{NIGHTLY}", "on": on, "cron": cron["cron"], "timezone": cron["timezone"]}
+        runs = runs | {"recipe": recipe}
+        api.patch(url, f"/deployments/{nightly['id']}", {"parameters": runs})
+    try:
+        api.patch(url, f"/deployments/{nightly['id']}/schedules/{entry['id']}", {"active": on, "schedule": when})
+    except HTTPError as error:
+        if error.code != UNPROCESSABLE:
+            raise
+        raise UsageError(
+            f"not a cron line: {cron!r}", "minute hour day month weekday, in UTC, such as '0 3 * * *'"
+        ) from error
+    said = {"recipe": runs.get("recipe", DEFAULT), "cron": when["cron"], "timezone": when["timezone"]}
+    return {"deployment": f"{FLOW}/{NIGHTLY}", "on": on, **said}
 
 
 def missed_and_failed(home: Path) -> list[dict[str, Any]]:

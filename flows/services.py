@@ -59,10 +59,9 @@ def start_worker(home: Path, url: str) -> Detached:
     return worker
 
 
-def mlflow_address(home: Path) -> str | None:
-    """Where MLflow's pages are to be seen, if they are."""
-    pages = detached.find(Path(home).absolute(), MLFLOW)
-    return pages.url if pages else None
+def mlflow_address(home: Path) -> str:
+    """Where MLflow's pages are to be seen once `up` was said."""
+    return listening.address(Path(home).absolute(), MLFLOW)
 
 
 def _deploy(home: Path, webhook: str) -> None:

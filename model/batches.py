@@ -1,7 +1,8 @@
 """Batches by arithmetic: batch n of rank r of R follows from (seed, n, r, R) and the files, never from an iterator.
 
-Three kinds of items, one order: blocks of a token stream (pretraining), packs of conversations (instruct) and labelled
-texts (classify). What comes out is a frozen batch of tensors that only its objective looks into.
+Four kinds of items, one order: blocks of a token stream (pretraining), packs of conversations (instruct), labelled
+texts (classify) and pairs of answers (prefer). What comes out is a frozen batch of tensors that only its objective
+looks into.
 
 b batch · t position
 """
@@ -48,6 +49,14 @@ class LabelledBatch(OnDevice):
     tokens_bt: Tensor  # int64, padded on the right
     lengths_b: Tensor  # int64
     labels_b: Tensor  # int64
+
+
+@dataclass(frozen=True)
+class PairBatch(OnDevice):
+    """Rows 0 … n-1 are the chosen answers of n prompts, rows n … 2n-1 the rejected ones, in the same order."""
+
+    tokens_bt: Tensor  # int64, padded on the right
+    targets_bt: Tensor  # int64; IGNORE on the prompt and on padding
 
 
 class Source(Protocol):
@@ -131,6 +140,33 @@ class Labelled:
         for b, ids in enumerate(rows):
             tokens_bt[b, : len(ids)] = ids
         return LabelledBatch(*(torch.from_numpy(x) for x in (tokens_bt, lengths_b, self.labels[items])))
+
+    def documents(self, items: np.ndarray) -> list[Document]:
+        return [_row(self.name, self.table, item) for item in items.tolist()]
+
+
+class Preferences:
+    """Pairs of answers to one prompt, padded to the longest (Arrow stream: chosen, rejected and their targets)."""
+
+    def __init__(self, path: Path, context: int) -> None:
+        self.name, self.context, self.table = path.name, context, read_rows(path)
+        self.sides = [
+            (ragged(self.table[side]), ragged(self.table[f"{side}_is_target"])) for side in ("chosen", "rejected")
+        ]
+        self.items = self.targets = self.table.num_rows
+
+    def batch(self, items: np.ndarray) -> PairBatch:
+        rows = [
+            (ids[item][: self.context], is_target[item][: self.context])
+            for ids, is_target in self.sides
+            for item in items.tolist()
+        ]
+        shape = (len(rows), max(len(ids) for ids, _ in rows))
+        tokens_bt, targets_bt = np.full(shape, PAD), np.full(shape, IGNORE)
+        for b, (ids, is_target) in enumerate(rows):
+            tokens_bt[b, : len(ids)] = ids
+            targets_bt[b, : len(ids) - 1] = np.where(is_target[1:], ids[1:].astype(np.int64), IGNORE)
+        return PairBatch(torch.from_numpy(tokens_bt), torch.from_numpy(targets_bt))
 
     def documents(self, items: np.ndarray) -> list[Document]:
         return [_row(self.name, self.table, item) for item in items.tolist()]

@@ -6,14 +6,21 @@ from pathlib import Path
 from model import head, hub
 from model.checkpoint import sync
 from model.head import Classifier
+from model.lora import merge, save_adapter
 from model.session import Session
 
-WEIGHTS = "weights"
+WEIGHTS, ADAPTER = "weights", "adapter"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 
 def finish(session: Session) -> None:
-    """Writes `out/weights` (Hugging Face layout, with the tokenizer; a classifier's head beside it)."""
+    """Writes `out/weights` (Hugging Face layout, with the tokenizer; a classifier's head beside it).
+
+    A low-rank change is merged there; by itself it goes to `out/adapter` in peft's layout.
+    """
+    if session.spec.lora:
+        save_adapter(session.decoder, session.spec.lora, session.spec.out / ADAPTER)
+        merge(session.decoder)
     folder = session.spec.work / "weights.partial"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

@@ -8,10 +8,11 @@ b batch · t position · d width · c class
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.batches import IGNORE, LabelledBatch, TokenBatch
+from model.batches import IGNORE, LabelledBatch, PairBatch, TokenBatch
 from model.cross_entropy import cross_entropy
 from model.decoder import Decoder
 from model.head import Classifier
@@ -34,6 +35,36 @@ class NextToken(nn.Module):
         x_btd = self.decoder(batch.tokens_bt, batch.positions_bt, batch.mask_b1tt)
         loss = cross_entropy(x_btd, self.decoder.head_weight_vd, batch.targets_bt)
         return Sums(loss, (batch.targets_bt != IGNORE).sum(), {})
+
+
+class Prefer(nn.Module):
+    """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290, equation 7), nats a pair.
+
+    A reward is beta · (log p(answer) − log p_reference(answer)), in nats; the reference never changes.
+    """
+
+    def __init__(self, decoder: Decoder, reference: Decoder, beta: float) -> None:
+        super().__init__()
+        self.decoder, self.reference, self.beta = decoder, reference.requires_grad_(False), beta
+
+    def forward(self, batch: PairBatch) -> Sums:
+        with torch.no_grad():
+            before_b = answer_logprobs(self.reference, batch)
+        reward_b = self.beta * (answer_logprobs(self.decoder, batch) - before_b)
+        chosen, rejected = reward_b.chunk(2)
+        margin = chosen - rejected
+        counted = {"accuracy": (margin > 0).float(), "margin": margin, "chosen_reward": chosen}
+        loss = -F.logsigmoid(margin).sum()
+        return Sums(loss, loss.new_tensor(len(margin)), {name: x.detach().sum() for name, x in counted.items()})
+
+
+def answer_logprobs(decoder: Decoder, batch: PairBatch) -> Tensor:
+    """Nats (b,) of each row's targets together, given what stands before them."""
+    x_btd = decoder(batch.tokens_bt)
+    row, position = (batch.targets_bt != IGNORE).nonzero(as_tuple=True)
+    logits_nv = decoder.logits(x_btd[row, position]).float()
+    losses_n = F.cross_entropy(logits_nv, batch.targets_bt[row, position], reduction="none")
+    return losses_n.new_zeros(len(batch.tokens_bt)).index_add(0, row, -losses_n)
 
 
 class Classify(nn.Module):

@@ -10,17 +10,18 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model import checkpoint, hub
-from model.batches import Batches, Blocks, Conversations, Labelled, OnDevice, Source
+from model.batches import Batches, Blocks, Conversations, Labelled, OnDevice, Preferences, Source
 from model.decoder import Decoder, initialise
 from model.depth import flops_per_token
 from model.fit import Plan, State
 from model.head import Classifier, freeze
+from model.lora import adapt
 from model.machine import pick_compiled, pick_device, pick_dtype
-from model.objectives import Classify, NextToken
+from model.objectives import Classify, NextToken, Prefer
 from model.optimizer import AdamW
 from model.order import Order, Share
 from model.ranks import Ranks
-from model.spec import ConversationRows, DocumentShards, LabelledRows, Spec
+from model.spec import ConversationRows, DocumentShards, LabelledRows, PreferenceRows, Spec
 from model.stream import TokenStream, open_shards
 
 VALIDATION_SEED = 0  # which validation items are looked at never changes with the run's seed
@@ -45,8 +46,9 @@ class Session:
         return self.model.decoder if isinstance(self.model, Classifier) else self.model
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a checkpoint holds: weights as `weights/NAME`, moments as `first/NAME` and `second/NAME`."""
-        weights = {f"weights/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        """What a checkpoint holds of all that is trained: `weights/NAME`, moments as `first/NAME` and `second/NAME`."""
+        trained = ((name, weight) for name, weight in self.model.named_parameters() if weight.requires_grad)
+        weights = {f"weights/{name}": weight for name, weight in trained}
         first = {f"first/{name}": pair[0] for name, pair in self.state.optimizer.moments.items()}
         second = {f"second/{name}": pair[1] for name, pair in self.state.optimizer.moments.items()}
         return weights | first | second
@@ -117,13 +119,19 @@ def network(spec: Spec) -> tuple[Decoder | Classifier, nn.Module]:
     """The network that is saved in the end, and the objective that trains it."""
     if spec.weights is not None:
         decoder = hub.load(spec.weights)
+        if spec.lora:
+            adapt(decoder, spec.lora, spec.seed)
     else:
         assert spec.shape is not None, "a spec has a shape or weights"
         decoder = initialise(Decoder(spec.shape), spec.seed)
     if isinstance(spec.data, LabelledRows):
         classifier = Classifier(decoder, spec.data.labels)
-        freeze(classifier, spec.data.trainable)
+        if not spec.lora:
+            freeze(classifier, spec.data.trainable)
         return classifier, Classify(classifier)
+    if isinstance(spec.data, PreferenceRows):
+        assert spec.weights is not None, "a preference is learned by a model that answers"
+        return decoder, Prefer(decoder, hub.load(spec.weights), spec.data.beta)
     return decoder, NextToken(decoder)
 
 
@@ -138,6 +146,8 @@ def sources(spec: Spec) -> tuple[Source, Source]:
             train, validation = (Conversations(path, spec.context) for path in (data.train, data.validation))
         case LabelledRows():
             train, validation = (Labelled(path, spec.context) for path in (data.train, data.validation))
+        case PreferenceRows():
+            train, validation = (Preferences(path, spec.context) for path in (data.train, data.validation))
         case _:
             assert_never(data)
     return train, validation
@@ -151,7 +161,10 @@ def flops(spec: Spec, model: Decoder | Classifier) -> float:
 
 def restore(model: nn.Module, state: State, tensors: dict[str, Tensor], kept: dict[str, Any]) -> None:
     """Puts a checkpoint's tensors where training goes on."""
-    model.load_state_dict({n.removeprefix("weights/"): x for n, x in tensors.items() if n.startswith("weights/")})
+    weights = {n.removeprefix("weights/"): x for n, x in tensors.items() if n.startswith("weights/")}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            parameter.data.copy_(weights[name])
     for name, (first, second) in state.optimizer.moments.items():
         first.copy_(tensors[f"first/{name}"])
         second.copy_(tensors[f"second/{name}"])

@@ -41,7 +41,30 @@ class LabelledRows(Strict):
     trainable: Literal["head", "last_block", "full"] = "full"
 
 
-Data = Annotated[DocumentShards | ConversationRows | LabelledRows, Field(discriminator="kind")]
+class PreferenceRows(Strict):
+    """Arrow IPC streams of chosen and rejected (ids), chosen_is_target, rejected_is_target and doc_id (prefer)."""
+
+    kind: Literal["preferences"] = "preferences"
+    train: Path
+    validation: Path
+    beta: float = Field(default=0.1, gt=0)  # how dear it is to leave the reference
+
+
+Data = Annotated[DocumentShards | ConversationRows | LabelledRows | PreferenceRows, Field(discriminator="kind")]
+Matrix = Literal["to_q", "to_k", "to_v", "to_out", "to_gate", "to_up", "to_hidden"]
+MATRICES: tuple[Matrix, ...] = ("to_q", "to_k", "to_v", "to_out", "to_gate", "to_up", "to_hidden")
+
+
+class Lora(Strict):
+    """How much of the network may change (model/lora.py). All matrices by default: attention alone learns less."""
+
+    rank: int = Field(default=16, ge=1)
+    alpha: float = Field(default=32.0, gt=0)
+    targets: tuple[Matrix, ...] = Field(default=MATRICES, min_length=1)  # to_out: of attention and MLP both
+
+    @property
+    def scale(self) -> float:
+        return self.alpha / self.rank
 
 
 class Spec(Strict):
@@ -51,6 +74,7 @@ class Spec(Strict):
     data: Data
     shape: Shape | None = None  # fresh weights …
     weights: Path | None = None  # … or those of a folder in the Hugging Face layout
+    lora: Lora | None = None  # only a low-rank change of these weights is learned
     tokenizer: Path  # its files go with the weights; samples are encoded with it
     context: int = Field(ge=1)
     batch: int = Field(ge=1)  # sequences or texts a step, over all ranks
@@ -72,6 +96,8 @@ class Spec(Strict):
     def has_one_beginning(self) -> Self:
         if (self.shape is None) == (self.weights is None):
             raise ValueError("give a shape (fresh weights) or weights (to go on from), and not both")
+        if self.lora and self.weights is None:
+            raise ValueError("lora changes weights that are there: give weights to go on from")
         return self
 
     @property

@@ -1,18 +1,30 @@
 """Fixtures for all tests, and which of them share a process when two run side by side."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-SHARE_A_HOME = ("test_smoke.py", "test_promotion.py", "test_mistakes.py")  # in this order: the first finds it as made
+# The tests that ask the home in which `smoke` was run, in this order: the first finds it as it was made.
+SHARE_A_HOME = ("test_smoke.py", "test_nightly.py", "test_promotion.py", "test_mistakes.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process a file, and one for all that ask the home in which `smoke` was run; what takes longest goes first."""
+    """What takes longest goes first."""
     items.sort(key=_turn)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("smoke" if item.path.name in SHARE_A_HOME else str(item.path)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByHome(config, log)
+
+
+class ByHome(LoadScopeScheduling):
+    """One process a file, and one for all files that share a home. (pytest 9 hides `xdist_group` from xdist 3.8.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "smoke" if Path(file).name in SHARE_A_HOME else file
 
 
 def _turn(item: pytest.Item) -> int:

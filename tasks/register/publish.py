@@ -71,8 +71,9 @@ def publish(package: Path, home: Path, info: RunInfo, rescore: Rescore | None = 
 
 
 def publish_waiting(home: Path) -> list[Published]:
-    """What earlier runs could not publish."""
-    waiting = [json.loads(path.read_text()) for path in sorted((home / WAITING).glob("*.json"))]
+    """What earlier runs could not publish, the oldest first."""
+    paths = sorted((home / WAITING).glob("*.json"), key=lambda path: path.stat().st_mtime)
+    waiting = [json.loads(path.read_text()) for path in paths]
     return [
         version
         for entry in waiting

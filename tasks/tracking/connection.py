@@ -105,6 +105,7 @@ def _client(home: Path) -> "MlflowClient":
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # it announces that an input example is validated
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs each lock with a traceback
     mlflow.set_tracking_uri(tracking_uri(home))  # parts of MLflow's registry read the global one
     mlflow.set_registry_uri(tracking_uri(home))

@@ -53,10 +53,11 @@ def calls() -> Iterator[list[dict[str, str]]]:
 @pytest.fixture(scope="module")
 def url(home: Path, calls: list[dict[str, str]], with_prefect: Callable[[Path, str], CompletedProcess[str]]) -> str:
     """The server's address, with a cron deployment, one that fails, a webhook, and no worker yet."""
+    address = ensure_server(home)
     code = DEPLOY.format(webhook=calls[0]["address"], home=str(home), folder=str(Path(__file__).parents[2]))
     done = with_prefect(home, code)
     assert done.returncode == 0, done.stderr
-    return ensure_server(home)
+    return address
 
 
 def test_a_cron_deployment_gets_its_runs_scheduled(url: str) -> None:

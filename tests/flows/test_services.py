@@ -12,6 +12,7 @@ import pytest
 from flows import api, detached, services
 from flows.schedule import schedule
 from flows.server import ensure_server, environment, inherited
+from tasks.errors import UsageError
 
 REPOSITORY = Path(__file__).parents[2]
 SAID_IN_PREFECT_YAML = (
@@ -61,11 +62,24 @@ def test_up_again_leaves_what_runs_as_it_is(addresses: dict[str, Any], home: Pat
 
 def test_the_nightly_run_is_paused_until_it_is_switched_on(addresses: dict[str, Any], home: Path) -> None:
     assert not _deployment(home, "nightly")["schedules"][0]["active"]
-    said = schedule(home, on=True)
-    assert said == {"deployment": "pipeline/nightly", "on": True, "cron": "0 3 * * *", "timezone": "UTC"}
+    nightly = {"deployment": "pipeline/nightly", "timezone": "UTC"}
+    assert schedule(home, on=True) == {**nightly, "on": True, "recipe": "demo", "cron": "0 3 * * *"}
     assert _deployment(home, "nightly")["schedules"][0]["active"]
     schedule(home, on=False)
     assert not _deployment(home, "nightly")["schedules"][0]["active"]
+
+
+def test_what_was_said_of_the_nightly_run_outlives_another_up(addresses: dict[str, Any], home: Path) -> None:
+    said = schedule(home, on=False, recipe="smoke", cron="30 4 * * 1")
+    assert said["recipe"] == "smoke" and said["cron"] == "30 4 * * 1"
+    services.up(home)
+    assert schedule(home, on=False) == said
+    with pytest.raises(UsageError, match="not a cron line"):
+        schedule(home, on=False, cron="whenever")
+    assert schedule(home, on=False) == said
+    deployment = _deployment(home, "nightly")
+    api.patch(ensure_server(home), f"/deployments/{deployment['id']}", {"parameters": {}})
+    schedule(home, on=False, cron="0 3 * * *")
 
 
 def test_prefect_yaml_deploys_the_same(addresses: dict[str, Any], home: Path) -> None:

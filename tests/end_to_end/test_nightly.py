@@ -1,0 +1,63 @@
+"""`smoke` on a schedule: a cron deployment, a worker left alone with it, and what people then see of the run."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from flows import api
+from tests.end_to_end.conftest import Home
+
+SECONDS_TO_WAIT = 200.0  # on a machine that is busy with other tests
+EVERY_20_SECONDS = "* * * * * */20"
+
+
+@pytest.fixture(scope="module")
+def pages(smoke: tuple[Home, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Addresses of the pages, with the nightly deployment running `smoke` a few times a minute."""
+    home, _ = smoke
+    addresses = home.json("up")
+    home.json("schedule", "--on", "--recipe", "smoke", "--cron", EVERY_20_SECONDS)
+    yield addresses
+    home.json("schedule", "--off")
+
+
+def test_a_worker_completes_smoke_as_scheduled(smoke, pages):
+    home, _ = smoke
+    assert until(lambda: flow_runs(pages, "SCHEDULED"))
+    completed = until(lambda: flow_runs(pages, "COMPLETED"))
+    home.json("schedule", "--off")
+    status = home.json("status")
+    assert completed[0]["state"]["name"] == "Cached", completed[0]["state"]
+    assert status["recipe"] == "smoke" and {step["state"] for step in status["steps"]} == {"cached"}
+    assert status["schedule"] == []
+
+
+def test_prefects_page_links_each_step_to_its_mlflow_run(smoke, pages):
+    home, _ = smoke
+    (run, *_) = flow_runs(pages, "COMPLETED")
+    found = api.post(f"{pages['prefect']}/api", "/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+    (links,) = [artifact["data"] for artifact in found if artifact["key"] == "mlflow"]
+    for step in home.json("status")["steps"]:
+        assert f"({pages['mlflow']}/#/runs/{step['mlflow_run_id']})" in links, step["step"]
+        ours = f"{pages['mlflow']}/api/2.0/mlflow/runs/get?run_id={step['mlflow_run_id']}"
+        with urllib.request.urlopen(ours) as reply:
+            assert json.load(reply)["run"]["info"]["run_name"] == step["step"]
+
+
+def flow_runs(pages: dict[str, Any], state: str) -> list[dict[str, Any]]:
+    """Runs of the deployment in that state."""
+    wanted = {"state": {"type": {"any_": [state]}}, "deployment_id": {"is_null_": False}}
+    return api.post(f"{pages['prefect']}/api", "/flow_runs/filter", {"flow_runs": wanted})
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What it found in the end."""
+    deadline = time.monotonic() + SECONDS_TO_WAIT
+    while not (what := found()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert what, "nothing within the time"
+    return what

@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from model import hub
+from model.batches import IGNORE, PairBatch
+from model.objectives import Prefer, answer_logprobs
+
+
+@pytest.fixture
+def trl(shared: Path):
+    return json.loads((shared / "fixtures" / "dpo_trl_reference.json").read_text())
+
+
+@pytest.fixture
+def batch(trl) -> PairBatch:
+    tokens_bt = torch.tensor(trl["batching"]["input_ids"])
+    is_target = torch.tensor(trl["batching"]["completion_mask"]).bool()
+    targets_bt = torch.full_like(tokens_bt, IGNORE)
+    targets_bt[:, :-1] = torch.where(is_target[:, 1:], tokens_bt[:, 1:], IGNORE)
+    return PairBatch(tokens_bt, targets_bt)
+
+
+@pytest.fixture
+def pair(shared: Path):
+    """The policy and the reference that the oracle was made with."""
+    folder = shared / "fixtures" / "tiny_llama_hf"
+    decoder, reference = hub.load(folder), hub.load(folder)
+    with torch.no_grad():
+        reference.head.weight *= 0.8
+        reference.blocks[1].mlp.to_out.weight *= 0.5
+    return decoder, reference
+
+
+def test_log_probabilities_of_answers_equal_trls(trl, batch, pair):
+    for decoder, who in zip(pair, ("policy", "ref"), strict=True):
+        wanted = [p[f"{who}_{side}_logp"] for side in ("chosen", "rejected") for p in trl["pairs"]]
+        torch.testing.assert_close(answer_logprobs(decoder, batch), torch.tensor(wanted), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.5])
+def test_loss_rewards_and_gradient_equal_trls(beta: float, trl, batch, pair):
+    decoder, reference = pair
+    sums = Prefer(decoder, reference, beta)(batch)
+    wanted, pairs = trl["trl"][f"sigmoid_b{beta}_ls0"], len(trl["pairs"])
+    (sums.loss / sums.count).backward()
+    assert sums.count.item() == pairs
+    assert sums.loss.item() / pairs == pytest.approx(wanted["loss"], abs=2e-5)
+    assert sums.counted["margin"].item() / pairs == pytest.approx(wanted["rewards/margins"], abs=2e-5)
+    assert sums.counted["chosen_reward"].item() / pairs == pytest.approx(wanted["rewards/chosen"], abs=2e-5)
+    assert sums.counted["accuracy"].item() / pairs == wanted["rewards/accuracies"]
+    norm = torch.nn.utils.get_total_norm([p.grad for p in decoder.parameters() if p.grad is not None])
+    assert norm.item() == pytest.approx(wanted["grad_norm_l2_all_params"], rel=1e-4)
+    assert all(p.grad is None for p in reference.parameters()), "the reference never changes"
