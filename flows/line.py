@@ -12,8 +12,8 @@ from flows.recipe import Recipe
 from tasks.curate.steps import CURATE, SIGNALS
 from tasks.encode.shards import ENCODE
 from tasks.encode.tokenizer import TOKENIZER
-from tasks.evaluate.steps import EVALUATE_BASE, EVALUATE_CLASSIFY, EVALUATE_INSTRUCT
-from tasks.finetune import FINETUNE_CLASSIFY, FINETUNE_INSTRUCT
+from tasks.evaluate.steps import EVALUATE_BASE, EVALUATE_CLASSIFY, EVALUATE_INSTRUCT, EVALUATE_PREFER
+from tasks.finetune import FINETUNE_CLASSIFY, FINETUNE_INSTRUCT, FINETUNE_PREFER
 from tasks.ingest import INGEST
 from tasks.ledger import Corpus
 from tasks.pretrain import PRETRAIN
@@ -24,7 +24,11 @@ from tasks.store import Artifact, ArtifactInputs
 from tasks.takedown import entries, touching
 
 State = Literal["complete", "cached", "skipped", "failed", "absent"]
-WAYS = {"classify": (FINETUNE_CLASSIFY, EVALUATE_CLASSIFY), "instruct": (FINETUNE_INSTRUCT, EVALUATE_INSTRUCT)}
+WAYS = {
+    "classify": (FINETUNE_CLASSIFY, EVALUATE_CLASSIFY),
+    "instruct": (FINETUNE_INSTRUCT, EVALUATE_INSTRUCT),
+    "prefer": (FINETUNE_PREFER, EVALUATE_PREFER),
+}
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,12 @@ def line(recipe: Recipe, corpus: Corpus, do: Do) -> None:
     base = do("pretrain", PRETRAIN, Call(recipe.pretrain, {"shards": shards, "tokenizer": tokenizer}))
     held_out = {"shards": shards, "texts": decided, "tokenizer": tokenizer}
     scores = {"base": do("evaluate/base", EVALUATE_BASE, Call(recipe.evaluate, {"model": base, **held_out}))}
-    children = {}
+    children = dict[str, Made]()
     for way, config in recipe.finetune.ways.items():
         tune, evaluate = WAYS[way]
-        child = do(f"finetune/{way}", tune, Call(config, {"model": base, "texts": decided, "shards": shards}))
-        judged = Call(recipe.evaluate, {"model": child, "rows": child, "base": base, **held_out})
+        parent = children.get("instruct", base) if way == "prefer" else base
+        child = do(f"finetune/{way}", tune, Call(config, {"model": parent, "texts": decided, "shards": shards}))
+        judged = Call(recipe.evaluate, {"model": child, "rows": child, "base": parent, **held_out})
         scores[way] = do(f"evaluate/{way}", evaluate, judged)
         children[way] = child
     evidence = {f"scores_{role}": made for role, made in scores.items() if made.state != "skipped"}

@@ -22,7 +22,7 @@ from tasks.encode.shards import EncodeConfig
 from tasks.encode.tokenizer import TokenizerConfig
 from tasks.errors import UsageError
 from tasks.evaluate.steps import EvaluateConfig
-from tasks.finetune import ClassifyConfig, InstructConfig
+from tasks.finetune import ClassifyConfig, InstructConfig, PreferConfig
 from tasks.ingest import IngestConfig
 from tasks.pretrain import PretrainConfig
 from tasks.register.package import RegisterConfig
@@ -36,11 +36,12 @@ class FinetuneConfig(Frozen):
 
     classify: ClassifyConfig | None = None
     instruct: InstructConfig | None = None
+    prefer: PreferConfig | None = None  # from the one that was taught to answer, where there is one
 
     @property
-    def ways(self) -> dict[str, ClassifyConfig | InstructConfig]:
+    def ways(self) -> dict[str, ClassifyConfig | InstructConfig | PreferConfig]:
         """The ways that this recipe goes, in order."""
-        ways = {"classify": self.classify, "instruct": self.instruct}
+        ways = {"classify": self.classify, "instruct": self.instruct, "prefer": self.prefer}
         return {way: config for way, config in ways.items() if config is not None}
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 ROLES = ("system", "user", "assistant")
 END = "<|end|>"
+IM_START, IM_END = "<|im_start|>", "<|im_end|>"
 Encode = Callable[[str], Sequence[int]]  # text → ids, where "<|user|>" in the text is eight ordinary characters
 
 
@@ -40,8 +41,14 @@ class Rendered:
         return sum(self.is_target)
 
 
-def markup(id_of: Mapping[str, int]) -> Markup:
-    """triptych's own: `<|user|>` text `<|end|>` `<|assistant|>` text `<|end|>`, from the ids of these names."""
+def markup(id_of: Mapping[str, int], encode: Encode) -> Markup:
+    """triptych's own, `<|user|>` text `<|end|>`, or ChatML, `<|im_start|>` user newline text `<|im_end|>` newline.
+
+    KeyError where the special tokens `id_of` have neither.
+    """
+    if {IM_START, IM_END} <= id_of.keys():
+        opens = {role: (id_of[IM_START], *encode(f"{role}\n")) for role in ROLES}
+        return Markup(opens, ends=(id_of[IM_END],), after=tuple(encode("\n")))
     return Markup(opens={role: (id_of[f"<|{role}|>"],) for role in ROLES}, ends=(id_of[END],))
 
 

@@ -1,9 +1,10 @@
-"""Fine-tuning: a child of the base that names classes, or one that answers. The same `fit`, another objective.
+"""Fine-tuning: a child that names classes, one that answers, one that prefers. The same `fit`, another objective.
 
 weights/   Hugging Face layout; a classifier's head and classes beside it     metrics.jsonl   a row a step
 rows/      what it learned from: a Hugging Face DatasetDict with the splits   curve.png       loss and accuracy
            train, validation, test                                            timing/speed.jsonl
 tokens/    the same rows as the trainer reads them, Arrow IPC streams
+adapter/   where only a low-rank change was learned: that change, in peft's layout
 """
 
 import json
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from model.spec import Lora
+from tasks.preferences import PreferenceRows, preference_rows
 from tasks.rows import InstructionRows, LabelledRows, instruction_rows, labelled_rows
 from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
-from tasks.tokenised_rows import Parent, conversation_table, labelled_table, written
+from tasks.tokenised_rows import Parent, conversation_table, labelled_table, preference_table, written
 from tasks.training import tidy, train
 from tasks.vocabulary import Vocabulary
 
@@ -31,12 +34,13 @@ TRAINED_ON = ("train", "validation")  # the test rows are evaluation's alone
 
 
 class TuningPlan(Frozen):
-    """How a child is trained: what both ways have, under the names that pretraining has."""
+    """How a child is trained: what all ways have, under the names that pretraining has."""
 
     epochs: float = Field(default=3.0, gt=0)  # over the training rows, where steps is None
     steps: int | None = Field(default=None, ge=1)
     batch: int = Field(default=32, ge=1)  # sequences or texts a step, over all ranks
     parts: int = Field(default=1, ge=1)
+    lora: Lora | None = None  # a low-rank change instead of all weights: less memory, less forgotten
     learning_rate: float = Field(default=5e-4, gt=0)  # of matrices, at its peak
     head_scale: float = Field(default=1.0, gt=0)  # times learning_rate
     weight_decay: float = Field(default=0.1, ge=0)
@@ -59,6 +63,14 @@ class ClassifyConfig(LabelledRows, TuningPlan):
 
 class InstructConfig(InstructionRows, TuningPlan):
     """Which prompts and responses, and how they are learned."""
+
+
+class PreferConfig(PreferenceRows, TuningPlan):
+    """Which answers are preferred to which, and how that is learned: DPO from the model that was taught to answer."""
+
+    beta: float = Field(default=0.1, gt=0)  # how dear it is to leave that model
+    batch: int = Field(default=8, ge=1)  # pairs
+    learning_rate: float = Field(default=5e-5, gt=0)
 
 
 def classify(config: ClassifyConfig, inputs: Inputs, out: Path) -> Stats:
@@ -87,6 +99,20 @@ def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
     packs = pack([len(ids) for ids in tables["train"]["ids"].to_pylist()], parent.context)
     data = ConversationRows(train=learned, validation=held_out)
     metrics = _tuned(specify(config, parent, data, len(packs), out), config.ranks, "finetune/instruct")
+    too_long = sum(len(rows[split]) - len(table) for split, table in tables.items())
+    return Stats(metrics=metrics | _counts(rows) | {"rows_too_long": float(too_long)}, notes=tuple(notes))
+
+
+def prefer(config: PreferConfig, inputs: Inputs, out: Path) -> Stats:
+    """A model that gives chosen answers more often than rejected ones; Skipped where there is no pair."""
+    from model.spec import PreferenceRows as PreferenceTokens
+
+    rows, notes = preference_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
+    parent = parent_of(inputs)
+    tables = {split: preference_table(rows[split], parent) for split in TRAINED_ON}
+    learned, held_out = _kept(rows, tables, out)
+    data = PreferenceTokens(train=learned, validation=held_out, beta=config.beta)
+    metrics = _tuned(specify(config, parent, data, len(tables["train"]), out), config.ranks, "finetune/prefer")
     too_long = sum(len(rows[split]) - len(table) for split, table in tables.items())
     return Stats(metrics=metrics | _counts(rows) | {"rows_too_long": float(too_long)}, notes=tuple(notes))
 
@@ -123,7 +149,8 @@ def specify(config: TuningPlan, parent: Parent, data: "Data", items: int, out: P
 
 
 RATES = ("learning_rate", "head_scale", "weight_decay")
-PASSED_ON = ("batch", "parts", "seed", "dtype", "compiled", "threads", "eval_every", "eval_items", "checkpoint_every")
+PASSED_ON = ("batch", "parts", "seed", "lora", "dtype", "compiled", "threads")
+PASSED_ON += ("eval_every", "eval_items", "checkpoint_every")
 
 
 def _parts(inputs: Inputs, role: str) -> Mapping[str, Path]:
@@ -151,7 +178,7 @@ def _tuned(spec: "Spec", ranks: int, what: str) -> dict[str, float]:
     draw(metrics, spec.out / "curve.png")
     last = json.loads(metrics.read_text(encoding="utf-8").splitlines()[-1])
     tidy(spec.out)
-    figures = ("loss", "accuracy", "val_loss", "val_accuracy")
+    figures = ("loss", "accuracy", "margin", "val_loss", "val_accuracy", "val_margin")
     return {name: last[name] for name in figures if name in last} | {"steps": float(last["step"])}
 
 
@@ -178,5 +205,14 @@ FINETUNE_INSTRUCT = Step(
     instruct,
     libraries=LIBRARIES,
     code=(*MODULES, "model.chat", "model.packing"),
+    resumes=True,
+)
+FINETUNE_PREFER = Step(
+    "finetune-prefer",
+    1,
+    PreferConfig,
+    prefer,
+    libraries=LIBRARIES,
+    code=(*MODULES, "model.chat", "model.objectives", "tasks.preferences"),
     resumes=True,
 )

@@ -53,7 +53,7 @@ def labelled_rows(
 
     if config.path:
         rows, notes = own_rows(config, labelled, config.seed)
-        rows = _first_by_hash(rows, config.max_rows, config.seed, ("split", "label"))
+        rows = first_by_hash(rows, config.max_rows, config.seed, ("split", "label"))
     else:
         rows, notes = _derived_labels(config, documents(curated, shards or {})), []
     classes = sorted({row["label"] for row in rows if row["split"] == "train"})
@@ -65,8 +65,8 @@ def labelled_rows(
         notes = [*notes, f"left out, as no training row has their label: {dict(sorted(unknown.items()))}"]
     strings = dict.fromkeys(("text", "origin", "doc_id"), Value("string"))
     features = Features({"text": strings["text"], "label": ClassLabel(names=classes), **strings})
-    taught = [_masked(row) if config.mask_pii else row for row in rows if row["label"] in classes]
-    return _by_split(taught, features, "finetune.classify"), notes
+    taught = [masked(row) if config.mask_pii else row for row in rows if row["label"] in classes]
+    return as_splits(taught, features, "finetune.classify"), notes
 
 
 def instruction_rows(
@@ -77,15 +77,15 @@ def instruction_rows(
 
     if config.path:
         rows, notes = own_rows(config, conversation, config.seed)
-        rows = _first_by_hash(rows, config.max_rows, config.seed, ("split",))
+        rows = first_by_hash(rows, config.max_rows, config.seed, ("split",))
     else:
-        rows, notes = _derived_instructions(config, documents(curated, shards or {}))
+        rows, notes = derived_instructions(config, curated, shards or {})
     if not any(row["split"] == "train" for row in rows):
         raise Skipped("no document of the training split suits a template: " + ("; ".join(notes) or "all too short"))
     strings = {name: Value("string") for name in ("prompt", "response", "origin", "kind", "doc_id")}
     features = Features({**strings, "messages": List({"role": Value("string"), "content": Value("string")})})
-    answered = [_masked(row) if config.mask_pii else row for row in rows]
-    return _by_split(answered, features, "finetune.instruct"), notes
+    answered = [masked(row) if config.mask_pii else row for row in rows]
+    return as_splits(answered, features, "finetune.instruct"), notes
 
 
 def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:
@@ -109,8 +109,11 @@ def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:
     return table.ask(sql, params, "finetune.classify.label").to_pylist()
 
 
-def _derived_instructions(config: InstructionRows, table: Documents) -> tuple[list[Row], list[str]]:
-    usable, notes = [], []
+def derived_instructions(
+    config: InstructionRows, curated: Mapping[str, Path], shards: Mapping[str, Path]
+) -> tuple[list[Row], list[str]]:
+    """Rows that the templates make of the documents, in the order of their hash, and notes."""
+    table, usable, notes = documents(curated, shards), [], []
     for number, template in enumerate(config.templates):
         key = f"finetune.instruct.templates.{number}.where"
         named = template.placeholders() - {*PIECES, *table.columns}
@@ -146,7 +149,7 @@ def _row(template: Template, prompt: str, response: str, document: Row) -> Row:
     return made | {name: document[name] for name in ("origin", "split", "doc_id")}
 
 
-def _first_by_hash(rows: Sequence[Row], max_rows: int, seed: int, group: tuple[str, ...]) -> list[Row]:
+def first_by_hash(rows: Sequence[Row], max_rows: int, seed: int, group: tuple[str, ...]) -> list[Row]:
     """At most `max_rows` of each group, in the order of their hash."""
     taken: Counter[tuple[str, ...]] = Counter()
     kept = []
@@ -158,14 +161,14 @@ def _first_by_hash(rows: Sequence[Row], max_rows: int, seed: int, group: tuple[s
     return kept
 
 
-def _masked(row: Row) -> Row:
+def masked(row: Row) -> Row:
     """The row with personal data masked in what is read and written."""
     turns = [{**turn, "content": mask(turn["content"])[0]} for turn in row.get("messages", [])]
-    texts = {name: mask(row[name])[0] for name in ("text", "prompt", "response") if name in row}
+    texts = {name: mask(row[name])[0] for name in ("text", "prompt", "response", "rejected") if name in row}
     return row | texts | ({"messages": turns} if turns else {})
 
 
-def _by_split(rows: Sequence[Row], features: "Features", table: str) -> "DatasetDict":
+def as_splits(rows: Sequence[Row], features: "Features", table: str) -> "DatasetDict":
     from datasets import Dataset, DatasetDict, NamedSplit
 
     empty = [split for split in SPLITS if not any(row["split"] == split for row in rows)]

@@ -33,19 +33,16 @@ class Talker:
         """Ids, tokens and log-probabilities (nats) of a text, the first token given the beginning of a document."""
         from model.generate import score
 
-        (ids,) = self.vocabulary.encode_ordinary([text])
+        ids = self.vocabulary.encode(text)
         begin = self.vocabulary.specials[END_OF_TEXT]
         tokens = [self.vocabulary.decode_bytes([token]).decode(errors="replace") for token in ids]
         return {"ids": ids, "tokens": tokens, "logprobs": score(self.decoder, [begin, *ids])}
 
     def _asked(self, turns: Sequence["Turn"]) -> tuple[list[int], set[int]]:
-        from model.chat import ask, markup
+        from model.chat import ask
 
         separator = self.vocabulary.specials[END_OF_TEXT]
         if not self.answers:
-            return [separator, *self._encode(turns[-1].text)], {separator}
-        marks = markup(self.vocabulary.specials)
-        return ask(turns, marks, self._encode), {*marks.ends, separator}
-
-    def _encode(self, text: str) -> list[int]:
-        return self.vocabulary.encode_ordinary([text])[0]
+            return [separator, *self.vocabulary.encode(turns[-1].text)], {separator}
+        marks = self.vocabulary.markup()
+        return ask(turns, marks, self.vocabulary.encode), {*marks.ends, separator}

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.chat import Markup, Rendered, Turn, fit, markup, render
+from model.chat import Markup, Rendered, Turn, fit, render
 from tasks.errors import UserError
+from tasks.preferences import side
 from tasks.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def rendered_rows(rows: Iterable[Mapping[str, Any]], vocabulary: Vocabulary, con
     around = _markup(vocabulary)
     for row in rows:
         turns = [Turn(message["role"], message["content"]) for message in row["messages"]]
-        yield fit(render(turns, around, lambda text: vocabulary.encode_ordinary([text])[0]), context)
+        yield fit(render(turns, around, vocabulary.encode), context)
 
 
 def conversation_table(rows: "Dataset", parent: Parent) -> "pa.Table":
@@ -43,6 +44,25 @@ def conversation_table(rows: "Dataset", parent: Parent) -> "pa.Table":
     columns = {"ids": _ids([row.ids for row, _ in kept], parent)}
     columns |= {"is_target": pa.array([row.is_target for row, _ in kept], pa.list_(pa.bool_()))}
     return pa.table(columns | {"doc_id": pa.array([doc_id for _, doc_id in kept], pa.string())})
+
+
+def preference_table(rows: "Dataset", parent: Parent) -> "pa.Table":
+    """Ids and targets of both answers, and doc_id, of each pair of which both have a target within the context."""
+    import pyarrow as pa
+
+    read = rows.to_list()
+    sides = {"chosen": read, "rejected": [side(row, row["rejected"]) for row in read]}
+    rendered = {name: list(rendered_rows(said, parent.vocabulary, parent.context)) for name, said in sides.items()}
+    whole = [n for n in range(len(read)) if all(found[n] is not None for found in rendered.values())]
+    if not whole:
+        what = f"in no pair both answers begin within the model's context of {parent.context} tokens"
+        raise UserError(what, "shorten the prompts of finetune.prefer, or pretrain with a longer context")
+    columns = {"doc_id": pa.array([read[n]["doc_id"] for n in whole], pa.string())}
+    for name, found in rendered.items():
+        kept = [row for n in whole if (row := found[n]) is not None]
+        columns[name] = _ids([row.ids for row in kept], parent)
+        columns[f"{name}_is_target"] = pa.array([row.is_target for row in kept], pa.list_(pa.bool_()))
+    return pa.table(columns)
 
 
 def labelled_table(rows: "Dataset", parent: Parent) -> "pa.Table":
@@ -67,7 +87,7 @@ def written(table: "pa.Table", path: Path) -> Path:
 
 def _markup(vocabulary: Vocabulary) -> Markup:
     try:
-        return markup(vocabulary.specials)
+        return vocabulary.markup()
     except KeyError as error:
         cure = "fine-tune a base made here, or add the chat tokens to its tokenizer"
         raise UserError(f"the model's tokenizer has no special token {error.args[0]}", cure) from None

@@ -15,7 +15,10 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model.chat import Markup
 
 END_OF_TEXT, PAD, USER, ASSISTANT, SYSTEM, END = (
     "<|endoftext|>",
@@ -60,6 +63,16 @@ class Vocabulary:
             found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
             return [encoding.ids for encoding in found]
         return [self._fast.encode_ordinary(text) for text in texts]
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of one text, as `encode_ordinary` gives them."""
+        return self.encode_ordinary([text])[0]
+
+    def markup(self) -> "Markup":
+        """How turns are marked in this vocabulary; KeyError names the special token that it lacks."""
+        from model.chat import markup
+
+        return markup(self.specials, self.encode)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes that the ids stand for: exactly those that were encoded. Special tokens stand for none."""

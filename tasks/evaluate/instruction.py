@@ -41,11 +41,11 @@ def short_rows(vocabulary: Vocabulary, rows: Rows, most: int) -> list[int]:
 
 def is_said(decoder: "Decoder", vocabulary: Vocabulary, row: Mapping[str, Any]) -> bool:
     """Whether greedy decoding answers the prompt with exactly the response, but for space around it."""
-    from model.chat import Turn, ask, markup
+    from model.chat import Turn, ask
     from model.generate import generate
 
-    around = markup(vocabulary.specials)
-    prompt = ask([Turn("user", row["prompt"])], around, lambda text: vocabulary.encode_ordinary([text])[0])
+    around = vocabulary.markup()
+    prompt = ask([Turn("user", row["prompt"])], around, vocabulary.encode)
     answer = list(generate(decoder, prompt, SHORT + 1, temperature=0.0, stop=around.ends))
     text = vocabulary.decode_bytes(answer).decode(errors="replace")
     return answer[-1:] == list(around.ends) and text.strip() == row["response"].strip()

@@ -3,7 +3,7 @@
 inputs   model      pretrain's or finetune's folder: weights/, a child's rows/
          shards, texts, tokenizer   of all partitions: what to score on, encoded as training saw it
          rows       (optional) a folder with rows/, where `model` has none: another champion on this run's rows
-         base       (optional) pretrain's folder, whose loss on a child's answers stands beside the child's
+         base       (optional) the folder of the model it began from, whose scores stand beside the child's
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,6 +39,20 @@ def evaluate_instruct(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stat
     decoder = score_model(board, set_exam(config, corpus, out), corpus, child.weights)
     score_answers(board, child, decoder)
     return _written(board, out, child.notes())
+
+
+def evaluate_prefer(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
+    """What an answering model is scored on, and how it ranks chosen and rejected answers beside its parent."""
+    from tasks.evaluate.children import score_answers
+    from tasks.evaluate.language import score_model, set_exam
+    from tasks.evaluate.preference import score_preferences
+
+    board, corpus = _board("prefer", config), _corpus(inputs)
+    child = _taught(config, inputs, corpus)
+    decoder = score_model(board, set_exam(config, corpus, out), corpus, child.weights)
+    score_answers(board, child, decoder)
+    notes = score_preferences(board, child, decoder)
+    return _written(board, out, [*child.notes(), *notes])
 
 
 def evaluate_classify(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
@@ -104,6 +118,7 @@ _CODE = (
     "tasks.evaluate.next_passage",
     "tasks.evaluate.ngrams",
     "tasks.evaluate.perplexity",
+    "tasks.evaluate.preference",
     "tasks.evaluate.task_files",
     "tasks.vocabulary",
 )
@@ -111,3 +126,4 @@ _CODE = (
 EVALUATE_BASE = Step("evaluate/base", 1, EvaluateConfig, evaluate_base, _LIBRARIES, _CODE)
 EVALUATE_INSTRUCT = Step("evaluate/instruct", 1, EvaluateConfig, evaluate_instruct, _LIBRARIES, _CODE)
 EVALUATE_CLASSIFY = Step("evaluate/classify", 1, EvaluateConfig, evaluate_classify, _LIBRARIES, _CODE)
+EVALUATE_PREFER = Step("evaluate/prefer", 1, EvaluateConfig, evaluate_prefer, _LIBRARIES, _CODE)

@@ -55,6 +55,12 @@ class AnswerStandard(StandardConfig):
     baseline: str = "base"
 
 
+class PreferenceStandard(StandardConfig):
+    task: str = "prefer/ranking"
+    baseline: str = "base"
+    margin: float = Field(default=0.02, ge=0)
+
+
 class RegisterConfig(Frozen):
     """The recipe's table [registry]: models are NAME-base, NAME-classify, NAME-instruct; NAME is the recipe's."""
 
@@ -63,7 +69,7 @@ class RegisterConfig(Frozen):
     base: BaseStandard = BaseStandard()
     classify: ClassifyStandard = ClassifyStandard()
     instruct: AnswerStandard = AnswerStandard()
-    prefer: AnswerStandard = AnswerStandard()
+    prefer: PreferenceStandard = PreferenceStandard()
 
     def named(self, name: str) -> "RegisterConfig":
         return self.model_copy(update={"name": name})

@@ -56,8 +56,8 @@ class Writer:
 
         if self.role == "base":
             return [self.separator, *encode(prompt)], {self.separator}
-        names = ("system", "user", "assistant", "end")
-        marks = markup({f"<|{name}|>": self.tokenizer.token_to_id(f"<|{name}|>") for name in names})
+        names = {token.content: id for id, token in self.tokenizer.get_added_tokens_decoder().items()}
+        marks = markup(names, encode)
         return ask([Turn("user", prompt)], marks, encode), {*marks.ends, self.separator}
 
 

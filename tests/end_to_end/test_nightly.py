@@ -22,7 +22,7 @@ def pages(smoke: tuple[Home, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     addresses = home.json("up")
     home.json("schedule", "--on", "--recipe", "smoke", "--cron", EVERY_20_SECONDS)
     yield addresses
-    home.json("schedule", "--off")
+    home.run("up", "--stop")  # with the worker: what comes after has this home to itself
 
 
 def test_a_worker_completes_smoke_as_scheduled(smoke, pages):

@@ -20,9 +20,12 @@ from datasets import DatasetDict, load_from_disk
 from model import head, hub
 from model.decoder import Decoder, initialise
 from model.depth import from_depth
+from model.lora import load_adapter, merge
 from tasks import masks
 from tasks.errors import Skipped, UserError
-from tasks.finetune import ClassifyConfig, InstructConfig, classify, instruct
+from tasks.finetune import ClassifyConfig, InstructConfig, PreferConfig, classify, instruct, prefer
+from tasks.own_rows import SPLITS
+from tasks.preferences import preference
 from tasks.step import TIMING, Inputs, Stats
 from tasks.templates import Template
 from tasks.vocabulary import SPECIALS, Vocabulary, pre_tokenizer
@@ -179,6 +182,37 @@ def test_a_tokenizer_without_chat_tokens_is_told_by_the_one_it_lacks(inputs: Inp
     file.write_text(file.read_text().replace("<|user|>", "<|human|>"))
     with pytest.raises(UserError, match=r"no special token <\|user\|>"):
         instruct(ANSWERS, {**inputs, "model": tmp_path}, tmp_path / "out")
+
+
+def test_a_preference_is_learned_as_a_low_rank_change_of_the_model_that_answers(
+    inputs: Inputs, answering: tuple[Path, Stats], tmp_path: Path
+) -> None:
+    lora = {"rank": 4, "alpha": 8.0}
+    config = PreferConfig.model_validate({**ANSWERS.model_dump(), "batch": 8, "steps": 25, "lora": lora})
+    stats = prefer(config, {**inputs, "model": answering[0]}, tmp_path)
+    rows = rows_of(tmp_path)
+    assert all(row["rejected"] != row["response"] for split in SPLITS for row in rows[split])
+    assert stats.metrics["val_accuracy"] == 1.0 and stats.metrics["val_margin"] > 0.5
+    tuned, parent = hub.load(tmp_path / "weights"), hub.load(answering[0] / "weights")
+    changed = {n for (n, x), y in zip(tuned.named_parameters(), parent.parameters(), strict=True) if not x.equal(y)}
+    assert changed and all(name.startswith("blocks.") and "norm" not in name for name in changed)
+    again = merge(load_adapter(parent, tmp_path / "adapter"))
+    assert all(torch.equal(x, y) for x, y in zip(tuned.parameters(), again.parameters(), strict=True))
+
+
+def test_a_users_own_pairs_may_be_texts_or_messages_and_are_refused_where_they_are_none() -> None:
+    asked = {"role": "user", "content": "Why?"}
+    answers = {side: [asked, {"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
+    for record in ({"prompt": "Why?", "chosen": "chosen", "rejected": "rejected"}, answers):
+        row = preference(record)
+        assert (row["prompt"], row["response"], row["rejected"]) == ("Why?", "chosen", "rejected")
+    for wrong in (
+        {"prompt": "Why?", "chosen": "same", "rejected": "same"},
+        {"prompt": "Why?", "chosen": "only"},
+        {**answers, "rejected": [{**asked, "content": "How?"}, answers["rejected"][1]]},
+    ):
+        with pytest.raises(ValueError):
+            preference(wrong)
 
 
 def rows_of(out: Path) -> DatasetDict:
