@@ -1,0 +1,113 @@
+"""Weights in from GGUF, llama.cpp's file of one model: read, dequantised, and put where our decoder has them.
+
+A quantised file gives the numbers it holds, not those it was made from: what it lost stays lost.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from model.decoder import Decoder
+from model.family import Shape, SpecialIds
+from model.hub_config import WeightsError
+
+LLAMA = {
+    "embedding.weight": "token_embd.weight",
+    "blocks.{n}.attention_norm.weight": "blk.{n}.attn_norm.weight",
+    "blocks.{n}.attention.to_q.weight": "blk.{n}.attn_q.weight",
+    "blocks.{n}.attention.to_k.weight": "blk.{n}.attn_k.weight",
+    "blocks.{n}.attention.to_v.weight": "blk.{n}.attn_v.weight",
+    "blocks.{n}.attention.to_out.weight": "blk.{n}.attn_output.weight",
+    "blocks.{n}.mlp_norm.weight": "blk.{n}.ffn_norm.weight",
+    "blocks.{n}.mlp.to_gate.weight": "blk.{n}.ffn_gate.weight",
+    "blocks.{n}.mlp.to_up.weight": "blk.{n}.ffn_up.weight",
+    "blocks.{n}.mlp.to_out.weight": "blk.{n}.ffn_down.weight",
+    "norm.weight": "output_norm.weight",
+    "head.weight": "output.weight",
+}
+QWEN3 = LLAMA | {
+    "blocks.{n}.attention.q_norm.weight": "blk.{n}.attn_q_norm.weight",
+    "blocks.{n}.attention.k_norm.weight": "blk.{n}.attn_k_norm.weight",
+}
+NAMES = {"llama": LLAMA, "qwen3": QWEN3}  # by general.architecture
+HEAD = "output.weight"  # absent where the head is the embedding
+FIELDS = {  # Shape's field: GGUF's, after the architecture's name
+    "context": "context_length",
+    "depth": "block_count",
+    "width": "embedding_length",
+    "heads": "attention.head_count",
+    "kv_heads": "attention.head_count_kv",
+    "ffn_width": "feed_forward_length",
+    "norm_eps": "attention.layer_norm_rms_epsilon",
+}
+
+
+def load(file: Path) -> Decoder:
+    """The decoder of a GGUF file, llama or qwen3, in float32; WeightsError where it is not one."""
+    from gguf.quants import dequantize
+
+    reader = _reader(file)
+    said = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("tokenizer.ggml.t")}
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    shape = _shape(said, file, HEAD not in tensors, int(tensors["token_embd.weight"].shape[1]))
+    with torch.device("meta"):
+        decoder = Decoder(shape, special_ids(said))
+    state = dict[str, Tensor]()
+    for name, parameter in decoder.named_parameters():
+        theirs = _name(shape.family, name)
+        if theirs not in tensors:
+            raise WeightsError(f"{file}: the tensor {theirs} is missing", "copy the file again")
+        stored = tensors.pop(theirs)
+        tensor = torch.from_numpy(dequantize(stored.data, stored.tensor_type)).float().reshape(parameter.shape)
+        state[name] = _turned_back(tensor, name, shape).contiguous()
+    if tensors:
+        what = f"{file}: {len(tensors)} tensors have no place in a {shape.family} network: {', '.join(sorted(tensors)[:3])}"
+        raise WeightsError(what, "take the model's safetensors")
+    decoder.load_state_dict(state, assign=True)
+    return decoder
+
+
+def special_ids(said: Mapping[str, Any]) -> SpecialIds:
+    """The ids that begin, end and fill a text."""
+    ids = {name: said.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "padding")}
+    end = () if ids["eos"] is None else (int(ids["eos"]),)
+    return SpecialIds(begin=ids["bos"], end=end, pad=ids["padding"])
+
+
+def _reader(file: Path) -> Any:
+    from gguf import GGUFReader
+
+    try:
+        return GGUFReader(file)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file}: not a GGUF file ({error})", "copy it again") from error
+
+
+def _shape(said: Mapping[str, Any], file: Path, tied: bool, vocabulary: int) -> Shape:
+    family = said["general.architecture"]
+    if family not in NAMES:
+        what = f"{file}: general.architecture = {family!r}, but only {', '.join(NAMES)} are read from GGUF"
+        raise WeightsError(what, "take weights of one of these families, or the model's safetensors")
+    if said.get(f"{family}.rope.scaling.type", "none") != "none":
+        raise WeightsError(f"{file}: stretched rotary positions are not read from GGUF", "take the model's safetensors")
+    values = {ours: said[f"{family}.{theirs}"] for ours, theirs in FIELDS.items() if f"{family}.{theirs}" in said}
+    width = said.get(f"{family}.attention.key_length") or values["width"] // values["heads"]
+    theta = said.get(f"{family}.rope.freq_base", 10_000.0)
+    fixed = {"family": family, "vocabulary": vocabulary, "tied": tied, "head_width": width, "rope_theta": theta}
+    return Shape.model_validate({"kv_heads": values["heads"], **values, **fixed})
+
+
+def _name(family: str, parameter: str) -> str:
+    number = re.search(r"blocks\.(\d+)\.", parameter)
+    return NAMES[family][re.sub(r"blocks\.\d+\.", "blocks.{n}.", parameter)].format(n=number[1] if number else "")
+
+
+def _turned_back(tensor: Tensor, parameter: str, shape: Shape) -> Tensor:
+    """llama.cpp turns neighbouring dimensions of a head together, Hugging Face those half a head apart."""
+    if shape.family != "llama" or not parameter.endswith(("to_q.weight", "to_k.weight")):
+        return tensor
+    return tensor.unflatten(0, (-1, shape.head_width // 2, 2)).transpose(1, 2).flatten(0, 2)
