@@ -138,7 +138,11 @@ def serve(
         _print_json(up) if as_json else print(up["url"])
         sys.stdout.flush()
 
-    answer(home(), named, (host, port), limited, told)
+    try:
+        answer(home(), named, (host, port), limited, told)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 @keys.command("add", epilog="Example:  triptych keys add laptop --json")

@@ -18,10 +18,10 @@ class Writing:
         if self.stopped:
             return ""
         text = self._held + self._characters.decode(data, final=is_last)
-        found = [at for at in (text.find(stop) for stop in self._stops) if at >= 0]
+        found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
         if found:
             self.stopped, self._held = True, ""
-            return text[: min(found)]
+            return text[: min(found)[1]]  # of the one that was complete first
         keep = 0 if is_last else _beginning_of_a_stop(text, self._stops)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]

@@ -12,7 +12,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One process a file, and one for all that ask the home in which `smoke` was run; what takes longest goes first."""
     items.sort(key=_turn)
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("smoke" if item.path.name in SHARE_A_HOME else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    if item.path.parent.name == "serve":  # they ask the same servers
+        return "serve"
+    return "smoke" if item.path.name in SHARE_A_HOME else str(item.path)
 
 
 def _turn(item: pytest.Item) -> int:

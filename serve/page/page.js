@@ -9,6 +9,7 @@ at("key").addEventListener("change", () => {
   sessionStorage.setItem("key", at("key").value.trim());
   look();
 });
+at("settings").addEventListener("submit", (event) => event.preventDefault());
 at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = at("text").value.trim();
@@ -59,7 +60,9 @@ async function answer(text) {
       turn.content += chunk.choices[0]?.delta.content ?? "";
       place.textContent = turn.content;
       follow();
-      if (chunk.choices[0]?.finish_reason === "length") notice("Cut off where its tokens were used up.");
+      if (chunk.choices[0]?.finish_reason === "length") {
+        notice(`${at("notice").textContent} Cut off where its tokens were used up.`);
+      }
     }
   } catch (error) {
     if (error.name === "AbortError") notice("Stopped.");
