@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serve.keys import Keyring
 from serve.limits import Limits, Rate
 from serve.refusal import Refusal
+from tasks.errors import UserError
+from tasks.progress import say
 
 OPEN = frozenset({"/", "/page.css", "/page.js", "/icon.svg", "/health"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -87,7 +89,11 @@ class Door:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Refusal(401, "a key is needed: Authorization: Bearer KEY", "missing_key", WWW_Authenticate="Bearer")
-        name = await to_thread.run_sync(self.keyring.holder, key.strip(), limiter=self._hashing)
+        try:
+            name = await to_thread.run_sync(self.keyring.holder, key.strip(), limiter=self._hashing)
+        except UserError as error:
+            say(f"nobody is let in: {error}")
+            raise Refusal(503, "the keys cannot be read; the server's log says why", "keys_unreadable") from error
         if name is None:
             raise Refusal(401, "this key is not known, or was revoked", "invalid_api_key", WWW_Authenticate="Bearer")
         return name
