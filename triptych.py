@@ -22,6 +22,9 @@ app = typer.Typer(
     epilog="Start here:  `triptych run demo`  then  `triptych chat`  and  `triptych sql --list`",
 )
 
+keys = typer.Typer(no_args_is_help=True, help="Make, revoke and list the keys of the API.")
+app.add_typer(keys, name="keys")
+
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name, or the path of a .toml file.")]
 SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the recipe.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on the last line of stdout.")]
@@ -111,6 +114,60 @@ def chat(
         print(answer_prompt(home(), model, prompt, max_tokens, temperature, seed))
     else:
         converse(home(), model, max_tokens, temperature, seed)
+
+
+@app.command(epilog="Example:  triptych serve demo-instruct@champion --port 8000 --set requests_per_minute=60")
+def serve(
+    model: ModelArgument = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    host: Annotated[str, typer.Option(help="Any address but loopback asks for keys.")] = "127.0.0.1",
+    change: Annotated[
+        list[str], typer.Option("--set", metavar="LIMIT=VALUE", help="Another limit; a wrong name lists them.")
+    ] = [],  # noqa: B006
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a model behind an OpenAI-compatible API and a chat page; it follows its alias, Ctrl-C ends it."""
+    from flows.use import champion
+    from serve.limits import limits
+
+    limited = limits(change)
+    named = model or champion(home())
+    from serve.listen import serve as answer
+
+    def told(up: dict[str, str]) -> None:
+        _print_json(up) if as_json else print(up["url"])
+        sys.stdout.flush()
+
+    try:
+        answer(home(), named, (host, port), limited, told)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+@keys.command("add", epilog="Example:  triptych keys add laptop --json")
+def keys_add(name: Annotated[str, typer.Argument(help="Whose it is.")], as_json: JsonOption = False) -> None:
+    """Make a key of the API. It is shown this once; the home keeps a salted hash."""
+    from serve.keys import add
+
+    _report(add(home(), name), as_json)
+
+
+@keys.command("revoke", epilog="Example:  triptych keys revoke laptop")
+def keys_revoke(name: Annotated[str, typer.Argument(help="As listed.")], as_json: JsonOption = False) -> None:
+    """Refuse a key from now on, in running servers too."""
+    from serve.keys import revoke
+
+    _report(revoke(home(), name), as_json)
+
+
+@keys.command("list", epilog="Example:  triptych keys list")
+def keys_list(as_json: JsonOption = False) -> None:
+    """Show the names and dates of the keys."""
+    from flows.summary import show_table
+    from serve.keys import listed
+
+    _print_json(listed(home())) if as_json else show_table(listed(home()))
 
 
 @app.command(epilog="Example:  triptych score demo-base@champion --prompt 'Fellow citizens of the Senate' --json")

@@ -11,10 +11,9 @@ from flows.record import latest
 from tasks.errors import UsageError, UserError
 from tasks.progress import say
 from tasks.register.aliases import CHAMPION, promote, rollback
-from tasks.talk import Talker
+from tasks.talk import ANSWERING, Talker
 from tasks.tracking.registry import Version, find, resolve, verified, versions
 
-ANSWERING = "-instruct"  # registered models with this ending, and artifacts of finetune/instruct, answer in turns
 FORMATS = ("hf",)
 
 
@@ -132,18 +131,8 @@ def _weights(home: Path, model: str) -> Path:
 
 
 def _talker(home: Path, model: str) -> Talker:
-    from model.hub_config import WeightsError
-
     model = model or champion(home)
-    weights = _weights(home, model)
-    if (weights / "classes.json").is_file():
-        raise UsageError(f"{model} is a classifier and does not talk", "load it with mlflow.pyfunc, or name another")
-    name = model.partition("@")[0].partition("/")[0]
-    answers = name.endswith(ANSWERING) or "finetune-instruct" in str(weights.resolve())
-    try:
-        return Talker(weights, answers)
-    except WeightsError as error:
-        raise UserError(error.what, error.cure) from error
+    return Talker(model, _weights(home, model))
 
 
 def _crowned(version: Version) -> dict[str, Any]:

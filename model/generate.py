@@ -3,7 +3,7 @@
 b batch (1) · t position · g key/value heads · k head width · v vocabulary
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
     top_p: float = 1.0,
     seed: int = 0,
     stop: Collection[int] = (),
-) -> Iterator[int]:
+) -> Generator[int]:
     """The ids that follow `tokens`, as they are made: at most `max_tokens`, the last one an id of `stop` if it came.
 
     Temperature 0 takes the likeliest; `top_k` = 0 and `top_p` = 1 leave nothing out. The same seed gives the same ids.

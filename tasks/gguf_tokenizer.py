@@ -19,7 +19,9 @@ def save_tokenizer(file: Path, out: Path) -> None:
     said = {name: field for name, field in GGUFReader(file).fields.items() if name.startswith("tokenizer.")}
     kind = said["tokenizer.ggml.model"].contents()
     if kind != "gpt2":
-        raise UserError(f"{file}: its tokenizer is of the kind {kind!r}; byte-level BPE (gpt2) is read", "another model")
+        raise UserError(
+            f"{file}: its tokenizer is of the kind {kind!r}; byte-level BPE (gpt2) is read", "another model"
+        )
     tokens, merges = (said[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "merges"))
     types = said["tokenizer.ggml.token_type"].contents()
     pairs = [tuple(merge.split(" ")) for merge in merges]

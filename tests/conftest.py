@@ -23,8 +23,10 @@ class ByHome(LoadScopeScheduling):
     """One process a file, and one for all files that share a home. (pytest 9 hides `xdist_group` from xdist 3.8.)"""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "smoke" if Path(file).name in SHARE_A_HOME else file
+        file = Path(nodeid.partition("::")[0])
+        if file.parent.name == "serve":  # they ask the same servers
+            return "serve"
+        return "smoke" if file.name in SHARE_A_HOME else str(file)
 
 
 def _turn(item: pytest.Item) -> int:

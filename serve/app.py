@@ -1,0 +1,171 @@
+"""The endpoints: what is asked, made into a job; the job's pieces, made into an answer."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import anyio
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from model.chat import Turn
+from serve.answer import DONE, Envelope, Piece, described, refusal_event
+from serve.asked import ROLES, Asked, ChatAsked, TextAsked
+from serve.engine import Sampling
+from serve.following import Following, Served
+from serve.generation import Generations, Job, room, seed_of
+from serve.limits import Limits
+from serve.refusal import Refusal
+
+T = TypeVar("T")
+MISTAKES_TOLD = 3
+PAGE = {"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/icon.svg": "image/svg+xml"}
+CLIENT_CLOSED_REQUEST = 499  # nobody reads it
+
+
+def application(following: Following, generations: Generations, limits: Limits) -> FastAPI:
+    """The app, without the door before it."""
+    app = FastAPI(title="triptych", openapi_url=None)  # its pages of documentation would load scripts from elsewhere
+    _tell_refusals(app)
+    _serve_page(app)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "behind its alias", "why": following.trouble} if following.trouble else {"status": "ok"}
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        served = await following.current()
+        return described(following.names, served)
+
+    @app.post("/v1/chat/completions")
+    async def chat(asked: ChatAsked, request: Request) -> Response:
+        served = await _served(asked.model)
+        turns = [Turn(ROLES.get(message.role, message.role), message.content) for message in asked.messages]
+        return await _answer(Envelope("chat", served), served.prompts.of_turns(turns), asked, request)
+
+    @app.post("/v1/completions")
+    async def completions(asked: TextAsked, request: Request) -> Response:
+        served = await _served(asked.model)
+        return await _answer(Envelope("text", served), served.prompts.of_text(asked.prompt), asked, request)
+
+    async def _served(model: str) -> Served:
+        served = await following.current()
+        if model and model not in following.names:
+            message = f"no model {model!r} here; there is {', '.join(following.names)}"
+            raise Refusal(404, message, "model_not_found", "model")
+        return served
+
+    async def _answer(
+        envelope: Envelope, prompt: tuple[list[int], set[int]], asked: Asked, request: Request
+    ) -> Response:
+        ids, stop = prompt
+        most = room(envelope.served, ids, asked.tokens, limits)
+        sampling = Sampling(most, asked.temperature, asked.top_p, seed_of(asked.seed), frozenset(stop))
+        pieces = generations.pieces(Job(envelope.served, tuple(ids), sampling, tuple(asked.stop)))
+        if asked.stream:
+            await _unless_gone(request, lambda: anext(pieces))
+            with_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+            return EventStream(pieces, _events(envelope, pieces, with_usage))
+        return await _unless_gone(request, lambda: _whole(envelope, pieces))
+
+    return app
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events, whose pieces are closed however the stream ends: a client that hangs up frees its slot."""
+
+    def __init__(self, pieces: AsyncGenerator[Piece], events: AsyncGenerator[str]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._pieces, self._events = pieces, events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._events.aclose()
+            await self._pieces.aclose()
+
+
+async def _events(envelope: Envelope, pieces: AsyncGenerator[Piece], with_usage: bool) -> AsyncGenerator[str]:
+    try:
+        yield envelope.opening()
+        async for piece in pieces:
+            yield envelope.chunk(piece)
+            if piece.reason and with_usage:
+                yield envelope.usage(piece)
+    except Refusal as refusal:
+        yield refusal_event(refusal)
+    else:
+        yield DONE
+
+
+async def _whole(envelope: Envelope, pieces: AsyncGenerator[Piece]) -> Response:
+    async with aclosing(pieces):
+        made = [piece async for piece in pieces]
+    return JSONResponse(envelope.whole("".join(piece.text for piece in made), made[-1]))
+
+
+async def _unless_gone(request: Request, work: Callable[[], Awaitable[T]]) -> T:
+    """What the work gives; it is cancelled when the client hangs up first."""
+    with anyio.CancelScope() as scope:
+        watching = asyncio.create_task(_when_gone(request, scope.cancel))
+        try:
+            return await work()
+        finally:
+            watching.cancel()
+    raise Refusal(CLIENT_CLOSED_REQUEST, "the client has hung up", "client_gone")
+
+
+async def _when_gone(request: Request, then: Callable[[], None]) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    then()
+
+
+def _tell_refusals(app: FastAPI) -> None:
+    """Every way of not answering has the same shape."""
+
+    @app.exception_handler(Refusal)
+    async def refused(_: Request, refusal: Refusal) -> Response:
+        return JSONResponse(refusal.body, refusal.status, refusal.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: RequestValidationError) -> Response:
+        found = [_mistake(mistake) for mistake in error.errors()[:MISTAKES_TOLD]]
+        message = "; ".join(f"{field or 'body'}: {what}" for field, what in found)
+        refusal = Refusal(422, message, "invalid_request", found[0][0] or None)
+        return JSONResponse(refusal.body, refusal.status)
+
+    @app.exception_handler(HTTPException)
+    async def not_found(request: Request, error: HTTPException) -> Response:
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        refusal = Refusal(error.status_code, message, "invalid_request")
+        return JSONResponse(refusal.body, refusal.status, error.headers)
+
+    @app.exception_handler(Exception)
+    async def failed(_: Request, error: Exception) -> Response:
+        refusal = Refusal(500, "the server failed; its log says why", "internal_error")
+        return JSONResponse(refusal.body, refusal.status)
+
+
+def _mistake(error: dict[str, Any]) -> tuple[str, str]:
+    """The field, "" for the body as a whole, and what is wrong with it."""
+    if error["type"] == "json_invalid":
+        return "", f"not JSON ({error['ctx']['error']} at character {error['loc'][-1]})"
+    if len(error["loc"]) == 1:
+        return "", "not a JSON object sent as application/json"
+    what = "no such field" if error["type"] == "extra_forbidden" else error["msg"]
+    return ".".join(map(str, error["loc"][1:])), what
+
+
+def _serve_page(app: FastAPI) -> None:
+    folder = files("serve") / "page"
+    for path, kind in PAGE.items():
+        page = Response((folder / (path.strip("/") or "index.html")).read_bytes(), media_type=kind)
+        app.add_route(path, lambda _, page=page: page)

@@ -1,0 +1,131 @@
+"""What a client may send: OpenAI's fields, each checked; what this server cannot do is refused by name."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+ROLES = {"developer": "system"}  # OpenAI's newer word for it
+CHARACTERS_OF_A_STOP = 200
+
+
+def _only(*neutral: Any) -> AfterValidator:
+    """A field of OpenAI's that may be sent as long as it asks for nothing."""
+
+    def check(value: Any) -> Any:
+        if value not in neutral:
+            raise PydanticCustomError("unsupported", "not supported here; leave it out")
+        return value
+
+    return AfterValidator(check)
+
+
+def _texts_joined(content: Any) -> Any:
+    """OpenAI's list of parts as one text; pictures and sound are refused."""
+    if not isinstance(content, list):
+        return content
+    if not all(isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str) for p in content):
+        raise PydanticCustomError("text_only", "only parts of type text can be read")
+    return "".join(part["text"] for part in content)
+
+
+def _listed(stop: Any) -> Any:
+    return [] if stop is None else [stop] if isinstance(stop, str) else stop
+
+
+def _one(prompt: Any) -> Any:
+    if isinstance(prompt, list):
+        if len(prompt) != 1 or not isinstance(prompt[0], str):
+            raise PydanticCustomError("one_text", "one text a request; token ids are not taken")
+        return prompt[0]
+    return prompt
+
+
+def _default(value: Any) -> Callable[[Any], Any]:
+    """null means the default, as OpenAI's clients mean it."""
+    return lambda given: value if given is None else given
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("not_unicode", "holds half a character (an unpaired surrogate)") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+Stop = Annotated[str, Field(min_length=1, max_length=CHARACTERS_OF_A_STOP)]
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Message(Strict):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Annotated[Text, BeforeValidator(_texts_joined)]
+    name: str | None = None
+    refusal: Annotated[Any, _only(None)] = None
+    annotations: Annotated[Any, _only(None, [])] = None
+    audio: Annotated[Any, _only(None)] = None
+    function_call: Annotated[Any, _only(None)] = None
+    tool_calls: Annotated[Any, _only(None, [])] = None
+
+
+class StreamOptions(Strict):
+    include_usage: bool = False
+    include_obfuscation: Annotated[Any, _only(None, False)] = None
+
+
+class Asked(Strict):
+    """What both endpoints take."""
+
+    model: str = ""
+    max_tokens: int | None = Field(None, ge=1)
+    temperature: Annotated[float, Field(ge=0, le=2), BeforeValidator(_default(1.0))] = 1.0
+    top_p: Annotated[float, Field(ge=0, le=1), BeforeValidator(_default(1.0))] = 1.0
+    seed: Seed | None = None
+    stop: Annotated[list[Stop], Field(max_length=4), BeforeValidator(_listed)] = []
+    stream: Annotated[bool, BeforeValidator(_default(False))] = False
+    stream_options: StreamOptions | None = None
+    user: str | None = None  # for whoever logs it; we do not
+    n: Annotated[Any, _only(None, 1)] = None
+    frequency_penalty: Annotated[Any, _only(None, 0)] = None
+    presence_penalty: Annotated[Any, _only(None, 0)] = None
+    logit_bias: Annotated[Any, _only(None, {})] = None
+
+    @property
+    def tokens(self) -> int | None:
+        return self.max_tokens
+
+
+class ChatAsked(Asked):
+    """POST /v1/chat/completions."""
+
+    messages: list[Message] = Field(min_length=1)
+    max_completion_tokens: int | None = Field(None, ge=1)  # the newer name of max_tokens
+    logprobs: Annotated[Any, _only(None, False)] = None
+    top_logprobs: Annotated[Any, _only(None, 0)] = None
+    response_format: Annotated[Any, _only(None, {"type": "text"})] = None
+    tools: Annotated[Any, _only(None, [])] = None
+    tool_choice: Annotated[Any, _only(None, "none", "auto")] = None
+    parallel_tool_calls: Annotated[Any, _only(None, False, True)] = None
+    store: Annotated[Any, _only(None, False)] = None
+    metadata: Annotated[Any, _only(None, {})] = None
+
+    @property
+    def tokens(self) -> int | None:
+        return self.max_completion_tokens or self.max_tokens
+
+
+class TextAsked(Asked):
+    """POST /v1/completions."""
+
+    prompt: Annotated[Text, BeforeValidator(_one)]
+    suffix: Annotated[Any, _only(None, "")] = None
+    echo: Annotated[Any, _only(None, False)] = None
+    best_of: Annotated[Any, _only(None, 1)] = None
+    logprobs: Annotated[Any, _only(None)] = None

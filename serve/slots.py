@@ -1,0 +1,38 @@
+"""Who may use the engine: a few at once, a few more wait, the next is told when to come again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from serve.refusal import Refusal
+
+SECONDS_TO_COME_AGAIN = 2
+
+
+class Slots:
+    """Taken in the order in which they were asked for, and free again when the `async with` ends, however it ends."""
+
+    def __init__(self, slots: int, queue: int, queue_seconds: float) -> None:
+        self.queue, self.queue_seconds = queue, queue_seconds
+        self._free, self._waiting = asyncio.Semaphore(slots), 0
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        await self._take()
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    async def _take(self) -> None:
+        if self._free.locked() and self._waiting >= self.queue:
+            raise Refusal.busy(f"busy, and {self._waiting} requests wait already", "queue_full", SECONDS_TO_COME_AGAIN)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self.queue_seconds):
+                await self._free.acquire()
+        except TimeoutError:
+            what = f"no slot came free within {self.queue_seconds:g} s"
+            raise Refusal.busy(what, "queue_timeout", SECONDS_TO_COME_AGAIN) from None
+        finally:
+            self._waiting -= 1

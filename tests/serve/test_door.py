@@ -1,0 +1,83 @@
+"""Keys and limits, on a server that asks for the one and has low ones of the other."""
+
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from openai import APIStatusError, AuthenticationError, OpenAI, RateLimitError
+
+from serve import keys
+from tests.serve.conftest import MODEL, Server
+
+
+def say_hello(client: OpenAI, **fields):
+    asked = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}], "max_tokens": 2}
+    return client.chat.completions.create(**asked | fields)
+
+
+def test_only_a_known_key_is_answered_and_a_revoked_one_no_more(guarded: Server, guarded_home, key):
+    with guarded.client(key) as client:
+        assert say_hello(client).choices
+    wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
+    for other in (wrong, "tk-00000000-guess", "none", "tk", "tk-"):
+        with guarded.client(other) as client, pytest.raises(AuthenticationError, match="not known"):
+            say_hello(client)
+    short = keys.add(guarded_home, "guest")["key"]
+    with guarded.client(short) as client:
+        assert say_hello(client).choices
+        keys.revoke(guarded_home, "guest")
+        with pytest.raises(AuthenticationError, match="revoked"):
+            say_hello(client)
+
+
+def test_without_a_key_only_the_page_and_health_are_there(guarded: Server):
+    for path in ("/", "/page.js", "/page.css", "/icon.svg", "/health"):
+        with urllib.request.urlopen(guarded.url + path) as reply:
+            assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+    for path in ("/v1/models", "/v1/anything", "/anything"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(guarded.url + path)
+        assert (refused.value.code, refused.value.headers["WWW-Authenticate"]) == (401, "Bearer")
+        refused.value.close()
+
+
+def test_a_body_over_the_limit_is_a_413(guarded: Server, key):
+    for size in (11_000, 5_000_000):
+        with guarded.client(key) as client, pytest.raises(APIStatusError, match="more than 10,000 bytes") as refused:
+            say_hello(client, messages=[{"role": "user", "content": "x" * size}])
+        assert refused.value.status_code == 413
+
+
+def test_a_client_that_hangs_up_frees_its_slot(guarded: Server, key):
+    with guarded.client(key) as client:
+        long = say_hello(client, max_tokens=15_000, temperature=0, stream=True)
+        next(long)
+        with pytest.raises(RateLimitError, match="busy") as refused:
+            say_hello(client)
+        assert int(refused.value.response.headers["Retry-After"]) >= 1
+        long.close()
+        closed = time.monotonic()
+        while time.monotonic() < closed + 2:  # its 15,000 tokens would take longer
+            try:
+                assert say_hello(client).choices
+                return
+            except RateLimitError:
+                time.sleep(0.1)
+    pytest.fail("the slot was not freed")
+
+
+def test_more_requests_than_a_minute_allows_are_told_when_to_come_again(guarded: Server, guarded_home):
+    greedy = keys.add(guarded_home, "greedy")["key"]
+    with guarded.client(greedy) as client:
+        with pytest.raises(RateLimitError, match="more than 40 requests a minute") as refused:
+            for _ in range(60):
+                client.models.list()
+        assert 1 <= int(refused.value.response.headers["Retry-After"]) <= 2
+
+
+def test_no_key_is_ever_written_down(guarded: Server, guarded_home, key):
+    secret = key.split("-", 2)[2]
+    for file in [guarded.said, *guarded_home.glob("api/*")]:
+        assert secret not in file.read_text()
+    assert (guarded_home / "api").stat().st_mode & 0o077 == 0

@@ -1,0 +1,103 @@
+"""The chat page in a real browser: by keyboard, with a key, as text; it asks nobody else for anything."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serve.browser import Page, chromium, page
+from tests.serve.conftest import Server
+
+DONE = "!document.querySelector('[aria-busy]') && document.querySelectorAll('.assistant').length === {}"
+LAST = "[...document.querySelectorAll('.{}')].at(-1).textContent"
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if not (program := chromium()):
+        pytest.skip("no Chromium here: install one (Debian: apt-get install chromium) to test the chat page")
+    with page(program, tmp_path_factory.mktemp("chromium")) as tab:
+        yield tab
+
+
+@pytest.fixture
+def asked(tab: Page, open_server: Server) -> Page:
+    """The open server's page, fresh, short answers set."""
+    tab.open(open_server.url)
+    tab.wait_for("document.getElementById('model').textContent === 'tiny-instruct/1'")
+    tab.value("document.getElementById('tokens').value = 12")
+    return tab
+
+
+def test_a_question_is_answered_by_keyboard_alone_and_nobody_else_is_asked(asked, open_server):
+    asked.write("When did they meet?")
+    asked.press("Enter")
+    asked.wait_for(DONE.format(1))
+    assert asked.value(LAST.format("user")) == "When did they meet?"
+    assert asked.value(LAST.format("assistant"))
+    asked.write("And again?")
+    asked.press("Enter")
+    asked.wait_for(DONE.format(2))
+    assert {url.startswith(open_server.url) for url in asked.requested} == {True}
+    assert asked.complaints == []
+
+
+def test_what_is_written_is_shown_as_text_and_never_run(asked):
+    evil = "<img src=x onerror='document.title=1'><b>bold</b>"
+    asked.write(evil)
+    asked.press("Enter")
+    asked.wait_for(DONE.format(1))
+    assert asked.value(LAST.format("user")) == evil
+    assert asked.value("document.querySelectorAll('#turns img, #turns b').length") == 0
+    assert asked.value("document.title") == "triptych"
+
+
+def test_the_policy_keeps_scripts_of_others_and_html_out(asked):
+    run = "const s = document.createElement('script'); s.textContent = 'document.title = 1'; document.body.append(s)"
+    asked.value(f"(() => {{ try {{ {run} }} catch {{}} }})()")
+    set_html = "(() => { try { document.body.innerHTML = '<p>'; return 'set' } catch (error) { return error.name } })()"
+    assert asked.value("document.title") == "triptych"
+    assert asked.value(set_html) == "TypeError"  # trusted types
+    asked.complaints.clear()
+
+
+def test_stop_ends_an_answer_and_keeps_what_there_is(asked):
+    asked.value("document.getElementById('tokens').value = 4000")
+    asked.value("document.getElementById('temperature').value = 0")
+    asked.write("Speak long.")
+    asked.press("Enter")
+    asked.wait_for("document.querySelector('.assistant')?.textContent.length > 20")
+    asked.press("Escape")
+    asked.wait_for("document.getElementById('notice').textContent === 'Stopped.'")
+    asked.wait_for(DONE.format(1))
+    assert asked.value("document.activeElement.id") == "text"
+
+
+def test_where_keys_are_needed_the_page_asks_for_one(tab, guarded, key):
+    tab.open(guarded.url)
+    tab.wait_for("document.activeElement.id === 'key'")
+    assert "a key is needed" in tab.value("document.getElementById('notice').textContent")
+    tab.write(key)
+    tab.press("Enter")
+    tab.wait_for("document.getElementById('model').textContent === 'tiny-instruct/1'")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_all_of_it_in_colours_that_can_be_read(asked, tmp_path: Path, scheme):
+    asked.picture(tmp_path / "phone.png", 390, 844, scheme)
+    assert asked.value("document.documentElement.scrollWidth") <= 390
+    assert asked.value("document.getElementById('send').getBoundingClientRect().right") <= 390
+    ink, ground = (asked.value(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
+    assert contrast(ink, ground) > 7  # WCAG 2.2, level AAA
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of two colours' luminances, "rgb(r, g, b)" (WCAG 2.2, relative luminance)."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(part) / 255 for part in colour.removeprefix("rgb(").rstrip(")").split(",")]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
