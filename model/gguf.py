@@ -62,10 +62,11 @@ def load(file: Path) -> Decoder:
         if theirs not in tensors:
             raise WeightsError(f"{file}: the tensor {theirs} is missing", "copy the file again")
         stored = tensors.pop(theirs)
-        tensor = torch.from_numpy(dequantize(stored.data, stored.tensor_type)).float().reshape(parameter.shape)
-        state[name] = _turned_back(tensor, name, shape).contiguous()
+        values = torch.tensor(dequantize(stored.data, stored.tensor_type), dtype=torch.float32)
+        state[name] = _turned_back(values.reshape(parameter.shape), name, shape).contiguous()
     if tensors:
-        what = f"{file}: {len(tensors)} tensors have no place in a {shape.family} network: {', '.join(sorted(tensors)[:3])}"
+        some = ", ".join(sorted(tensors)[:3])
+        what = f"{file}: {len(tensors)} tensors have no place in a {shape.family} network: {some}"
         raise WeightsError(what, "take the model's safetensors")
     decoder.load_state_dict(state, assign=True)
     return decoder

@@ -36,6 +36,7 @@ TRAINED_ON = ("train", "validation")  # the test rows are evaluation's alone
 class TuningPlan(Frozen):
     """How a child is trained: what all ways have, under the names that pretraining has."""
 
+    context: int | None = Field(default=None, ge=8)  # longest sequence; None: all that the model takes
     epochs: float = Field(default=3.0, gt=0)  # over the training rows, where steps is None
     steps: int | None = Field(default=None, ge=1)
     batch: int = Field(default=32, ge=1)  # sequences or texts a step, over all ranks
@@ -78,7 +79,7 @@ def classify(config: ClassifyConfig, inputs: Inputs, out: Path) -> Stats:
     from model.spec import LabelledRows as LabelledTokens
 
     rows, notes = labelled_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
-    parent = parent_of(inputs)
+    parent = parent_of(inputs, config.context)
     tables = {split: labelled_table(rows[split], parent) for split in TRAINED_ON}
     labels = tuple(rows["train"].features["label"].names)
     learned, held_out = _kept(rows, tables, out)
@@ -93,7 +94,7 @@ def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
     from model.spec import ConversationRows
 
     rows, notes = instruction_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
-    parent = parent_of(inputs)
+    parent = parent_of(inputs, config.context)
     tables = {split: conversation_table(rows[split], parent) for split in TRAINED_ON}
     learned, held_out = _kept(rows, tables, out)
     packs = pack([len(ids) for ids in tables["train"]["ids"].to_pylist()], parent.context)
@@ -108,7 +109,7 @@ def prefer(config: PreferConfig, inputs: Inputs, out: Path) -> Stats:
     from model.spec import PreferenceRows as PreferenceTokens
 
     rows, notes = preference_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
-    parent = parent_of(inputs)
+    parent = parent_of(inputs, config.context)
     tables = {split: preference_table(rows[split], parent) for split in TRAINED_ON}
     learned, held_out = _kept(rows, tables, out)
     data = PreferenceTokens(train=learned, validation=held_out, beta=config.beta)
@@ -117,8 +118,8 @@ def prefer(config: PreferConfig, inputs: Inputs, out: Path) -> Stats:
     return Stats(metrics=metrics | _counts(rows) | {"rows_too_long": float(too_long)}, notes=tuple(notes))
 
 
-def parent_of(inputs: Inputs) -> Parent:
-    """The base among the inputs."""
+def parent_of(inputs: Inputs, context: int | None = None) -> Parent:
+    """The model to begin from among the inputs, with at most this context."""
     from model.hub_config import to_shape
 
     model = inputs["model"]
@@ -126,7 +127,7 @@ def parent_of(inputs: Inputs) -> Parent:
     weights = (model / "weights").absolute()
     config = weights / "config.json"
     shape = to_shape(json.loads(config.read_text(encoding="utf-8")), config)
-    return Parent(weights, Vocabulary(weights), shape.context)
+    return Parent(weights, Vocabulary(weights), min(context or shape.context, shape.context))
 
 
 def specify(config: TuningPlan, parent: Parent, data: "Data", items: int, out: Path) -> "Spec":

@@ -5,17 +5,16 @@ samples.jsonl       the same prompts, continued as it learns      data.json     
 timing/speed.jsonl  seconds, tokens a second, MFU                 curve.png       loss and bits per byte
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from model.spec import Lora
 from tasks.errors import UserError
-from tasks.hashing import file_sha256
+from tasks.given import GivenModel, as_folder, content_of
 from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.training import tidy, train
 
@@ -36,8 +35,9 @@ class PretrainConfig(Frozen):
     ffn_width: int | None = Field(default=None, ge=1)
     tied: bool | None = None
     context: int = Field(default=256, ge=8)
-    init_from: Annotated[Path | None, NOT_IN_KEY] = None  # weights to go on from (Hugging Face layout) …
+    init_from: GivenModel = None  # weights to go on from (tasks/given.py says which) …
     init_sha256: str | None = None  # … whose content, not their place, is in the key
+    lora: Lora | None = None  # only a low-rank change of them is learned
 
     batch: int | None = Field(default=None, ge=1)  # sequences a step, over all ranks
     parts: int = Field(default=1, ge=1)  # micro-batches a step and rank, where a batch is too much for memory
@@ -75,14 +75,17 @@ class PretrainConfig(Frozen):
     @model_validator(mode="after")
     def knows_its_beginning(self) -> Self:
         if self.init_from is not None and self.init_sha256 is None:
-            object.__setattr__(self, "init_sha256", _content_of(self.init_from))
+            object.__setattr__(self, "init_sha256", content_of(self.init_from))
+        if self.lora and self.init_from is None:
+            raise ValueError("lora changes weights that are there: give init_from")
         return self
 
 
 def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
     """Trains in a child process; goes on from its checkpoint where an earlier run was ended."""
-    shape = _shape(config, _tokenizer(inputs))
-    spec = specify(config, inputs, out, shape)
+    begins = as_folder(config.init_from, out / "work") if config.init_from else None
+    shape = _shape(config, _tokenizer(inputs), begins)
+    spec = specify(config, inputs, out, shape, begins)
     train(spec, config.ranks, "pretrain")
     from model.curves import draw
 
@@ -92,8 +95,8 @@ def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
     return stats
 
 
-def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape") -> "Spec":
-    """The child's whole task."""
+def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape", begins: Path | None = None) -> "Spec":
+    """The child's whole task; it begins with the weights of a folder, or with fresh ones."""
     from model.depth import Given, training_plan
     from model.schedule import Rates, Schedule
     from model.spec import Spec
@@ -105,7 +108,7 @@ def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape") -
     shares = {"warmup_steps": config.warmup, "decay_steps": config.decay}
     schedule = Schedule(steps=plan.steps, **{name: round(share * plan.steps) for name, share in shares.items()})
     rates = Rates(learning_rate=plan.learning_rate, **_set(config, *RATES))
-    begins = {"weights": config.init_from.absolute()} if config.init_from else {"shape": shape}
+    first = {"weights": begins.absolute(), "lora": config.lora} if begins else {"shape": shape}
     return Spec(
         out=out.absolute(),
         data=_documents(shards),
@@ -113,7 +116,7 @@ def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape") -
         batch=plan.batch,
         schedule=schedule,
         rates=rates,
-        **begins,
+        **first,
         **_set(config, *PASSED_ON),
     )
 
@@ -135,15 +138,15 @@ def _set(config: PretrainConfig, *names: str) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(config, name)) is not None}
 
 
-def _shape(config: PretrainConfig, tokenizer: Path) -> "Shape":
+def _shape(config: PretrainConfig, tokenizer: Path, begins: Path | None) -> "Shape":
     from tokenizers import Tokenizer
 
     from model.depth import from_depth
 
     vocabulary = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).get_vocab_size()
-    if config.init_from is not None:
-        _read_by_the_same_tokenizer(config.init_from, tokenizer)
-        return _shape_of(config.init_from, vocabulary, config.context)
+    if begins is not None:
+        _read_by_the_same_tokenizer(begins, tokenizer)
+        return _shape_of(begins, vocabulary, config.context)
     return from_depth(config.depth, vocabulary, config.context, config.family, **_set(config, *SHAPE))
 
 
@@ -152,9 +155,8 @@ def _read_by_the_same_tokenizer(weights: Path, tokenizer: Path) -> None:
     theirs = weights / "tokenizer.json"
     if not theirs.is_file() or theirs.read_bytes() != (tokenizer / "tokenizer.json").read_bytes():
         what = f"{weights}: these weights do not come with the tokenizer of this run"
-        raise UserError(
-            what, "continue weights of a run over the same first partition, whose tokenizer this run finds again"
-        )
+        cure = "set tokenizer.init_from to the same model; weights of an earlier run over this corpus find theirs again"
+        raise UserError(what, cure)
 
 
 def _shape_of(weights: Path, vocabulary: int, context: int) -> "Shape":
@@ -206,17 +208,6 @@ def _stats(out: Path, spec: "Spec", parameters: int) -> Stats:
     metrics = {name: last[name] for name in ("loss", "val_loss", "val_bits_per_byte")}
     metrics |= {"tokens": float(spec.schedule.steps * spec.batch * spec.context), "steps": float(last["step"])}
     return Stats(metrics=metrics | {"parameters": float(parameters)})
-
-
-@cache
-def _content_of(folder: Path) -> str:
-    """The hash of a folder's weights and shape, wherever it lies."""
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"{folder} has no config.json: give a folder of weights in the Hugging Face layout")
-    digest = hashlib.sha256()
-    for file in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
-        digest.update(f"{file.name} {file_sha256(file)}\n".encode())
-    return digest.hexdigest()
 
 
 PRETRAIN = Step(

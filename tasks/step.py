@@ -102,6 +102,8 @@ def canonical(value: Any) -> str:
 def _keyed_value(value: Any) -> Any:
     if isinstance(value, Frozen):
         return keyed(value)
+    if isinstance(value, BaseModel):  # of model/, all of whose fields are in the key
+        return value.model_dump(mode="json")
     if isinstance(value, Mapping):
         return {str(k): _keyed_value(v) for k, v in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):

@@ -7,11 +7,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.errors import UserError
+from tasks.given import GivenModel, content_of, copy_tokenizer
 from tasks.privacy import mask
 from tasks.progress import progress
 from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
@@ -31,18 +32,30 @@ _LONG_RUN = re.compile(rf"\S{{{_LONGEST_PIECE}}}|\s{{{_LONGEST_PIECE}}}")
 
 
 class TokenizerConfig(Frozen):
-    """How many tokens, split how."""
+    """How many tokens, split how; or a given model's tokenizer, whose weights are then gone on from."""
 
     vocabulary: Annotated[int, Field(ge=512, le=65_536)] = 8192  # tokens, specials included; every id fits uint16
     pattern: Literal["gpt2", "llama3", "qwen2"] = "gpt2"  # the pre-split, by the name llama.cpp knows it by
     mask_pii: bool = True  # or an address in the corpus may become a token
     batch: Annotated[int, NOT_IN_KEY] = 1000  # documents read at a time
+    init_from: GivenModel = None  # a model whose tokenizer is taken as it is
+    init_sha256: str | None = None  # its content, filled in when the recipe is read
+
+    @model_validator(mode="after")
+    def knows_the_given_one_by_its_content(self) -> Self:
+        if self.init_from is not None and self.init_sha256 is None:
+            object.__setattr__(self, "init_sha256", content_of(self.init_from))
+        return self
 
 
 def tokenizer(config: TokenizerConfig, inputs: Inputs, out: Path) -> Stats:
     """Trains on the train split; leaves tokenizer.json, tokenizer_config.json and special_tokens_map.json."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+    if config.init_from:
+        copy_tokenizer(config.init_from, out)
+        given = Tokenizer.from_file(str(out / "tokenizer.json"))
+        return Stats(metrics={"vocabulary": float(given.get_vocab_size())})
     partitions = inputs["texts"]
     assert not isinstance(partitions, Path)
     bpe = Tokenizer(models.BPE())

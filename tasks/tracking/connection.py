@@ -91,6 +91,7 @@ def _make_tables(home: Path) -> None:
     from mlflow.store.db.utils import _initialize_tables
     from sqlalchemy import create_engine
 
+    _hush()
     partial = home / f"{DATABASE}.partial"
     partial.unlink(missing_ok=True)
     engine = create_engine(f"sqlite:///{partial}")
@@ -104,9 +105,14 @@ def _client(home: Path) -> "MlflowClient":
         os.environ.setdefault(name, value)
     import mlflow
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # it announces that an input example is validated
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs each lock with a traceback
+    _hush()
     mlflow.set_tracking_uri(tracking_uri(home))  # parts of MLflow's registry read the global one
     mlflow.set_registry_uri(tracking_uri(home))
     return mlflow.MlflowClient(tracking_uri(home), tracking_uri(home))
+
+
+def _hush() -> None:
+    """What MLflow announces, and logs with a traceback of each lock, is told by us where it matters."""
+    for name, level in {"alembic": logging.WARNING, "mlflow.pyfunc": logging.WARNING}.items():
+        logging.getLogger(name).setLevel(level)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
