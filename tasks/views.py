@@ -68,6 +68,10 @@ class Tables:
         folder = files("sql") / "views"
         return {f.name.removesuffix(".sql"): f.read_text() for f in folder.iterdir() if f.name.endswith(".sql")}
 
+    def parts(self, label: str) -> dict[str, Path]:
+        """{partition: artifact folder} of a label; empty where the run has none."""
+        return dict(self._folders(label))
+
     def _folders(self, label: str) -> Iterator[tuple[str, Path]]:
         """(partition, artifact folder) of a label; partition "" where it is no bundle."""
         step = next((s for s in self.record["steps"] if s["step"] == label and s["path"]), None)
@@ -147,20 +151,20 @@ class Tables:
         return pa.Table.from_pylist(rows, schema=schema)
 
     def _trained(self) -> pa.Table:
-        """Which document's tokens were in which training step of the base model: replayed from data.json."""
+        """Which document's tokens were in which training step of the base model, from 1 as in `curve`: replayed."""
         schema = pa.schema([("step", BYTES), ("doc_id", TEXT), ("shard", TEXT), ("row", BYTES)])
         found = [folder / "data.json" for _, folder in self._folders("pretrain") if (folder / "data.json").is_file()]
         if not found:
             return schema.empty_table()
-        from model.session import recorded
+        from model.seen import replay
 
         data = json.loads(found[0].read_text())
         files = {f"{p}/{path.name}": path for p, folder in self._folders("encode") for path in folder.glob("*.arrow")}
-        batches = recorded(data, files)
+        replayed = replay(data, files)
         rows = [
             {"step": step, "doc_id": document.doc_id, "shard": document.shard, "row": document.row}
-            for step in range(data["steps"])
-            for document in batches.documents_of(step)
+            for step in range(1, data["steps"] + 1)
+            for document in replayed.documents(step)
         ]
         return pa.Table.from_pylist(rows, schema=schema)
 
