@@ -18,7 +18,7 @@ STATES = {"complete": "green", "cached": "cyan", "skipped": "yellow", "failed": 
 
 def show_run(record: RunRecord) -> None:
     """The steps of a run, what its funnels and scores say, the models, and what to type next."""
-    out = _out()
+    out = standard_output()
     _show_steps(out, record.as_json())
     for step in record.steps:
         for note in step.notes:
@@ -38,7 +38,7 @@ def show_run(record: RunRecord) -> None:
 
 def show_status(status: Mapping[str, Any]) -> None:
     """The latest run, the models, and scheduled runs that need a look."""
-    out = _out()
+    out = standard_output()
     if status["run"] is None:
         out.print("no run here yet; next:  triptych run demo")
         return
@@ -53,7 +53,7 @@ def show_status(status: Mapping[str, Any]) -> None:
 
 def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:
     """One line a step: hit or miss, and why."""
-    out = _out()
+    out = standard_output()
     for row in found:
         colour = {"hit": "cyan", "miss": "yellow", "again": "yellow", "skipped": "dim"}[row["verdict"]]
         reasons = escape("; ".join(row["reasons"]))
@@ -72,7 +72,7 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
         table.add_column(str(name), overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    _out().print(table)
+    standard_output().print(table)
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:
@@ -128,7 +128,7 @@ def _show_models(out: Console, models: Sequence[Mapping[str, Any]]) -> None:
         out.print(f"model {model['name']}/{model['version']}: {aliases}")
 
 
-def _out() -> Console:
+def standard_output() -> Console:
     """Standard output: as wide as the terminal, and wide enough where it is none."""
     return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
 

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-SHARE_A_HOME = ("test_smoke.py", "test_promotion.py", "test_mistakes.py")  # in this order: the first finds it as made
+SHARE_A_HOME = (
+    "test_smoke.py",
+    "test_questions.py",
+    "test_promotion.py",
+    "test_mistakes.py",
+)  # in this order: the first finds it as made
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
