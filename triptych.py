@@ -45,6 +45,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a recipe: text in, evaluated and promoted models out. What is complete is found, never made twice."""
+    from flows.report import found as report_on
     from flows.session import Request
     from flows.start import explained, started
     from flows.summary import show_explanations, show_run
@@ -55,7 +56,7 @@ def run(
         _print_json(found) if as_json else show_explanations(found)
         return
     record = started(request)
-    _print_json(record.as_json()) if as_json else show_run(record)
+    _print_json(record.as_json()) if as_json else show_run(record, report_on(home(), record.run))
     if record.state != "complete":
         raise typer.Exit(130 if record.state == "interrupted" else 1)
 
@@ -149,6 +150,18 @@ def trace(
     else:
         raise UsageError("one question is expected", "triptych trace DOCUMENT, or --step N, or --model M")
     _print_json(found) if as_json else show_trace(found)
+
+
+@app.command(epilog="Example:  triptych report --json")
+def report(
+    run_id: Annotated[str, typer.Option("--run", help="Report on another run than the latest.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Write one self-contained HTML page on a run: funnel, thresholds, curves, samples, scores, verdicts, lineage."""
+    from flows.report import report as written
+
+    path = written(home(), run_id)
+    _print_json({"path": str(path)}) if as_json else print(path)
 
 
 @app.command(epilog="Example:  triptych chat --prompt 'When was this said: …' --max-tokens 40")

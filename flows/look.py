@@ -26,14 +26,14 @@ group by all order by documents desc, reason
 def look(home: Path, reason: str, count: int, seed: int, run: str = "") -> dict[str, Any]:
     """How many documents have that reason, and `count` of them: the deciding value, its threshold, text and spans."""
     from tasks.query import ask
-    from tasks.read_documents import described, texts
+    from tasks.read_documents import texts
 
     record = record_of(home, run)
     tables = tables_of(home, record)
     documents = tables.parts("ingest")
     if not tables.parts("curate"):
         raise UserError(f"run {record.run} did not come to a decision", f"triptych run {record.recipe} --until curate")
-    raw = tables.raw() | {"described": lambda: described(documents)}
+    raw = tables.raw()
     _known(reason, ask(REASONS, {}, raw, tables.views()).to_pylist())
     asked = {"reason": reason, "seed": str(seed), "count": count}
     rows = ask(DRAWN, asked, raw, tables.views()).to_pylist()

@@ -141,7 +141,5 @@ def _reported(training: Training, step: int) -> dict[str, Any]:
 
 def _ask(sql: str, tables: "Tables", **params: Any) -> list[dict[str, Any]]:
     from tasks.query import ask
-    from tasks.read_documents import described
 
-    raw = tables.raw() | {"described": lambda: described(tables.parts("ingest"))}
-    return ask(sql, params, raw, tables.views()).to_pylist()
+    return ask(sql, params, tables.raw(), tables.views()).to_pylist()

@@ -115,10 +115,8 @@ def _understood(home: Path, expression: str, recipe: str, changes: Sequence[str]
 def _facts(tables: "Tables") -> "pa.Table":
     """One row a document: its signals, what is known of it, and today's decision."""
     from tasks.query import ask
-    from tasks.read_documents import described
 
-    raw = tables.raw() | {"described": lambda: described(tables.parts("ingest"))}
-    return ask(FACTS, {}, raw, tables.views())
+    return ask(FACTS, {}, tables.raw(), tables.views())
 
 
 def _redecided(asked: Asked, facts: "pa.Table") -> "pa.Table":

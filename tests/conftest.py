@@ -7,6 +7,7 @@ import pytest
 SHARE_A_HOME = (
     "test_smoke.py",
     "test_questions.py",
+    "test_report.py",
     "test_promotion.py",
     "test_mistakes.py",
 )  # in this order: the first finds it as made
