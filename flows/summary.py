@@ -138,7 +138,8 @@ def _show_passage(out: Console, steps: Sequence[StepRecord]) -> None:
     samples = base / "samples.jsonl" if base else None
     if samples and samples.is_file() and (lines := samples.read_text(encoding="utf-8").splitlines()):
         row = json.loads(lines[-1])
-        out.print(f"a passage, written at step {row['step']}: [dim]{escape(row['prompt'])}[/dim] {escape(row['text'])}")
+        written = "".join(c if c.isprintable() else " " for c in row["text"])  # nothing that steers a terminal
+        out.print(f"a passage, written at step {row['step']}: [dim]{escape(row['prompt'])}[/dim] {escape(written)}")
 
 
 def standard_output() -> Console:

@@ -93,7 +93,7 @@ MARKS: dict[str, Callable[[str, CurateConfig], list[Span]]] = {
     "gopher_too_many_bullets": _whole(LINES, lambda line, _: line.lstrip().startswith(("•", "-"))),
     "gopher_too_many_end_ellipsis": _whole(LINES, lambda line, _: line.rstrip().endswith(("...", "…"))),
     "gopher_below_alpha_threshold": _whole(WORDS, lambda word, _: not any(map(str.isalpha, word))),
-    "gopher_enough_stop_words": _whole(WORDS, lambda word, c: word in c.gopher_quality.stop_words),
+    "gopher_enough_stop_words": _whole(WORDS, lambda word, c: word in (c.gopher_quality.stop_words or ())),
     "dup_line_frac": _again(LINES),
     "dup_line_char_frac": _again(LINES),
     "char_dup_ratio": _again(LINES),

@@ -31,7 +31,7 @@ def funnel(tables: Tables) -> Section | None:
         bars("Documents kept", "step", "kept", _by_step(steps, "kept"), _by_step(steps, "read")),
         table("Read = kept + dropped + quarantined, in documents", steps),
     ]
-    reasons = Counter(reason for row in _decisions(tables) if (reason := row["reason"]))
+    reasons = Counter(reason for row in _decisions(tables) if (reason := row["reason"]))  # the first of each
     if reasons:
         blocks.insert(1, bars("Dropped, by first reason", "reason", "documents", dict(reasons.most_common())))
     return Section("funnel", "From what was read to what is trained on", blocks)
@@ -90,20 +90,23 @@ def signals(tables: Tables, config: CurateConfig) -> Section | None:
     blocks: list[Block] = [
         Words(
             "Each figure counts documents (logarithmic scale); the broken line is the threshold, and what lies beyond "
-            "it goes. To ask what another threshold would keep: triptych what-if --set curate.…"
+            "it goes, where the rule holds for its language. To ask what another threshold would keep: "
+            "triptych what-if --set curate.…"
         )
     ]
+    spoken = Counter(reason for row in _decisions(tables) for reason in row["reasons"] or ())
     for name in config.filters:
         blocks.append(Heading(name))
-        for signal, thresholds in _by_signal(THRESHOLDS[name]).items():
+        for signal, rules in _by_signal(THRESHOLDS[name]).items():
             values = pc.call_function("drop_null", [scored[signal]]).to_numpy().astype(float)
+            limits = {rule.value(config): rule.relation for rule in rules.values() if rule.value(config) > 0}
             if len(values):
-                blocks.append(_distribution(signal, values, thresholds, config))
+                title = f"{signal}: {sum(spoken[reason] for reason in rules):,} dropped for it"
+                blocks.append(_distribution(title, values, limits))
     return Section("signals", "Signals and thresholds", blocks)
 
 
-def _distribution(signal: str, values: np.ndarray, thresholds: list[Threshold], config: CurateConfig) -> Plot:
-    limits = {threshold.value(config): threshold.relation for threshold in thresholds if threshold.value(config) > 0}
+def _distribution(title: str, values: np.ndarray, limits: dict[float, str]) -> Plot:
     low, high = float(values.min()), float(np.quantile(values, SHOWN_TO))
     high = high if high > low else float(values.max())
     reach = max(high - low, 1e-9)
@@ -111,15 +114,15 @@ def _distribution(signal: str, values: np.ndarray, thresholds: list[Threshold], 
     low, high = min([low, *near]), max([high, *(limit * 1.1 for limit in near)])
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
-    beyond = sum(int((values < v).sum() if side == "<" else (values > v).sum()) for v, side in limits.items())
     far = "".join(f", {figure(limit)} is far off" for limit in limits if not edges[0] <= limit <= edges[-1])
-    return histogram(f"{signal}: {beyond:,} beyond{far}", edges.tolist(), counts.tolist(), limits)
+    return histogram(title + far, edges.tolist(), counts.tolist(), limits)
 
 
-def _by_signal(rules: dict[str, Threshold]) -> dict[str, list[Threshold]]:
-    found: dict[str, list[Threshold]] = {}
-    for threshold in rules.values():
-        found.setdefault(threshold.signal, []).append(threshold)
+def _by_signal(rules: dict[str, Threshold]) -> dict[str, dict[str, Threshold]]:
+    """signal → reason → threshold."""
+    found: dict[str, dict[str, Threshold]] = {}
+    for reason, threshold in rules.items():
+        found.setdefault(threshold.signal, {})[reason] = threshold
     return found
 
 
@@ -131,4 +134,4 @@ def _decisions(tables: Tables) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     for folder in tables.parts("curate").values():
-        yield from pq.read_table(Path(folder) / "decisions.parquet", columns=["reason"]).to_pylist()
+        yield from pq.read_table(Path(folder) / "decisions.parquet", columns=["reason", "reasons"]).to_pylist()

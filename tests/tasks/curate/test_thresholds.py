@@ -27,6 +27,7 @@ def test_every_threshold_drops_what_the_sql_drops_for_that_reason():
         {
             "doc_id": str(n),
             **{f.name: near_its_threshold(draw, f.name) for f in SCHEMA if f.type in (pa.int64(), pa.float64())},
+            **{f.name: "en" for f in SCHEMA if f.type == pa.string()},
             **{"characters": 9, "lines": 1, "c4_lorem_line": None, "c4_curly_line": None},
         }
         for n in range(300)
