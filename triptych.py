@@ -48,6 +48,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a recipe: text in, evaluated and promoted models out. What is complete is found, never made twice."""
+    from flows.report import found as report_on
     from flows.session import Request
     from flows.start import explained, started
     from flows.summary import show_explanations, show_run
@@ -58,7 +59,7 @@ def run(
         _print_json(found) if as_json else show_explanations(found)
         return
     record = started(request)
-    _print_json(record.as_json()) if as_json else show_run(record)
+    _print_json(record.as_json()) if as_json else show_run(record, report_on(home(), record.run))
     if record.state != "complete":
         raise typer.Exit(130 if record.state == "interrupted" else 1)
 
@@ -97,6 +98,73 @@ def sql(
         sys.stdout.write(as_csv_text(rows))
     else:
         _print_json(rows) if as_json else show_table(rows)
+
+
+@app.command("what-if", epilog="Example:  triptych what-if 'passes and plain_words >= 80'")
+def what_if(
+    expression: Annotated[str, typer.Argument(help="SQL: what stays. `passes` is what the filters say.")] = "",
+    recipe: Annotated[str, typer.Option(help="Decide by this recipe as it is now; default: by the run's own.")] = "",
+    change: SetOption = [],  # noqa: B006
+    seed: Annotated[int, typer.Option(help="Other changed documents to read.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """What would be kept at other thresholds? Answers from stored scores; opens ten texts and writes nothing."""
+    from flows.answers import show_what_if
+    from flows.what_if import what_if as asked
+
+    found = asked(home(), expression, recipe, change, seed)
+    _print_json(found) if as_json else show_what_if(found)
+
+
+@app.command(epilog="Example:  triptych look near_duplicate --count 3    triptych look kept --seed 2")
+def look(
+    reason: Annotated[str, typer.Argument(help="A reason, as in `triptych sql drop_reasons`; or: kept.")],
+    count: Annotated[int, typer.Option(min=1)] = 5,
+    seed: Annotated[int, typer.Option(help="Others at random.")] = 0,
+    run_id: Annotated[str, typer.Option("--run", help="Ask another run than the latest.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Read documents that were dropped for a reason: the deciding value, its threshold, and where it shows."""
+    from flows.answers import show_look
+    from flows.look import look as looked
+
+    found = looked(home(), reason, count, seed, run_id)
+    _print_json(found) if as_json else show_look(found)
+
+
+@app.command(epilog="Example:  triptych trace addresses/1790-Washington-1#0    triptych trace --step 37")
+def trace(
+    document: Annotated[str, typer.Argument(help="A doc_id, a file, or a source text.")] = "",
+    step: Annotated[int | None, typer.Option(help="A training step, from 1, of the base or of --model.")] = None,
+    model: Annotated[str, typer.Option(help="NAME@ALIAS or NAME/VERSION.")] = "",
+    run_id: Annotated[str, typer.Option("--run", help="Ask another run than the latest.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """What happened to a document and which models saw it; which documents a training step or a model saw."""
+    from flows import trace as traces
+    from flows.answers import show_trace
+
+    if document and step is None:
+        found = traces.trace_document(home(), document, model, run_id)
+    elif step is not None and not document:
+        found = traces.trace_step(home(), step, model, run_id)
+    elif model and not document:
+        found = traces.trace_model(home(), model, run_id)
+    else:
+        raise UsageError("one question is expected", "triptych trace DOCUMENT, or --step N, or --model M")
+    _print_json(found) if as_json else show_trace(found)
+
+
+@app.command(epilog="Example:  triptych report --json")
+def report(
+    run_id: Annotated[str, typer.Option("--run", help="Report on another run than the latest.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Write one self-contained HTML page on a run: funnel, thresholds, curves, samples, scores, verdicts, lineage."""
+    from flows.report import report as written
+
+    path = written(home(), run_id)
+    _print_json({"path": str(path)}) if as_json else print(path)
 
 
 @app.command(epilog="Example:  triptych chat --prompt 'When was this said: …' --max-tokens 40")

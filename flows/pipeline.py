@@ -13,6 +13,7 @@ from prefect.states import Completed, Failed
 from flows.line import Made
 from flows.pages import leave_links, leave_pages
 from flows.reconcile import process_of
+from flows.report import report_at_end
 from flows.run import Work
 from flows.schedule import DEFAULT
 from flows.server import running
@@ -41,6 +42,7 @@ def pipeline(
         leave_links(request.home, record)
     if record.state == "interrupted":
         raise KeyboardInterrupt
+    report_at_end(request.home, record)
     if record.state != "complete":
         return Failed(message=record.error)
     cached = all(step.state in ("cached", "skipped") for step in record.steps)

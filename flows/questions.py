@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.record import RECORDS, RunRecord, latest, read
 from tasks.errors import UsageError, UserError
 
-NOT_ASKED = {"decide"}  # a step's SQL, with its own parameters
+if TYPE_CHECKING:
+    from tasks.views import Tables
+
+NOT_ASKED = {"decide", "changed"}  # SQL of the house, with tables and parameters of its own
 
 
 def questions() -> dict[str, str]:
@@ -30,13 +33,19 @@ def answer(home: Path, name: str, expression: str, params: Sequence[str], run: s
     values = dict(_parameter(param) for param in params)
     record = record_of(home, run)
     from tasks.query import ask, parameters
-    from tasks.views import Tables
 
     if unknown := values.keys() - set(parameters(statement)):
         takes = ", ".join(parameters(statement)) or "none"
         raise UsageError(f"no parameter {', '.join(sorted(unknown))} in this question", f"it takes: {takes}")
-    tables = Tables(home, record.as_json(), lambda: _models(home))
+    tables = tables_of(home, record)
     return ask(statement, values, tables.raw(), tables.views()).to_pylist()
+
+
+def tables_of(home: Path, record: RunRecord) -> "Tables":
+    """The tables of that run."""
+    from tasks.views import Tables
+
+    return Tables(home, record.as_json(), lambda: _models(home))
 
 
 def record_of(home: Path, run: str = "") -> RunRecord:

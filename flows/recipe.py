@@ -59,6 +59,12 @@ class Recipe(Frozen):
     registry: RegisterConfig = Field(default_factory=RegisterConfig)
 
 
+class Curated(Frozen):
+    """A recipe's curation alone, under the name that it has in a recipe."""
+
+    curate: CurateConfig
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A recipe, and for every value that a file or `--set` gave, where it came from."""
@@ -79,6 +85,21 @@ def load(name: str, changes: Sequence[str] = ()) -> Loaded:
     except ValidationError as error:
         raise _all_mistakes(path, error, origins) from error
     return Loaded(recipe, path, origins)
+
+
+def amended(settings: Mapping[str, Any], changes: Sequence[str]) -> CurateConfig:
+    """The curation that a run's record tells of, with `--set curate.…` changes; UsageError with every mistake."""
+    values, origins = {"curate": settings["curate"]}, dict[str, str]()
+    for change in changes:
+        if not change.startswith("curate."):
+            raise UsageError(
+                f"--set {change}: only curate.… can be asked about", "triptych run RECIPE --set … tries it"
+            )
+        _apply(change, values, origins)
+    try:
+        return Curated.model_validate(values).curate
+    except ValidationError as error:
+        raise _all_mistakes(Path("the run's record"), error, origins) from error
 
 
 def find(name: str, beside: Path | None = None) -> Path:

@@ -13,12 +13,13 @@ from rich.table import Table
 from flows.record import RunRecord, StepRecord
 
 WIDTH = 160  # characters, where stdout is no terminal
+NEXT = ("triptych chat", "triptych look near_duplicate", "triptych sql --list", "triptych up", "triptych status")
 STATES = {"complete": "green", "cached": "cyan", "skipped": "yellow", "failed": "red", "running": "yellow"}
 
 
-def show_run(record: RunRecord) -> None:
-    """The steps of a run, what its funnels and scores say, the models, and what to type next."""
-    out = _out()
+def show_run(record: RunRecord, report: Path | None = None) -> None:
+    """The steps of a run, its scores, models, a passage, the page on it, and what to type next."""
+    out = standard_output()
     _show_steps(out, record.as_json())
     for step in record.steps:
         for note in step.notes:
@@ -29,8 +30,11 @@ def show_run(record: RunRecord) -> None:
     overhead = record.seconds - made
     share = f" ({overhead / record.seconds:.0%} of the run)" if record.seconds else ""
     out.print(f"{record.seconds:.1f} s: {made:.1f} s in steps, {overhead:.1f} s orchestration{share}")
+    _show_passage(out, record.steps)
+    if report:
+        out.print(f"report: {escape(str(report))}", soft_wrap=True)
     if record.state == "complete":
-        out.print("next:  triptych chat   ·   triptych sql --list   ·   triptych up   ·   triptych status")
+        out.print(f"next:  {'   ·   '.join(NEXT)}", soft_wrap=True)
     else:
         talk = Console(stderr=True, soft_wrap=True, highlight=False)
         talk.print(f"[red]{record.state}:[/red] {escape(record.error)}")
@@ -38,7 +42,7 @@ def show_run(record: RunRecord) -> None:
 
 def show_status(status: Mapping[str, Any]) -> None:
     """The latest run, the models, and scheduled runs that need a look."""
-    out = _out()
+    out = standard_output()
     if status["run"] is None:
         out.print("no run here yet; next:  triptych run demo")
         return
@@ -53,7 +57,7 @@ def show_status(status: Mapping[str, Any]) -> None:
 
 def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:
     """One line a step: hit or miss, and why."""
-    out = _out()
+    out = standard_output()
     for row in found:
         colour = {"hit": "cyan", "miss": "yellow", "again": "yellow", "skipped": "dim"}[row["verdict"]]
         reasons = escape("; ".join(row["reasons"]))
@@ -72,7 +76,7 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
         table.add_column(str(name), overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    _out().print(table)
+    standard_output().print(table)
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:
@@ -128,7 +132,17 @@ def _show_models(out: Console, models: Sequence[Mapping[str, Any]]) -> None:
         out.print(f"model {model['name']}/{model['version']}: {aliases}")
 
 
-def _out() -> Console:
+def _show_passage(out: Console, steps: Sequence[StepRecord]) -> None:
+    """What the base wrote last."""
+    base = next((Path(step.path) for step in steps if step.step == "pretrain" and step.path), None)
+    samples = base / "samples.jsonl" if base else None
+    if samples and samples.is_file() and (lines := samples.read_text(encoding="utf-8").splitlines()):
+        row = json.loads(lines[-1])
+        written = "".join(c if c.isprintable() else " " for c in row["text"])  # nothing that steers a terminal
+        out.print(f"a passage, written at step {row['step']}: [dim]{escape(row['prompt'])}[/dim] {escape(written)}")
+
+
+def standard_output() -> Console:
     """Standard output: as wide as the terminal, and wide enough where it is none."""
     return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
 

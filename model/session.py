@@ -1,8 +1,7 @@
 """From a spec to everything that training needs: network, objective, batches, plan and, on a resume, where it was."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, assert_never, cast
 
 import torch
@@ -85,7 +84,7 @@ def prepare(spec: Spec, ranks: Ranks) -> Session:
 
 
 def describe(session: Session) -> dict[str, Any]:
-    """What must be known to say, years later, what batch n was: `recorded` reads it."""
+    """What must be known to say, years later, what batch n was: `model.seen.replay` reads it."""
     spec, source = session.spec, session.train.source
     said = {
         "kind": spec.data.kind,
@@ -102,17 +101,6 @@ def describe(session: Session) -> dict[str, Any]:
         shards = source.stream.shards
         said |= {"separator": spec.data.separator, "shards": [shard.summary() for shard in shards]}
     return said
-
-
-def recorded(data: Mapping[str, Any], files: Mapping[str, Path]) -> Batches:
-    """The batches that a data.json of pretraining describes; `files` says where its shards lie now."""
-    stream = TokenStream(
-        open_shards({shard["name"]: files[shard["name"]] for shard in data["shards"]}), data["separator"]
-    )
-    blocks = Blocks(stream, data["context"])
-    if blocks.items != data["items"]:
-        raise ValueError(f"these shards make {blocks.items} blocks, and the record speaks of {data['items']}")
-    return Batches(blocks, Order(blocks.items, data["seed"]), Share(data["batch"]))
 
 
 def network(spec: Spec) -> tuple[Decoder | Classifier, nn.Module]:

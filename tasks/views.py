@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.errors import UserError
+from tasks.read_documents import described
 
 TEXT, BYTES = pa.string(), pa.int64()
 PARQUET = {  # raw table → (label, file pattern, its columns where a run has none of it)
@@ -59,6 +60,7 @@ class Tables:
             "curve": self._curve,
             "trained": self._trained,
             "models": self._models,
+            "described": lambda: described(self.parts("ingest")),
         }
         return own | {name: lambda name=name: self._parquet(name) for name in PARQUET}
 
@@ -67,6 +69,10 @@ class Tables:
         """{name: SQL} of the views over raw tables."""
         folder = files("sql") / "views"
         return {f.name.removesuffix(".sql"): f.read_text() for f in folder.iterdir() if f.name.endswith(".sql")}
+
+    def parts(self, label: str) -> dict[str, Path]:
+        """{partition: artifact folder} of a label; empty where the run has none."""
+        return dict(self._folders(label))
 
     def _folders(self, label: str) -> Iterator[tuple[str, Path]]:
         """(partition, artifact folder) of a label; partition "" where it is no bundle."""
@@ -84,7 +90,8 @@ class Tables:
                 return path
         raise UserError(f"{folder}: this artifact of the run is gone", f"triptych run {self.record['recipe']}")
 
-    def _labels(self, first: str) -> list[str]:
+    def labels(self, first: str) -> list[str]:
+        """The labels with that first part that left an artifact."""
         return [s["step"] for s in self.record["steps"] if s["step"].split("/")[0] == first and s["path"]]
 
     def _parquet(self, name: str) -> pa.Table:
@@ -129,7 +136,7 @@ class Tables:
         return pa.Table.from_pylist(rows, schema=pa.schema([("step", TEXT), *((name, BYTES) for name in names)]))
 
     def _scores(self) -> pa.Table:
-        paths = [folder / "scores.parquet" for label in self._labels("evaluate") for _, folder in self._folders(label)]
+        paths = [folder / "scores.parquet" for label in self.labels("evaluate") for _, folder in self._folders(label)]
         if not paths:
             columns = {"model": TEXT, "task": TEXT, "item_id": TEXT, "score": pa.float64(), "contaminated": pa.bool_()}
             return pa.schema([*columns.items(), ("weight", pa.float64())]).empty_table()
@@ -137,7 +144,7 @@ class Tables:
 
     def _curve(self) -> pa.Table:
         rows = []
-        for label in [*self._labels("pretrain"), *self._labels("finetune")]:
+        for label in [*self.labels("pretrain"), *self.labels("finetune")]:
             for _, folder in self._folders(label):
                 role = label.partition("/")[2] or "base"
                 lines = (folder / "metrics.jsonl").read_text().splitlines()
@@ -147,20 +154,20 @@ class Tables:
         return pa.Table.from_pylist(rows, schema=schema)
 
     def _trained(self) -> pa.Table:
-        """Which document's tokens were in which training step of the base model: replayed from data.json."""
+        """Which document's tokens were in which training step of the base model, from 1 as in `curve`: replayed."""
         schema = pa.schema([("step", BYTES), ("doc_id", TEXT), ("shard", TEXT), ("row", BYTES)])
         found = [folder / "data.json" for _, folder in self._folders("pretrain") if (folder / "data.json").is_file()]
         if not found:
             return schema.empty_table()
-        from model.session import recorded
+        from model.seen import replay
 
         data = json.loads(found[0].read_text())
         files = {f"{p}/{path.name}": path for p, folder in self._folders("encode") for path in folder.glob("*.arrow")}
-        batches = recorded(data, files)
+        replayed = replay(data, files)
         rows = [
             {"step": step, "doc_id": document.doc_id, "shard": document.shard, "row": document.row}
-            for step in range(data["steps"])
-            for document in batches.documents_of(step)
+            for step in range(1, data["steps"] + 1)
+            for document in replayed.documents(step)
         ]
         return pa.Table.from_pylist(rows, schema=schema)
 

@@ -7,7 +7,14 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # The tests that ask the home in which `smoke` was run, in this order: the first finds it as it was made.
-SHARE_A_HOME = ("test_smoke.py", "test_nightly.py", "test_promotion.py", "test_mistakes.py")
+SHARE_A_HOME = (
+    "test_smoke.py",
+    "test_questions.py",
+    "test_report.py",
+    "test_nightly.py",
+    "test_promotion.py",
+    "test_mistakes.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

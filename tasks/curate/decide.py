@@ -1,7 +1,4 @@
-"""The decision over scores: filters in SQL, then duplicates among what passes, then the split. No text is opened.
-
-Also what `what-if` needs: `decide(config, …)` at other thresholds is a second's work.
-"""
+"""The decision over scores: filters in SQL, then duplicates among what passes, then the split. No text is opened."""
 
 import json
 from collections import Counter
@@ -68,6 +65,14 @@ def verdicts(signals: pa.Table | Path, config: DecideConfig) -> pa.Table:
 
 def decide(config: DecideConfig, folders: Folders, judged: pa.Table) -> Decided:
     """Every document of the partition: kept or dropped and why, its cluster, the document kept for it, its split."""
+    rows = deduplicated(config, folders, judged)
+    origins = read_places(folders.signals / "index.arrow")["origin"].to_pylist()
+    by = _split(rows, origins, config, folders)
+    return Decided(pa.Table.from_pylist(rows, schema=SCHEMA), by)
+
+
+def deduplicated(config: DecideConfig, folders: Folders, judged: pa.Table) -> list[dict]:
+    """The rows of a decision but for their split: verdicts, and duplicates among the documents that pass."""
     own = read_places(folders.signals / "index.arrow")
     verdict = {row["doc_id"]: row for row in judged.to_pylist()}
     hashes = dict(zip(own["doc_id"].to_pylist(), own["text_hash"].to_pylist(), strict=True))
@@ -81,8 +86,7 @@ def decide(config: DecideConfig, folders: Folders, judged: pa.Table) -> Decided:
             row |= {"cluster_id": place.cluster_id, "kept_id": place.kept_id, "similarity": place.similarity}
             if place.reason:
                 row |= {"kept": False, "reason": place.reason, "reasons": [place.reason]}
-    by = _split(rows, own["origin"].to_pylist(), config, folders)
-    return Decided(pa.Table.from_pylist(rows, schema=SCHEMA), by)
+    return rows
 
 
 def _row(verdict: dict) -> dict:

@@ -11,6 +11,11 @@ def line_signals(text: str, short_line_length: int) -> dict[str, float]:
     return _gopher_lines(text) | _gopher_repetition(text) | _fineweb(text, short_line_length)
 
 
+def ends_a_sentence(line: str) -> bool:
+    """Whether the last character of a line is a terminal punctuation mark."""
+    return line[-1] in _terminal_punctuation()
+
+
 def _gopher_lines(text: str) -> dict[str, float]:
     lines = text.splitlines()
     bullets = sum(line.lstrip().startswith(("•", "-")) for line in lines)
@@ -35,12 +40,11 @@ def _gopher_repetition(text: str) -> dict[str, float]:
 
 def _fineweb(text: str, short_line_length: int) -> dict[str, float]:
     lines = [line for line in text.split("\n") if line and not line.isspace()]
-    ends = _terminal_punctuation()
     count = len(lines) or 1
     characters = len(text) - text.count("\n")
     return {
         "lines": len(lines),
-        "line_punct_ratio": sum(line[-1] in ends for line in lines) / count,
+        "line_punct_ratio": sum(map(ends_a_sentence, lines)) / count,
         "short_line_ratio": sum(len(line) <= short_line_length for line in lines) / count,
         "char_dup_ratio": _repeats(lines)[1] / (characters or 1),
     }

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models
 
 from model import hub
 from model.batches import Blocks
-from model.session import recorded
+from model.seen import replay
 from tasks.errors import UserError
 from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain
 from tasks.step import Stats, fingerprint
@@ -63,7 +63,7 @@ def test_its_record_says_which_documents_a_step_saw(made: tuple[Path, Stats], in
     data = json.loads((out / "data.json").read_text())
     files = {shard["name"]: inputs["shards"][shard["name"][:4]] / shard["name"][5:] for shard in data["shards"]}
     assert list(files) == ["0001/train-00000.arrow", "0002/train-00000.arrow"]
-    batches = recorded(data, files)
+    batches = replay(data, files).batches
     assert isinstance(batches.source, Blocks)
     epoch = -(-batches.source.items // 4)
     seen = {(d.shard, d.row) for step in range(epoch) for d in batches.documents_of(step)}

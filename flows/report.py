@@ -1,0 +1,35 @@
+"""`triptych report`: one HTML page on a run, made at its end and again whenever it is asked for."""
+
+from pathlib import Path
+
+from flows.questions import record_of, tables_of
+from flows.recipe import amended
+from flows.record import RunRecord
+from tasks.progress import say
+
+REPORTS = "reports"  # folder in the home, one page a run
+
+
+def report(home: Path, run: str = "") -> Path:
+    """The page on that run, or on the latest, written now."""
+    return write(home, record_of(home, run))
+
+
+def write(home: Path, record: RunRecord) -> Path:
+    from tasks.report.page import write_page
+
+    return write_page(tables_of(home, record), amended(record.settings, ()), home / REPORTS / f"{record.run}.html")
+
+
+def report_at_end(home: Path, record: RunRecord) -> None:
+    """The page on a run that has just ended; one that cannot be made fails no run, and is told of."""
+    try:
+        write(home, record)
+    except Exception as error:
+        say(f"  no report: {type(error).__name__}: {error}\n  cure: triptych report --run {record.run}")
+
+
+def found(home: Path, run: str) -> Path | None:
+    """The page on that run, where one was made."""
+    path = home / REPORTS / f"{run}.html"
+    return path if path.is_file() else None

@@ -1,0 +1,130 @@
+"""What training saw and when: the order of batches read backwards, for all documents at once.
+
+Steps are counted from 1, as in metrics.jsonl. A document is seen once for every drawn item that holds a token of it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model.batches import Batches, Blocks, Conversations, Labelled, Source
+from model.order import Order, Share
+from model.stream import Document, TokenStream, open_shards
+
+DRAWN_AT_ONCE = 1 << 22  # places
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where rows stand: row r of `doc_ids` in the items first[r] … last[r] (none where last < first)."""
+
+    doc_ids: pa.Array
+    first: np.ndarray
+    last: np.ndarray
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A training run that is over, its batches known again."""
+
+    batches: Batches
+    steps: int
+
+    def documents(self, step: int) -> list[Document]:
+        """The documents in that step."""
+        return self.batches.documents_of(step - 1)
+
+    def steps_with(self, doc_id: str) -> list[int]:
+        """The steps that saw a document, in order."""
+        standing = where(self.batches.source)
+        rows = np.flatnonzero(
+            pc.call_function("equal", [standing.doc_ids, pa.scalar(doc_id)]).to_numpy(zero_copy_only=False)
+        )
+        wanted = np.zeros(self.batches.source.items, dtype=bool)
+        for row in rows.tolist():
+            wanted[standing.first[row] : standing.last[row] + 1] = True
+        steps = [places[wanted[items]] // self.batches.share.batch + 1 for places, items in self._drawn()]
+        return np.unique(np.concatenate(steps)).tolist() if rows.size else []
+
+    def seen(self) -> pa.Table:
+        """doc_id, first_step, times_seen of every document that was seen."""
+        never = np.iinfo(np.int64).max
+        first_place = np.full(self.batches.source.items, never, dtype=np.int64)
+        times = np.zeros(self.batches.source.items, dtype=np.int64)
+        for places, items in self._drawn():
+            np.minimum.at(first_place, items, places)
+            times += np.bincount(items, minlength=len(times))
+        standing = where(self.batches.source)
+        holds = np.flatnonzero(standing.last >= standing.first)
+        first, last = standing.first[holds], standing.last[holds]
+        ends = np.concatenate([[0], np.cumsum(times)])
+        edges = np.stack([first, last + 1], axis=1).ravel()
+        earliest = np.minimum.reduceat(np.append(first_place, never), edges)[::2] if len(edges) else edges
+        rows = pa.table(
+            {
+                "doc_id": standing.doc_ids.take(pa.array(holds)),
+                "first_step": earliest // self.batches.share.batch + 1,
+                "times_seen": ends[last + 1] - ends[first],
+            }
+        )
+        drawn = rows.filter(pc.call_function("greater", [rows["times_seen"], pa.scalar(0)]))
+        named = drawn.group_by("doc_id", use_threads=False).aggregate([("first_step", "min"), ("times_seen", "sum")])
+        return named.rename_columns(["doc_id", "first_step", "times_seen"]).sort_by(
+            [("first_step", "ascending"), ("doc_id", "ascending")]
+        )
+
+    def _drawn(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(places, items) of the whole run, some at a time."""
+        total = self.steps * self.batches.share.batch
+        for begin in range(0, total, DRAWN_AT_ONCE):
+            places = np.arange(begin, min(total, begin + DRAWN_AT_ONCE), dtype=np.int64)
+            yield places, self.batches.order.at(places)
+
+
+def replay(data: Mapping[str, Any], files: Mapping[str, Path]) -> Replay:
+    """The run that a data.json describes; `files` says where its shards (or its train.arrow) lie now."""
+    source = _source(data, files)
+    if source.items != data["items"]:
+        raise ValueError(f"these files make {source.items} items, and the record speaks of {data['items']}")
+    return Replay(Batches(source, Order(source.items, data["seed"]), Share(data["batch"])), data["steps"])
+
+
+def where(source: Source) -> Standing:
+    """Where each row of a source stands among its items."""
+    match source:
+        case Blocks(stream=stream, context=context):
+            begin, end = stream.separators[:-1] + 1, stream.separators[1:] - 1  # first and last id of each document
+            first = np.maximum(-(-(begin - context) // context), 0)  # block i reads ids i·context … + context
+            last = np.minimum(end // context, source.items - 1)
+            return Standing(_ids(stream), first, np.where(end >= begin, last, -1))
+        case Conversations():
+            item = np.full(len(source.ids), -1, dtype=np.int64)
+            for number, rows in enumerate(source.packs):
+                item[rows] = number
+            return Standing(_column(source.table), np.maximum(item, 0), item)
+        case Labelled():
+            item = np.arange(source.items)
+            return Standing(_column(source.table), item, item)
+    raise TypeError(f"no way to look into {type(source).__name__}")
+
+
+def _source(data: Mapping[str, Any], files: Mapping[str, Path]) -> Source:
+    if data["kind"] == "documents":
+        shards = open_shards({shard["name"]: files[shard["name"]] for shard in data["shards"]})
+        return Blocks(TokenStream(shards, data["separator"]), data["context"])
+    kinds = {"conversations": Conversations, "labelled": Labelled}
+    return kinds[data["kind"]](files["train.arrow"], data["context"])
+
+
+def _ids(stream: TokenStream) -> pa.Array:
+    chunks = [chunk.cast(pa.string()) for shard in stream.shards for chunk in shard.table["doc_id"].chunks]
+    return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
+
+
+def _column(table: pa.Table) -> pa.Array:
+    return pa.concat_arrays([chunk.cast(pa.string()) for chunk in table["doc_id"].chunks])

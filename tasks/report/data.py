@@ -1,0 +1,137 @@
+"""The sections on text: what was read and kept, what the planted dirt tells of the filters, where thresholds cut."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.curate.config import CurateConfig
+from tasks.curate.thresholds import THRESHOLDS, Threshold
+from tasks.report.blocks import Block, Heading, Section, Words, table
+from tasks.report.svg import Plot, bars, figure, histogram
+from tasks.views import Tables
+
+BINS = 40
+SHOWN_TO = 0.995  # quantile at which a signal's axis ends, but for thresholds up to REACH times its length away
+REACH = 5
+KINDS = {"exact_duplicates": "exact duplicates", "near_duplicates": "near duplicates", "filters": "filters"}
+
+
+def funnel(tables: Tables) -> Section | None:
+    """Documents step by step, and why they went."""
+    from tasks.query import ask
+
+    steps = ask("select * exclude (position) from funnels order by position", {}, tables.raw(), {}).to_pylist()
+    if not steps:
+        return None
+    blocks: list[Block] = [
+        bars("Documents kept", "step", "kept", _by_step(steps, "kept"), _by_step(steps, "read")),
+        table("Read = kept + dropped + quarantined, in documents", steps),
+    ]
+    reasons = Counter(reason for row in _decisions(tables) if (reason := row["reason"]))  # the first of each
+    if reasons:
+        blocks.insert(1, bars("Dropped, by first reason", "reason", "documents", dict(reasons.most_common())))
+    return Section("funnel", "From what was read to what is trained on", blocks)
+
+
+def corpus(tables: Tables) -> Section | None:
+    """Sources, languages and licences, in documents and bytes."""
+    from tasks.query import ask
+
+    if not tables.parts("signals"):
+        return None
+    blocks: list[Block] = []
+    for name, column in (("sources", "d.source"), ("languages", "g.language"), ("licences", "d.licence")):
+        sql = f"""
+            select coalesce({column}, 'unknown') as {name}, count(*) as documents, sum(g.bytes)::bigint as bytes,
+                   count(*) filter (where c.kept) as kept
+            from described d join signals_signals g using (doc_id) left join curate_decisions c using (doc_id)
+            group by all order by documents desc limit 12
+        """
+        blocks.append(table(name.capitalize(), ask(sql, {}, tables.raw(), {}).to_pylist()))
+    return Section("corpus", "The text", blocks)
+
+
+def planted(tables: Tables) -> Section | None:
+    """How much of the dirt that was planted was found, by kind."""
+    files = [folder / "planted.json" for folder in tables.parts("curate").values()]
+    audits = [audit for file in files if file.is_file() for audit in json.loads(file.read_text())]
+    if not audits:
+        return None
+    blocks: list[Block] = [
+        Words(
+            "Dirt was made of documents of this corpus and planted among them, so it is known what a filter should "
+            "find. A false alarm is a dropped document that nobody planted; it may well be dirt of its own."
+        )
+    ]
+    for detector, title in KINDS.items():
+        ours = [audit for audit in audits if audit["detector"] == detector]
+        planted, found = Counter[str](), Counter[str]()
+        for kind, (count, hits) in (item for audit in ours for item in audit["kinds"].items()):
+            planted[kind] += count
+            found[kind] += hits
+        if planted:
+            alarms = sum(audit["false_alarms"] for audit in ours)
+            name = f"Found by {title} ({alarms:,} false alarms)"
+            blocks.append(bars(name, "planted", "found", {kind: found[kind] for kind in planted}, planted))
+    return Section("planted", "Planted against found", blocks)
+
+
+def signals(tables: Tables, config: CurateConfig) -> Section | None:
+    """The distribution of each signal that a filter of this recipe looks at, with its thresholds."""
+    import pyarrow.compute as pc
+
+    if not tables.parts("signals"):
+        return None
+    scored = tables.raw()["signals_signals"]()
+    blocks: list[Block] = [
+        Words(
+            "Each figure counts documents (logarithmic scale); the broken line is the threshold, and what lies beyond "
+            "it goes, where the rule holds for its language. To ask what another threshold would keep: "
+            "triptych what-if --set curate.…"
+        )
+    ]
+    spoken = Counter(reason for row in _decisions(tables) for reason in row["reasons"] or ())
+    for name in config.filters:
+        blocks.append(Heading(name))
+        for signal, rules in _by_signal(THRESHOLDS[name]).items():
+            values = pc.call_function("drop_null", [scored[signal]]).to_numpy().astype(float)
+            limits = {rule.value(config): rule.relation for rule in rules.values() if rule.value(config) > 0}
+            if len(values):
+                title = f"{signal}: {sum(spoken[reason] for reason in rules):,} dropped for it"
+                blocks.append(_distribution(title, values, limits))
+    return Section("signals", "Signals and thresholds", blocks)
+
+
+def _distribution(title: str, values: np.ndarray, limits: dict[float, str]) -> Plot:
+    low, high = float(values.min()), float(np.quantile(values, SHOWN_TO))
+    high = high if high > low else float(values.max())
+    reach = max(high - low, 1e-9)
+    near = [limit for limit in limits if low - REACH * reach <= limit <= high + REACH * reach]
+    low, high = min([low, *near]), max([high, *(limit * 1.1 for limit in near)])
+    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+    far = "".join(f", {figure(limit)} is far off" for limit in limits if not edges[0] <= limit <= edges[-1])
+    return histogram(title + far, edges.tolist(), counts.tolist(), limits)
+
+
+def _by_signal(rules: dict[str, Threshold]) -> dict[str, dict[str, Threshold]]:
+    """signal → reason → threshold."""
+    found: dict[str, dict[str, Threshold]] = {}
+    for reason, threshold in rules.items():
+        found.setdefault(threshold.signal, {})[reason] = threshold
+    return found
+
+
+def _by_step(rows: list[dict[str, Any]], name: str) -> dict[str, float]:
+    return {row["step"]: row[name] for row in rows}
+
+
+def _decisions(tables: Tables) -> Iterator[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    for folder in tables.parts("curate").values():
+        yield from pq.read_table(Path(folder) / "decisions.parquet", columns=["reason", "reasons"]).to_pylist()

@@ -1,0 +1,61 @@
+"""The page itself: sections that a run has something to say in, in one HTML file that asks nobody for anything."""
+
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from tasks.curate.config import CurateConfig
+from tasks.errors import UserError
+from tasks.report import account, data, learning
+from tasks.report.blocks import Section, Words
+from tasks.store import write_durably
+from tasks.tracking.registry import Version, versions
+from tasks.views import Tables
+
+MOST_TOKENS = 50_000_000  # of training text that samples are compared with: some ten seconds
+
+
+def write_page(tables: Tables, config: CurateConfig, path: Path) -> Path:
+    """The report of a run, whole or not, at `path`."""
+    record = tables.record
+    published = [v for v in versions(tables.home) if _is_of(v, record)]
+    builders: dict[str, Callable[[], Section | None]] = {
+        "funnel": lambda: data.funnel(tables),
+        "corpus": lambda: data.corpus(tables),
+        "planted": lambda: data.planted(tables),
+        "signals": lambda: data.signals(tables, config),
+        "training": lambda: learning.training(tables),
+        "samples": lambda: learning.samples(tables),
+        "copying": lambda: learning.copying(tables, MOST_TOKENS),
+        "scores": lambda: learning.scores(tables),
+        "gate": lambda: account.verdicts(published),
+        "steps": lambda: account.steps(tables, record),
+        "lineage": lambda: account.lineage(tables, record, published),
+    }
+    sections = [section for name, build in builders.items() if (section := _built(name, build))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, render(record, sections).encode())
+    return path
+
+
+def render(record: Mapping[str, Any], sections: list[Section]) -> str:
+    """The page as HTML; every text in it is escaped."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((files("tasks.report") / "page.html").read_text(encoding="utf-8"))
+    return template.render(record=record, sections=sections)
+
+
+def _built(name: str, build: Callable[[], Section | None]) -> Section | None:
+    """The section; where its artifacts are gone it says so, and the others stand."""
+    try:
+        return build()
+    except UserError as error:
+        return Section(name, name.capitalize(), [Words(f"Cannot be shown: {error.what}. {error.cure}")])
+
+
+def _is_of(version: Version, record: Mapping[str, Any]) -> bool:
+    """Whether the run published this version, or found it published."""
+    return any((model["name"], model["version"]) == (version.name, version.version) for model in record["models"])

@@ -1,0 +1,182 @@
+"""Plots as inline SVG that take their colours from the page, each with its data and a sentence for who cannot see it.
+
+A plot is 360 units wide, the width of a phone, so its letters are as large as the page's.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH, HEIGHT = 360, 210
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 34
+ROW = 26  # height of a bar with its label
+MOST_POINTS = 300  # drawn of a series; the data beside it is cut to MOST_ROWS
+MOST_ROWS = 60
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Plot:
+    title: str
+    svg: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    kind: str = "plot"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A range of values on a range of units; a logarithmic one begins at 0, which has the place of a half."""
+
+    low: float
+    high: float
+    begin: float
+    end: float
+    logarithmic: bool = False
+
+    def at(self, value: float) -> float:
+        low, high, value = (_log(v) if self.logarithmic else v for v in (self.low, self.high, value))
+        share = (value - low) / (high - low) if high > low else 0.5
+        return self.begin + share * (self.end - self.begin)
+
+    def ticks(self) -> list[float]:
+        if self.logarithmic:
+            return [0.0, *(10.0**n for n in range(int(_log(max(self.high, 1))) + 1))]
+        step = _nice((self.high - self.low) / 4 or 1)
+        first = math.ceil(self.low / step - 1e-9)
+        return [n * step for n in range(first, int(self.high / step + 1e-9) + 1)]
+
+
+def curves(title: str, x_name: str, y_name: str, series: Mapping[str, Points]) -> Plot:
+    """Lines of the named series; a short one has its points marked."""
+    points = [point for named in series.values() for point in named]
+    x = Axis(min(p[0] for p in points), max(p[0] for p in points), LEFT, WIDTH - RIGHT)
+    y = _y_axis(min(p[1] for p in points), max(p[1] for p in points))
+    drawn = [*_axes(x, y, x_name)]
+    for number, (name, named) in enumerate(series.items()):
+        places = [f"{x.at(a):.1f},{y.at(b):.1f}" for a, b in _thinned(named, MOST_POINTS)]
+        drawn.append(f'<polyline class="line s{number}" points="{" ".join(places)}"/>')
+        if len(named) <= 30:
+            drawn += [
+                f'<circle class="dot s{number}" r="3" cx="{p.split(",")[0]}" cy="{p.split(",")[1]}"/>' for p in places
+            ]
+        if len(series) > 1:
+            drawn.append(_text(WIDTH - RIGHT, TOP + 4 + 14 * number, name, f"end ink s{number}"))
+    last = "; ".join(f"{name} from {figure(named[0][1])} to {figure(named[-1][1])}" for name, named in series.items())
+    rows = sorted({a for named in series.values() for a, _ in _thinned(named, MOST_ROWS)})
+    values = {name: dict(named) for name, named in series.items()}
+    table = [(figure(a), *(figure(values[name].get(a)) for name in series)) for a in rows]
+    header = (x_name, *(f"{name} ({y_name})" if y_name else name for name in series))
+    return Plot(title, _svg(f"{title}: {last}.", drawn), header, tuple(table))
+
+
+def histogram(title: str, edges: Sequence[float], counts: Sequence[int], limits: Mapping[float, str]) -> Plot:
+    """Counts on a logarithmic scale; `limits` are thresholds: value → what is beyond ("<" or ">")."""
+    x = Axis(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
+    y = Axis(0, max(*counts, 1), HEIGHT - BOTTOM, TOP, logarithmic=True)
+    drawn = [*_axes(x, y, "")]
+    for begin, end, count in zip(edges, edges[1:], counts, strict=False):
+        beyond = any((end <= limit) if side == "<" else (begin >= limit) for limit, side in limits.items())
+        top, left = y.at(count), x.at(begin)
+        size = f'width="{max(x.at(end) - left - 0.6, 0.6):.1f}" height="{max(y.begin - top, 0):.1f}"'
+        drawn.append(f'<rect class="{"bad" if beyond else "bar"}" x="{left:.1f}" y="{top:.1f}" {size}/>')
+    for limit in limits:
+        if x.low <= limit <= x.high:
+            at = x.at(limit)
+            drawn.append(f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{y.begin}"/>')
+            anchor = "end" if at > WIDTH - 80 else ""
+            drawn.append(_text(at + (-4 if anchor else 4), TOP + 8, figure(limit), f"{anchor} ink"))
+    told = " and ".join(f"{'below' if side == '<' else 'above'} {figure(limit)}" for limit, side in limits.items())
+    alt = f"{title}: {sum(counts):,} documents between {figure(edges[0])} and {figure(edges[-1])}; dropped {told}."
+    cells = zip(edges, edges[1:], counts, strict=False)
+    rows = tuple((figure(begin), figure(end), f"{count:,}") for begin, end, count in cells if count)
+    return Plot(title, _svg(alt, drawn), ("from", "to", "documents"), rows)
+
+
+def bars(title: str, name: str, unit: str, values: Mapping[str, float], of: Mapping[str, float] | None = None) -> Plot:
+    """A bar a name; `of` is the whole of which it is a part, drawn behind it."""
+    whole = of or values
+    x = Axis(0, max(whole.values(), default=1) or 1, 0, WIDTH)
+    drawn = []
+    for number, (label, value) in enumerate(values.items()):
+        y = number * ROW
+        said = f"{figure(value)} of {figure(of[label])}" if of else figure(value)
+        drawn += [_text(0, y + 10, label, "ink"), _text(WIDTH, y + 10, said, "end ink")]
+        if of:
+            drawn.append(f'<rect class="whole" x="0" y="{y + 14}" width="{x.at(of[label]):.1f}" height="6"/>')
+        drawn.append(f'<rect class="bar" x="0" y="{y + 14}" width="{x.at(value):.1f}" height="6"/>')
+    rows = tuple((label, figure(value), *([figure(of[label])] if of else [])) for label, value in values.items())
+    told = ", ".join(f"{label} {figure(value)}" for label, value in list(values.items())[:12])
+    header = (name, unit, *(["of"] if of else []))
+    return Plot(title, _svg(f"{title}: {told}.", drawn, max(ROW * len(values), ROW)), header, rows)
+
+
+def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float | None]]) -> Plot:
+    """Figures on one axis: (name, figure, low, high); those without an interval are baselines."""
+    reach = [v for row in rows for v in row[1:] if v is not None]
+    margin = (max(reach) - min(reach)) * 0.05 or 0.05
+    x = Axis(min(reach) - margin, max(reach) + margin, 6, WIDTH - 6)
+    drawn = []
+    for number, (name, value, low, high) in enumerate(rows):
+        y = number * ROW + 18
+        drawn += [_text(0, y - 8, name, "ink"), _text(WIDTH, y - 8, figure(value), "end ink")]
+        drawn.append(f'<line class="rule" x1="0" x2="{WIDTH}" y1="{y}" y2="{y}"/>')
+        if low is not None and high is not None:
+            drawn.append(f'<line class="whisker" x1="{x.at(low):.1f}" x2="{x.at(high):.1f}" y1="{y}" y2="{y}"/>')
+        style = "dot s0" if low is not None else "dot other"
+        drawn.append(f'<circle class="{style}" r="4" cx="{x.at(value):.1f}" cy="{y}"/>')
+    height = ROW * len(rows) + 18
+    drawn += [_text(x.at(tick), height - 3, figure(tick), "middle") for tick in x.ticks()]
+    told = ", ".join(f"{name} {figure(value)}" for name, value, _, _ in rows)
+    table = tuple((name, figure(value), figure(low), figure(high)) for name, value, low, high in rows)
+    return Plot(title, _svg(f"{title}: {told}.", drawn, height), ("contestant", "figure", "low", "high"), table)
+
+
+def figure(value: float | None) -> str:
+    """A number for a person: four digits, thousands apart."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if float(value).is_integer() and abs(value) < 1e12:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def _y_axis(low: float, high: float) -> Axis:
+    margin = (high - low) * 0.05 or abs(high) * 0.05 or 1
+    return Axis(low - margin, high + margin, HEIGHT - BOTTOM, TOP)
+
+
+def _axes(x: Axis, y: Axis, x_name: str) -> Iterator[str]:
+    for tick in y.ticks():
+        at = y.at(tick)
+        yield f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
+        yield _text(LEFT - 6, at + 4, figure(tick), "end")
+    for tick in x.ticks():
+        yield _text(x.at(tick), HEIGHT - BOTTOM + 15, figure(tick), "middle")
+    yield _text(WIDTH - RIGHT, HEIGHT - 4, x_name, "end")
+
+
+def _text(x: float, y: float, text: str, style: str) -> str:
+    return f'<text class="{style.strip()}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+
+
+def _svg(alt: str, drawn: Sequence[str], height: float = HEIGHT) -> str:
+    box = f'viewBox="0 0 {WIDTH} {height:.0f}"'
+    return f'<svg role="img" aria-label="{escape(alt)}" {box}>{"".join(drawn)}</svg>'
+
+
+def _thinned(points: Points, most: int) -> Points:
+    """Every so many-th point, and the last."""
+    stride = max(1, math.ceil(len(points) / most))
+    return [*points[:-1:stride], points[-1]]
+
+
+def _nice(step: float) -> float:
+    """The next of 1, 2, 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(power * n for n in (1, 2, 5, 10) if power * n >= step * (1 - 1e-9))
+
+
+def _log(value: float) -> float:
+    return math.log10(max(value, 0.5))

@@ -1,0 +1,118 @@
+"""A real Chromium, asked over its DevTools pipe: which requests a page makes, what it says, how it lies on a screen."""
+
+import base64
+import itertools
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-extensions", "--no-first-run", "--hide-scrollbars")
+AS_FDS = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execvp(sys.argv[3], sys.argv[3:])"
+)
+SECONDS = 60.0  # to wait for an answer
+
+
+def chromium() -> str | None:
+    """The command of a Chromium on this machine; None where there is none."""
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+class Page:
+    """One tab. `events` holds what the browser told without being asked."""
+
+    def __init__(self, read: int, write: int) -> None:
+        self.read, self.write = read, write
+        self.numbers, self.rest = itertools.count(1), b""
+        self.session, self.events = "", list[dict[str, Any]]()
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Network", "Log", "Runtime"):
+            self.ask(f"{domain}.enable")
+
+    def show(self, url: str, width: int = 1200, height: int = 900, dark: bool = False, media: str = "") -> None:
+        """Loads the page on a screen of that size."""
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.ask("Emulation.setEmulatedMedia", media=media, features=scheme)
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.ask("Emulation.setDeviceMetricsOverride", **size)
+        self.events.clear()
+        self.ask("Page.navigate", url=url)
+        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+            self._receive()
+
+    def js(self, expression: str) -> Any:
+        answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def requests(self) -> list[str]:
+        events = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        return [event["params"]["request"]["url"] for event in events]
+
+    def complaints(self) -> list[str]:
+        told = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
+        return [json.dumps(event["params"]) for event in self.events if event["method"] in told]
+
+    def picture(self, path: Path, whole: bool = True) -> None:
+        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        number = next(self.numbers)
+        message = {"id": number, "method": method, "params": params}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.write, json.dumps(message).encode() + b"\0")
+        while (answer := self._receive()).get("id") != number:
+            pass
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def _receive(self) -> dict[str, Any]:
+        deadline = time.monotonic() + SECONDS
+        while b"\0" not in self.rest:
+            ready, _, _ = select.select([self.read], [], [], max(0, deadline - time.monotonic()))
+            assert ready, "the browser does not answer"
+            piece = os.read(self.read, 1 << 20)
+            assert piece, "the browser has ended"
+            self.rest += piece
+        first, _, self.rest = self.rest.partition(b"\0")
+        message = json.loads(first)
+        if "method" in message:
+            self.events.append(message)
+        return message
+
+
+@contextmanager
+def browser(profile: Path) -> Iterator[Page]:
+    """A tab of a browser of its own, which is ended afterwards."""
+    command = chromium()
+    assert command, "no Chromium here"
+    (their_read, our_write), (our_read, their_write) = os.pipe(), os.pipe()
+    flags = [*FLAGS, "--remote-debugging-pipe", f"--user-data-dir={profile}"]
+    launcher = [sys.executable, "-c", AS_FDS, str(their_read), str(their_write), command, *flags]
+    with (profile.parent / "chromium.log").open("wb") as log:
+        process = subprocess.Popen(launcher, pass_fds=(their_read, their_write), stdout=log, stderr=log)
+    os.close(their_read)
+    os.close(their_write)
+    try:
+        page = Page(our_read, our_write)
+        yield page
+        page.session = ""
+        page.ask("Browser.close")
+        process.wait(SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(our_read)
+        os.close(our_write)

@@ -1,0 +1,131 @@
+"""What people ask of a run in their first hour: what if, why did it go, who saw it. Asked of the home of `smoke`."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from flows.look import look
+from flows.recipe import load
+from flows.trace import trace_document, trace_model, trace_step
+from flows.what_if import what_if
+from tasks.curate.steps import CURATE
+from tasks.errors import UsageError
+from tests.end_to_end.conftest import Home
+
+
+def folder(run: dict, label: str) -> Path:
+    step = next(step for step in run["steps"] if step["step"] == label)
+    return Path(step["path"])
+
+
+def kept(decisions: Path) -> set[str]:
+    return {row["doc_id"] for row in pq.read_table(decisions).to_pylist() if row["kept"]}
+
+
+def test_what_if_foretells_what_curation_does_with_the_same_change(smoke, tmp_path):
+    home, run = smoke
+    change = "curate.gopher_quality.min_doc_words=250"
+    found = what_if(home.path, "", "", [change])
+    inputs = {"documents": folder(run, "ingest"), "signals": folder(run, "signals")}
+    CURATE.run(load("smoke", [change]).recipe.curate.decide(), inputs, tmp_path)
+    then, today = kept(tmp_path / "decisions.parquet"), kept(folder(run, "curate") / "decisions.parquet")
+    total = found["total"]
+    assert (total["kept_today"], total["kept_then"]) == (len(today), len(then)) and len(then) < len(today)
+    assert (total["newly_kept"], total["newly_dropped"]) == (len(then - today), len(today - then))
+    assert total["bytes_then"] == sum(row["bytes"] for row in pq.read_table(tmp_path / "texts.parquet").to_pylist())
+    assert sum(row["kept_then"] for row in found["sources"]) == total["kept_then"]
+    changed = {row["doc_id"]: row for row in found["changed"]}
+    assert 0 < len(changed) <= 10 and changed.keys() <= then ^ today
+    assert all(row["text"] and row["reason_then"] == "gopher_short_doc" for row in changed.values())
+
+
+def test_an_expression_decides_in_place_of_the_filters_and_leaves_duplicates_as_they_are(smoke):
+    home, _ = smoke
+    same = what_if(home.path, "passes", "", [])["total"]
+    assert same["kept_then"] == same["kept_today"] and same["tokens_then"] == same["tokens_today"]
+    everything = what_if(home.path, "true", "", [])
+    assert {row["reason"] for row in everything["reasons"] if row["then"]} == {"near_duplicate", "exact_duplicate"}
+    assert what_if(home.path, "passes and words < 0", "", [])["total"]["kept_then"] == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "changes", "said"),
+    [
+        ("plain_word >= 80", (), "did you mean plain_words"),
+        ("words >=", (), "as in SQL"),
+        ("words in (select 1 from read_csv('/etc/passwd'))", (), "as in SQL"),
+        ("", ("curate.gopher_quality.min_doc_word=5",), "did you mean 'min_doc_words'"),
+        ("", ("curate.language=de",), "scores anew"),
+        ("", ("pretrain.steps=5",), "only curate"),
+        ("", (), "EXPRESSION"),
+    ],
+)
+def test_a_mistake_in_a_what_if_is_told_with_its_cure(smoke, expression, changes, said):
+    home, _ = smoke
+    with pytest.raises(UsageError) as error:
+        what_if(home.path, expression, "", changes)
+    assert said in str(error.value)
+
+
+def test_look_shows_the_value_beyond_its_threshold_and_marks_where_it_shows(smoke):
+    home, _ = smoke
+    found = look(home.path, "gopher_below_alpha_threshold", count=2, seed=0)
+    assert found["documents"] >= len(found["shown"]) == 2
+    for row in found["shown"]:
+        assert row["value"] < row["threshold"] == 0.8
+        assert row["setting"] == "curate.gopher_quality.max_non_alpha_words_ratio"
+        marked = "".join(row["text"][a:b] for a, b in row["spans"])
+        assert marked and not any(map(str.isalpha, marked))
+
+
+def test_look_sets_a_near_duplicate_beside_the_document_kept_for_it(smoke):
+    home, _ = smoke
+    for row in look(home.path, "near_duplicate", count=9, seed=0)["shown"]:
+        assert row["value"] >= row["threshold"] == 0.7
+        other = set(row["kept_text"].split())
+        assert all(set(row["text"][a:b].split()) - other for a, b in row["spans"] if "\n" not in row["text"][a:b])
+
+
+def test_look_at_no_reason_names_the_nearest_and_those_there_are(smoke):
+    home, _ = smoke
+    with pytest.raises(UsageError, match="near_duplicate"):
+        look(home.path, "near_duplicates", count=1, seed=0)
+    assert look(home.path, "kept", count=3, seed=1)["shown"] != look(home.path, "kept", count=3, seed=2)["shown"]
+
+
+def test_a_step_names_its_documents_and_each_of_them_names_the_step(smoke):
+    home, _ = smoke
+    step = trace_step(home.path, 5, "")
+    assert step["documents"] and step["reported"]["step"] == 5
+    for row in step["documents"]:
+        found = trace_document(home.path, row["doc_id"], "")
+        base = next(model for model in found["models"] if model["model"] == "smoke-base/1")
+        assert 5 in base["trainings"][0]["steps"]
+        assert found["document"]["shard"] == row["shard"] and found["document"]["kept"]
+
+
+def test_a_model_saw_what_its_own_steps_and_its_bases_say(smoke):
+    home, _ = smoke
+    found = trace_model(home.path, "smoke-instruct@champion")
+    assert [training["training"] for training in found["trainings"]] == ["finetune/instruct", "pretrain"]
+    rows = home.sql("select doc_id, min(step) as first_step, count(*) as n from trained group by doc_id")
+    seen = {row["doc_id"]: row["first_step"] for row in found["documents"] if row["training"] == "pretrain"}
+    assert seen == {row["doc_id"]: row["first_step"] for row in rows}
+
+
+def test_a_dropped_document_was_seen_by_no_model(smoke):
+    home, _ = smoke
+    gone = look(home.path, "exact_duplicate", count=1, seed=0)["shown"][0]
+    found = trace_document(home.path, gone["doc_id"], "")
+    assert found["document"]["reason"] == "exact_duplicate" and found["document"]["kept_id"] == gone["kept_id"]
+    assert len(found["models"]) == 3 and not any(model["saw"] for model in found["models"])
+
+
+def test_each_question_is_a_command_that_prints_json_and_exits_2_on_a_mistake(smoke: tuple[Home, dict]):
+    home, _ = smoke
+    assert home.json("what-if", "plain_words >= 60")["total"]["documents"] == 110
+    assert home.json("trace", "--step", "1")["documents"]
+    assert "did you mean" in home.run("what-if", "plain_word > 1", code=2).stderr
+    shown = home.run("look", "near_duplicate").stdout
+    assert "⟦" in shown and "kept for it" in shown

@@ -1,0 +1,103 @@
+"""The report of a run: whole, partial or failed, it stands alone in one file; looked at in a browser where one is."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.questions import record_of
+from flows.recipe import amended
+from tasks.report.blocks import Passage, Section, Words
+from tasks.report.page import render, write_page
+from tasks.views import Tables
+from tests.browser import Page, browser, chromium
+from tests.end_to_end.conftest import Home
+
+SECTIONS = ["funnel", "corpus", "planted", "signals", "training", "samples", "copying", "scores", "gate"]
+SECTIONS += ["steps", "lineage"]
+BRIGHTNESS = "getComputedStyle(document.body).{}.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + +part, 0)"
+
+
+@pytest.fixture(scope="module")
+def page(smoke: tuple[Home, dict]) -> Path:
+    return Path(smoke[0].json("report")["path"])
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if chromium() is None:
+        pytest.skip("no Chromium on this machine: the report is not looked at (Debian: apt install chromium)")
+    with browser(tmp_path_factory.mktemp("browser") / "profile") as found:
+        yield found
+
+
+def sections(html: str) -> list[str]:
+    return re.findall(r'<h2 id="(\w+)"', html)
+
+
+def partial(home: Home, path: Path, until: str, **changes: object) -> str:
+    """The page on the run as if it had come only so far."""
+    record = record_of(home.path).as_json()
+    labels = [step["step"] for step in record["steps"]]
+    record |= {"steps": record["steps"][: labels.index(until) + 1], "models": [], **changes}
+    tables = Tables(home.path, record, lambda: [])
+    return write_page(tables, amended(record["settings"], ()), path).read_text()
+
+
+def test_a_run_ends_with_its_report_which_has_a_section_for_all_that_there_is(smoke, page):
+    home, run = smoke
+    assert (home.path / "reports" / f"{run['run']}.html").is_file()
+    html = page.read_text()
+    assert sections(html) == SECTIONS
+    assert html.count("<figure>") == html.count("<details>") == html.count('<svg role="img" aria-label=') > 30
+    assert "<script" not in html and "smoke-base/1" in html and "first version" in html
+
+
+def test_a_run_that_came_to_a_decision_only_has_a_report_of_that(smoke, tmp_path):
+    assert sections(partial(smoke[0], tmp_path / "page.html", "curate")) == [
+        "funnel", "corpus", "planted", "signals", "steps", "lineage",
+    ]  # fmt: skip
+
+
+def test_a_failed_run_has_a_report_that_tells_its_error(smoke, tmp_path):
+    html = partial(smoke[0], tmp_path / "page.html", "pretrain", state="failed", error="training <crashed>\n  cure: x")
+    assert "training &lt;crashed&gt;" in html and "copying" in sections(html)
+
+
+def test_an_artifact_that_is_gone_is_told_and_the_other_sections_stand(smoke, tmp_path):
+    home, _ = smoke
+    steps = json.loads(json.dumps(record_of(home.path).as_json()["steps"]))
+    steps[-3]["path"] = "/nowhere/store/evaluate/instruct/0000"
+    html = partial(home, tmp_path / "page.html", "ingest", steps=steps[:-2])
+    assert "this artifact of the run is gone" in html and "planted" in sections(html)
+
+
+def test_text_in_a_report_is_never_markup(smoke):
+    record = record_of(smoke[0].path).as_json() | {"error": "<b>"}
+    nasty = "<script>alert(1)</script><img src=//x>"
+    html = render(record, [Section("x", nasty, [Words(nasty), Passage(nasty, nasty, nasty, nasty)])])
+    assert "<script" not in html and "<img" not in html and html.count("&lt;script&gt;") >= 6
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_in_a_browser_the_page_asks_nobody_complains_of_nothing_and_fits_a_phone(tab, page, dark):
+    tab.show(page.as_uri(), width=390, height=844, dark=dark)
+    assert tab.requests() == [page.as_uri()]
+    assert tab.complaints() == []
+    tab.js("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert tab.js("document.documentElement.scrollWidth") == 390
+    ink, paper = (tab.js(BRIGHTNESS.format(name)) for name in ("color", "backgroundColor"))
+    assert min(ink, paper) < 150 and max(ink, paper) > 600
+    assert (ink > paper) == dark
+
+
+def test_in_a_browser_every_part_is_reached_by_keyboard_and_prints(tab, page):
+    tab.show(page.as_uri())
+    assert tab.js("[...document.querySelectorAll('nav a')].every(a => document.querySelector(a.hash))")
+    assert tab.js("[...document.querySelectorAll('.scroll')].every(s => s.tabIndex === 0 && s.ariaLabel)")
+    assert tab.js("[...document.querySelectorAll('h2, h3')].every(h => h.textContent.trim())")
+    tab.show(page.as_uri(), width=800, media="print")
+    assert tab.js("document.documentElement.scrollWidth") == 800
+    assert tab.js("getComputedStyle(document.querySelector('nav')).display") == "none"
