@@ -60,6 +60,20 @@ def list_sources(config: IngestConfig, home: Path, write: bool = True) -> dict[s
     return {name: _list(name, source, home, write) for name, source in config.read().items()}
 
 
+def walked(name: str, source: FileSource, home: Path) -> "Found":
+    """What lies there, by name and size alone: no file is opened."""
+    return _walk_package(source) if isinstance(source, PackageSource) else _walk_folder(name, source, home)
+
+
+def no_text(name: str, found: "Found") -> UserError:
+    """What to say of a folder without a file that can be read."""
+    seen = f" (there are: {', '.join(sorted(found.unread))})" if found.unread else ""
+    return UserError(
+        f"{name}: {found.root} holds no file that can be read{seen}",
+        f"give a folder with {', '.join(READ)} files, and see `include` and `exclude` of the source",
+    )
+
+
 def root_of(source: FileSource) -> Path:
     """The folder that the names of a source's files are relative to."""
     if isinstance(source, PackageSource):
@@ -83,18 +97,14 @@ def kilobytes(size: int) -> int:
 
 
 def _list(name: str, source: FileSource, home: Path, write: bool) -> Listing:
-    found = _walk_package(source) if isinstance(source, PackageSource) else _walk_folder(name, source, home)
+    found = walked(name, source, home)
     notes = list(found.notes)
     if found.links:
         notes.append(
             f"{name}: {len(found.links)} links not followed ({_some(found.links)}): name their folder as a source"
         )
     if not found.files:
-        seen = f" (there are: {', '.join(sorted(found.unread))})" if found.unread else ""
-        raise UserError(
-            f"{name}: {found.root} holds no file that can be read{seen}",
-            f"give a folder with {', '.join(READ)} files, and see `include` and `exclude` of the source",
-        )
+        raise no_text(name, found)
     hashes = _hashes(found, home, write)
     rows = index_rows(name, source, found.root, list(found.files)) if source.index else {}
     if without := [n for n in found.files if source.index and n not in rows and ending(n) in TEXT]:

@@ -63,17 +63,23 @@ class Checked(BaseDiskReader):
         """Why a record cannot be used; None where it can."""
         if not isinstance(record, dict):
             return f"{_kind(record)} in place of an object"
-        if self.rules.text_field not in record:
-            return f"no field {self.rules.text_field!r}, only {', '.join(map(repr, list(record)[:8]))[:200] or 'none'}"
-        text, identity = record[self.rules.text_field], record.get(self.rules.id_field)
+        name = self.text_field_of(record)
+        if name not in record:
+            wanted = " or ".join(map(repr, self.rules.text_fields))
+            return f"no field {wanted}, only {', '.join(map(repr, list(record)[:8]))[:200] or 'none'}"
+        text, identity = record[name], record.get(self.rules.id_field)
         if not isinstance(text, str):
-            return f"{self.rules.text_field!r} is {_kind(text)}, not a string"
+            return f"{name!r} is {_kind(text)}, not a string"
         if identity is not None and (not isinstance(identity, str | int) or isinstance(identity, bool)):
             return f"{self.rules.id_field!r} is {_kind(identity)}, not a string or a whole number"
         return _text_fault(text, self.rules.max_record_bytes) or _metadata_fault(record)
 
+    def text_field_of(self, record: dict[str, Any]) -> str:
+        """The first of the wanted fields that the record has; the first of them where it has none."""
+        return next((name for name in self.rules.text_fields if name in record), self.rules.text_fields[0])
+
     def _default_adapter(self, data: dict[str, Any], path: str, id_in_file: int | str) -> dict[str, Any]:
-        text, identity = data.pop(self.rules.text_field), data.pop(self.rules.id_field, None)
+        text, identity = data.pop(self.text_field_of(data)), data.pop(self.rules.id_field, None)
         inner = data.pop("metadata") if isinstance(data.get("metadata"), dict) else {}
         return {
             "text": text,
@@ -129,7 +135,7 @@ class Texts(Checked):
         elif fault := bytes_fault(raw):
             self.quarantine(Bad(0, fault, raw[:RAW_BYTES]))
         else:
-            record = {self.rules.text_field: raw.removeprefix(UTF8_MARK).decode(), self.rules.id_field: filepath}
+            record = {self.rules.text_fields[0]: raw.removeprefix(UTF8_MARK).decode(), self.rules.id_field: filepath}
             if document := self.document(record, filepath, 0, raw):
                 yield document
 

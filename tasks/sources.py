@@ -27,8 +27,9 @@ class Reading(Frozen):
 
     include: Annotated[tuple[str, ...], NOT_IN_KEY] = ()  # globs on the name within the source; `*` crosses folders
     exclude: Annotated[tuple[str, ...], NOT_IN_KEY] = ()
-    text_field: str = "text"
+    text_field: str | tuple[str, ...] = "text"  # of several names, the first that a record has
     id_field: str = "id"
+    header: bool = True  # the first line of a .csv or .tsv names its columns; else they are column1, column2, …
     group_by: str | None = None  # a metadata field: documents that share its value stay on one side of a split
     licence: str = "unknown"
     licence_field: str | None = None  # a metadata field that says it for each record
@@ -43,6 +44,10 @@ class Reading(Frozen):
     index_id: str = "id"  # its column that holds the text file's name, with or without folder and ending
     index_fields: tuple[str, ...] = ()  # the columns to keep as metadata; empty: all
     index_sha256: str | None = None  # its column with each text file's SHA-256
+
+    @property
+    def text_fields(self) -> tuple[str, ...]:
+        return (self.text_field,) if isinstance(self.text_field, str) else self.text_field
 
 
 class FolderSource(Reading):

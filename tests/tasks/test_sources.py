@@ -235,7 +235,7 @@ OTHER = {  # a value unlike the default for every field that moves bytes
     "text_field": "body", "id_field": "key", "group_by": "author", "licence": "CC0", "licence_field": "licence",
     "language": "fr", "language_field": "language", "minimum": {"year": 1.0}, "maximum": {"year": 2.0},
     "max_characters": 900, "max_record_bytes": 4096, "max_expansion": 3.0, "index": "i.csv", "index_id": "key",
-    "index_fields": ("year",), "index_sha256": "sha",
+    "index_fields": ("year",), "index_sha256": "sha", "header": False,
 }  # fmt: skip
 
 
