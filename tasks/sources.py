@@ -51,7 +51,7 @@ class Reading(Frozen):
 
 
 class FolderSource(Reading):
-    """A folder (or one file): .txt, .md, .jsonl(.gz, .zst), .parquet, .arrow as `datasets` saves it."""
+    """A folder (or one file) of any of the kinds in tasks/kinds.py."""
 
     kind: Annotated[Literal["folder"], NOT_IN_KEY] = "folder"
     path: Annotated[Path, NOT_IN_KEY]
@@ -178,6 +178,12 @@ class IngestConfig(Frozen):
             max_bad_records=self.max_bad_records,
             workers=self.workers,
         )
+
+
+def file_of(uri: str) -> str:
+    """The file in the source that a document's uri lies in: the archive for a member of one."""
+    end = uri.lower().find(".zip!/")
+    return uri if end < 0 else uri[: end + len(".zip")]
 
 
 def content(files: tuple[File, ...]) -> str:

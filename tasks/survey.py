@@ -25,6 +25,7 @@ PEEKED_FILES = 12  # of each ending
 PACKING = 4.0  # bytes of records in one byte of a compressed file, where nobody has counted
 PACKED = (".jsonl.gz", ".jsonl.zst", ".parquet", ".zip")
 RECORDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".arrow", ".csv", ".tsv")
+TABLES = (".csv", ".tsv")
 LICENCE_FILES = re.compile(r"(?i)(licen[cs]e|copying|unlicense)([._-].*)?$")
 LICENCES = {  # a phrase of the licence's own text → its SPDX name
     "Apache License": "Apache-2.0",
@@ -191,15 +192,23 @@ class _Look:
 
 def _with_fields(path: Path, by_ending: Mapping[str, list[str]]) -> FolderSource:
     """The source with the fields that hold its records' text: "text" where there is one, else the longest strings."""
-    source, fields = FolderSource(path=path), Counter[str]()
+    source = FolderSource(path=path)
+    tables = [(end, name) for end in TABLES for name in by_ending.get(end, [])[:PEEKED_FILES]]
+    headless = [_is_data(next(_records(source.model_copy(update={"header": False}), *one), {})) for one in tables]
+    source = source.model_copy(update={"header": sum(headless) * 2 <= len(headless)})
+    fields = Counter[str]()
     for end in RECORDS:
         for name in by_ending.get(end, [])[:PEEKED_FILES]:
-            records = list(_records(source, end, name))
-            longest = _longest_field(records)
-            if longest:
+            if longest := _longest_field(list(_records(source, end, name))):
                 fields[longest] += 1
     names = sorted(fields, key=lambda name: (name != "text", -fields[name], name))
     return source.model_copy(update={"text_field": names[0] if len(names) == 1 else tuple(names)}) if names else source
+
+
+def _is_data(first: Mapping[str, Any]) -> bool:
+    """Whether a table's first line is a row like any other: names of columns are short, different, and no numbers."""
+    cells = [str(cell).strip() for cell in first.values()]
+    return len(set(cells)) < len(cells) or any(len(c) > 64 or re.fullmatch(r"[\d.,-]+", c) for c in cells)
 
 
 def _longest_field(records: list[dict[str, Any]]) -> str | None:
@@ -245,7 +254,8 @@ def _reader(source: FolderSource, end: str, bad: Counter[str]) -> Any:
     from datatrove.io import DataFolder
     from fsspec.implementations.local import LocalFileSystem
 
-    from tasks.readers import Bad, reader_of
+    from tasks.read.choose import reader_of
+    from tasks.readers import Bad
 
     def note(one: Bad) -> None:
         bad[re.sub(r"\d[\d,]*", "…", one.reason)] += 1
