@@ -342,6 +342,19 @@ def up(
     _report(services.stop(home()) if stop else services.up(home(), notify), as_json)
 
 
+@app.command(epilog="Example:  triptych init my_folder    then    triptych run my_folder")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of text, or one file.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a recipe of that name.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a folder and write a recipe for it: what is in it, what a run will take, and what it can give."""
+    from flows.propose import propose, told
+
+    proposal = propose(folder, home(), force)
+    _print_json(proposal.as_json()) if as_json else print("\n".join(told(proposal)))
+
+
 @app.command(epilog="Example:  triptych doctor --json")
 def doctor(as_json: JsonOption = False) -> None:
     """Look at this machine and home: versions, disk, CPU, ports, leftover processes; each finding with a cure."""

@@ -80,6 +80,8 @@ def load(name: str, changes: Sequence[str] = ()) -> Loaded:
     values, origins = _merged(path, ())
     for change in changes:
         _apply(change, values, origins)
+    if any(change.split("=")[0].strip() == "ingest.path" for change in changes):
+        _forget_language(values, origins, "--set")
     try:
         recipe = Recipe.model_validate({"name": path.stem, **values})
     except ValidationError as error:
@@ -141,7 +143,17 @@ def _merged(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dic
     if not isinstance(parent, str):
         raise UsageError(f"{path}: extends = {parent!r}: one name is expected", 'write e.g. extends = "demo"')
     inherited, origins = _merged(find(parent, beside=path.parent), (*children, path.resolve()))
-    return _merge(inherited, values), origins | dict.fromkeys(_leaves(values), str(path))
+    merged, origins = _merge(inherited, values), origins | dict.fromkeys(_leaves(values), str(path))
+    if origins.get("ingest.path") == str(path):
+        _forget_language(merged, origins, str(path))
+    return merged, origins
+
+
+def _forget_language(values: dict[str, Any], origins: dict[str, str], layer: str) -> None:
+    """A folder in place of all sources is not in their language, unless whoever names the folder says so."""
+    if "language" in (curate := values.get("curate", {})) and origins["curate.language"] != layer:
+        values["curate"] = {key: value for key, value in curate.items() if key != "language"}
+        del origins["curate.language"]
 
 
 def _merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

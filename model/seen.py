@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model.batches import Batches, Blocks, Conversations, Labelled, Source
+from model.batches import Batches, Blocks, Conversations, Labelled, Preferences, Source
 from model.order import Order, Share
 from model.stream import Document, TokenStream, open_shards
 
@@ -107,7 +107,7 @@ def where(source: Source) -> Standing:
             for number, rows in enumerate(source.packs):
                 item[rows] = number
             return Standing(_column(source.table), np.maximum(item, 0), item)
-        case Labelled():
+        case Labelled() | Preferences():
             item = np.arange(source.items)
             return Standing(_column(source.table), item, item)
     raise TypeError(f"no way to look into {type(source).__name__}")
@@ -117,7 +117,7 @@ def _source(data: Mapping[str, Any], files: Mapping[str, Path]) -> Source:
     if data["kind"] == "documents":
         shards = open_shards({shard["name"]: files[shard["name"]] for shard in data["shards"]})
         return Blocks(TokenStream(shards, data["separator"]), data["context"])
-    kinds = {"conversations": Conversations, "labelled": Labelled}
+    kinds = {"conversations": Conversations, "labelled": Labelled, "preferences": Preferences}
     return kinds[data["kind"]](files["train.arrow"], data["context"])
 
 

@@ -1,6 +1,7 @@
 -- How is each quality signal distributed? One row a signal with its quantiles, to see where a threshold would cut.
 with numbers as (
-  from (select * exclude (doc_id) from signals) unpivot (value for signal in (try_cast(columns(* exclude (text_hash, language)) as double)))
+  from (select * exclude (doc_id) from signals)
+    unpivot (value for signal in (try_cast(columns(* exclude (text_hash, language, rules)) as double)))
 )
 select signal, count(value) as documents, min(value) as minimum,
        round(quantile_cont(value, 0.01), 4) as p01, round(quantile_cont(value, 0.05), 4) as p05,

@@ -19,9 +19,12 @@ from fsspec.implementations.local import LocalFileSystem
 from tasks.document_rows import DOCUMENTS, QUARANTINE, Rows
 from tasks.errors import UserError
 from tasks.hashing import file_sha256
-from tasks.listing import TEXT, ending, root_of
+from tasks.kinds import TEXT
+from tasks.listing import ending, root_of
 from tasks.passages import passages
-from tasks.readers import Bad, as_json, reader_of
+from tasks.read.archives import WITHIN, Archives
+from tasks.read.choose import reader_of
+from tasks.readers import Bad, as_json
 from tasks.sources import File, FileSource
 
 EXAMPLES = 5  # bad records that an error message quotes
@@ -54,6 +57,8 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     bytes: int = 0  # of the documents' text
     reasons: Counter[str] = field(default_factory=Counter)  # of the quarantined, their numbers blotted out
+    cut: frozenset[str] = frozenset()  # files too large for one document
+    unread: Counter[str] = field(default_factory=Counter)  # members of archives by ending
     first: dict[str, str] = field(default_factory=dict)  # for each reason the first bad record: where, and why
 
     @property
@@ -66,6 +71,8 @@ class Tally:
         self.dropped += other.dropped
         self.bytes += other.bytes
         self.reasons += other.reasons
+        self.cut |= other.cut
+        self.unread += other.unread
         self.first = other.first | self.first
 
     def examples(self) -> list[str]:
@@ -106,7 +113,6 @@ class _Reading:
     def run(self, file: File) -> None:
         self.file, self.row = file, orjson.loads(file.metadata) if file.metadata else {}
         end = ending(file.name)
-        self.is_text = end in TEXT
         expected = self.row.pop(self.source.index_sha256, None) if self.source.index_sha256 else None
         if file.size == 0:
             self.quarantine(Bad(0, "empty file", b""))
@@ -115,13 +121,21 @@ class _Reading:
         else:
             if end not in self.readers:
                 self.readers[end] = reader_of(end, self.folder, self.source, self.quarantine)
-            for document in self.readers[end].read_file(file.name):
+            reader = self.readers[end]
+            for document in reader.read_file(file.name):
                 self.keep(document)
+            if isinstance(reader, Archives):
+                self.tally.unread += reader.unread
+                reader.unread.clear()
 
     def keep(self, document: Document) -> None:
         """A record as one row, as the rows of its passages, or as a record that is out of range."""
         position, fields = document.metadata["position"], self.row | document.metadata["fields"]
-        identity = str(self.row.get(self.source.index_id, document.id)) if self.is_text else document.id
+        member, is_part = document.metadata.get("member", ""), document.metadata.get("is_part", False)
+        is_text = ending(member or self.file.name) in TEXT and not is_part
+        identity = str(self.row.get(self.source.index_id, document.id)) if is_text else document.id
+        origin = document.id.rpartition("#")[0] if is_part else identity
+        self.tally.cut |= {origin} if is_part else set()
         within = self.within_limits(fields)
         if within is None:
             self.quarantine(Bad(position, f"no number in a metadata field that is limited: {self.limited()}", b""))
@@ -129,12 +143,14 @@ class _Reading:
             self.tally.dropped["out_of_range"] += 1
         elif self.source.max_characters:
             for k, passage in enumerate(passages(document.text, self.source.max_characters)):
-                place = k if self.is_text else position
-                self.write(f"{identity}#{k}", identity, passage, place, fields | {"passage": k})
+                place = k if is_text else position
+                self.write(f"{identity}#{k}", origin, passage, (member, place), fields | {"passage": k})
         else:
-            self.write(f"{identity}#0" if self.is_text else identity, identity, document.text, position, fields)
+            name = f"{identity}#0" if is_text else identity
+            self.write(name, origin, document.text, (member, position), fields)
 
-    def write(self, identity: str, origin: str, text: str, position: int, fields: dict[str, Any]) -> None:
+    def write(self, identity: str, origin: str, text: str, place: tuple[str, int], fields: dict[str, Any]) -> None:
+        """One row; `place` is the member of an archive ("" elsewhere) and the position of the record in it."""
         name, source = self.group.name, self.source
         if source.group_by and fields.get(source.group_by) is not None:
             origin = str(fields[source.group_by])
@@ -147,8 +163,8 @@ class _Reading:
             f"{name}/{identity}",
             text,
             name,
-            self.file.name,
-            position,
+            self.uri(place[0]),
+            place[1],
             str(licence or source.licence),
             str(language) if language else source.language,
             origin,
@@ -161,11 +177,15 @@ class _Reading:
 
     def quarantine(self, bad: Bad) -> None:
         name = self.group.name
-        self.bad_records.add((name, self.file.name, bad.position, bad.reason, bad.raw), len(bad.raw))
+        uri = self.uri(bad.member)
+        self.bad_records.add((name, uri, bad.position, bad.reason, bad.raw), len(bad.raw))
         self.tally.quarantined += 1
         kind = NUMBER.sub("…", bad.reason)
         self.tally.reasons[kind] += 1
-        self.tally.first.setdefault(kind, f"{name}: {self.file.name}, record {bad.position + 1}: {bad.reason}")
+        self.tally.first.setdefault(kind, f"{name}: {uri}, record {bad.position + 1}: {bad.reason}")
+
+    def uri(self, member: str) -> str:
+        return f"{self.file.name}{WITHIN}{member}" if member else self.file.name
 
     def limited(self) -> str:
         return ", ".join(sorted({*self.source.minimum, *self.source.maximum}))

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 GROUP_BYTES = 32 * MIB  # of files are read by one process at a time
 GROUP_FILES = 10_000
 CODE = ("documents", "document_rows", "readers", "lines", "passages", "repeats", "planting", "planted", "planted_text")
+CODE += tuple(
+    f"read.{name}" for name in ("encodings", "plain", "spreadsheets", "web_pages", "office", "mail", "archives")
+)
 
 __all__ = ["INGEST", "IngestConfig", "IngestPart", "ingest"]
 
@@ -133,6 +136,11 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
     if tally.quarantined:
         told = "; ".join(tally.examples()[:2])
         notes.append(f"{tally.quarantined:,} bad records in the quarantine (triptych sql quarantine): {told}")
+    if tally.unread:
+        told = unread_note("", {end: {"files": count} for end, count in tally.unread.items()})
+        notes.append(f"in archives{told}")
+    if tally.cut:
+        notes.append(f"{len(tally.cut):,} files too large for one document were cut at blank lines: {min(tally.cut)}")
     if renamed:
         notes.append(f"{renamed:,} repeated ids were numbered ~2, ~3, …")
     return notes
@@ -140,9 +148,9 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
 
 INGEST = Step(
     "ingest",
-    1,
+    2,  # any encoding; files above max_record_bytes are cut
     IngestPart,
     ingest,
-    libraries=("datatrove", "pyarrow", "orjson"),
+    libraries=("datatrove", "pyarrow", "orjson", "charset-normalizer", "trafilatura", "pypdf", "python-docx"),
     code=tuple(f"tasks.{name}" for name in CODE),
 )

@@ -17,13 +17,12 @@ from typing import Any
 
 from tasks.errors import UserError
 from tasks.hashing import file_sha256
+from tasks.kinds import TEXT, cure_of, readable
 from tasks.progress import progress
 from tasks.source_index import index_rows
 from tasks.sources import File, FileSource, FolderSource, IngestConfig, PackageSource, Unread
 from tasks.store import write_durably
 
-TEXT = (".txt", ".md")
-READ = (*TEXT, ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".arrow")
 PACKED = ("gz", "zst", "bz2", "xz")
 SETTLED_NS = 2_000_000_000  # a file touched less than this ago may change again within one tick of its clock
 
@@ -60,6 +59,21 @@ def list_sources(config: IngestConfig, home: Path, write: bool = True) -> dict[s
     return {name: _list(name, source, home, write) for name, source in config.read().items()}
 
 
+def walked(name: str, source: FileSource, home: Path) -> "Found":
+    """What lies there, by name and size alone: no file is opened."""
+    return _walk_package(source) if isinstance(source, PackageSource) else _walk_folder(name, source, home)
+
+
+def no_text(name: str, found: "Found") -> UserError:
+    """What to say of a folder without a file that can be read."""
+    seen = f" (there are: {', '.join(sorted(found.unread))})" if found.unread else ""
+    cures = "".join(f"{cure}; " for cure in dict.fromkeys(filter(None, map(cure_of, sorted(found.unread)))))
+    return UserError(
+        f"{name}: {found.root} holds no file that can be read{seen}",
+        f"{cures}give a folder with {', '.join(readable())} files, and see `include` and `exclude` of the source",
+    )
+
+
 def root_of(source: FileSource) -> Path:
     """The folder that the names of a source's files are relative to."""
     if isinstance(source, PackageSource):
@@ -83,18 +97,14 @@ def kilobytes(size: int) -> int:
 
 
 def _list(name: str, source: FileSource, home: Path, write: bool) -> Listing:
-    found = _walk_package(source) if isinstance(source, PackageSource) else _walk_folder(name, source, home)
+    found = walked(name, source, home)
     notes = list(found.notes)
     if found.links:
         notes.append(
             f"{name}: {len(found.links)} links not followed ({_some(found.links)}): name their folder as a source"
         )
     if not found.files:
-        seen = f" (there are: {', '.join(sorted(found.unread))})" if found.unread else ""
-        raise UserError(
-            f"{name}: {found.root} holds no file that can be read{seen}",
-            f"give a folder with {', '.join(READ)} files, and see `include` and `exclude` of the source",
-        )
+        raise no_text(name, found)
     hashes = _hashes(found, home, write)
     rows = index_rows(name, source, found.root, list(found.files)) if source.index else {}
     if without := [n for n in found.files if source.index and n not in rows and ending(n) in TEXT]:
@@ -147,7 +157,9 @@ def _place(found: Found, source: FolderSource, relative: str, entry: os.DirEntry
         found.passed_over("(no plain file)", 0)
     elif not _is_unicode(relative):
         found.passed_over("(name is not UTF-8)", info.st_size)
-    elif ending(relative) not in READ or fnmatchcase(entry.name, "cache-*.arrow"):  # what `datasets` leaves of a map
+    elif ending(relative) not in readable() or fnmatchcase(
+        entry.name, "cache-*.arrow"
+    ):  # what `datasets` leaves of a map
         found.passed_over(ending(relative), info.st_size)
     else:
         found.files[relative] = _times(info)
@@ -163,7 +175,7 @@ def _walk_package(source: PackageSource) -> Found:
         if relative == source.index or not _chosen(source, relative):
             continue
         info = Path(str(path.locate())).stat()
-        if ending(relative) in READ:
+        if ending(relative) in readable():
             found.files[relative] = _times(info)
         else:
             found.passed_over(ending(relative), info.st_size)
@@ -241,5 +253,9 @@ def told(listings: Mapping[str, Listing]) -> list[str]:
 
 
 def unread_note(name: str, unread: Unread) -> str:
-    """`stories: files not read: 3 .pdf, 1 .docx`"""
-    return f"{name}: files not read: " + ", ".join(f"{count['files']:,} {end}" for end, count in sorted(unread.items()))
+    """`stories: files not read: 3 .doc (save them as .docx or .pdf), 1 .xyz`"""
+    by_cure: dict[str | None, list[str]] = {}
+    for end, count in sorted(unread.items()):
+        by_cure.setdefault(cure_of(end), []).append(f"{count['files']:,} {end}")
+    told = (", ".join(ends) + (f" ({cure})" if cure else "") for cure, ends in by_cure.items())
+    return f"{name}: files not read: " + ", ".join(told)

@@ -18,11 +18,10 @@ from datatrove.pipeline.readers.jsonl import JsonlReader
 from datatrove.pipeline.readers.parquet import ParquetReader
 
 from tasks.lines import RAW_BYTES, Overgrown, TooLong, blocks, lines, refuse_overgrown
+from tasks.read.encodings import UTF8_MARK, UTF16
 from tasks.sources import Reading
 
 ROWS = 256  # of a table in memory at once
-UTF16 = (b"\xff\xfe", b"\xfe\xff")
-UTF8_MARK = b"\xef\xbb\xbf"
 
 
 class Bad(NamedTuple):
@@ -31,15 +30,10 @@ class Bad(NamedTuple):
     position: int  # of the record in its file, from 0
     reason: str
     raw: bytes
+    member: str = ""  # of an archive: where in it
 
 
 Quarantine = Callable[[Bad], None]
-
-
-def reader_of(ending: str, folder: DataFolder, rules: Reading, quarantine: Quarantine) -> BaseDiskReader:
-    """The reader of the files with that ending: `read_file(name)` yields documents and quarantines the rest."""
-    reader = {".parquet": Tables, ".arrow": Streams, ".txt": Texts, ".md": Texts}.get(ending, Lines)
-    return reader(folder, rules, quarantine)
 
 
 class Checked(BaseDiskReader):
@@ -63,17 +57,28 @@ class Checked(BaseDiskReader):
         """Why a record cannot be used; None where it can."""
         if not isinstance(record, dict):
             return f"{_kind(record)} in place of an object"
-        if self.rules.text_field not in record:
-            return f"no field {self.rules.text_field!r}, only {', '.join(map(repr, list(record)[:8]))[:200] or 'none'}"
-        text, identity = record[self.rules.text_field], record.get(self.rules.id_field)
+        name = self.text_field_of(record)
+        if name not in record:
+            wanted = " or ".join(map(repr, self.rules.text_fields))
+            return f"no field {wanted}, only {', '.join(map(repr, list(record)[:8]))[:200] or 'none'}"
+        text, identity = record[name], record.get(self.rules.id_field)
         if not isinstance(text, str):
-            return f"{self.rules.text_field!r} is {_kind(text)}, not a string"
+            return f"{name!r} is {_kind(text)}, not a string"
         if identity is not None and (not isinstance(identity, str | int) or isinstance(identity, bool)):
             return f"{self.rules.id_field!r} is {_kind(identity)}, not a string or a whole number"
         return _text_fault(text, self.rules.max_record_bytes) or _metadata_fault(record)
 
+    def whole(self, text: str, path: str, raw: bytes, fields: dict[str, Any] | None = None) -> Document | None:
+        """A file's text as its one document, whose id is the path."""
+        record = {self.rules.text_fields[0]: text, self.rules.id_field: path, **(fields or {})}
+        return self.document(record, path, 0, raw)
+
+    def text_field_of(self, record: dict[str, Any]) -> str:
+        """The first of the wanted fields that the record has; the first of them where it has none."""
+        return next((name for name in self.rules.text_fields if name in record), self.rules.text_fields[0])
+
     def _default_adapter(self, data: dict[str, Any], path: str, id_in_file: int | str) -> dict[str, Any]:
-        text, identity = data.pop(self.rules.text_field), data.pop(self.rules.id_field, None)
+        text, identity = data.pop(self.text_field_of(data)), data.pop(self.rules.id_field, None)
         inner = data.pop("metadata") if isinstance(data.get("metadata"), dict) else {}
         return {
             "text": text,
@@ -113,25 +118,6 @@ class Lines(Checked, JsonlReader):
         except orjson.JSONDecodeError as error:
             self.quarantine(Bad(position, bytes_fault(line) or f"not JSON: {error}", line[:RAW_BYTES]))
             return None
-
-
-class Texts(Checked):
-    """One document a file; its id is its path."""
-
-    name = "📄 Text"
-
-    def read_file(self, filepath: str) -> Iterator[Document]:
-        with self.data_folder.open(filepath, "rb") as file:
-            raw = file.read(self.rules.max_record_bytes + 1)
-        if len(raw) > self.rules.max_record_bytes:
-            limit = f"max_record_bytes = {self.rules.max_record_bytes:,}"
-            self.quarantine(Bad(0, f"more than {limit}: split it, or save it as JSON Lines", raw[:RAW_BYTES]))
-        elif fault := bytes_fault(raw):
-            self.quarantine(Bad(0, fault, raw[:RAW_BYTES]))
-        else:
-            record = {self.rules.text_field: raw.removeprefix(UTF8_MARK).decode(), self.rules.id_field: filepath}
-            if document := self.document(record, filepath, 0, raw):
-                yield document
 
 
 class Rows(Checked):

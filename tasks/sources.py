@@ -27,8 +27,9 @@ class Reading(Frozen):
 
     include: Annotated[tuple[str, ...], NOT_IN_KEY] = ()  # globs on the name within the source; `*` crosses folders
     exclude: Annotated[tuple[str, ...], NOT_IN_KEY] = ()
-    text_field: str = "text"
+    text_field: str | tuple[str, ...] = "text"  # of several names, the first that a record has
     id_field: str = "id"
+    header: bool = True  # the first line of a .csv or .tsv names its columns; else they are column1, column2, …
     group_by: str | None = None  # a metadata field: documents that share its value stay on one side of a split
     licence: str = "unknown"
     licence_field: str | None = None  # a metadata field that says it for each record
@@ -44,9 +45,13 @@ class Reading(Frozen):
     index_fields: tuple[str, ...] = ()  # the columns to keep as metadata; empty: all
     index_sha256: str | None = None  # its column with each text file's SHA-256
 
+    @property
+    def text_fields(self) -> tuple[str, ...]:
+        return (self.text_field,) if isinstance(self.text_field, str) else self.text_field
+
 
 class FolderSource(Reading):
-    """A folder (or one file): .txt, .md, .jsonl(.gz, .zst), .parquet, .arrow as `datasets` saves it."""
+    """A folder (or one file) of any of the kinds in tasks/kinds.py."""
 
     kind: Annotated[Literal["folder"], NOT_IN_KEY] = "folder"
     path: Annotated[Path, NOT_IN_KEY]
@@ -173,6 +178,12 @@ class IngestConfig(Frozen):
             max_bad_records=self.max_bad_records,
             workers=self.workers,
         )
+
+
+def file_of(uri: str) -> str:
+    """The file in the source that a document's uri lies in: the archive for a member of one."""
+    end = uri.lower().find(".zip!/")
+    return uri if end < 0 else uri[: end + len(".zip")]
 
 
 def content(files: tuple[File, ...]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UsageError
+from tasks.sources import file_of
 from tasks.store import MANIFEST
 
 
@@ -27,7 +28,8 @@ def entries(listed: Path | None) -> tuple[str, ...]:
 def names_of(row: Mapping[str, Any]) -> set[str]:
     """All that an entry may call a document: its doc_id, its file or source text, with or without the source's name."""
     source, doc_id = row["source"], row["doc_id"]
-    names = {row.get("uri"), row["origin"], doc_id.removeprefix(f"{source}/").rpartition("#")[0]} - {None, ""}
+    uri = row.get("uri") or ""
+    names = {uri, file_of(uri), row["origin"], doc_id.removeprefix(f"{source}/").rpartition("#")[0]} - {None, ""}
     return {doc_id, *names, *(f"{source}/{name}" for name in names)}
 
 

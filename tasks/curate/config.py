@@ -32,7 +32,7 @@ class GopherQuality(Frozen):
     max_ellipsis_lines_ratio: Share = 0.3
     max_non_alpha_words_ratio: Share = 0.8  # datatrove's name: at least this share of words has a letter
     min_stop_words: int = Field(default=2, ge=0)  # different ones
-    stop_words: tuple[str, ...] = Field(default=("the", "be", "to", "of", "and", "that", "have", "with"), max_length=64)
+    stop_words: tuple[str, ...] | None = Field(default=None, max_length=64)  # None: the language's own (rule_sets.py)
 
 
 class GopherRepetition(Frozen):
@@ -112,8 +112,8 @@ class SignalsConfig(Frozen):
     """All that a score depends on."""
 
     normalise: Literal["NFC", "NFKC", "none"] = "NFC"
-    language: str = "en"
-    stop_words: tuple[str, ...] = GopherQuality().stop_words
+    language: str = "auto"
+    stop_words: tuple[str, ...] | None = None
     c4: C4Lines = C4Lines()
     short_line_length: int = FineWeb().short_line_length
     minhash: MinHash = MinHash()
@@ -126,7 +126,7 @@ class DecideConfig(Frozen):
 
     engine: Literal["signals", "datatrove"] = "signals"
     normalise: Literal["NFC", "NFKC", "none"] = "NFC"
-    language: str = "en"
+    language: str = "auto"
     languages: tuple[str, ...] = ()
     filters: tuple[FilterName, ...] = ("gopher_quality", "gopher_repetition", "c4", "fineweb")
     gopher_quality: GopherQuality = GopherQuality()
@@ -148,7 +148,7 @@ class CurateConfig(Frozen):
 
     engine: Literal["signals", "datatrove"] = "signals"  # datatrove: its own filter classes judge; the slow reference
     normalise: Literal["NFC", "NFKC", "none"] = "NFC"  # all three: line ends to \n, control characters and BOMs out
-    language: str = "en"  # whose word and sentence rules are used (spaCy's, no model); unknown: language-neutral
+    language: str = "auto"  # whose rules judge all documents; auto: each by those of its own (rule_sets.py)
     languages: tuple[str, ...] = ()  # detected or declared languages that may stay; empty: all
     filters: tuple[FilterName, ...] = ("gopher_quality", "gopher_repetition", "c4", "fineweb")  # first reasons first
     gopher_quality: GopherQuality = GopherQuality()
@@ -170,6 +170,12 @@ class CurateConfig(Frozen):
     def filters_are_named_once(self) -> "CurateConfig":
         if len(set(self.filters)) != len(self.filters):
             raise ValueError(f"a filter is named twice: {', '.join(self.filters)}")
+        return self
+
+    @model_validator(mode="after")
+    def datatroves_classes_know_one_language(self) -> "CurateConfig":
+        if self.engine == "datatrove" and self.language == "auto":
+            raise ValueError('engine = "datatrove" judges all documents by one language: name it, e.g. language = "en"')
         return self
 
     @property

@@ -15,6 +15,7 @@ from tasks.curate.dedup import Text, near_texts, places
 from tasks.curate.index import read_places
 from tasks.curate.split import By, Earlier, Member, assign, choose_by
 from tasks.query import query
+from tasks.sources import file_of
 
 SCHEMA = pa.schema(
     [
@@ -104,7 +105,8 @@ def _earlier_texts(config: DecideConfig, folders: Folders) -> tuple[list[Text], 
         decided = pq.read_table(folder / "decisions.parquet", columns=["doc_id", "kept", "cluster_id"]).to_pylist()
         for place, decision in zip(places_, decided, strict=True):
             hashes[place["doc_id"]] = place["text_hash"]
-            if decision["kept"] and place["uri"] not in withdrawn.get(place["source"], {}):
+            gone = withdrawn.get(place["source"], {})
+            if decision["kept"] and not {place["uri"], file_of(place["uri"])} & gone.keys():
                 texts.append(Text(place["doc_id"], place["text_hash"], decision["cluster_id"]))
     return texts, hashes
 

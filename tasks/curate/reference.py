@@ -18,6 +18,7 @@ from datatrove.utils.word_tokenizers import SpaCyTokenizer
 from tasks.curate.c4 import rewritten
 from tasks.curate.config import DecideConfig, FilterName
 from tasks.curate.ngrams import REPEATED, TOP
+from tasks.curate.rule_sets import stop_words
 from tasks.curate.spacy_rules import spacy_code
 from tasks.progress import progress
 
@@ -53,7 +54,9 @@ def filter_class(name: FilterName, config: DecideConfig) -> BaseFilter:
     """datatrove's class of that name with the recipe's thresholds."""
     words: Any = _splitter(spacy_code(config.language))  # a tokenizer or a name of one: datatrove says only str
     if name == "gopher_quality":
-        return GopherQualityFilter(**config.gopher_quality.model_dump(), language=words)
+        rules = config.gopher_quality.model_dump()
+        rules["stop_words"] = list(stop_words(config.language, config.gopher_quality.stop_words))
+        return GopherQualityFilter(**rules, language=words)
     if name == "gopher_repetition":
         rules = config.gopher_repetition.model_dump()
         top: Any = tuple((n, rules.pop(f"top_{n}_gram")) for n in TOP)

@@ -1,6 +1,9 @@
 """Which setting stands behind each reason: so that a run that drops too much can say what to change."""
 
+import json
 from collections.abc import Iterable
+
+from tasks.curate.config import CurateConfig
 
 SETTINGS = {  # reason → what to `--set`, at the value that switches the rule off
     "language": "curate.languages=[]",
@@ -35,3 +38,16 @@ SETTINGS = {  # reason → what to `--set`, at the value that switches the rule 
 def loosening(reasons: Iterable[str]) -> str:
     """The flags that switch these rules off; a reason without a rule (an empty text) has none."""
     return " ".join(dict.fromkeys(f"--set {SETTINGS[reason]}" for reason in reasons if reason in SETTINGS))
+
+
+def loosened(config: CurateConfig, reasons: Iterable[str]) -> CurateConfig:
+    """The config with these rules switched off."""
+    values = config.model_dump()
+    for reason in reasons:
+        keys, _, value = SETTINGS[reason].partition("=")
+        *tables, last = keys.split(".")[1:]
+        table = values
+        for name in tables:
+            table = table[name]
+        table[last] = json.loads(value)
+    return CurateConfig.model_validate(values)

@@ -13,6 +13,7 @@ from tasks.curate.language import detect
 from tasks.curate.lines import line_signals
 from tasks.curate.minhash import shingles
 from tasks.curate.ngrams import REPEATED, TOP, Tokens, repeated_gram_characters, top_gram_characters
+from tasks.curate.rule_sets import c4_lines, rule_set, spaced, stop_words
 from tasks.curate.words import Words, words_of
 
 Column = list | np.ndarray  # one value a document
@@ -22,6 +23,7 @@ SCHEMA = pa.schema(
     [
         ("text_hash", pa.string()),  # xxh3_128 of the normalised text
         ("language", pa.string()),  # declared by the source, else detected
+        ("rules", pa.string()),  # by which it was scored (rule_sets.py)
         ("characters", WHOLE),
         ("bytes", WHOLE),
         ("words", WHOLE),  # spaCy's
@@ -53,21 +55,38 @@ class Scored:
 
 def score(texts: list[str], declared: list[str | None], config: SignalsConfig) -> Scored:
     """Signals of normalised texts, at least one; a declared language stands, else it is detected."""
-    words = words_of(config.language, config.stop_words)
-    words.learn(chunk for text in texts for chunk in text.split())
-    chunks = [words.numbers(text) for text in texts]
+    rules = [rule_set(text, language, config.language) for text, language in zip(texts, declared, strict=True)]
+    columns, found, order = dict[str, list[pa.Array]](), list[np.ndarray](), list[int]()
+    for name in dict.fromkeys(rules):
+        alike = [i for i, one in enumerate(rules) if one == name]
+        part = _score_alike([texts[i] for i in alike], [declared[i] for i in alike], name, config)
+        for column, values in part.columns.items():
+            columns.setdefault(column, []).append(values)
+        found += part.shingles
+        order += alike
+    back = np.argsort(order)
+    return Scored({n: pa.concat_arrays(parts).take(back) for n, parts in columns.items()}, [found[i] for i in back])
+
+
+def _score_alike(texts: list[str], declared: list[str | None], rules: str, config: SignalsConfig) -> Scored:
+    """The same for texts that are judged by the same rules."""
+    words = words_of(rules, stop_words(rules, config.stop_words))
+    apart = [spaced(text, rules) for text in texts]
+    words.learn(chunk for text in apart for chunk in text.split())
+    chunks = [words.numbers(text) for text in apart]
     flat, counts = np.concatenate(chunks), np.fromiter(map(len, chunks), np.int64, len(chunks))
     characters = np.fromiter(map(len, texts), np.int64, len(texts))
     columns = _word_signals(words, texts, flat, counts)
     columns |= {
         "text_hash": [xxh3_128_hexdigest(text.encode()) for text in texts],
         "language": [language or detect(text) for text, language in zip(texts, declared, strict=True)],
+        "rules": [rules] * len(texts),
         "characters": characters,
         "bytes": [len(text.encode()) for text in texts],
     }
     columns |= _ngram_signals(words, flat, counts, np.maximum(characters, 1))
     columns |= _table([line_signals(text, config.short_line_length) for text in texts])
-    columns |= _table([_c4_signals(words, text, config) for text in texts])
+    columns |= _table([_c4_signals(words, text, rules, config) for text in texts])
     arrays = {field.name: pa.array(columns[field.name], field.type) for field in SCHEMA}
     return Scored(arrays, shingles(words, flat, counts, config.minhash))
 
@@ -113,10 +132,10 @@ def _ngram_signals(words: Words, flat: np.ndarray, counts: np.ndarray, character
     return columns
 
 
-def _c4_signals(words: Words, text: str, config: SignalsConfig) -> dict[str, float | None]:
-    found = walk(text, config.c4)
+def _c4_signals(words: Words, text: str, rules: str, config: SignalsConfig) -> dict[str, float | None]:
+    found = walk(text, c4_lines(rules, config.c4))
     return {
-        "c4_sentences": sum(map(words.count_sentences, found.kept)),
+        "c4_sentences": sum(words.count_sentences(spaced(line, rules)) for line in found.kept),
         "c4_characters": len("\n".join(found.kept).strip()),
         "c4_lorem_line": found.lorem_line,
         "c4_curly_line": found.curly_line,

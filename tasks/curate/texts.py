@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from tasks.curate.c4 import rewritten
 from tasks.curate.config import DecideConfig
 from tasks.curate.normalise import normalise
+from tasks.curate.rule_sets import c4_lines, rule_set
 
 ROWS_AT_ONCE = 4096
 SCHEMA = pa.schema(
@@ -21,13 +22,14 @@ def write_texts(documents: Path, decisions: pa.Table, config: DecideConfig, path
     """Kept documents in reading order, their text normalised (and C4's lines out, where asked); their bytes."""
     begin = total = 0
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for table in _read(documents, ["doc_id", "text", "source", "uri", "origin", "metadata"]):
+        for table in _read(documents, ["doc_id", "text", "source", "uri", "language", "origin", "metadata"]):
             beside = decisions.slice(begin, table.num_rows)
             begin += table.num_rows
             kept = pa.table(
                 {name: table[name] for name in table.column_names} | {n: beside[n] for n in ("split", "kept")}
             ).filter(beside["kept"])
-            texts = [_text(text, config) for text in kept["text"].to_pylist()]
+            rows = zip(kept["text"].to_pylist(), kept["language"].to_pylist(), strict=True)
+            texts = [_text(text, language, config) for text, language in rows]
             sizes = [len(text.encode()) for text in texts]
             total += sum(sizes)
             columns = {"text": pa.array(texts, pa.string()), "bytes": pa.array(sizes, pa.int64())}
@@ -50,9 +52,11 @@ def judged_by_datatrove(documents: Path, scores: Path, config: DecideConfig) -> 
     return judged(rows, len(languages), config)
 
 
-def _text(text: str, config: DecideConfig) -> str:
+def _text(text: str, language: str | None, config: DecideConfig) -> str:
     text = normalise(text, config.normalise)
-    return rewritten(text, config.c4) if config.c4_rewrite else text
+    if not config.c4_rewrite:
+        return text
+    return rewritten(text, c4_lines(rule_set(text, language, config.language), config.c4))
 
 
 def _read(folder: Path, columns: list[str]) -> Iterator[pa.Table]:

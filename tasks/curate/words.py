@@ -188,13 +188,16 @@ def _power(length: int) -> int:
 
 
 @cache
-def remembered(language: str, stop_words: tuple[str, ...]) -> list[Words]:
-    """The one memory of this process for these rules, in a box so that it can start anew."""
-    return [Words(language, stop_words)]
+def remembered() -> dict[tuple[str, tuple[str, ...]], Words]:
+    """The memories of this process, by language and stop words."""
+    return {}
 
 
 def words_of(language: str, stop_words: tuple[str, ...]) -> Words:
-    box = remembered(language, stop_words)
-    if len(box[0]) > MEMO_CHUNKS:
-        box[0] = Words(language, stop_words)
-    return box[0]
+    memories = remembered()
+    if sum(map(len, memories.values())) > MEMO_CHUNKS:
+        memories.clear()
+    key = (language, stop_words)
+    if key not in memories:
+        memories[key] = Words(language, stop_words)
+    return memories[key]

@@ -224,9 +224,9 @@ def test_a_file_that_changes_after_the_listing_is_refused(tmp_path: Path) -> Non
 
 
 def test_what_is_not_read_is_in_the_artifact_and_in_the_notes(tmp_path: Path) -> None:
-    got = ingested(config_of(write(tmp_path / "in", {"a.txt": "a", "b.pdf": "123", "c.pdf": "4"})), tmp_path)
-    assert json.loads((got.folder / "unread.json").read_text()) == {"books": {".pdf": {"files": 2, "bytes": 4}}}
-    assert got.stats.notes == ("books: files not read: 2 .pdf",)
+    got = ingested(config_of(write(tmp_path / "in", {"a.txt": "a", "b.doc": "123", "c.doc": "4"})), tmp_path)
+    assert json.loads((got.folder / "unread.json").read_text()) == {"books": {".doc": {"files": 2, "bytes": 4}}}
+    assert got.stats.notes == ("books: files not read: 2 .doc (save them as .docx or .pdf)",)
 
 
 def test_nothing_else_lies_in_the_artifact(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ from tasks.curate.signals import score
 from .corpus import NASTY, generated, nasty, passages
 
 FILTERS: tuple[FilterName, ...] = ("gopher_quality", "gopher_repetition", "c4", "fineweb")
+ENGLISH = CurateConfig(language="en")
 STRICT = CurateConfig(
+    language="en",
     gopher_quality=GopherQuality(min_doc_words=5, max_doc_words=150, max_symbol_word_ratio=0.01, min_stop_words=4),
     gopher_repetition=GopherRepetition(top_2_gram=0.05, top_3_gram=0.05, top_4_gram=0.05, duplicated_5_n_grams=0.01),
     c4=C4(filter_curly_bracket=False, min_words_per_line=-1, filter_no_terminal_punct=False, max_word_length=10),
@@ -59,7 +61,7 @@ def scored(texts: list[str], config: CurateConfig) -> pa.Table:
 
 
 @pytest.mark.usefixtures("quick_spacy")
-@pytest.mark.parametrize(("config", "step"), [(CurateConfig(), 1), (STRICT, 4)], ids=["default", "strict"])
+@pytest.mark.parametrize(("config", "step"), [(ENGLISH, 1), (STRICT, 4)], ids=["default", "strict"])
 def test_each_filter_decides_as_datatroves_class_with_the_same_reason(
     texts: list[str], config: CurateConfig, step: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,7 +21,9 @@ from tasks.step import Stats, fingerprint
 from .corpus import passages, write_documents
 from .test_pairs import edited
 
-LOOSE = CurateConfig(filters=("gopher_quality",), gopher_quality=GopherQuality(min_doc_words=5), workers=1)
+LOOSE = CurateConfig(
+    language="en", filters=("gopher_quality",), gopher_quality=GopherQuality(min_doc_words=5), workers=1
+)
 
 
 def scored(folder: Path, config: CurateConfig, earlier: dict[str, Path]) -> Path:
@@ -79,19 +82,19 @@ def test_every_document_is_kept_or_dropped_for_a_reason_at_any_threshold(corpus:
 
 def test_a_changed_threshold_decides_again_and_does_not_score_again() -> None:
     key = {"documents": "k"}
-    base = CurateConfig()
+    english = partial(CurateConfig, language="en")  # datatrove's engine knows one language
+    base = english()
     for changed in (
-        CurateConfig(gopher_quality=GopherQuality(min_doc_words=49)),
-        CurateConfig(c4=C4(min_num_sentences=3)),
-        CurateConfig(minhash=Dedup(jaccard=0.8)),
-        CurateConfig(filters=("c4",), dedup="exact", c4_rewrite=True, languages=("en",), engine="datatrove"),
+        english(gopher_quality=GopherQuality(min_doc_words=49)),
+        english(c4=C4(min_num_sentences=3)),
+        english(minhash=Dedup(jaccard=0.8)),
+        english(filters=("c4",), dedup="exact", c4_rewrite=True, languages=("en",), engine="datatrove"),
     ):
         assert fingerprint(SIGNALS, changed.signals, key) == fingerprint(SIGNALS, base.signals, key)
         assert fingerprint(CURATE, changed.decide(), key) != fingerprint(CURATE, base.decide(), key)
     others = (C4(min_words_per_line=2), C4(remove_citations=False))
     assert all(
-        fingerprint(SIGNALS, CurateConfig(c4=c4).signals, key) != fingerprint(SIGNALS, base.signals, key)
-        for c4 in others
+        fingerprint(SIGNALS, english(c4=c4).signals, key) != fingerprint(SIGNALS, base.signals, key) for c4 in others
     )
 
 
@@ -151,7 +154,7 @@ def test_one_rule_that_drops_much_alone_is_told_with_its_flag(corpus: Path) -> N
 
 
 def test_datatroves_engine_decides_the_same_corpus_alike(corpus: Path) -> None:
-    config = CurateConfig(languages=("en", "ja"))
+    config = CurateConfig(language="en", languages=("en", "ja"))
     decided(corpus, config.decide(), "ours")
     decided(corpus, config.decide().model_copy(update={"engine": "datatrove"}), "theirs")
     ours, theirs = (pq.read_table(corpus / name / "decisions.parquet") for name in ("ours", "theirs"))
@@ -161,7 +164,7 @@ def test_datatroves_engine_decides_the_same_corpus_alike(corpus: Path) -> None:
 
 
 def test_c4s_rewriting_takes_lines_out_of_the_training_text_only(corpus: Path) -> None:
-    decided(corpus, CurateConfig(filters=(), c4_rewrite=True).decide(), "rewritten")
+    decided(corpus, CurateConfig(language="en", filters=(), c4_rewrite=True).decide(), "rewritten")
     decided(corpus, CurateConfig(filters=()).decide(), "whole")
     texts = {r["doc_id"]: r["text"] for r in pq.read_table(corpus / "whole" / "texts.parquet").to_pylist()}
     rows = pq.read_table(corpus / "rewritten" / "texts.parquet").to_pylist()

@@ -1,0 +1,45 @@
+"""Which files are read, by the ending of their names, and what to do about those that are not."""
+
+from functools import cache
+from importlib.util import find_spec
+
+TEXT = (".txt", ".md", ".html", ".htm", ".pdf", ".docx", ".eml")  # one document a file
+RECORDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".csv", ".tsv", ".parquet", ".arrow", ".mbox")  # many
+ARCHIVES = (".zip",)
+NEEDED = {".html": "trafilatura", ".htm": "trafilatura", ".pdf": "pypdf", ".docx": "docx"}  # the extra `documents`
+EXTRA = "pip install 'triptych[documents]'"
+CURES = {
+    "save them as .docx or .pdf": (".doc", ".rtf", ".odt", ".pages", ".ppt", ".pptx"),
+    "save them as .csv": (".xls", ".xlsx", ".ods", ".numbers"),
+    "save them as JSON Lines: jq -c '.[]' A.json > A.jsonl": (".json",),
+    "save them as .html, .pdf or .txt": (".epub", ".mobi", ".tex", ".rst", ".xml", ".djvu"),
+    "unpack them, or pack them as .zip": (
+        ".7z",
+        ".rar",
+        ".tar",
+        ".tar.gz",
+        ".tar.xz",
+        ".tar.bz2",
+        ".tgz",
+        ".gz",
+        ".bz2",
+    ),
+    "save them as .eml or .mbox": (".msg", ".pst"),
+    "pictures, sound and film hold no text that is read": (
+        *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".svg", ".heic"),
+        *(".mp3", ".wav", ".ogg", ".flac", ".m4a", ".mp4", ".mov", ".avi", ".mkv", ".webm"),
+    ),
+}
+
+
+@cache
+def readable() -> tuple[str, ...]:
+    """The endings that can be read with what is installed."""
+    return tuple(end for end in (*TEXT, *RECORDS, *ARCHIVES) if end not in NEEDED or find_spec(NEEDED[end]))
+
+
+def cure_of(ending: str) -> str | None:
+    """What makes files of that ending readable; None where nobody knows."""
+    if ending in NEEDED:
+        return EXTRA
+    return next((cure for cure, endings in CURES.items() if ending in endings), None)

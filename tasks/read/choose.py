@@ -1,0 +1,35 @@
+"""Which reader reads the files of an ending."""
+
+from datatrove.io import DataFolder
+from datatrove.pipeline.readers.base import BaseDiskReader
+
+from tasks.read.archives import Archives
+from tasks.read.mail import Mailboxes, Mails
+from tasks.read.office import Pdfs, WordFiles
+from tasks.read.plain import Texts
+from tasks.read.spreadsheets import Spreadsheets
+from tasks.read.web_pages import WebPages
+from tasks.readers import Lines, Quarantine, Streams, Tables
+from tasks.sources import Reading
+
+READERS = {
+    ".txt": Texts,
+    ".md": Texts,
+    ".html": WebPages,
+    ".htm": WebPages,
+    ".pdf": Pdfs,
+    ".docx": WordFiles,
+    ".eml": Mails,
+    ".mbox": Mailboxes,
+    ".csv": Spreadsheets,
+    ".tsv": Spreadsheets,
+    ".parquet": Tables,
+    ".arrow": Streams,
+}
+
+
+def reader_of(ending: str, folder: DataFolder, rules: Reading, quarantine: Quarantine) -> BaseDiskReader:
+    """The reader of the files with that ending: `read_file(name)` yields documents and quarantines the rest."""
+    if ending == ".zip":
+        return Archives(folder, rules, quarantine, lambda end, inner, told: reader_of(end, inner, rules, told))
+    return READERS.get(ending, Lines)(folder, rules, quarantine)
