@@ -55,6 +55,24 @@ class Page:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def wait_for(self, condition: str) -> Any:
+        """The first value of the expression that is true."""
+        until = time.monotonic() + SECONDS
+        while not (found := self.js(condition)):
+            assert time.monotonic() < until, f"never came true: {condition}\n{self.js('document.body.innerText')}"
+            time.sleep(0.02)
+        return found
+
+    def write(self, text: str) -> None:
+        """As if typed where the focus is."""
+        self.ask("Input.insertText", text=text)
+
+    def press(self, key: str) -> None:
+        code = {"Enter": 13, "Tab": 9, "Escape": 27}[key]
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown", "keyUp"):
+            self.ask("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **text)
+
     def requests(self) -> list[str]:
         events = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]
         return [event["params"]["request"]["url"] for event in events]

@@ -1,11 +1,10 @@
 """The chat page in a real browser: by keyboard, with a key, as text; it asks nobody else for anything."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.serve.browser import Page, chromium, page
+from tests.browser import Page, browser, chromium
 from tests.serve.conftest import Server
 
 DONE = "!document.querySelector('[aria-busy]') && document.querySelectorAll('.assistant').length === {}"
@@ -14,18 +13,18 @@ LAST = "[...document.querySelectorAll('.{}')].at(-1).textContent"
 
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    if not (program := chromium()):
+    if not chromium():
         pytest.skip("no Chromium here: install one (Debian: apt-get install chromium) to test the chat page")
-    with page(program, tmp_path_factory.mktemp("chromium")) as tab:
+    with browser(tmp_path_factory.mktemp("chromium") / "profile") as tab:
         yield tab
 
 
 @pytest.fixture
 def asked(tab: Page, open_server: Server) -> Page:
     """The open server's page, fresh, short answers set."""
-    tab.open(open_server.url)
+    tab.show(open_server.url)
     tab.wait_for("document.getElementById('model').textContent === 'tiny-instruct/1'")
-    tab.value("document.getElementById('tokens').value = 12")
+    tab.js("document.getElementById('tokens').value = 12")
     return tab
 
 
@@ -33,13 +32,13 @@ def test_a_question_is_answered_by_keyboard_alone_and_nobody_else_is_asked(asked
     asked.write("When did they meet?")
     asked.press("Enter")
     asked.wait_for(DONE.format(1))
-    assert asked.value(LAST.format("user")) == "When did they meet?"
-    assert asked.value(LAST.format("assistant"))
+    assert asked.js(LAST.format("user")) == "When did they meet?"
+    assert asked.js(LAST.format("assistant"))
     asked.write("And again?")
     asked.press("Enter")
     asked.wait_for(DONE.format(2))
-    assert {url.startswith(open_server.url) for url in asked.requested} == {True}
-    assert asked.complaints == []
+    assert {url.startswith(open_server.url) for url in asked.requests()} == {True}
+    assert asked.complaints() == []
 
 
 def test_what_is_written_is_shown_as_text_and_never_run(asked):
@@ -47,47 +46,46 @@ def test_what_is_written_is_shown_as_text_and_never_run(asked):
     asked.write(evil)
     asked.press("Enter")
     asked.wait_for(DONE.format(1))
-    assert asked.value(LAST.format("user")) == evil
-    assert asked.value("document.querySelectorAll('#turns img, #turns b').length") == 0
-    assert asked.value("document.title") == "triptych"
+    assert asked.js(LAST.format("user")) == evil
+    assert asked.js("document.querySelectorAll('#turns img, #turns b').length") == 0
+    assert asked.js("document.title") == "triptych"
 
 
 def test_the_policy_keeps_scripts_of_others_and_html_out(asked):
     run = "const s = document.createElement('script'); s.textContent = 'document.title = 1'; document.body.append(s)"
-    asked.value(f"(() => {{ try {{ {run} }} catch {{}} }})()")
+    asked.js(f"(() => {{ try {{ {run} }} catch {{}} }})()")
     set_html = "(() => { try { document.body.innerHTML = '<p>'; return 'set' } catch (error) { return error.name } })()"
-    assert asked.value("document.title") == "triptych"
-    assert asked.value(set_html) == "TypeError"  # trusted types
-    asked.complaints.clear()
+    assert asked.js("document.title") == "triptych"
+    assert asked.js(set_html) == "TypeError"  # trusted types
 
 
 def test_stop_ends_an_answer_and_keeps_what_there_is(asked):
-    asked.value("document.getElementById('tokens').value = 4000")
-    asked.value("document.getElementById('temperature').value = 0")
+    asked.js("document.getElementById('tokens').value = 4000")
+    asked.js("document.getElementById('temperature').value = 0")
     asked.write("Speak long.")
     asked.press("Enter")
     asked.wait_for("document.querySelector('.assistant')?.textContent.length > 20")
     asked.press("Escape")
     asked.wait_for("document.getElementById('notice').textContent === 'Stopped.'")
     asked.wait_for(DONE.format(1))
-    assert asked.value("document.activeElement.id") == "text"
+    assert asked.js("document.activeElement.id") == "text"
 
 
 def test_where_keys_are_needed_the_page_asks_for_one(tab, guarded, key):
-    tab.open(guarded.url)
+    tab.show(guarded.url)
     tab.wait_for("document.activeElement.id === 'key'")
-    assert "a key is needed" in tab.value("document.getElementById('notice').textContent")
+    assert "a key is needed" in tab.js("document.getElementById('notice').textContent")
     tab.write(key)
     tab.press("Enter")
     tab.wait_for("document.getElementById('model').textContent === 'tiny-instruct/1'")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_all_of_it_in_colours_that_can_be_read(asked, tmp_path: Path, scheme):
-    asked.picture(tmp_path / "phone.png", 390, 844, scheme)
-    assert asked.value("document.documentElement.scrollWidth") <= 390
-    assert asked.value("document.getElementById('send').getBoundingClientRect().right") <= 390
-    ink, ground = (asked.value(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
+def test_a_phone_shows_all_of_it_in_colours_that_can_be_read(asked, open_server, scheme):
+    asked.show(open_server.url, width=390, height=844, dark=scheme == "dark")
+    assert asked.js("document.documentElement.scrollWidth") <= 390
+    assert asked.js("document.getElementById('send').getBoundingClientRect().right") <= 390
+    ink, ground = (asked.js(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
     assert contrast(ink, ground) > 7  # WCAG 2.2, level AAA
 
 
