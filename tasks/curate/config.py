@@ -137,6 +137,7 @@ class DecideConfig(Frozen):
     dedup: Literal["none", "exact", "minhash"] = "minhash"
     jaccard: float = 0.7
     split: Split = Split()
+    unseen: tuple[str, ...] = ()
     withdrawn: Withdrawn = Field(
         default_factory=dict
     )  # files of earlier partitions that no later document may be dropped for
@@ -159,6 +160,7 @@ class CurateConfig(Frozen):
     dedup: Literal["none", "exact", "minhash"] = "minhash"
     minhash: Dedup = Dedup()
     split: Split = Split()
+    unseen: tuple[str, ...] = ()  # sources that nothing here is trained or chosen on: their split is `unseen`
     takedown: Annotated[Path | None, NOT_IN_KEY] = None  # enters at encode: a file of doc_ids, one a line
     warn_share: Share = 0.05  # a note where one rule alone drops more than this share of the documents
     workers: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)  # processes

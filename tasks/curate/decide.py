@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tasks.curate.config import DecideConfig
 from tasks.curate.dedup import Text, near_texts, places
 from tasks.curate.index import read_places
-from tasks.curate.split import By, Earlier, Member, assign, choose_by
+from tasks.curate.split import UNSEEN, By, Earlier, Member, assign, choose_by
 from tasks.query import query
 from tasks.sources import file_of
 
@@ -67,8 +67,7 @@ def verdicts(signals: pa.Table | Path, config: DecideConfig) -> pa.Table:
 def decide(config: DecideConfig, folders: Folders, judged: pa.Table) -> Decided:
     """Every document of the partition: kept or dropped and why, its cluster, the document kept for it, its split."""
     rows = deduplicated(config, folders, judged)
-    origins = read_places(folders.signals / "index.arrow")["origin"].to_pylist()
-    by = _split(rows, origins, config, folders)
+    by = _split(rows, config, folders)
     return Decided(pa.Table.from_pylist(rows, schema=SCHEMA), by)
 
 
@@ -111,21 +110,19 @@ def _earlier_texts(config: DecideConfig, folders: Folders) -> tuple[list[Text], 
     return texts, hashes
 
 
-def _split(rows: list[dict], origins: list[str], config: DecideConfig, folders: Folders) -> By | None:
+def _split(rows: list[dict], config: DecideConfig, folders: Folders) -> By | None:
     """Adds the split to each row; which groups it went by."""
-    earlier = _earlier_splits(folders)
-    members = [
-        Member(row["doc_id"], origin or row["doc_id"], row["cluster_id"], row["kept"])
-        for row, origin in zip(rows, origins, strict=True)
-    ]
+    earlier, members = _earlier_splits(folders), list[Member]()
+    for row, place in zip(rows, read_places(folders.signals / "index.arrow").to_pylist(), strict=True):
+        row["split"] = UNSEEN if place["source"] in config.unseen else "train"
+        if row["split"] != UNSEEN:
+            members.append(Member(row["doc_id"], place["origin"] or row["doc_id"], row["cluster_id"], row["kept"]))
     if earlier is None and not any(member.kept for member in members):
-        for row in rows:
-            row["split"] = "train"
         return None
     by = earlier.by if earlier else choose_by(members)
     splits = assign(members, by, config.split, earlier)
     for row in rows:
-        row["split"] = splits[row["doc_id"]]
+        row["split"] = splits.get(row["doc_id"], row["split"])
     return by
 
 
@@ -139,7 +136,7 @@ def _earlier_splits(folders: Folders) -> Earlier | None:
         origins = read_places(folders.earlier_signals[partition] / "index.arrow")["origin"].to_pylist()
         decided = pq.read_table(folder / "decisions.parquet").to_pylist()
         for origin, row in zip(origins, decided, strict=True):
-            if row["kept"]:
+            if row["kept"] and row["split"] != UNSEEN:
                 splits.setdefault(f"origin {origin or row['doc_id']}", row["split"])
                 splits.setdefault(f"cluster {row['cluster_id']}", row["split"])
     return Earlier(by, splits) if by else None

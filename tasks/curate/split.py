@@ -13,6 +13,7 @@ from tasks.curate.config import Split
 from tasks.errors import UserError
 
 SplitName = Literal["train", "validation", "test"]
+UNSEEN = "unseen"  # the split of whole sources that are only evaluated on
 By = Literal["origin", "cluster"]
 FEWEST_ORIGINS = 20  # below, one source text is too large a share of the corpus to be held out whole
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-SPLITS = ("train", "validation", "test")
+UNSEEN = "unseen"  # of sources that are only evaluated on
+SPLITS = ("train", "validation", "test", UNSEEN)
 
 
 class EncodeConfig(Frozen):
@@ -106,7 +107,7 @@ class Shards:
 
     def close(self) -> int:
         """Writes what is left, and a file without rows where the split has none; how many files there are."""
-        if self.doc_ids or not self.written:
+        if self.doc_ids or not (self.written or self.split == UNSEEN):
             self._write()
         return self.written
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from tasks.errors import UserError
-from tasks.evaluate.task_files import content_of
+from tasks.evaluate import task_files
+from tasks.given import content_of, located
 from tasks.step import NOT_IN_KEY, Frozen
 
 
@@ -24,6 +25,10 @@ class EvaluateConfig(Frozen):
     baseline_bytes: int = Field(default=16 * 2**20, ge=1)  # training text that n-grams and xz read
     ngram_order: int = Field(default=4, ge=1)  # the highest tried; 64 bits hold one n-gram
     xz: bool = True
+    contestants: Annotated[dict[str, Path], NOT_IN_KEY] = Field(default_factory=dict)  # name → a public model …
+    contestants_sha256: dict[str, str] = Field(default_factory=dict)  # … known by its content
+    absent: Annotated[dict[str, str], NOT_IN_KEY] = Field(default_factory=dict)  # those not installed, and why
+    contest_documents: int = Field(default=24, ge=0)  # of a split; public models are large
     draws: int = Field(default=1000, ge=100)  # of the bootstrap
     seed: int = 0  # of the bootstrap
 
@@ -34,10 +39,25 @@ class EvaluateConfig(Frozen):
             return values
         try:
             paths = tuple(Path(path).expanduser().absolute() for path in values["tasks"])
-            found = values.get("tasks_sha256") or content_of(paths)
+            found = values.get("tasks_sha256") or task_files.content_of(paths)
         except (TypeError, UserError) as error:
             raise ValueError(str(error)) from error
         return {**values, "tasks": paths, "tasks_sha256": found}
+
+    @model_validator(mode="before")
+    @classmethod
+    def knows_its_contestants_by_their_content(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or not values.get("contestants") or values.get("contest_documents") == 0:
+            return {**values, "contestants": {}} if isinstance(values, Mapping) else values
+        found: dict[str, Path] = {}
+        absent: dict[str, str] = dict(values.get("absent") or {})
+        for name, model in values["contestants"].items():
+            try:
+                found[name] = Path(str(located(model)))
+            except ValueError as error:
+                absent[name] = str(error)
+        hashes = {name: content_of(model) for name, model in found.items()}
+        return {**values, "contestants": found, "contestants_sha256": hashes, "absent": absent}
 
     @model_validator(mode="after")
     def has_tasks_for_its_content(self) -> Self:

@@ -12,6 +12,7 @@ from tasks.evaluate.board import Board, Items
 from tasks.evaluate.choices import Answer, answers, decoder_log_likelihoods
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.contamination import contaminated
+from tasks.evaluate.contest import hold_contest
 from tasks.evaluate.held_out import Corpus, Document, in_vocabulary
 from tasks.evaluate.next_passage import write_next_passage
 from tasks.evaluate.perplexity import document_bits
@@ -21,7 +22,7 @@ from tasks.vocabulary import END_OF_TEXT
 if TYPE_CHECKING:
     from model.decoder import Decoder
 
-SPLITS = ("validation", "test")
+SPLITS = ("validation", "test", "unseen")
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def score_beside_baselines(
         for split, bits in zip(splits, xz.result() if xz else [], strict=bool(xz)):
             size = float(sum(len(document.text) for document in exam.documents[split]))
             board.add_baseline("xz", f"bits_per_byte/{split}", Items([split], [split], [size], [None]), [bits / size])
+    hold_contest(board, config, exam, weights)
     notes = [f"the n-gram baseline has order {ngrams.order}, the best on validation"]
+    notes += [f"{name} is left out: {why}" for name, why in config.absent.items()]
     if len(text) >= config.baseline_bytes:
         notes.append(f"n-grams and xz read the first {len(text):,} bytes of the training text only")
     return notes

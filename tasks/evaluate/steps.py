@@ -110,6 +110,7 @@ _CODE = (
     "tasks.evaluate.choices",
     "tasks.evaluate.classification",
     "tasks.evaluate.contamination",
+    "tasks.evaluate.contest",
     "tasks.evaluate.held_out",
     "tasks.evaluate.instruction",
     "tasks.evaluate.intervals",
