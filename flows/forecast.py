@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from model.family import Shape
 
 SIGNAL_SECONDS, TRAINING_SECONDS = 2.0, 1.5  # of a trial
-AT_ONCE = 64  # documents scored together
+AT_ONCE, BYTES_AT_ONCE = 64, 300_000  # documents scored together, and their text
+SAMPLE_CHARACTERS, SAMPLE_TEXTS = 5_000, 400  # what a trial's tokenizer reads
 TRAINING_MINUTES = 10.0  # what a first run may train for
 PASSES = 4  # over the same text cost little against as much fresh text (Muennighoff et al. 2023, arXiv 2305.16264)
 PER_PARAMETER = 20  # tokens, compute-optimal (Hoffmann et al. 2022, arXiv 2203.15556: Chinchilla)
@@ -131,15 +132,15 @@ def can_give(tokens: int, parameters: int) -> str:
 
 def vocabulary(text_bytes: int) -> int:
     """Tokens worth having: a token needs to be met some hundred times to be learned."""
-    sizes = {1e6: 1024, 5e6: 4096, 2e8: 8192, 2e9: 16_384}
-    return next((size for limit, size in sizes.items() if text_bytes < limit), 32_768)
+    sizes = {1e6: 1024, 5e6: 4096, 2e9: 8192}
+    return next((size for limit, size in sizes.items() if text_bytes < limit), 16_384)
 
 
 def shape_of(depth: int, size: int) -> "Shape":
     from model.depth import from_depth
 
     if depth == DEPTHS[0]:  # the demo's: wider than the dial would have it
-        return from_depth(depth, size, CONTEXT, "llama", width=128, heads=4, kv_heads=4, head_width=32)
+        return from_depth(depth, size, CONTEXT, "llama", width=128, heads=4, kv_heads=4)
     return from_depth(depth, size, CONTEXT, "llama")
 
 
@@ -155,10 +156,9 @@ def _signals(texts: Sequence[str], curate: CurateConfig) -> tuple[float, "pa.Tab
     from tasks.curate.signals import score
 
     tables, scored_bytes, started = [], 0, 0.0
-    for at in range(0, len(texts), AT_ONCE):
-        batch = [normalise(text, curate.normalise) for text in texts[at : at + AT_ONCE]]
+    for batch in _batches([normalise(text, curate.normalise) for text in texts]):
         tables.append(pa.table(score(batch, [None] * len(batch), curate.signals).columns))
-        if at == 0:
+        if started == 0:
             started = time.monotonic()  # the first batch loads the languages' rules
             continue
         scored_bytes += sum(len(text.encode()) for text in batch)
@@ -168,6 +168,17 @@ def _signals(texts: Sequence[str], curate: CurateConfig) -> tuple[float, "pa.Tab
     table = pa.concat_tables(tables)
     ids = pa.array([str(i) for i in range(table.num_rows)])
     return rate * curate.workers, table.add_column(0, "doc_id", ids)
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    batch, size = list[str](), 0
+    for text in texts:
+        if batch and (len(batch) == AT_ONCE or size + len(text) > BYTES_AT_ONCE):
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text)
+    yield batch
 
 
 def _judged(scores: "pa.Table", curate: CurateConfig) -> tuple[dict[str, float], float]:
@@ -187,7 +198,8 @@ def _bytes_per_token(texts: Sequence[str], size: int) -> float:
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
-    bpe.train_from_iterator(texts[::2], trainer)
-    other = [text[:20_000] for text in texts[1::2][:200]] or list(texts[:1])
+    heads = [text[:SAMPLE_CHARACTERS] for text in texts[: 2 * SAMPLE_TEXTS]]
+    bpe.train_from_iterator(heads[::2], trainer)
+    other = heads[1::2] or heads
     tokens = sum(len(encoding.ids) for encoding in bpe.encode_batch_fast(other))
     return sum(len(text.encode()) for text in other) / max(tokens, 1)

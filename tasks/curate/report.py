@@ -1,16 +1,22 @@
 """What a person should hear of a decision: rules that drop much alone, nothing left, the planted dirt's fate."""
 
-from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tasks.curate.config import DecideConfig
 from tasks.curate.decide import Decided
-from tasks.curate.rules import SETTINGS, loosening
+from tasks.curate.rules import loosening
 from tasks.curate.split import FEWEST_ORIGINS
 from tasks.errors import UserError
+from tasks.privacy import mask
 from tasks.step import Frozen
 
+EXAMPLES = 5  # of what a rule drops
+OPENING_CHARACTERS = 100
+MOST_DROPPED = 0.5  # of the documents: more is told whatever the rules
 DUPLICATES = ("exact_duplicate", "near_duplicate")
 PLANTED_AS = {  # detector → kinds of planted dirt that it should find
     "exact_duplicates": ("exact_copy",),
@@ -40,23 +46,48 @@ class Audit(Frozen):
         return f"{name}: planted {self.planted}, found {self.found}, {self.false_alarms} false alarms ({by_kind})"
 
 
-def notes(decided: Decided, config: DecideConfig, is_first: bool) -> tuple[str, ...]:
-    """Warnings on the decision; a UserError where it leaves a first partition with nothing."""
+def notes(decided: Decided, config: DecideConfig, is_first: bool, documents: Path) -> tuple[str, ...]:
+    """Warnings on the decision, with examples; a UserError where it leaves a first partition with nothing."""
     read = decided.table.num_rows
     if is_first and decided.kept == 0:
         raise _nothing_left(decided, read)
     said = []
-    alone = Counter(reasons[0] for reasons in decided.table["reasons"].to_pylist() if len(reasons) == 1)
-    for reason, count in alone.most_common():
-        if reason not in DUPLICATES and count > config.warn_share * read:
-            cure = f"; to switch it off: {loosening([reason])}" if reason in SETTINGS else ""
-            said.append(f"{reason} alone drops {count:,} of {read:,} documents ({count / read:.0%}){cure}")
+    alone: dict[str, list[str]] = {}
+    for row in decided.table.select(["doc_id", "reasons"]).to_pylist():
+        if len(row["reasons"]) == 1:
+            alone.setdefault(row["reasons"][0], []).append(row["doc_id"])
+    for reason, ids in sorted(alone.items(), key=lambda item: -len(item[1])):
+        if reason not in DUPLICATES and len(ids) > config.warn_share * read:
+            said.append(
+                f"{reason} alone drops {len(ids):,} of {read:,} documents ({len(ids) / read:.0%}){_cure([reason])}"
+            )
+            chosen = [ids[i * len(ids) // EXAMPLES] for i in range(min(EXAMPLES, len(ids)))]
+            said += [f"  for example {doc_id}: {opening}" for doc_id, opening in openings(documents, chosen).items()]
+    dropped = {reason: count for reason, count in decided.dropped.items() if reason not in DUPLICATES}
+    if (gone := sum(dropped.values())) > MOST_DROPPED * read:
+        top = list(dropped)[:3]
+        said.append(f"the rules drop {gone / read:.0%} of the documents, most by {', '.join(top)}{_cure(top)}")
     if is_first and decided.by == "cluster":
         said.append(
             f"fewer than {FEWEST_ORIGINS} source texts: the split goes by document and its near-duplicates, so parts "
             "of one source text may be in training and in validation"
         )
     return tuple(said)
+
+
+def _cure(reasons: list[str]) -> str:
+    return f"; to switch off: {flags}" if (flags := loosening(reasons)) else ""
+
+
+def openings(documents: Path, ids: Iterable[str]) -> dict[str, str]:
+    """How the texts of these documents begin, on one line, personal data masked."""
+    wanted, found = frozenset(ids), dict[str, str]()
+    for path in sorted((documents / "documents").glob("*.parquet")):
+        for batch in pq.ParquetFile(path).iter_batches(4096, columns=["doc_id", "text"]):
+            for row in batch.filter(pa.array([i in wanted for i in batch["doc_id"].to_pylist()])).to_pylist():
+                line = " ".join(mask(row["text"][: 2 * OPENING_CHARACTERS])[0].split())
+                found[row["doc_id"]] = line[:OPENING_CHARACTERS] + ("…" if len(line) > OPENING_CHARACTERS else "")
+    return found
 
 
 def audit(truth: pa.Table, decisions: pa.Table) -> list[Audit]:

@@ -56,7 +56,7 @@ def curate(config: DecideConfig, inputs: Inputs, out: Path) -> Stats:
     else:
         judged = verdicts(scores / "signals.parquet", config)
     decided = decide(config, folders, judged)
-    said = notes(decided, config, is_first=not folders.earlier)
+    said = notes(decided, config, is_first=not folders.earlier, documents=documents)
     pq.write_table(decided.table, out / "decisions.parquet", **PARQUET)
     (out / "split.json").write_text(json.dumps({"by": decided.by}))
     metrics = {f"dropped_{reason}": float(count) for reason, count in decided.dropped.items()}

@@ -150,6 +150,12 @@ def test_one_rule_that_drops_much_alone_is_told_with_its_flag(corpus: Path) -> N
     stats = decided(corpus, CurateConfig(filters=("c4",), c4=C4(min_num_sentences=7)).decide(), "strict")
     note = next(note for note in stats.notes if note.startswith("too_few_sentences alone drops"))
     assert "--set curate.c4.min_num_sentences=-1" in note
+    examples = [note for note in stats.notes if note.startswith("  for example ")]
+    dropped = {
+        row["doc_id"] for row in pq.read_table(corpus / "strict" / "decisions.parquet").to_pylist() if row["reason"]
+    }
+    assert len(examples) == 5 and {line.split()[2].rstrip(":") for line in examples} <= dropped
+    assert any("the rules drop" in note for note in stats.notes) == (len(dropped) > 150)
     assert stats.funnel and stats.metrics["dropped_too_few_sentences"] == stats.funnel.dropped["too_few_sentences"]
 
 

@@ -1,0 +1,121 @@
+"""A stranger's folder: what `init` says of it, the recipe it writes, and that the recipe runs."""
+
+import json
+import random
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows import forecast
+from flows.propose import propose, recipe_name, told
+from flows.recipe import load
+from flows.session import Request, opened, perform
+from tasks.errors import UsageError, UserError
+from tests.tasks.corpora import jsonl, write
+from tests.tasks.languages import GERMAN, JAPANESE, document
+from triptych import app
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Short trials, in a working directory of its own."""
+    monkeypatch.setattr(forecast, "SIGNAL_SECONDS", 0.2)
+    monkeypatch.setattr(forecast, "TRAINING_SECONDS", 0.1)
+    monkeypatch.chdir(tmp_path)
+
+
+def prose(sentences: list[str], count: int, seed: int = 1) -> dict[str, str]:
+    """As many files of clauses that few others have, among them names with spaces, new lines and emoji."""
+    draw = random.Random(seed)
+    clauses = [clause.strip(" .。") for sentence in sentences for clause in re.split("[,、]", sentence)]
+    end = "。" if sentences is JAPANESE else ". "
+    names = ["ein Name.txt", "neue\nZeile.md", "🙂/日本.txt", *(f"{i:03d}.txt" for i in range(count))]
+    return {name: end.join(draw.sample(clauses, 13)) + end.strip() for name in names[:count]}
+
+
+@pytest.mark.parametrize(("sentences", "language"), [(GERMAN, "de"), (JAPANESE, "ja")])
+def test_a_folder_in_another_language_is_proposed_and_kept(tmp_path: Path, sentences: list[str], language: str) -> None:
+    folder = write(tmp_path / "Meine Texte", prose(sentences, 49) | {"broken.txt": b"\xff\0\xfe"})
+    proposal = propose(folder, tmp_path / "home")
+    assert proposal.path == Path("Meine-Texte.toml")
+    said = proposal.as_json()
+    assert (said["documents"], said["kept"]) == (49, 1.0)
+    assert list(said["languages"]) == [language]
+    assert sum(said["bad"].values()) == 1
+    record = perform(opened(Request(tmp_path / "home", "Meine-Texte", ("curate.dedup=none",), until="curate")))
+    assert record.state == "complete", record.error
+    ingested, _, decided = record.steps
+    assert ingested.metrics["documents"] == 49 and ingested.metrics["quarantined"] == 1
+    assert not any(name.startswith("dropped_") for name in decided.metrics), decided.metrics
+
+
+def test_what_is_proposed_is_a_recipe_with_a_reason_for_each_choice_and_an_honest_word(tmp_path: Path) -> None:
+    draw = random.Random(3)
+    rows = [
+        {"body": document(GERMAN, draw), "licence": "CC0-1.0", "topic": ("a", "b", "c")[i % 3], "n": i}
+        for i in range(60)
+    ]
+    folder = write(tmp_path / "talks", {"a.jsonl": jsonl(*rows, rows[0]), "cat.png": b"1", "old.doc": b"22"})
+    proposal = propose(folder, tmp_path / "home")
+    text = proposal.path.read_text()
+    recipe = tomllib.loads(text)
+    source = recipe["ingest"]["sources"]["folder"]
+    assert (source["text_field"], source["licence_field"]) == ("body", "licence")
+    assert recipe["finetune"]["classify"]["label"] == '"topic"'
+    assert proposal.found.duplicates == pytest.approx(1 / 61)
+    assert "files not read: 1 .doc (save them as .docx or .pdf), 1 .png" in text
+    shown = "\n".join(told(proposal))
+    assert "too little to learn a language from" in shown and "Tune a public model" in shown
+    assert "triptych run talks" in shown
+    built = load("talks").recipe.pretrain
+    shape = forecast.shape_of(built.depth, proposal.plan.vocabulary)
+    assert shape.parameters == proposal.plan.parameters
+    json.dumps(proposal.as_json(), allow_nan=False)
+
+
+def test_the_command_ends_with_one_line_of_json(tmp_path: Path) -> None:
+    folder = write(tmp_path / "texts", prose(GERMAN, 5))
+    ran = CliRunner().invoke(app, ["init", str(folder), "--json"])
+    said = json.loads(ran.stdout.splitlines()[-1])
+    assert (said["recipe"], said["path"], said["formats"][".txt"]["files"]) == ("texts", "texts.toml", 4)
+    assert said["minutes"] > 0 and said["disk_bytes"] > 0
+
+
+def test_a_recipe_that_is_there_is_replaced_by_force_only(tmp_path: Path) -> None:
+    folder = write(tmp_path / "texts", prose(GERMAN, 5))
+    Path("texts.toml").write_text("mine")
+    with pytest.raises(UsageError, match="is there already"):
+        propose(folder, tmp_path / "home")
+    assert Path("texts.toml").read_text() == "mine"
+    propose(folder, tmp_path / "home", force=True)
+    assert load("texts").recipe.name == "texts"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [({}, "no file that can be read"), ({"a.jpg": "1", "b/c.png": "2"}, r"there are: .jpg, .png[^§]*pictures")],
+)
+def test_an_empty_folder_and_one_of_pictures_are_told_with_a_cure(tmp_path: Path, files: dict, words: str) -> None:
+    folder = write(tmp_path / "texts", files)
+    folder.mkdir(exist_ok=True)
+    with pytest.raises(UserError, match=words):
+        propose(folder, tmp_path / "home")
+    assert not Path("texts.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("stories", "stories"), ("Meine Texte 🙂", "Meine-Texte"), ("日本", "folder"), ("a.b", "a.b"), ("..x", "x")],
+)
+def test_a_recipe_is_called_after_its_folder(tmp_path: Path, name: str, stem: str) -> None:
+    (tmp_path / name).mkdir()
+    assert recipe_name(tmp_path / name) == stem
+
+
+def test_the_words_on_a_corpus_follow_its_tokens() -> None:
+    assert "too little" in forecast.can_give(1_000_000, 2_000_000)
+    assert "0.2 million parameters" in forecast.can_give(1_000_000, 2_000_000)
+    assert "enough for a small model" in forecast.can_give(500_000_000, 2_000_000)
