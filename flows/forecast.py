@@ -121,8 +121,9 @@ def can_give(tokens: int, parameters: int) -> str:
     if most < WRITES_A_LITTLE:
         return (
             f"{told}. That is too little to learn a language from: the {parameters / 1e6:.2g} million of this recipe "
-            "will write the sound of your text, not sense. Tune a public model on it for anything to be used; this run "
-            "gives you the cleaned, deduplicated, split text for that, and a baseline."
+            "will write the sound of your text, not sense. Tune a public model on it for anything to be used "
+            "(triptych run adapt --set ingest.path=FOLDER); this run gives you the cleaned, deduplicated, split text "
+            "for that, and a baseline."
         )
     return (
         f"{told}: enough for a small model of its own kind of text that holds together for some sentences, given the "

@@ -98,7 +98,6 @@ def amended(settings: Mapping[str, Any], changes: Sequence[str]) -> CurateConfig
                 f"--set {change}: only curate.… can be asked about", "triptych run RECIPE --set … tries it"
             )
         _apply(change, values, origins)
-    _forget_language_of_replaced_sources(values, origins)
     try:
         return Curated.model_validate(values).curate
     except ValidationError as error:
@@ -155,13 +154,6 @@ def _forget_language(values: dict[str, Any], origins: dict[str, str], layer: str
     if "language" in (curate := values.get("curate", {})) and origins["curate.language"] != layer:
         values["curate"] = {key: value for key, value in curate.items() if key != "language"}
         del origins["curate.language"]
-
-
-def _forget_language_of_replaced_sources(values: dict[str, Any], origins: Mapping[str, str]) -> None:
-    """A folder that takes the place of all sources is judged in its own languages, unless it was said with it."""
-    place = origins.get("ingest.path")
-    if place and origins.get("curate.language", place) != place:
-        values["curate"] = {name: value for name, value in values["curate"].items() if name != "language"}
 
 
 def _merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
