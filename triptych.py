@@ -229,6 +229,21 @@ def doctor(as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example:  triptych gc    triptych gc --keep 2 --yes")
+def gc(
+    keep: Annotated[int, typer.Option(min=0, metavar="RUNS", help="Latest runs of each recipe that keep all.")] = 1,
+    partials: Annotated[bool, typer.Option("--partials", help="Also work that was cut short.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this nothing is.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show, or with --yes remove, what neither a registered version nor a latest run needs."""
+    from flows.disk import collect
+    from flows.summary import show_garbage
+
+    found = collect(home(), keep, partials, yes)
+    _print_json(found) if as_json else show_garbage(found)
+
+
 def _report(found: Any, as_json: bool) -> None:
     from flows.summary import show_facts
 
