@@ -244,6 +244,29 @@ def gc(
     _print_json(found) if as_json else show_garbage(found)
 
 
+@app.command(epilog="Example:  triptych backup /mnt/disk/triptych-monday")
+def backup(
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+    everything: Annotated[bool, typer.Option("--all", help="Also artifacts that gc would remove.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy the home into a folder, each file with its hash: store, records, both databases, registry, audit, keys."""
+    from flows.backup import backup as copy_home
+
+    _report(copy_home(home(), to, everything), as_json)
+
+
+@app.command(epilog="Example:  TRIPTYCH_HOME=./restored triptych restore /mnt/disk/triptych-monday")
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `triptych backup` made.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Make an empty home what it was at a backup, once every file's hash is found right; else nothing is written."""
+    from flows.backup import restore as restored
+
+    _report(restored(home(), source), as_json)
+
+
 def _report(found: Any, as_json: bool) -> None:
     from flows.summary import show_facts
 
