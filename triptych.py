@@ -267,6 +267,20 @@ def restore(
     _report(restored(home(), source), as_json)
 
 
+@app.command(epilog="Example:  triptych forget demo/letters.jsonl --why 'its author asked'")
+def forget(
+    document: Annotated[list[str], typer.Argument(help="A doc_id, SOURCE/FILE or source text.")],
+    why: Annotated[str, typer.Option(help="Written to the audit.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a document's text from the home for good, and name the models that saw it. The next run does without."""
+    from flows.forget import forget as forgotten
+    from flows.summary import show_forgotten
+
+    found = forgotten(home(), document, why)
+    _print_json(found) if as_json else show_forgotten(found)
+
+
 def _report(found: Any, as_json: bool) -> None:
     from flows.summary import show_facts
 

@@ -70,6 +70,25 @@ def show_garbage(report: Mapping[str, Any]) -> None:
         out.print("nothing was removed; to do so:  triptych gc --yes")
 
 
+def show_forgotten(report: Mapping[str, Any]) -> None:
+    """What went, which models saw it, and what a person must do that no command can."""
+    out = _out()
+    out.print(f"forgotten: {escape(', '.join(report['documents']))}")
+    removed = ", ".join(f"{step} {count}" for step, count in sorted(report["artifacts_removed"].items()))
+    out.print(f"artifacts removed: {removed or 'none'}; files of MLflow's runs: {report['mlflow_files_removed']}")
+    for row in report["versions"]:
+        out.print(f"[yellow]model {row['version']}: {row['why']}[/yellow]")
+    if report["versions"]:
+        out.print("  weights cannot unlearn: these versions are tagged; delete them in MLflow's page where that is due")
+    for name in report["near_copies"]:
+        out.print(f"[yellow]{escape(name)} says nearly the same: forget it by name if it shall go as well[/yellow]")
+    for path in report["still_quoted_in"]:
+        out.print(f"[yellow]still quoted in {escape(path)}[/yellow]")
+    out.print(f"not touched: backups, exports, and your own files: {escape(', '.join(report['sources']))}")
+    for recipe in report["run_again"]:
+        out.print(f"next:  triptych run {recipe}")
+
+
 def bytes_in_words(count: float) -> str:
     """`12.3 MB`, in powers of 1000."""
     for unit in ("B", "kB", "MB"):
