@@ -75,12 +75,12 @@ def make_room(home: Path, config: StoreConfig) -> None:
         return
     report = collect(home, yes=True)
     say(
-        f"  the store held {used / GB:.2f} GB, above store.max_gb = {config.max_gb:g}: removed {len(report['folders'])}"
+        f"  the store held {used / GB:.3g} GB, above store.max_gb = {config.max_gb:g}: removed {len(report['folders'])}"
     )
     if (left := bytes_of([home / STORE])) > config.max_gb * GB:
         why = report["notes"][0] if report["notes"] else "the rest is needed by registered versions or latest runs"
         raise UserError(
-            f"{home / STORE} holds {left / GB:.2f} GB, above store.max_gb = {config.max_gb:g}: {why}",
+            f"{home / STORE} holds {left / GB:.3g} GB, above store.max_gb = {config.max_gb:g}: {why}",
             "triptych gc --partials --yes; delete versions that you need no more in MLflow's page and run "
             "`triptych gc --yes`; or raise store.max_gb",
         )
