@@ -367,6 +367,58 @@ def doctor(as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example:  triptych gc    triptych gc --keep 2 --yes")
+def gc(
+    keep: Annotated[int, typer.Option(min=0, metavar="RUNS", help="Latest runs of each recipe that keep all.")] = 1,
+    partials: Annotated[bool, typer.Option("--partials", help="Also work that was cut short.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this nothing is.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show, or with --yes remove, what neither a registered version nor a latest run needs."""
+    from flows.disk import collect
+    from flows.summary import show_garbage
+
+    found = collect(home(), keep, partials, yes)
+    _print_json(found) if as_json else show_garbage(found)
+
+
+@app.command(epilog="Example:  triptych backup /mnt/disk/triptych-monday")
+def backup(
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+    everything: Annotated[bool, typer.Option("--all", help="Also artifacts that gc would remove.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy the home into a folder, each file with its hash: store, records, both databases, registry, audit, keys."""
+    from flows.backup import backup as copy_home
+
+    _report(copy_home(home(), to, everything), as_json)
+
+
+@app.command(epilog="Example:  TRIPTYCH_HOME=./restored triptych restore /mnt/disk/triptych-monday")
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `triptych backup` made.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Make an empty home what it was at a backup, once every file's hash is found right; else nothing is written."""
+    from flows.backup import restore as restored
+
+    _report(restored(home(), source), as_json)
+
+
+@app.command(epilog="Example:  triptych forget demo/letters.jsonl --why 'its author asked'")
+def forget(
+    document: Annotated[list[str], typer.Argument(help="A doc_id, SOURCE/FILE or source text.")],
+    why: Annotated[str, typer.Option(help="Written to the audit.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a document's text from the home for good, and name the models that saw it. The next run does without."""
+    from flows.forget import forget as forgotten
+    from flows.summary import show_forgotten
+
+    found = forgotten(home(), document, why)
+    _print_json(found) if as_json else show_forgotten(found)
+
+
 def _report(found: Any, as_json: bool) -> None:
     from flows.summary import show_facts
 

@@ -1,4 +1,4 @@
-"""`triptych doctor`: what of this machine and home can spoil a run; each finding with a cure."""
+"""`triptych doctor`: what of this machine and home can spoil a run or expose it; each finding with a cure."""
 
 import os
 import platform
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from flows import detached
+from flows.disk import usage
+from flows.processes import findings
 from flows.services import STOPPED_IN_ORDER
 from flows.session import writable
 from tasks.errors import UserError
@@ -19,12 +21,13 @@ CEILINGS = {
     "xxhash": ((4, 0), "every datatrove hash breaks"),
 }
 DISK_BYTES_WANTED = 4 << 30
+MUCH_GARBAGE = 1 << 30  # bytes
 
 
 def examine(home: Path) -> list[dict[str, Any]]:
     """One row a finding: level (ok, warning, error), what, cure."""
     rows = [_python(), *_versions(), _home(home), _disk(home), _cpu(), _compiler(), _torch_build()]
-    return [*rows, *_processes(home)]
+    return [*rows, *_garbage(home), *_processes(home), *findings(home.absolute())]
 
 
 def _row(level: str, what: str, cure: str = "") -> dict[str, Any]:
@@ -43,10 +46,33 @@ def _versions() -> list[dict[str, Any]]:
     for name, (ceiling, why) in CEILINGS.items():
         if _version(name) >= ceiling:
             rows.append(_row("error", f"{name} {metadata.version(name)}: {why}", "make setup"))
+    rows += [_row("error", what, "make setup") for what in _outside_their_ranges()]
     found = ", ".join(
         f"{name} {metadata.version(name)}" for name in ("prefect", "mlflow", "torch", "datatrove", "duckdb")
     )
     return rows or [_row("ok", found)]
+
+
+def _outside_their_ranges() -> list[str]:
+    """What triptych requires and this environment has not, or has in a version that was not seen to work."""
+    from packaging.requirements import Requirement
+
+    try:
+        requirements = [Requirement(line) for line in metadata.requires("triptych") or ()]
+    except metadata.PackageNotFoundError:  # a checkout that is not installed says nothing of itself
+        return []
+    found = []
+    for needs in requirements:
+        if needs.marker and not needs.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = metadata.version(needs.name)
+        except metadata.PackageNotFoundError:
+            found.append(f"{needs.name} is not installed")
+            continue
+        if not needs.specifier.contains(version, prereleases=True) and needs.name not in CEILINGS:
+            found.append(f"{needs.name} {version} is outside {needs.specifier}")
+    return found
 
 
 def _version(name: str) -> tuple[int, ...]:
@@ -70,6 +96,18 @@ def _disk(home: Path) -> dict[str, Any]:
             "warning", f"{free / 2**30:.1f} GiB free for {home}", "free some space, or set TRIPTYCH_HOME elsewhere"
         )
     return _row("ok", f"{free / 2**30:.0f} GiB free")
+
+
+def _garbage(home: Path) -> list[dict[str, Any]]:
+    """What could be freed, where it is worth a word."""
+    try:
+        disk = usage(home)
+    except UserError as error:
+        return [_row("error", error.what, error.cure)]
+    spare = disk["can_go"] + disk["partials"]
+    if spare < MUCH_GARBAGE:
+        return []
+    return [_row("warning", f"{spare / 1e9:.1f} GB of the home are needed by nothing", "triptych gc --partials")]
 
 
 def _cpu() -> dict[str, Any]:

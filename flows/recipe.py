@@ -23,6 +23,7 @@ from tasks.encode.tokenizer import TokenizerConfig
 from tasks.errors import UsageError
 from tasks.evaluate.steps import EvaluateConfig
 from tasks.finetune import ClassifyConfig, InstructConfig, PreferConfig
+from tasks.garbage import StoreConfig
 from tasks.ingest import IngestConfig
 from tasks.pretrain import PretrainConfig
 from tasks.register.package import RegisterConfig
@@ -57,6 +58,7 @@ class Recipe(Frozen):
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
     finetune: FinetuneConfig = Field(default_factory=FinetuneConfig)
     registry: RegisterConfig = Field(default_factory=RegisterConfig)
+    store: StoreConfig = Field(default_factory=StoreConfig)
 
 
 class Curated(Frozen):

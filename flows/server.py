@@ -16,6 +16,10 @@ SETTINGS = {
     "DO_NOT_TRACK": "true",
     "PREFECT_SERVER_UI_API_URL": "/api",  # else the page asks port 4200, wherever the server listens
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",  # with their logs and pages
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(
+        90 * 24 * 3600
+    ),  # seconds; what a run did is in its record
     "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # the server comes out of our own environment
     "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # the server asks for no token: saves a question a client
 }

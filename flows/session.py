@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flows.disk import make_room
 from flows.line import line
 from flows.publish import publisher
 from flows.recipe import Recipe, load
@@ -16,6 +17,7 @@ from flows.record import RunRecord
 from flows.run import AsTask, Runner, bare
 from flows.scope import Scope, edges, scope
 from tasks.errors import UserError
+from tasks.garbage import in_use
 from tasks.hub import fetched
 from tasks.ingest import INGEST
 from tasks.ledger import Corpus, corpus
@@ -60,6 +62,7 @@ def opened(request: Request, write: bool = True) -> Session:
     loaded = load(request.recipe, request.changes)
     if write:
         writable(request.home)
+        make_room(request.home, loaded.recipe.store)
     recipe = loaded.recipe.model_copy(update={"ingest": fetched(loaded.recipe.ingest, request.home, write)})
     store = Store(request.home / "store", request.strict, git_commit())
     found = corpus(recipe.name, recipe.ingest, request.home, lambda parts: _is_ingested(store, recipe, parts), write)
@@ -85,6 +88,11 @@ def new_run() -> str:
 
 def perform(session: Session, as_task: AsTask = bare, links: dict[str, str] | None = None, run: str = "") -> RunRecord:
     """The line, run: its record is written after every step, and says in the end how far it came."""
+    with in_use(session.store.root):
+        return _perform(session, as_task, links, run)
+
+
+def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, run: str) -> RunRecord:
     request, recipe = session.request, session.recipe
     now = datetime.now(UTC)
     record = RunRecord(

@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from flows.disk import usage
 from flows.record import latest
 from flows.schedule import missed_and_failed
 from flows.session import with_mlflow_ids
+from tasks.errors import UserError
 from tasks.register.aliases import look
 from tasks.register.publish import publish_waiting
 from tasks.tracking.live import is_alive
@@ -21,10 +23,16 @@ def status_of(home: Path) -> dict[str, Any]:
         return {"run": None, "recipe": None, "state": None, "seconds": 0.0, "steps": [], "models": []} | {
             "schedule": [],
             "noticed": [],
+            "disk": usage(home),
         }
     publish_waiting(home)
     waiting = ship(home)
     noticed = [f"{waiting} records wait for MLflow, which is away"] if waiting else []
+    try:
+        disk = usage(home)
+    except UserError as error:  # a damaged manifest is no reason to show nothing
+        disk = {}
+        noticed.append(str(error))
     record = with_mlflow_ids(record, home)
     if record.state == "running" and not is_alive(home / LIVE, record.run):
         record = replace(record, state="killed", error="its process is gone; the same command goes on from there")
@@ -34,4 +42,5 @@ def status_of(home: Path) -> dict[str, Any]:
         "models": models(home),
         "schedule": missed_and_failed(home),
         "noticed": [*look(home), *noticed],
+        "disk": disk,
     }

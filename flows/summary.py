@@ -49,10 +49,57 @@ def show_status(status: Mapping[str, Any]) -> None:
     out.print(f"run {status['run']} of recipe {status['recipe']}: {status['state']}, {status['seconds']:.1f} s")
     _show_steps(out, status)
     _show_models(out, status["models"])
+    if status["disk"]:
+        _show_disk(out, status["disk"])
     for trouble in status["schedule"]:
         out.print(f"[red]scheduled run {trouble['name']}: {trouble['state']}[/red] {trouble.get('message', '')}")
     for line in status["noticed"]:
         out.print(f"[yellow]{escape(line)}[/yellow]")
+
+
+def show_garbage(report: Mapping[str, Any]) -> None:
+    """What goes, folder by folder, and how many bytes that frees."""
+    out = standard_output()
+    for folder in report["folders"]:
+        out.print(f"{folder['step']:20} {folder['folder']:34} {bytes_in_words(folder['bytes']):>10}")
+    said = "removed" if report["removed"] else "would go"
+    out.print(
+        f"{len(report['folders'])} folders {said}, {bytes_in_words(report['bytes'])}; {report['kept']} are needed"
+    )
+    for note in report["notes"]:
+        out.print(f"[yellow]{escape(note)}[/yellow]")
+    if report["partial_bytes"]:
+        out.print(f"work that was cut short: {bytes_in_words(report['partial_bytes'])} (--partials)")
+    if not report["removed"] and report["folders"]:
+        out.print("nothing was removed; to do so:  triptych gc --yes")
+
+
+def show_forgotten(report: Mapping[str, Any]) -> None:
+    """What went, which models saw it, and what a person must do that no command can."""
+    out = standard_output()
+    out.print(f"forgotten: {escape(', '.join(report['documents']))}")
+    removed = ", ".join(f"{step} {count}" for step, count in sorted(report["artifacts_removed"].items()))
+    out.print(f"artifacts removed: {removed or 'none'}; files of MLflow's runs: {report['mlflow_files_removed']}")
+    for row in report["versions"]:
+        out.print(f"[yellow]model {row['version']}: {row['why']}[/yellow]")
+    if report["versions"]:
+        out.print("  weights cannot unlearn: these versions are tagged; delete them in MLflow's page where that is due")
+    for name in report["near_copies"]:
+        out.print(f"[yellow]{escape(name)} says nearly the same: forget it by name if it shall go as well[/yellow]")
+    for path in report["still_quoted_in"]:
+        out.print(f"[yellow]still quoted in {escape(path)}[/yellow]")
+    out.print(f"not touched: backups, exports, and your own files: {escape(', '.join(report['sources']))}")
+    for recipe in report["run_again"]:
+        out.print(f"next:  triptych run {recipe}")
+
+
+def bytes_in_words(count: float) -> str:
+    """`12.3 MB`, in powers of 1000."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} GB"
 
 
 def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:
@@ -140,6 +187,21 @@ def _show_passage(out: Console, steps: Sequence[StepRecord]) -> None:
         row = json.loads(lines[-1])
         written = "".join(c if c.isprintable() else " " for c in row["text"])  # nothing that steers a terminal
         out.print(f"a passage, written at step {row['step']}: [dim]{escape(row['prompt'])}[/dim] {escape(written)}")
+
+
+def _show_disk(out: Console, disk: Mapping[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("disk", "folders", "used", "can go"):
+        table.add_column(name, justify="left" if name == "disk" else "right")
+    for step, used in disk["steps"].items():
+        can_go = bytes_in_words(used["can_go"]) if used["can_go"] else ""
+        table.add_row(f"store/{step}", str(used["folders"]), bytes_in_words(used["bytes"]), can_go)
+    for room, size in disk["rooms"].items():
+        if room != "store":
+            table.add_row(room, "", bytes_in_words(size), "")
+    out.print(table)
+    cure = f", {bytes_in_words(disk['can_go'])} can go: triptych gc" if disk["can_go"] else ""
+    out.print(f"the home holds {bytes_in_words(disk['bytes'])}, {bytes_in_words(disk['free'])} are free{cure}")
 
 
 def standard_output() -> Console:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
+from tasks.forgotten import leave_out
 from tasks.listing import kilobytes, unread_note
 from tasks.progress import progress
 from tasks.sources import MIB, File, IngestConfig, IngestPart, SourcePart
@@ -27,7 +28,18 @@ if TYPE_CHECKING:
 
 GROUP_BYTES = 32 * MIB  # of files are read by one process at a time
 GROUP_FILES = 10_000
-CODE = ("documents", "document_rows", "readers", "lines", "passages", "repeats", "planting", "planted", "planted_text")
+CODE = (
+    "forgotten",
+    "documents",
+    "document_rows",
+    "readers",
+    "lines",
+    "passages",
+    "repeats",
+    "planting",
+    "planted",
+    "planted_text",
+)
 CODE += tuple(
     f"read.{name}" for name in ("encodings", "plain", "spreadsheets", "web_pages", "office", "mail", "archives")
 )
@@ -52,6 +64,7 @@ def ingest(config: IngestPart, inputs: Inputs, out: Path) -> Stats:
     _refuse_bad_corpus(config, tally, is_first=not earlier, out=out)
     before = [path for folder in earlier.values() for path in sorted((folder / "documents").glob("*.parquet"))]
     notes = _notes(config, tally, tell_apart([group.documents(out) for group in groups], before))
+    leave_out({name: part.forgotten for name, part in config.sources.items()}, groups, out, tally)
     if config.planted:
         planted = plant_all(config, groups, out)
         tally.add(planted)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.forgotten import Forgotten, forgotten, touching
 from tasks.listing import Listing, list_sources, told
 from tasks.sources import File, IngestConfig, Part
 from tasks.store import write_durably
@@ -55,7 +56,10 @@ def corpus(name: str, config: IngestConfig, home: Path, is_made: IsMade | None =
         ours = {source: ledgers.get(folder / f"{name}.{source}.json", {}) for source in listings}
         before = json.dumps(ours)
         if is_made is not None:
-            _forget_what_was_never_made(ours, config, listings, is_made)
+            left_out = forgotten(home)
+            _forget_what_was_never_made(
+                ours, config, listings, lambda parts: is_made({p: _without(left_out, parts[p]) for p in parts})
+            )
         newest = max((int(partition) for entries in ledgers.values() for partition in entries), default=FIRST - 1)
         after = list(_parts(ours, config, listings))
         _append_unseen(ours, listings, f"{newest + 1:04d}", after)
@@ -63,7 +67,8 @@ def corpus(name: str, config: IngestConfig, home: Path, is_made: IsMade | None =
             for source, entries in ours.items():
                 content = {"corpus": name, "source": source, "partitions": entries}
                 write_durably(folder / f"{name}.{source}.json", json.dumps(content, ensure_ascii=False).encode())
-    return Corpus(_parts(ours, config, listings), tuple(told(listings)))
+    parts = _parts(ours, config, listings)
+    return Corpus({p: _without(forgotten(home), part) for p, part in parts.items()}, tuple(told(listings)))
 
 
 def _append_unseen(ours: dict[str, Entries], listings: Mapping[str, Listing], partition: str, after: list[str]) -> None:
@@ -87,6 +92,12 @@ def _forget_what_was_never_made(
         left = part if is_whole else _without_withdrawn(ours, partition, part)
         if left.files:
             made[partition] = left
+
+
+def _without(entries: list[Forgotten], part: Part) -> Part:
+    """The part, told which documents of its files are to be left out."""
+    names = {s: touching(entries, s, {file.name for file in files}) for s, files in part.files.items()}
+    return replace(part, forgotten={source: found for source, found in names.items() if found})
 
 
 def _without_withdrawn(ours: dict[str, Entries], partition: str, part: Part) -> Part:

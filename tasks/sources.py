@@ -103,15 +103,17 @@ class Part:
     unread: Mapping[str, Unread] = field(default_factory=dict)  # by source, when the partition was formed
     planted: tuple[str, ...] = ()  # the planted sources that belong here
     withdrawn: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # source → uri → superseded | removed
+    forgotten: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # source → names of documents to leave out
 
 
 class SourcePart(Frozen):
     """The files of one source in one partition."""
 
     source: FolderSource | PackageSource = Field(discriminator="kind")
-    content: str  # SHA-256 over names, sizes, hashes and metadata of the files
+    content: str  # SHA-256 over names, sizes, hashes and metadata of the files, and over what is left out of them
     unread: dict[str, dict[str, int]] = Field(default_factory=dict)
     files: Annotated[tuple[File, ...], NOT_IN_KEY] = ()
+    forgotten: Annotated[tuple[str, ...], NOT_IN_KEY] = ()  # it is in `content`
 
 
 class IngestPart(Frozen):
@@ -167,7 +169,8 @@ class IngestConfig(Frozen):
             sources={
                 name: SourcePart(
                     source=sources[name],
-                    content=content(files),
+                    content=content(files, part.forgotten.get(name, ())),
+                    forgotten=part.forgotten.get(name, ()),
                     unread={ending: dict(count) for ending, count in part.unread.get(name, {}).items()},
                     files=files,
                 )
@@ -186,6 +189,7 @@ def file_of(uri: str) -> str:
     return uri if end < 0 else uri[: end + len(".zip")]
 
 
-def content(files: tuple[File, ...]) -> str:
-    """The identity of a list of files, wherever they lie."""
-    return hashlib.sha256(canonical(sorted(files)).encode("utf-8")).hexdigest()
+def content(files: tuple[File, ...], forgotten: tuple[str, ...] = ()) -> str:
+    """The identity of a list of files, wherever they lie, without the documents of these names."""
+    identity = [sorted(files), list(forgotten)] if forgotten else sorted(files)
+    return hashlib.sha256(canonical(identity).encode("utf-8")).hexdigest()

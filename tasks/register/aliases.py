@@ -30,7 +30,7 @@ def promote(model: str, home: Path, why: str = "by hand") -> Version:
     with registry_lock(home), open_registry(home) as registry:
         notice(home)
         version = find(model, home)
-        crown(registry, version, _me(), why)
+        crown(registry, version, me(), why)
     return find(f"{version.name}@{CHAMPION}", home)
 
 
@@ -43,7 +43,7 @@ def rollback(name: str, home: Path, why: str = "by hand") -> Version:
             raise UsageError(f"no registered model {name!r}", f"there are: {', '.join(names) or 'none yet'}")
         if not (previous := aliases(home).get(name, {}).get(PREVIOUS)):
             raise UsageError(f"{name} has no previous version", f"triptych promote {name}/VERSION chooses one")
-        crown(registry, find(f"{name}/{previous}", home), _me(), f"rollback: {why}")
+        crown(registry, find(f"{name}/{previous}", home), me(), f"rollback: {why}")
     return find(f"{name}@{CHAMPION}", home)
 
 
@@ -101,14 +101,13 @@ def registry_lock(home: Path) -> Iterator[None]:
 
 
 def _audit(home: Path, name: str, alias: str, moved: tuple[int | None, int | None], because: tuple[str, str]) -> None:
-    line: dict[str, Any] = {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "who": because[0],
-        "what": f"{name}@{alias}",
-        "from": moved[0],
-        "to": moved[1],
-        "why": because[1],
-    }
+    who, why = because
+    write_line(home, who, f"{name}@{alias}", {"from": moved[0], "to": moved[1], "why": why})
+
+
+def write_line(home: Path, who: str, what: str, more: dict[str, Any]) -> None:
+    """One line of the audit, on disk."""
+    line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "who": who, "what": what, **more}
     with (home / AUDIT).open("a") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
         file.flush()
@@ -126,7 +125,8 @@ def _remember(home: Path, known: dict[str, dict[str, int]]) -> None:
     write_durably(home / KNOWN, json.dumps(known, indent=1, sort_keys=True).encode())
 
 
-def _me() -> str:
+def me() -> str:
+    """Who works here, for the audit."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container whose user has no name

@@ -136,4 +136,5 @@ def test_an_unknown_recipe_names_the_nearest_and_broken_toml_its_line(tmp_path):
 def test_the_recipe_is_the_only_place_where_configs_meet():
     assert set(Recipe.model_fields) == {
         "name", "ingest", "curate", "tokenizer", "encode", "pretrain", "evaluate", "finetune", "registry",
+        "store",
     }  # fmt: skip

@@ -16,12 +16,14 @@ from model.chat import Markup, Turn
 from model.objectives import NextToken
 
 SPECIALS = {"<|endoftext|>": 0, "<|pad|>": 1, "<|user|>": 2, "<|assistant|>": 3, "<|system|>": 4, "<|end|>": 5}
-OURS = chat.markup(SPECIALS)
 
 
 def characters(text: str) -> list[int]:
     """One id a character, clear of the special ids."""
     return [ord(character) + 10 for character in text]
+
+
+OURS = chat.markup(SPECIALS, characters)
 
 
 def test_the_layout_is_opening_text_end_and_only_the_assistants_text_and_end_are_targets() -> None:
