@@ -19,6 +19,7 @@ from typing import Any
 
 from flows.disk import STORE, keys_of
 from flows.record import records
+from flows.report import REPORTS
 from tasks.errors import UsageError, UserError
 from tasks.forgotten import Forgotten, forgotten, names_by_which, remember
 from tasks.garbage import is_worked_on, remove, unused
@@ -206,8 +207,10 @@ def _youngest_first(held: Holdings, touched: set[str]) -> Iterator[Stored]:
 
 def _erase_copies(home: Path, quotes: Quotes) -> Iterator[Path]:
     """Removes the files of MLflow's runs that quote; registered models are sealed, and hold weights, not text."""
-    for path in sorted((home / ARTIFACTS).glob("*/*/artifacts/**/*")):
-        if path.is_file() and path.relative_to(home / ARTIFACTS).parts[1] != "models" and quotes.within_file(path):
+    tracked = sorted((home / ARTIFACTS).glob("*/*/artifacts/**/*"))
+    tracked = [path for path in tracked if path.relative_to(home / ARTIFACTS).parts[1] != "models"]
+    for path in (*tracked, *sorted((home / REPORTS).glob("*.html"))):
+        if path.is_file() and quotes.within_file(path):
             path.unlink()
             yield path
 

@@ -1,9 +1,13 @@
 """The product as a user runs it: the console command, a home of its own, real servers; each stopped at the end."""
 
+import contextlib
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +15,10 @@ from typing import Any
 
 import pytest
 
+import triptych
+
 REPOSITORY = Path(__file__).parents[2]
+STARTS_OTHERS = {"run", "up"}  # commands that have a process of their own in tests
 
 
 def clean_environment() -> dict[str, str]:
@@ -49,9 +56,32 @@ class Home:
         assert "Traceback" not in stderr, told
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
+    def call(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """The same in this process, for a command that starts none of its own: what it imports is paid for once."""
+        out, err = io.StringIO(), io.StringIO()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            warnings.catch_warnings(action="default"),
+            pytest.raises(SystemExit) as ended,
+        ):
+            patch.setattr(sys, "argv", ["triptych", *arguments])
+            patch.setenv("TRIPTYCH_HOME", str(self.path))
+            patch.chdir(next(p for p in self.path.parents if p.is_dir()))
+            triptych.main()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        told = f"triptych {' '.join(arguments)} → {ended.value.code}\n{out.getvalue()}\n{err.getvalue()}"
+        assert (ended.value.code or 0) == code, told
+        assert "Traceback" not in err.getvalue(), told
+        return subprocess.CompletedProcess(list(arguments), code, out.getvalue(), err.getvalue())
+
     def json(self, *arguments: str) -> Any:
         """What `--json` printed: the last line of stdout."""
-        return json.loads(self.run(*arguments, "--json").stdout.splitlines()[-1])
+        done = (self.run if arguments[0] in STARTS_OTHERS else self.call)(*arguments, "--json")
+        return json.loads(done.stdout.splitlines()[-1])
 
     def sql(self, question: str) -> list[dict[str, Any]]:
         return self.json("sql", "-e", question)

@@ -17,7 +17,7 @@ def empty(tmp_path: Path) -> Home:
 
 def told(home: Home, *arguments: str, code: int) -> str:
     """What stderr says; there is always a cure."""
-    stderr = home.run(*arguments, code=code).stderr
+    stderr = home.call(*arguments, code=code).stderr
     assert "cure: " in stderr, stderr
     return stderr
 
@@ -77,7 +77,7 @@ def test_only_with_an_incomplete_input_ends_with_1_and_names_it(smoke):
 def test_an_interrupt_in_training_ends_with_130_and_the_rerun_goes_on_from_there(smoke, number):
     home, _ = smoke
     seed = f"pretrain.seed={int(number)}"
-    arguments = ("run", "smoke", "--until", "pretrain", "--set", seed, "--set", "pretrain.steps=400")
+    arguments = ("run", "smoke", "--until", "pretrain", "--set", seed, "--set", "pretrain.steps=150")
     with home.start(*arguments) as process:
         wait_for_step(home, 5)
         process.send_signal(number)

@@ -88,7 +88,7 @@ def test_an_alias_moved_by_hand_is_noticed_kept_and_audited(two_versions):
 
 
 def test_an_unknown_model_is_told_with_the_nearest_names(two_versions):
-    stderr = two_versions.run("promote", "smoke-bas/1", code=2).stderr
+    stderr = two_versions.call("promote", "smoke-bas/1", code=2).stderr
     assert "smoke-base/1" in stderr and "cure: " in stderr
 
 

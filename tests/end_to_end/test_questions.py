@@ -126,6 +126,6 @@ def test_each_question_is_a_command_that_prints_json_and_exits_2_on_a_mistake(sm
     home, _ = smoke
     assert home.json("what-if", "plain_words >= 60")["total"]["documents"] == 110
     assert home.json("trace", "--step", "1")["documents"]
-    assert "did you mean" in home.run("what-if", "plain_word > 1", code=2).stderr
-    shown = home.run("look", "near_duplicate").stdout
+    assert "did you mean" in home.call("what-if", "plain_word > 1", code=2).stderr
+    shown = home.call("look", "near_duplicate").stdout
     assert "⟦" in shown and "kept for it" in shown

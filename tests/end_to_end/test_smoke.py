@@ -68,7 +68,7 @@ def test_every_shipped_question_has_an_answer_as_table_json_and_csv(smoke):
     for name in names:
         assert home.json("sql", name), name
     assert "reason" in home.run("sql", "drop_reasons").stdout
-    assert home.run("sql", "drop_reasons", "--csv").stdout.startswith("reason,documents,bytes,share\n")
+    assert home.call("sql", "drop_reasons", "--csv").stdout.startswith("reason,documents,bytes,share\n")
 
 
 def test_no_document_is_lost_in_any_step(smoke):
