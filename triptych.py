@@ -382,7 +382,7 @@ def gc(
     _print_json(found) if as_json else show_garbage(found)
 
 
-@app.command(epilog="Example:  triptych backup /mnt/disk/triptych-monday")
+@app.command(epilog="Example:  triptych backup backups/monday")
 def backup(
     to: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
     everything: Annotated[bool, typer.Option("--all", help="Also artifacts that gc would remove.")] = False,
@@ -394,7 +394,7 @@ def backup(
     _report(copy_home(home(), to, everything), as_json)
 
 
-@app.command(epilog="Example:  TRIPTYCH_HOME=./restored triptych restore /mnt/disk/triptych-monday")
+@app.command(epilog="Example:  TRIPTYCH_HOME=restored triptych restore backups/monday")
 def restore(
     source: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `triptych backup` made.")],
     as_json: JsonOption = False,
@@ -405,7 +405,7 @@ def restore(
     _report(restored(home(), source), as_json)
 
 
-@app.command(epilog="Example:  triptych forget demo/letters.jsonl --why 'its author asked'")
+@app.command(epilog="Example:  triptych forget addresses/1790-Washington-1 --why 'its author asked'")
 def forget(
     document: Annotated[list[str], typer.Argument(help="A doc_id, SOURCE/FILE or source text.")],
     why: Annotated[str, typer.Option(help="Written to the audit.")] = "",

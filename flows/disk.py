@@ -16,6 +16,7 @@ from tasks.garbage import StoreConfig, bytes_freed, bytes_of, garbage, remove, u
 from tasks.holdings import KEY, holdings, keys_in
 from tasks.progress import say
 from tasks.register.publish import WAITING
+from tasks.remains import inputs_of_what_is_gone
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.registry import versions
 
@@ -94,7 +95,7 @@ def needed(home: Path, keep: int = RUNS_KEPT) -> set[str]:
         keys |= keys_in(json.loads(version.tags.get("parents", "{}")))
     for record in _latest(home, keep):
         keys |= keys_of(record)
-    return keys | set(_waiting(home))
+    return inputs_of_what_is_gone(home, keys | set(_waiting(home)))
 
 
 def keys_of(record: RunRecord) -> set[str]:

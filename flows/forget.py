@@ -3,7 +3,7 @@
     1. its name goes on the home's list: no run of this home reads the document again (tasks/forgotten.py)
     2. every file in MLflow's runs that quotes it goes
     3. so does every artifact that was made from an ingest that held it, and work cut short with it; the next run
-       makes what it needs again, without the document
+       makes what it needs again, without the document; which documents a model was made of is kept (tasks/remains.py)
     4. the registered versions made from it get a tag, the audit a line; where it is quoted still is said
 
 The ingests go last of what goes, so that the same command goes on where it was cut short.
@@ -26,11 +26,13 @@ from tasks.garbage import is_worked_on, remove, unused
 from tasks.holdings import Holdings, Stored, holdings, keys_in
 from tasks.quotes import Quotes
 from tasks.register.aliases import me, registry_lock, write_line
+from tasks.remains import NAMES, keep, with_remains
 from tasks.store import MANIFEST
 from tasks.tracking.connection import ARTIFACTS
 from tasks.tracking.registry import Version, versions
 from tasks.tracking.versions import open_registry
 
+TABLES = ("documents/*.parquet", "quarantine.parquet", NAMES)  # of an ingest, and of what is left of one
 TAG = "forgotten"  # on a version: the documents it was made of that the home has forgotten since
 TRAINED, HELD = "its training text held it", "its corpus held it, its training text did not"
 NEAR_COPIES_SHOWN = 20
@@ -51,8 +53,8 @@ class Traces:
 
     @property
     def texts(self) -> list[str]:
-        found = [row.get("text") or row["raw"] for rows in self.rows.values() for row in rows]
-        return sorted({t.decode("utf-8", errors="replace") if isinstance(t, bytes) else t for t in found})
+        found = [row.get("text") or row.get("raw") for rows in self.rows.values() for row in rows]
+        return sorted({t.decode("utf-8", errors="replace") if isinstance(t, bytes) else t for t in found if t})
 
 
 def forget(home: Path, names: Sequence[str], why: str = "") -> dict[str, Any]:
@@ -61,18 +63,19 @@ def forget(home: Path, names: Sequence[str], why: str = "") -> dict[str, Any]:
         if not alone:
             raise UserError("a run works in this home and could write the text again", "forget when it has ended")
         held = holdings(home / STORE)
-        traces = _search(held, set(names))
+        ever = with_remains(home, held)
+        traces = _search(ever, set(names))
         before = {entry.name: entry for entry in forgotten(home)}
         _refuse_unknown(names, traces, before)
         touched = held.with_descendants(traces.ingests)
         copies = _near_copies(held, touched, traces)
         found = versions(home)
-        entries = [_entry(name, held, traces, found, before.get(name)) for name in names]
+        entries = [_entry(name, ever, traces, found, before.get(name)) for name in names]
         remember(home, entries)
         rebuilt = sorted({r.recipe for r in records(home) if keys_of(r) & touched})
         quotes = Quotes(traces.texts)
         erased = list(_erase_copies(home, quotes)) if quotes.runs else []
-        removed = _remove(held, touched)
+        removed = _remove(home, held, touched)
     _tag(home, found, entries)
     report = {
         "documents": sorted(traces.doc_ids) or list(names),
@@ -107,7 +110,7 @@ def _search(held: Holdings, names: set[str]) -> Traces:
         config = json.loads((artifact.path / MANIFEST).read_text())["config"]
         sources = config["sources"]
         traces.planted |= config["planted"].keys()
-        for path in [*sorted(artifact.path.glob("documents/*.parquet")), artifact.path / "quarantine.parquet"]:
+        for path in sorted(path for name in TABLES for path in artifact.path.glob(name)):
             with pq.ParquetFile(path) as table:
                 for batch in table.iter_batches(batch_size=1024):
                     _note(traces, artifact.key, (row for row in batch.to_pylist() if row["source"] in sources), names)
@@ -185,8 +188,10 @@ def _near_copies(held: Holdings, touched: set[str], traces: Traces) -> list[str]
     return sorted(others)[:NEAR_COPIES_SHOWN]
 
 
-def _remove(held: Holdings, touched: set[str]) -> dict[str, int]:
+def _remove(home: Path, held: Holdings, touched: set[str]) -> dict[str, int]:
     """Artifacts and leftovers removed, by step; what is made of an artifact goes before it."""
+    for key in touched:
+        keep(home, held.artifacts[key])
     removed = dict[str, int]()
     leftovers = [leftover for leftover in held.leftovers if not is_worked_on(leftover)]
     for entry in [*leftovers, *_youngest_first(held, touched)]:

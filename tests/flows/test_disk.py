@@ -150,6 +150,15 @@ def test_work_that_was_cut_short_goes_on_request_only_and_what_nobody_can_use_at
     assert [p.name for p in (tmp_path / "store").rglob("0*/")] == [folder.name]
 
 
+def test_what_a_forgotten_artifact_was_made_of_stays_for_the_model_that_names_it(tmp_path: Path) -> None:
+    kept, middle, top = (store(tmp_path, node, {node - 1}) for node in (1, 2, 3))
+    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(top)),)).write(tmp_path)
+    for folder in (middle, top):
+        shutil.move(folder, tmp_path / "lineage" / folder.relative_to(tmp_path / "store"))
+    collect(tmp_path, yes=True)
+    assert kept.exists()
+
+
 def test_a_file_with_a_name_in_what_stays_frees_nothing(tmp_path: Path) -> None:
     kept, going = store(tmp_path, 1), store(tmp_path, 2)
     (going / "data").unlink()

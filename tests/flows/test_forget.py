@@ -112,6 +112,15 @@ def test_a_model_that_was_only_tested_with_it_is_named_as_such(home):
     assert forget(home, ["books/tested"])["versions"] == [{"version": "demo-base/1", "why": HELD}]
 
 
+def test_a_model_whose_artifacts_went_for_one_document_is_still_named_for_the_next(home):
+    forget(home, ["books/tested"])
+    assert forget(home, ["books/d1"])["versions"] == [{"version": "demo-base/1", "why": TRAINED}]
+    (version,) = versions(home)
+    assert json.loads(version.tags["forgotten"]) == ["books/tested", "books/d1"]
+    documents = made(home, home.with_name("in"))[0]
+    assert documents.stats.funnel and documents.stats.funnel.dropped == {"forgotten": 2}
+
+
 def test_a_removal_that_is_cut_short_is_finished_by_the_same_command(home, monkeypatch):
     remove, count = flows.forget.remove, 0
 
