@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.lineage import Holdings, Stored, holdings
+from tasks.holdings import Holdings, Stored, holdings
 from tasks.store import MANIFEST, write_durably
 
 FOLDER, NAMES, SPLITS = "lineage", "names.parquet", "bytes.parquet"
