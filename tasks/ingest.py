@@ -103,10 +103,10 @@ def _groups(sources: Mapping[str, SourcePart]) -> Iterator["Group"]:
 
 
 def _read(groups: list["Group"], out: Path, workers: int) -> Iterable[tuple["Group", "Tally"]]:
-    """Each group with its tally, in reading order: here, or in processes of their own where there are several."""
+    """Each group with its tally, in reading order: here, or in processes of their own where there is much to read."""
     from tasks.documents import read_group
 
-    if min(workers, len(groups)) < 2:
+    if min(workers, len(groups)) < 2 or sum(map(_weight, groups)) < kilobytes(GROUP_BYTES):
         return ((group, read_group(group, out)) for group in groups)
     from tasks.fan_out import fan_out
 

@@ -60,7 +60,7 @@ def score_documents(documents: Path, work: Path, config: SignalsConfig) -> Itera
 
 def _run_ranks(job: Job, todo: list[int]) -> Iterator[int]:
     """Each rank as it is done. A process that dies is an error at once; what is done stays done."""
-    if job.config.workers == 1 or not todo:
+    if job.config.workers == 1 or len(todo) < 2:  # a process of its own costs seconds of imports
         yield from (_run_rank(job, rank) for rank in todo)
         return
     context = multiprocessing.get_context("spawn")
