@@ -63,7 +63,7 @@ class Page:
             time.sleep(0.02)
         return found
 
-    def write(self, text: str) -> None:
+    def type(self, text: str) -> None:
         """As if typed where the focus is."""
         self.ask("Input.insertText", text=text)
 

@@ -14,6 +14,7 @@ SHARE_A_HOME = (
     "test_nightly.py",
     "test_promotion.py",
     "test_mistakes.py",
+    "test_kills.py",
 )
 
 

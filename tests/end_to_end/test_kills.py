@@ -3,7 +3,6 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 from tasks.store import MANIFEST, verify
 from tests.end_to_end.conftest import without_prefect
@@ -12,14 +11,6 @@ STEPS = (
     "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",
     "finetune-classify", "evaluate/classify", "finetune-instruct", "evaluate/instruct", "register",
 )  # fmt: skip
-
-
-def finished(home: Path) -> dict[str, Any]:
-    """The record of a run that nobody disturbs."""
-    with without_prefect(str(home), "smoke") as process:
-        stdout, stderr = process.communicate(timeout=250)
-    assert process.returncode == 0, stderr
-    return json.loads(stdout.splitlines()[-1])
 
 
 def killed_in(step: str, home: Path) -> None:
@@ -41,13 +32,16 @@ def complete(home: Path) -> dict[str, str]:
     return found
 
 
-def test_a_line_killed_in_every_step_ends_with_the_bytes_of_an_undisturbed_one(tmp_path):
+def test_a_line_killed_in_every_step_ends_with_the_bytes_of_an_undisturbed_one(smoke, tmp_path):
     home, before = tmp_path / "home", dict[str, str]()
     for step in STEPS:
         killed_in(step, home)
         now = complete(home)
         assert before.items() <= now.items(), f"what was complete before the kill in {step} was touched"
         before = now
-    record, undisturbed = finished(home), finished(tmp_path / "undisturbed")
+    with without_prefect(str(home), "smoke") as last:
+        stdout, stderr = last.communicate(timeout=250)
+    assert last.returncode == 0, stderr
+    record, (_, undisturbed) = json.loads(stdout.splitlines()[-1]), smoke
     assert {s["step"]: s["sha256"] for s in record["steps"]} == {s["step"]: s["sha256"] for s in undisturbed["steps"]}
     assert record["models"], "nothing was published"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from flows import api
+from flows import api, detached, services
 from tests.end_to_end.conftest import Home
 
 SECONDS_TO_WAIT = 200.0  # on a machine that is busy with other tests
-EVERY_20_SECONDS = "* * * * * */20"
+EVERY_10_SECONDS = "* * * * * */10"
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,10 @@ def pages(smoke: tuple[Home, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Addresses of the pages, with the nightly deployment running `smoke` a few times a minute."""
     home, _ = smoke
     addresses = home.json("up")
-    home.json("schedule", "--on", "--recipe", "smoke", "--cron", EVERY_20_SECONDS)
+    home.json("schedule", "--on", "--recipe", "smoke", "--cron", EVERY_10_SECONDS)
     yield addresses
-    home.run("up", "--stop")  # with the worker: what comes after has this home to itself
+    home.json("schedule", "--off")
+    detached.end(home.path, services.WORKER)  # what comes after has this home to itself
 
 
 def test_a_worker_completes_smoke_as_scheduled(smoke, pages):

@@ -29,12 +29,12 @@ def asked(tab: Page, open_server: Server) -> Page:
 
 
 def test_a_question_is_answered_by_keyboard_alone_and_nobody_else_is_asked(asked, open_server):
-    asked.write("When did they meet?")
+    asked.type("When did they meet?")
     asked.press("Enter")
     asked.wait_for(DONE.format(1))
     assert asked.js(LAST.format("user")) == "When did they meet?"
     assert asked.js(LAST.format("assistant"))
-    asked.write("And again?")
+    asked.type("And again?")
     asked.press("Enter")
     asked.wait_for(DONE.format(2))
     assert {url.startswith(open_server.url) for url in asked.requests()} == {True}
@@ -43,7 +43,7 @@ def test_a_question_is_answered_by_keyboard_alone_and_nobody_else_is_asked(asked
 
 def test_what_is_written_is_shown_as_text_and_never_run(asked):
     evil = "<img src=x onerror='document.title=1'><b>bold</b>"
-    asked.write(evil)
+    asked.type(evil)
     asked.press("Enter")
     asked.wait_for(DONE.format(1))
     assert asked.js(LAST.format("user")) == evil
@@ -62,7 +62,7 @@ def test_the_policy_keeps_scripts_of_others_and_html_out(asked):
 def test_stop_ends_an_answer_and_keeps_what_there_is(asked):
     asked.js("document.getElementById('tokens').value = 4000")
     asked.js("document.getElementById('temperature').value = 0")
-    asked.write("Speak long.")
+    asked.type("Speak long.")
     asked.press("Enter")
     asked.wait_for("document.querySelector('.assistant')?.textContent.length > 20")
     asked.press("Escape")
@@ -75,7 +75,7 @@ def test_where_keys_are_needed_the_page_asks_for_one(tab, guarded, key):
     tab.show(guarded.url)
     tab.wait_for("document.activeElement.id === 'key'")
     assert "a key is needed" in tab.js("document.getElementById('notice').textContent")
-    tab.write(key)
+    tab.type(key)
     tab.press("Enter")
     tab.wait_for("document.getElementById('model').textContent === 'tiny-instruct/1'")
 
