@@ -39,8 +39,10 @@ check: .venv/installed-dev ## format, lint, types, walls between the rooms, dead
 	@$(BIN)/lint-imports --no-cache --verbose > .lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }; rm .lint-imports.log
 	@$(BIN)/vulture
 
-bench: .venv/installed-dev ## tokens/s, MFU, seconds and MB/s of each step
+bench: .venv/installed-dev ## tokens/s, MFU, seconds and MB/s of each step; ratios to peers
 	@$(BIN)/python -m benchmarks.steps
+	@$(BIN)/python -m benchmarks.curation
+	@$(BIN)/python -m benchmarks.training
 
 up: .venv/installed ## Prefect server, worker and MLflow UI on loopback
 	@$(BIN)/triptych up

@@ -1,0 +1,47 @@
+"""Two ways to do the same work, timed in turn in one process: their ratio with its interval, and whether they agree."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+PAIRS = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """`ratio` is the peer's seconds over ours: above 1 we are faster; `low` and `high` are the extremes of all pairs."""
+
+    work: str
+    peer: str
+    ratio: float
+    low: float
+    high: float
+    equal: bool
+
+
+def compared(
+    work: str, peer: str, ours: Callable[[], Any], theirs: Callable[[], Any], equal: Callable[[Any, Any], bool]
+) -> Row:
+    """Each pair runs both, first the one and next time the other, after one of each that only warms up."""
+    is_equal = equal(ours(), theirs())
+    ratios = []
+    for number in range(PAIRS):
+        order = (ours, theirs) if number % 2 else (theirs, ours)
+        seconds = {way: _seconds(way) for way in order}
+        ratios.append(seconds[theirs] / seconds[ours])
+    middle, low, high = (round(figure, 2) for figure in (statistics.median(ratios), min(ratios), max(ratios)))
+    return Row(work, peer, middle, low, high, is_equal)
+
+
+def show(row: Row, as_json: bool) -> None:
+    told = f"{row.work} beside {row.peer}: {row.ratio:.2f} × ({row.low:.2f} – {row.high:.2f}), "
+    print(json.dumps(asdict(row)) if as_json else told + ("equal" if row.equal else "NOT EQUAL"))
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
