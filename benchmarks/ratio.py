@@ -12,7 +12,7 @@ PAIRS = 5
 
 @dataclass(frozen=True)
 class Row:
-    """`ratio` is the peer's seconds over ours: above 1 we are faster; `low` and `high` are the extremes of all pairs."""
+    """`ratio` is the peer's seconds over ours: above 1 we are faster; `low` and `high` are the pairs' extremes."""
 
     work: str
     peer: str
