@@ -1,10 +1,19 @@
 """Near-duplicates are found at the rate that theory promises, and each pair's similarity is the true one."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from datatrove.data import Document
+from datatrove.pipeline.dedup.minhash import (
+    MinhashConfig,
+    MinhashDedupBuckets,
+    MinhashDedupCluster,
+    MinhashDedupSignature,
+)
+from datatrove.utils.hashing import HashConfig
 
 from tasks.curate.config import CurateConfig, MinHash
 from tasks.curate.index import PLACES, Index
@@ -104,3 +113,26 @@ def test_documents_without_words_have_no_pairs() -> None:
 def test_a_seed_draws_other_hashes() -> None:
     sets = shingles_of(["some words that are hashed by their five grams each"])
     assert (bands(sets, MinHash(seed=1)) != bands(sets, MinHash(seed=2))).all()
+
+
+def test_datatroves_own_minhash_stages_remove_the_same_copies(originals: list[str], tmp_path: Path) -> None:
+    """Signatures, buckets and clusters as datatrove ships them, with the same bands, rows and n-grams."""
+    draw = random.Random(2)
+    texts = originals[:100] + [edited(text, 0.01, draw) for text in originals[:50]]
+    ours = find_pairs(index_of(texts, "d"), [])
+    removed = {
+        int(doc_id[2:])
+        for doc_id, near in zip(ours["doc_id"].to_pylist(), ours["similarity"].to_pylist(), strict=True)
+        if near >= 0.7
+    }
+    minhash = CONFIG.minhash
+    config = MinhashConfig(minhash.ngram, minhash.bands, minhash.rows, hash_config=HashConfig(precision=64))
+    folders = {name: str(tmp_path / name) for name in ("signatures", "buckets", "removed")}
+    documents = (Document(text, str(number)) for number, text in enumerate(texts))
+    list(MinhashDedupSignature(folders["signatures"], config=config, language="en").run(documents) or ())
+    buckets = MinhashDedupBuckets(folders["signatures"], folders["buckets"], config=config)
+    for bucket in range(minhash.bands):
+        list(buckets.run(None, bucket, minhash.bands) or ())
+    list(MinhashDedupCluster(folders["buckets"], folders["removed"], config=config).run(None, 0, 1) or ())
+    theirs = np.frombuffer((tmp_path / "removed" / "000000.remove").read_bytes(), "<u4")
+    assert removed == set(theirs.tolist()) == set(range(100, 150))
