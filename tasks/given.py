@@ -10,13 +10,16 @@ import shutil
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator
 
 from tasks.errors import UserError
 from tasks.hashing import file_sha256
 from tasks.step import NOT_IN_KEY
+
+if TYPE_CHECKING:
+    from model.decoder import Decoder
 
 PACKAGE, GGUF = "package:", ".gguf"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
@@ -56,21 +59,28 @@ def as_folder(model: Path, work: Path) -> Path:
     """The model as a folder in the Hugging Face layout: itself, or written anew under `work`."""
     if model.suffix != GGUF:
         return model
-    from model import gguf, hub
-    from model.hub_config import WeightsError
+    from model import hub
     from tasks.gguf_tokenizer import save_tokenizer
 
     done, partial = work / "given", work / "given.partial"
     if not done.is_dir():
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        try:
-            hub.save(gguf.load(model), partial)
-        except WeightsError as error:
-            raise UserError(error.what, error.cure) from error
+        hub.save(decoder_of(model), partial)
         save_tokenizer(model, partial)
         partial.rename(done)
     return done
+
+
+def decoder_of(model: Path) -> "Decoder":
+    """Its network, for use and not for training."""
+    from model import gguf, hub
+    from model.hub_config import WeightsError
+
+    try:
+        return (gguf.load(model) if model.suffix == GGUF else hub.load(model)).eval()
+    except WeightsError as error:
+        raise UserError(error.what, error.cure) from error
 
 
 def copy_tokenizer(model: Path, out: Path) -> None:

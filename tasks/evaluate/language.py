@@ -12,7 +12,6 @@ from tasks.evaluate.board import Board, Items
 from tasks.evaluate.choices import Answer, answers, decoder_log_likelihoods
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.contamination import contaminated
-from tasks.evaluate.contest import hold_contest
 from tasks.evaluate.held_out import Corpus, Document, in_vocabulary
 from tasks.evaluate.next_passage import write_next_passage
 from tasks.evaluate.perplexity import document_bits
@@ -97,7 +96,6 @@ def score_beside_baselines(
         for split, bits in zip(splits, xz.result() if xz else [], strict=bool(xz)):
             size = float(sum(len(document.text) for document in exam.documents[split]))
             board.add_baseline("xz", f"bits_per_byte/{split}", Items([split], [split], [size], [None]), [bits / size])
-    hold_contest(board, config, exam, weights)
     notes = [f"the n-gram baseline has order {ngrams.order}, the best on validation"]
     notes += [f"{name} is left out: {why}" for name, why in config.absent.items()]
     if len(text) >= config.baseline_bytes:

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 
 def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
-    """Bits per byte and multiple choice, beside n-grams, xz and chance."""
+    """Bits per byte and multiple choice, beside n-grams, xz, chance and public models."""
+    from tasks.evaluate.contest import hold_contest
     from tasks.evaluate.language import score_beside_baselines, set_exam
 
-    board, corpus = _board("base", config), _corpus(inputs)
+    board, corpus, weights = _board("base", config), _corpus(inputs), _folder(inputs, "model") / "weights"
     exam = set_exam(config, corpus, out)
-    notes = score_beside_baselines(board, config, exam, corpus, _folder(inputs, "model") / "weights")
+    notes = score_beside_baselines(board, config, exam, corpus, weights)
+    hold_contest(board, config, exam, weights)  # last: the memory of n-grams and xz is free again
     return _written(board, out, notes)
 
 
