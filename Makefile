@@ -30,8 +30,10 @@ setup: .venv/installed-dev ## everything into .venv
 demo: .venv/installed ## from text to promoted models
 	@$(BIN)/triptych run demo
 
-test: check ## all checks and tests, as CI runs them
-	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+test: .venv/installed-dev ## all checks and tests, side by side, as CI runs them
+	@$(MAKE) --no-print-directory check & check=$$!; \
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder; tests=$$?; \
+	wait $$check || { echo "the checks failed (see above, or: make check)"; exit 1; }; exit $$tests
 
 check: .venv/installed-dev ## format, lint, types, walls between the rooms, dead code
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

@@ -1,5 +1,6 @@
 """Fixtures for all tests, and which of them share a process when two run side by side."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ SHARE_A_HOME = (
     "test_mistakes.py",
     "test_kills.py",
 )
+
+
+def pytest_configure() -> None:
+    """Ctrl-C means something here and in what tests start, even where a shell has put us into the background."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
