@@ -22,7 +22,9 @@ def write(home: Path, record: RunRecord) -> Path:
 
 
 def report_at_end(home: Path, record: RunRecord) -> None:
-    """The page on a run that has just ended; one that cannot be made fails no run, and is told of."""
+    """The page on a run that has just made something; one that cannot be drawn fails no run, and is told of."""
+    if record.steps and all(step.state in ("cached", "skipped") for step in record.steps):
+        return  # all of it is on an earlier run's page
     try:
         write(home, record)
     except Exception as error:

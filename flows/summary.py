@@ -31,8 +31,8 @@ def show_run(record: RunRecord, report: Path | None = None) -> None:
     share = f" ({overhead / record.seconds:.0%} of the run)" if record.seconds else ""
     out.print(f"{record.seconds:.1f} s: {made:.1f} s in steps, {overhead:.1f} s orchestration{share}")
     _show_passage(out, record.steps)
-    if report:
-        out.print(f"report: {escape(str(report))}", soft_wrap=True)
+    page = escape(str(report)) if report else "an earlier run's page shows all of this; triptych report draws it anew"
+    out.print(f"report: {page}", soft_wrap=True)
     if record.state == "complete":
         out.print(f"next:  {'   ·   '.join(NEXT)}", soft_wrap=True)
     else:
