@@ -24,13 +24,14 @@ def publisher(session: "Session", runner: "Runner") -> Callable[[Made], str]:
 
     def finish(made: Made) -> str:
         home, record = session.request.home, runner.record
+        patience = 0.0 if made.state == "cached" else 1.0  # seconds: only a new version names the run
         encode = next((step for step in record.steps if step.step == "encode"), None)
         info = RunInfo(
             run=record.run,
             recipe=record.recipe,
             git_commit=session.store.git_commit,
             data_fingerprint=encode.sha256 if encode else None,
-            mlflow_run_id=runner.tracker.mlflow_run_id() if runner.tracker else None,
+            mlflow_run_id=runner.tracker.mlflow_run_id(seconds=patience) if runner.tracker else None,
         )
         published = publish(made.artifact.path, home, info, rescorer(runner))
         mine = {version.name for version in published}
