@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from model.decoder import Decoder
+from model.hub_config import WeightsError
 from model.hub_tensors import place_of
 from model.spec import Lora, Matrix
 
@@ -64,6 +65,12 @@ def merge(decoder: Decoder) -> Decoder:
     return decoder
 
 
+def refuse_nameless(decoder: Decoder) -> None:
+    """WeightsError at the beginning of training where an adapter could not be written at its end."""
+    for name, _ in _changed(decoder):
+        _stored(decoder, name)
+
+
 def save_adapter(decoder: Decoder, lora: Lora, folder: Path) -> None:
     """Writes the change alone, as peft's `PeftModel.from_pretrained` reads it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +114,10 @@ def _stored(decoder: Decoder, name: str) -> str:
     """`blocks.0.attention.to_q` → `model.layers.0.self_attn.q_proj`; raises where the file keeps several in one."""
     place = place_of(decoder.shape.family, f"{name}.weight")
     if place.third is not None:
-        raise ValueError(f"{decoder.shape.family} keeps queries, keys and values in one matrix: no adapter of {name}")
+        raise WeightsError(
+            f"{decoder.shape.family} keeps queries, keys and values in one matrix: {name} can have no adapter",
+            "leave lora out, or take a model of the family llama or qwen3",
+        )
     return place.name.removesuffix(".weight")
 
 

@@ -14,7 +14,7 @@ from model.decoder import Decoder, initialise
 from model.depth import flops_per_token
 from model.fit import Plan, State
 from model.head import Classifier, freeze
-from model.lora import adapt
+from model.lora import adapt, refuse_nameless
 from model.machine import pick_compiled, pick_device, pick_dtype
 from model.objectives import Classify, NextToken, Prefer
 from model.optimizer import AdamW
@@ -108,7 +108,7 @@ def network(spec: Spec) -> tuple[Decoder | Classifier, nn.Module]:
     if spec.weights is not None:
         decoder = hub.load(spec.weights)
         if spec.lora:
-            adapt(decoder, spec.lora, spec.seed)
+            refuse_nameless(adapt(decoder, spec.lora, spec.seed))
     else:
         assert spec.shape is not None, "a spec has a shape or weights"
         decoder = initialise(Decoder(spec.shape), spec.seed)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from model import hub
-from model.lora import adapt, load_adapter, merge, save_adapter
+from model.hub_config import WeightsError
+from model.lora import adapt, load_adapter, merge, refuse_nameless, save_adapter
 from model.objectives import NextToken
 from model.spec import Lora
 from tests.model.shapes import SHAPES, decoder_of, tokens_of
@@ -82,6 +83,12 @@ def test_an_adapter_goes_out_and_comes_in(name: str, tmp_path: Path):
     save_adapter(decoder, Lora(rank=2, alpha=4), tmp_path)
     again = load_adapter(decoder_of(name), tmp_path)
     assert torch.equal(logits(again, tokens_bt), logits(decoder, tokens_bt))
+
+
+def test_a_family_whose_file_has_no_room_for_an_adapter_is_refused_before_training():
+    with pytest.raises(WeightsError, match="one matrix") as told:
+        refuse_nameless(adapt(decoder_of("gpt2"), Lora(rank=2, alpha=4)))
+    assert "llama" in told.value.cure
 
 
 def changed(name: str):
