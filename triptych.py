@@ -25,6 +25,7 @@ app = typer.Typer(
 keys = typer.Typer(no_args_is_help=True, help="Make, revoke and list the keys of the API.")
 app.add_typer(keys, name="keys")
 
+INTERRUPTED = "interrupted: what is complete is kept; the same command goes on from there"
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name, or the path of a .toml file.")]
 SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the recipe.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on the last line of stdout.")]
@@ -58,7 +59,11 @@ def run(
         found = explained(request)
         _print_json(found) if as_json else show_explanations(found)
         return
-    record = started(request)
+    try:
+        record = started(request)
+    except KeyboardInterrupt:
+        print(INTERRUPTED, file=sys.stderr)
+        raise typer.Exit(130) from None
     _print_json(record.as_json()) if as_json else show_run(record, report_on(home(), record.run))
     if record.state != "complete":
         raise typer.Exit(130 if record.state == "interrupted" else 1)
@@ -445,7 +450,7 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False))  # a command's typer.Exit comes back as its code
     except (typer.Abort, KeyboardInterrupt):
-        print("interrupted: what is complete is kept; the same command goes on from there", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         sys.exit(130)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -83,6 +83,7 @@ def test_an_interrupt_in_training_ends_with_130_and_the_rerun_goes_on_from_there
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stdout + stderr
+    assert "the same command goes on from there" in stderr
     assert "Traceback" not in stderr, stderr
     home.json(*arguments, "--set", "pretrain.checkpoint_every=1000")
     status = home.json("status")
