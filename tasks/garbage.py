@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tasks.holdings import Holdings, Leftover, Stored
+from tasks.locks import alone
 from tasks.step import Frozen
 from tasks.store import MANIFEST
 
@@ -54,19 +55,19 @@ def garbage(held: Holdings, needed: Iterable[str]) -> Garbage:
 
 def remove(entry: Stored | Leftover) -> bool:
     """False where some process works on this key now. The manifest goes first: without it there is no artifact."""
-    with _alone(_lock_of(entry)) as alone:
-        if alone:
+    with alone(_lock_of(entry)) as got:
+        if got:
             (entry.path / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(entry.path, ignore_errors=False)
-    return alone
+    return got
 
 
 def is_worked_on(entry: Stored | Leftover) -> bool:
     """Whether a process holds the lock of this key."""
     if not _lock_of(entry).exists():
         return False
-    with _alone(_lock_of(entry)) as alone:
-        return not alone
+    with alone(_lock_of(entry)) as got:
+        return not got
 
 
 @contextmanager
@@ -84,8 +85,8 @@ def unused(root: Path) -> Iterator[bool]:
     if not root.is_dir():
         yield True
         return
-    with _alone(root / LOCK) as alone:
-        yield alone
+    with alone(root / LOCK) as got:
+        yield got
 
 
 def bytes_of(folders: Iterable[Path]) -> int:
@@ -115,15 +116,3 @@ def _stats(folder: Path) -> Iterator[os.stat_result]:
 
 def _lock_of(entry: Stored | Leftover) -> Path:
     return entry.path.with_name(f"{entry.key}.lock")
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    """True inside where this process got the lock."""
-    with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True

@@ -4,6 +4,7 @@ import io
 import logging
 import re
 import zipfile
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,9 +30,7 @@ class Office(Checked):
             return
         try:
             text, fields = self.text_of(raw)
-        except (
-            Exception
-        ) as error:  # two libraries over formats of a thousand pages: no list of what they raise is whole
+        except Exception as error:  # of formats of a thousand pages: no list of what their readers raise is whole
             self.quarantine(Bad(0, f"unreadable: {error or type(error).__name__}", raw[:RAW_BYTES]))
             return
         if not text.strip():
@@ -39,8 +38,9 @@ class Office(Checked):
         elif document := self.whole(text, filepath, raw, {k: v for k, v in fields.items() if v}):
             yield document
 
+    @abstractmethod
     def text_of(self, raw: bytes) -> tuple[str, dict[str, Any]]:
-        raise NotImplementedError
+        """The file's text, and its metadata."""
 
 
 class Pdfs(Office):

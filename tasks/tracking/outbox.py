@@ -4,7 +4,6 @@ HOME/outbox/<time>-<pid>-<n>.json   waits          HOME/outbox/refused/   MLflow
 HOME/outbox/shipped.jsonl           our id → MLflow's run id
 """
 
-import fcntl
 import itertools
 import json
 import os
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tasks.locks import alone
 from tasks.store import write_durably
 
 Event = dict[str, Any]
@@ -60,10 +60,5 @@ class Outbox:
     def exclusive(self) -> Iterator[bool]:
         """True inside where no other process ships from this outbox now."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+        with alone(self.folder / ".lock") as got:
+            yield got
