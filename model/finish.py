@@ -8,9 +8,9 @@ from model.checkpoint import sync
 from model.head import Classifier
 from model.lora import merge, save_adapter
 from model.session import Session
+from model.spec import TOKENIZER_FILES
 
 WEIGHTS, ADAPTER = "weights", "adapter"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 
 def finish(session: Session) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tasks.talk import decoder
+from tasks.given import decoder_of
 
 COLDEST = 1e-4  # a temperature below it overflows the logits; at it the likeliest token is all but certain
 
@@ -45,7 +45,7 @@ class DecoderEngine:
     """model/generate.py with its cache of keys and values, a token at a time."""
 
     def __init__(self, weights: Path) -> None:
-        self._decoder = decoder(weights)
+        self._decoder = decoder_of(weights)
 
     @property
     def context(self) -> int:

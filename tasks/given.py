@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator
 
+from model.spec import TOKENIZER_FILES
 from tasks.errors import UserError
 from tasks.hashing import file_sha256
 from tasks.step import NOT_IN_KEY
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from model.decoder import Decoder
 
 PACKAGE, GGUF = "package:", ".gguf"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 
 def located(value: object) -> object:

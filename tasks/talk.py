@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import UsageError, UserError
+from tasks.errors import UsageError
+from tasks.given import decoder_of
 from tasks.vocabulary import END_OF_TEXT, Vocabulary
 
 if TYPE_CHECKING:
     from model.chat import Turn
-    from model.decoder import Decoder
 
 ANSWERING = "-instruct"  # registered models with this ending answer in turns, …
 ANSWERING_STEPS = ("finetune-instruct", "finetune-prefer")  # … and artifacts of these
@@ -49,7 +49,7 @@ class Talker:
     """The weights in a folder, and how they are asked."""
 
     def __init__(self, model: str, weights: Path) -> None:
-        self.prompts, self.decoder = prompts(model, weights), decoder(weights)
+        self.prompts, self.decoder = prompts(model, weights), decoder_of(weights)
 
     @property
     def answers(self) -> bool:
@@ -82,14 +82,3 @@ def prompts(model: str, weights: Path) -> Prompts:
     name = model.partition("@")[0].partition("/")[0]
     made_to_answer = any(step in weights.resolve().parts for step in ANSWERING_STEPS)
     return Prompts(weights, name.endswith(ANSWERING) or made_to_answer)
-
-
-def decoder(weights: Path) -> "Decoder":
-    """The network, for use and not for training."""
-    from model.hub import load
-    from model.hub_config import WeightsError
-
-    try:
-        return load(weights).eval()
-    except WeightsError as error:
-        raise UserError(error.what, error.cure) from error

@@ -14,6 +14,7 @@ from tasks.evaluate.config import EvaluateConfig
 from tasks.step import Inputs, Stats, Step
 
 if TYPE_CHECKING:
+    from model.decoder import Decoder
     from tasks.evaluate.board import Board
     from tasks.evaluate.children import Taught
     from tasks.evaluate.held_out import Corpus
@@ -33,26 +34,15 @@ def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
 
 def evaluate_instruct(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     """The base's tasks, the loss on held-out answers, and short answers word for word."""
-    from tasks.evaluate.children import score_answers
-    from tasks.evaluate.language import score_model, set_exam
-
-    board, corpus = _board("instruct", config), _corpus(inputs)
-    child = _taught(config, inputs, corpus)
-    decoder = score_model(board, set_exam(config, corpus, out), corpus, child.weights)
-    score_answers(board, child, decoder)
+    board, child, _ = _answering("instruct", config, inputs, out)
     return _written(board, out, child.notes())
 
 
 def evaluate_prefer(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     """What an answering model is scored on, and how it ranks chosen and rejected answers beside its parent."""
-    from tasks.evaluate.children import score_answers
-    from tasks.evaluate.language import score_model, set_exam
     from tasks.evaluate.preference import score_preferences
 
-    board, corpus = _board("prefer", config), _corpus(inputs)
-    child = _taught(config, inputs, corpus)
-    decoder = score_model(board, set_exam(config, corpus, out), corpus, child.weights)
-    score_answers(board, child, decoder)
+    board, child, decoder = _answering("prefer", config, inputs, out)
     notes = score_preferences(board, child, decoder)
     return _written(board, out, [*child.notes(), *notes])
 
@@ -65,6 +55,18 @@ def evaluate_classify(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stat
     child = _taught(config, inputs, _corpus(inputs))
     score_labels(board, child, out)
     return _written(board, out, child.notes())
+
+
+def _answering(role: str, config: EvaluateConfig, inputs: Inputs, out: Path) -> tuple["Board", "Taught", "Decoder"]:
+    """The scores that every model has that answers."""
+    from tasks.evaluate.children import score_answers
+    from tasks.evaluate.language import score_model, set_exam
+
+    board, corpus = _board(role, config), _corpus(inputs)
+    child = _taught(config, inputs, corpus)
+    decoder = score_model(board, set_exam(config, corpus, out), corpus, child.weights)
+    score_answers(board, child, decoder)
+    return board, child, decoder
 
 
 def _board(role: str, config: EvaluateConfig) -> "Board":
