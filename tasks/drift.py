@@ -1,23 +1,35 @@
 """What a key does not see: the code of a step, the libraries, threads and CPU it ran with. Recorded, then compared."""
 
-import ast
-import hashlib
 import os
 import platform
-import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tasks.reach import Place, digests, reached, source_names, sources
 from tasks.step import Step
 
 
 def code_digests(step: Step) -> dict[str, str]:
-    """{module.name: digest} of each top-level definition a step names, comments and docstrings left out."""
-    modules = (step.run.__module__, *step.code)
-    return {f"{module}.{name}": digest for module in modules for name, digest in _definitions(module).items()}
+    """{module.name: digest} of all that the step's function reaches, and of the SQL that it runs."""
+    return digests(_reached(step))
+
+
+def code_sources(step: Step) -> dict[str, str]:
+    """{module or SQL file: digest} of the files that hold all that."""
+    return sources(source_names(_reached(step)))
+
+
+def is_touched(manifest: Mapping[str, Any]) -> bool:
+    """Whether a file that held an artifact's code is another one now: without that no definition can be."""
+    then = manifest.get("sources")
+    return not then or then != sources(then)
+
+
+def _reached(step: Step) -> frozenset[Place]:
+    return reached((step.run.__module__, step.run.__qualname__), *((module, "") for module in step.code))
 
 
 def environment(step: Step) -> dict[str, Any]:
@@ -28,30 +40,6 @@ def environment(step: Step) -> dict[str, Any]:
         "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
         "cpu": _cpu(),
     }
-
-
-@cache
-def _definitions(module: str) -> dict[str, str]:
-    spec = sys.modules[module].__spec__ if module in sys.modules else find_spec(module)
-    if spec is None or spec.origin is None:  # a step defined in a notebook or a test's __main__
-        return {}
-    tree = ast.parse(Path(spec.origin).read_text())
-    return {name: _digest(node) for node in tree.body if (name := _name(node))}
-
-
-def _name(node: ast.stmt) -> str | None:
-    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-        return node.name
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-        return node.targets[0].id
-    return None
-
-
-def _digest(node: ast.stmt) -> str:
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and ast.get_docstring(inner):
-            inner.body = inner.body[1:] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(node).encode()).hexdigest()[:12]
 
 
 @cache

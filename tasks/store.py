@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.drift import code_digests, environment
+from tasks.drift import code_digests, code_sources, environment, is_touched
 from tasks.errors import Skipped, UserError
 from tasks.hashing import file_sha256
 from tasks.progress import say
@@ -169,6 +169,7 @@ class Store:
             "git_commit": self.git_commit,
             "environment": environment(step),
             "code": code_digests(step),
+            "sources": code_sources(step),
         }
 
 
@@ -199,7 +200,8 @@ def each(inputs: ArtifactInputs) -> Iterator[tuple[str, Artifact]]:
 
 def drift(step: Step, manifest: Mapping[str, Any]) -> Iterator[str]:
     """What has changed since an artifact was made though its key has not: code, libraries, threads, kind of CPU."""
-    then, now = manifest["code"], code_digests(step)
+    then = manifest["code"]
+    now = code_digests(step) if is_touched(manifest) else then
     changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     if changed:
         yield f"code changed since this was made: {', '.join(changed[:4])}{' …' if len(changed) > 4 else ''}"

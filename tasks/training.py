@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LINES_TOLD = 15  # of a crashed child's standard error
 SECONDS_BETWEEN_LINES = 10.0  # of progress, where standard error is no terminal
+PROGRAM = "model.train"
 CODE = Path(__file__).parents[1]  # where `model` is found
 
 
@@ -46,7 +47,7 @@ def tidy(out: Path) -> None:
 
 def _command(spec: Path, ranks: int) -> list[str]:
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"] if ranks > 1 else []
-    return [sys.executable, *launcher, "-m", "model.train", str(spec)]
+    return [sys.executable, *launcher, "-m", PROGRAM, str(spec)]
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -176,5 +176,4 @@ ENCODE = Step(
     EncodePart,
     encode,
     libraries=("pyarrow", "tiktoken", "tokenizers"),
-    code=("tasks.encode.encoding", "tasks.privacy", "tasks.vocabulary"),
 )

@@ -133,5 +133,4 @@ TOKENIZER = Step(
     TokenizerConfig,
     tokenizer,
     libraries=("tokenizers",),
-    code=("tasks.privacy", "tasks.vocabulary"),
 )

@@ -138,4 +138,4 @@ def _release(distribution: str) -> str:
     return version(distribution).split("+")[0]
 
 
-REGISTER = Step("register", 1, RegisterConfig, package, libraries=REQUIRES, code=("model.hub", "model.generate"))
+REGISTER = Step("register", 1, RegisterConfig, package, libraries=REQUIRES, code=("tasks.tracking.pyfunc_model",))

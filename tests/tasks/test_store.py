@@ -148,6 +148,7 @@ def test_an_artifact_made_by_other_code_is_a_hit_that_says_so_and_a_miss_when_st
     made = store.complete(STEP, Config(), {})
     manifest = json.loads((made.path / MANIFEST).read_text())
     manifest["code"][f"{__name__}.write"] = "another digest"
+    manifest["sources"][__name__] = "another digest"
     (made.path / MANIFEST).write_text(json.dumps(manifest))
     found = store.complete(STEP, Config(), {})
     assert found.hit and f"code changed since this was made: {__name__}.write" in found.notes
