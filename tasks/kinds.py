@@ -3,16 +3,17 @@
 from functools import cache
 from importlib.util import find_spec
 
-TEXT = (".txt", ".md", ".html", ".htm", ".pdf", ".docx", ".eml")  # one document a file
-RECORDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".csv", ".tsv", ".parquet", ".arrow", ".mbox")  # many
+PLAIN = (".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org")
+TEXT = (*PLAIN, ".html", ".htm", ".pdf", ".docx", ".eml")  # one document a file
+RECORDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".mbox")  # many
 ARCHIVES = (".zip",)
+OF_DATASETS = ("dataset_info.json", "dataset_dict.json", "state.json", "cache-*.arrow")  # a saved dataset's own files
 NEEDED = {".html": "trafilatura", ".htm": "trafilatura", ".pdf": "pypdf", ".docx": "docx"}  # the extra `documents`
 EXTRA = "pip install 'triptych[documents]'"
 CURES = {
     "save them as .docx or .pdf": (".doc", ".rtf", ".odt", ".pages", ".ppt", ".pptx"),
     "save them as .csv": (".xls", ".xlsx", ".ods", ".numbers"),
-    "save them as JSON Lines: jq -c '.[]' A.json > A.jsonl": (".json",),
-    "save them as .html, .pdf or .txt": (".epub", ".mobi", ".tex", ".rst", ".xml", ".djvu"),
+    "save them as .html, .pdf or .txt": (".epub", ".mobi", ".tex", ".xml", ".djvu"),
     "unpack them, or pack them as .zip": (
         ".7z",
         ".rar",

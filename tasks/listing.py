@@ -17,7 +17,7 @@ from typing import Any
 
 from tasks.errors import UserError
 from tasks.hashing import file_sha256
-from tasks.kinds import TEXT, cure_of, readable
+from tasks.kinds import OF_DATASETS, TEXT, cure_of, readable
 from tasks.progress import progress
 from tasks.source_index import index_rows
 from tasks.sources import File, FileSource, FolderSource, IngestConfig, PackageSource, Unread
@@ -157,9 +157,7 @@ def _place(found: Found, source: FolderSource, relative: str, entry: os.DirEntry
         found.passed_over("(no plain file)", 0)
     elif not _is_unicode(relative):
         found.passed_over("(name is not UTF-8)", info.st_size)
-    elif ending(relative) not in readable() or fnmatchcase(
-        entry.name, "cache-*.arrow"
-    ):  # what `datasets` leaves of a map
+    elif ending(relative) not in readable() or any(fnmatchcase(entry.name, glob) for glob in OF_DATASETS):
         found.passed_over(ending(relative), info.st_size)
     else:
         found.files[relative] = _times(info)

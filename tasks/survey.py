@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tasks import kinds
 from tasks.errors import UserError
 from tasks.listing import Found, ending, no_text, root_of, walked
 from tasks.sources import MIB, FolderSource, Unread
@@ -24,7 +25,7 @@ PEEKED = 40  # records of a file, to see what fields they have
 PEEKED_FILES = 12  # of each ending
 PACKING = 4.0  # bytes of records in one byte of a compressed file, where nobody has counted
 PACKED = (".jsonl.gz", ".jsonl.zst", ".parquet", ".zip")
-RECORDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".arrow", ".csv", ".tsv")
+RECORDS = tuple(end for end in kinds.RECORDS if end != ".mbox")
 TABLES = (".csv", ".tsv")
 LICENCE_FILES = re.compile(r"(?i)(licen[cs]e|copying|unlicense)([._-].*)?$")
 LICENCES = {  # a phrase of the licence's own text → its SPDX name

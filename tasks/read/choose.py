@@ -3,7 +3,9 @@
 from datatrove.io import DataFolder
 from datatrove.pipeline.readers.base import BaseDiskReader
 
+from tasks.kinds import PLAIN
 from tasks.read.archives import Archives
+from tasks.read.json_files import JsonFiles
 from tasks.read.mail import Mailboxes, Mails
 from tasks.read.office import Pdfs, WordFiles
 from tasks.read.plain import Texts
@@ -13,14 +15,14 @@ from tasks.readers import Lines, Quarantine, Streams, Tables
 from tasks.sources import Reading
 
 READERS = {
-    ".txt": Texts,
-    ".md": Texts,
+    **dict.fromkeys(PLAIN, Texts),
     ".html": WebPages,
     ".htm": WebPages,
     ".pdf": Pdfs,
     ".docx": WordFiles,
     ".eml": Mails,
     ".mbox": Mailboxes,
+    ".json": JsonFiles,
     ".csv": Spreadsheets,
     ".tsv": Spreadsheets,
     ".parquet": Tables,
