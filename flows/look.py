@@ -48,10 +48,10 @@ def look(home: Path, reason: str, count: int, seed: int, run: str = "") -> dict[
 
 def _known(reason: str, found: list[dict[str, Any]]) -> None:
     """UsageError with the nearest names where the reason is none."""
-    from tasks.curate.rules import SETTINGS
+    from tasks.curate.rules import RULES
 
     here = {row["reason"]: row["documents"] for row in found}
-    known = {KEPT, *SETTINGS, *here}
+    known = {KEPT, *RULES, *here}
     if reason not in known:
         near = get_close_matches(reason, known, n=2)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
@@ -78,19 +78,16 @@ def _shown(reason: str, row: dict[str, Any], read: dict[str, str], config: Curat
 
 def _decided_by(reason: str, row: dict[str, Any], config: CurateConfig) -> dict[str, Any]:
     """The signal, its value, how it was compared with which threshold, and the setting of that."""
-    from tasks.curate.rules import SETTINGS
-    from tasks.curate.thresholds import BY_REASON
+    from tasks.curate.rules import RULES
 
-    setting = SETTINGS.get(reason, "").partition("=")[0] or None
-    found = {"signal": None, "value": None, "relation": None, "threshold": None, "setting": setting}
-    if threshold := BY_REASON.get(reason):
-        limit = threshold.value(config)
-        return found | {
-            "signal": threshold.signal,
-            "value": row[threshold.signal],
-            "relation": threshold.relation,
-            "threshold": limit,
-        }
+    found: dict[str, Any] = {"signal": None, "value": None, "relation": None, "threshold": None, "setting": None}
+    if condition := config.keep_if.get(reason):
+        return found | {"signal": condition, "setting": f"curate.keep_if.{reason}"}
+    if rule := RULES.get(reason):
+        found["setting"] = f"curate.{rule.setting}"
+        if rule.signal:
+            compared = {"relation": rule.relation, "threshold": rule.value(config)}
+            return found | {"signal": rule.signal, "value": row[rule.signal], **compared}
     if reason == "language":
         return found | {"signal": "language", "value": row["language"], "threshold": list(config.languages)}
     if reason == "near_duplicate":

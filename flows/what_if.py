@@ -4,10 +4,8 @@ An expression decides in place of the filters and in place of nothing else: dupl
 and every column of `documents` but the text can be named, and `passes`, which is what the filters say.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,19 +23,12 @@ if TYPE_CHECKING:
     from tasks.views import Tables
 
 CHANGED_SHOWN = 10
-UNKNOWN_COLUMN = re.compile(r'column "([^"]+)" not found')
 FACTS = """
 select g.* exclude (partition), d.* exclude (doc_id), c.split, s.tokens, e.kept, e.reason, w.reason as withheld
 from signals g join described d using (doc_id) join decisions e using (doc_id) join curate_decisions c using (doc_id)
 left join shards s using (doc_id) left join encode_withheld w using (doc_id)
 """
-VERDICTS = """
-select doc_id, holds as passes, case when not holds then 'the expression' end as reason,
-       case when holds then []::varchar[] else ['the expression'] end as reasons
-from (select doc_id, coalesce(cast((
-{expression}
-) as boolean), false) as holds from facts)
-"""
+VERDICTS = "select doc_id, len(unmet) = 0 as passes, unmet[1] as reason, unmet as reasons from judged"
 DECIDED = """
 select f.doc_id, f.source, f.language, f.bytes, f.tokens, f.kept as kept_today, f.reason as reason_today,
        t.kept and f.withheld is null as kept_then, coalesce(t.reason, f.withheld) as reason_then
@@ -124,35 +115,20 @@ def _redecided(asked: Asked, facts: "pa.Table") -> "pa.Table":
 
     import pyarrow as pa
 
+    from tasks.curate.conditions import unmet
     from tasks.curate.decide import verdicts
     from tasks.curate.redecide import Scored, redecide
+    from tasks.query import query
 
     judged = verdicts(facts, asked.config.decide())
     if asked.expression:
         passes = dict(zip(judged["doc_id"].to_pylist(), judged["passes"].to_pylist(), strict=True))
         column = pa.array([passes[doc_id] for doc_id in facts["doc_id"].to_pylist()], pa.bool_())
-        judged = _by_expression(asked.expression, facts.append_column("passes", column))
+        judged = unmet({"the expression": asked.expression}, facts.append_column("passes", column))
+        judged = query(VERDICTS, {}, {"judged": judged})
     signals, decided = asked.tables.parts("signals"), asked.tables.parts("curate")
     configs = {p: json.loads((folder / "manifest.json").read_text())["config"] for p, folder in decided.items()}
     return redecide(asked.config, judged, {p: Scored(signals[p], configs[p]["withdrawn"]) for p in decided})
-
-
-def _by_expression(expression: str, facts: "pa.Table") -> "pa.Table":
-    """A verdict on each document by the user's rule; UsageError with the nearest names where it names no column."""
-    from tasks.query import ask
-
-    try:
-        return ask(VERDICTS.format(expression=expression), {}, {"facts": lambda: facts}, {})
-    except UsageError as error:
-        known = sorted(facts.column_names)
-        if unknown := UNKNOWN_COLUMN.search(error.what):
-            near = get_close_matches(unknown[1], known, n=3, cutoff=0.4)
-            hint = f"did you mean {' or '.join(near)}? " if near else ""
-            raise UsageError(f"no signal or column {unknown[1]!r}", f"{hint}there are: {', '.join(known)}") from error
-        what = error.what.removeprefix("SQL: ").partition("\n\nLINE")[0]
-        raise UsageError(
-            f"{expression!r} is no condition: {what}", "write what holds for what stays, as in SQL: 'words >= 80'"
-        ) from error
 
 
 def _bytes_per_token(facts: "pa.Table") -> float | None:

@@ -1,8 +1,10 @@
 -- Which documents pass the filters, and what speaks against the others? One row a document, all its reasons in order.
 -- Names and order of the reasons are those of datatrove's classes; ratios were computed with the scores. A document
--- that no language's rules fit (rules: neutral, unspaced) is spared what only such rules can say.
+-- that no language's rules fit (rules: neutral, unspaced) is spared what only such rules can say. `own` holds what
+-- speaks against it by the recipe's own conditions (curate.keep_if).
 with scored as (
-  select *, rules not in ('neutral', 'unspaced') as has_language, rules <> 'unspaced' as has_words from signals
+  select signals.*, own.unmet, rules not in ('neutral', 'unspaced') as has_language, rules <> 'unspaced' as has_words
+  from signals join own using (doc_id)
 ), judged as (
   select doc_id,
     case when len($languages::varchar[]) > 0 and not coalesce(list_contains($languages::varchar[], language), false)
@@ -56,13 +58,14 @@ with scored as (
       case when char_dup_ratio > $char_duplicates_ratio then 'char_dup_ratio' end,
       case when list_ratio > $new_line_ratio then 'list_ratio' end
     ] end as fineweb,
+    unmet,
     [case when lines = 0 or ($c4_rewrite and c4_characters = 0) then 'empty' end] as nothing_left
   from scored
 ), listed as (
   select doc_id, list_filter(list_concat(language, flatten(list_transform($filters::varchar[], lambda name:
     case name when 'gopher_quality' then gopher_quality when 'gopher_repetition' then gopher_repetition
       when 'c4' then c4 when 'fineweb' then fineweb end
-  )), nothing_left), lambda reason: reason is not null) as reasons
+  )), unmet, nothing_left), lambda reason: reason is not null) as reasons
   from judged
 )
 select doc_id, len(reasons) = 0 as passes, reasons[1] as reason, reasons from listed order by doc_id

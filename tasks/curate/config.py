@@ -16,6 +16,7 @@ from tasks.step import NOT_IN_KEY, Frozen
 
 FilterName = Literal["gopher_quality", "gopher_repetition", "c4", "fineweb"]
 Withdrawn = Mapping[str, Mapping[str, Mapping[str, str]]]  # partition → source → uri → superseded | removed
+Reason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 PAIR_FLOOR = 0.5  # Jaccard similarity from which a pair is stored: `jaccard` can be moved above it without rescoring
 
@@ -32,7 +33,9 @@ class GopherQuality(Frozen):
     max_ellipsis_lines_ratio: Share = 0.3
     max_non_alpha_words_ratio: Share = 0.8  # datatrove's name: at least this share of words has a letter
     min_stop_words: int = Field(default=2, ge=0)  # different ones
-    stop_words: tuple[str, ...] | None = Field(default=None, max_length=64)  # None: the language's own (rule_sets.py)
+    stop_words: tuple[str, ...] | None = Field(
+        default=None, max_length=64
+    )  # None: the language's own (language_rules.py)
 
 
 class GopherRepetition(Frozen):
@@ -121,35 +124,12 @@ class SignalsConfig(Frozen):
     tasks: Annotated[int, NOT_IN_KEY] = 0
 
 
-class DecideConfig(Frozen):
-    """All that a decision depends on beside the scores."""
-
-    engine: Literal["signals", "datatrove"] = "signals"
-    normalise: Literal["NFC", "NFKC", "none"] = "NFC"
-    language: str = "auto"
-    languages: tuple[str, ...] = ()
-    filters: tuple[FilterName, ...] = ("gopher_quality", "gopher_repetition", "c4", "fineweb")
-    gopher_quality: GopherQuality = GopherQuality()
-    gopher_repetition: GopherRepetition = GopherRepetition()
-    c4: C4 = C4()
-    fineweb: FineWeb = FineWeb()
-    c4_rewrite: bool = False
-    dedup: Literal["none", "exact", "minhash"] = "minhash"
-    jaccard: float = 0.7
-    split: Split = Split()
-    unseen: tuple[str, ...] = ()
-    withdrawn: Withdrawn = Field(
-        default_factory=dict
-    )  # files of earlier partitions that no later document may be dropped for
-    warn_share: float = 0.05
-
-
-class CurateConfig(Frozen):
-    """The recipe's table [curate]."""
+class Deciding(Frozen):
+    """What a recipe says of the decision, and the decision depends on."""
 
     engine: Literal["signals", "datatrove"] = "signals"  # datatrove: its own filter classes judge; the slow reference
     normalise: Literal["NFC", "NFKC", "none"] = "NFC"  # all three: line ends to \n, control characters and BOMs out
-    language: str = "auto"  # whose rules judge all documents; auto: each by those of its own (rule_sets.py)
+    language: str = "auto"  # whose rules judge all documents; auto: each by those of its own (language_rules.py)
     languages: tuple[str, ...] = ()  # detected or declared languages that may stay; empty: all
     filters: tuple[FilterName, ...] = ("gopher_quality", "gopher_repetition", "c4", "fineweb")  # first reasons first
     gopher_quality: GopherQuality = GopherQuality()
@@ -157,12 +137,27 @@ class CurateConfig(Frozen):
     c4: C4 = C4()
     fineweb: FineWeb = FineWeb()
     c4_rewrite: bool = False  # the training text lacks the lines and citations that C4 takes out
+    keep_if: Mapping[Reason, str] = Field(default_factory=dict)  # rules of one's own, in SQL (conditions.py)
     dedup: Literal["none", "exact", "minhash"] = "minhash"
-    minhash: Dedup = Dedup()
     split: Split = Split()
     unseen: tuple[str, ...] = ()  # sources that nothing here is trained or chosen on: their split is `unseen`
-    takedown: Annotated[Path | None, NOT_IN_KEY] = None  # enters at encode: a file of doc_ids, one a line
     warn_share: Share = 0.05  # a note where one rule alone drops more than this share of the documents
+
+
+class DecideConfig(Deciding):
+    """All that a decision depends on beside the scores."""
+
+    jaccard: float = 0.7
+    withdrawn: Withdrawn = Field(
+        default_factory=dict
+    )  # files of earlier partitions that no later document may be dropped for
+
+
+class CurateConfig(Deciding):
+    """The recipe's table [curate]."""
+
+    minhash: Dedup = Dedup()
+    takedown: Annotated[Path | None, NOT_IN_KEY] = None  # enters at encode: a file of doc_ids, one a line
     workers: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)  # processes
     tasks: Annotated[int, NOT_IN_KEY] = Field(
         default=0, ge=0
@@ -178,6 +173,8 @@ class CurateConfig(Frozen):
     def datatroves_classes_know_one_language(self) -> "CurateConfig":
         if self.engine == "datatrove" and self.language == "auto":
             raise ValueError('engine = "datatrove" judges all documents by one language: name it, e.g. language = "en"')
+        if self.engine == "datatrove" and self.keep_if:
+            raise ValueError('engine = "datatrove" has classes for the filters only: leave keep_if out')
         return self
 
     @property
@@ -195,5 +192,5 @@ class CurateConfig(Frozen):
 
     def decide(self, withdrawn: Withdrawn = {}) -> DecideConfig:  # noqa: B006  never written to
         """For a partition before which files of earlier ones were superseded or removed."""
-        shared = {name: getattr(self, name) for name in DecideConfig.model_fields if name in type(self).model_fields}
+        shared = {name: getattr(self, name) for name in Deciding.model_fields}
         return DecideConfig(**shared, jaccard=self.minhash.jaccard, withdrawn=withdrawn)

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.curate.config import DecideConfig
+from tasks.curate.conditions import unmet
+from tasks.curate.config import DecideConfig, FilterName
 from tasks.curate.dedup import Text, near_texts, places
 from tasks.curate.index import read_places
 from tasks.curate.split import UNSEEN, By, Earlier, Member, assign, choose_by
@@ -57,11 +59,13 @@ class Decided:
 
 def verdicts(signals: pa.Table | Path, config: DecideConfig) -> pa.Table:
     """doc_id, passes, reason, reasons of each scored document, by `sql/decide.sql`."""
-    rules = (config.gopher_quality, config.gopher_repetition, config.c4, config.fineweb)
-    thresholds = {name: value for table in rules for name, value in table.model_dump().items()}
+    tables = [getattr(config, name).model_dump() for name in get_args(FilterName)]
+    thresholds = {name: value for table in tables for name, value in table.items()}
+    assert len(thresholds) == sum(map(len, tables)), "two filters have a setting of one name"
     others = {"filters": list(config.filters), "languages": list(config.languages), "c4_rewrite": config.c4_rewrite}
     sql = (files("sql") / "decide.sql").read_text(encoding="utf-8")
-    return query(sql, thresholds | others, {"signals": signals})
+    scored = pq.read_table(signals) if isinstance(signals, Path) else signals
+    return query(sql, thresholds | others, {"signals": scored, "own": unmet(config.keep_if, scored)})
 
 
 def decide(config: DecideConfig, folders: Folders, judged: pa.Table) -> Decided:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, assert_never
 
 import pyarrow as pa
 from datatrove.data import Document
@@ -17,8 +17,8 @@ from datatrove.utils.word_tokenizers import SpaCyTokenizer
 
 from tasks.curate.c4 import rewritten
 from tasks.curate.config import DecideConfig, FilterName
+from tasks.curate.language_rules import stop_words
 from tasks.curate.ngrams import REPEATED, TOP
-from tasks.curate.rule_sets import stop_words
 from tasks.curate.spacy_rules import spacy_code
 from tasks.progress import progress
 
@@ -64,7 +64,9 @@ def filter_class(name: FilterName, config: DecideConfig) -> BaseFilter:
         return GopherRepetitionFilter(**rules, top_n_grams=top, dup_n_grams=repeated, language=words)
     if name == "c4":
         return C4QualityFilter(**config.c4.model_dump(), language=words)
-    return FineWebQualityFilter(**config.fineweb.model_dump(), language=words)
+    if name == "fineweb":
+        return FineWebQualityFilter(**config.fineweb.model_dump(), language=words)
+    assert_never(name)
 
 
 @cache

@@ -10,10 +10,10 @@ from xxhash import xxh3_128_hexdigest
 from tasks.curate.c4 import walk
 from tasks.curate.config import SignalsConfig
 from tasks.curate.language import detect
+from tasks.curate.language_rules import c4_lines, rule_set, spaced, stop_words
 from tasks.curate.lines import line_signals
 from tasks.curate.minhash import shingles
 from tasks.curate.ngrams import REPEATED, TOP, Tokens, repeated_gram_characters, top_gram_characters
-from tasks.curate.rule_sets import c4_lines, rule_set, spaced, stop_words
 from tasks.curate.words import Words, words_of
 
 Column = list | np.ndarray  # one value a document
@@ -23,7 +23,7 @@ SCHEMA = pa.schema(
     [
         ("text_hash", pa.string()),  # xxh3_128 of the normalised text
         ("language", pa.string()),  # declared by the source, else detected
-        ("rules", pa.string()),  # by which it was scored (rule_sets.py)
+        ("rules", pa.string()),  # by which it was scored (language_rules.py)
         ("characters", WHOLE),
         ("bytes", WHOLE),
         ("words", WHOLE),  # spaCy's

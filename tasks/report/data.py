@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tasks.curate.config import CurateConfig
-from tasks.curate.thresholds import THRESHOLDS, Threshold
+from tasks.curate.rules import FILTERS, Rule
 from tasks.report.blocks import Block, Heading, Section, Words, table
 from tasks.report.svg import Plot, bars, figure, histogram
 from tasks.views import Tables
@@ -97,7 +97,7 @@ def signals(tables: Tables, config: CurateConfig) -> Section | None:
     spoken = Counter(reason for row in _decisions(tables) for reason in row["reasons"] or ())
     for name in config.filters:
         blocks.append(Heading(name))
-        for signal, rules in _by_signal(THRESHOLDS[name]).items():
+        for signal, rules in _by_signal(FILTERS[name]).items():
             values = pc.call_function("drop_null", [scored[signal]]).to_numpy().astype(float)
             limits = {rule.value(config): rule.relation for rule in rules.values() if rule.value(config) > 0}
             if len(values):
@@ -118,11 +118,12 @@ def _distribution(title: str, values: np.ndarray, limits: dict[float, str]) -> P
     return histogram(title + far, edges.tolist(), counts.tolist(), limits)
 
 
-def _by_signal(rules: dict[str, Threshold]) -> dict[str, dict[str, Threshold]]:
-    """signal → reason → threshold."""
-    found: dict[str, dict[str, Threshold]] = {}
-    for reason, threshold in rules.items():
-        found.setdefault(threshold.signal, {})[reason] = threshold
+def _by_signal(rules: dict[str, Rule]) -> dict[str, dict[str, Rule]]:
+    """signal → reason → rule, of those that compare one."""
+    found: dict[str, dict[str, Rule]] = {}
+    for reason, rule in rules.items():
+        if rule.signal:
+            found.setdefault(rule.signal, {})[reason] = rule
     return found
 
 

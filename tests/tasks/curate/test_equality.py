@@ -21,7 +21,7 @@ from tasks.curate.config import (
 from tasks.curate.decide import verdicts
 from tasks.curate.normalise import normalise
 from tasks.curate.reference import filter_class
-from tasks.curate.rules import SETTINGS
+from tasks.curate.rules import RULES
 from tasks.curate.signals import score
 
 from .corpus import NASTY, generated, nasty, passages
@@ -99,4 +99,4 @@ def test_every_reason_of_the_sql_has_a_setting_that_switches_its_rule_off(texts:
     )
     reasons = {r for rs in verdicts(signals, strictest.decide())["reasons"].to_pylist() for r in rs}
     assert {"gopher_long_doc", "gopher_short_doc", "gopher_below_avg_threshold"} <= reasons
-    assert reasons - {"empty"} <= set(SETTINGS)
+    assert reasons - {"empty"} <= set(RULES)

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.curate.config import CurateConfig, GopherQuality
 from tasks.curate.decide import verdicts
-from tasks.curate.rule_sets import rule_set, stop_words
+from tasks.curate.language_rules import rule_set, stop_words
 from tasks.curate.signals import score
 from tests.tasks.languages import GERMAN, INVENTED, JAPANESE, document
 

@@ -66,7 +66,7 @@ def test_a_killed_worker_is_an_error_in_seconds_and_the_rerun_goes_on(
 
     thread = threading.Thread(target=victim)
     thread.start()
-    ranks = out / "timing" / "ranks-40"
+    ranks = out / "work" / "ranks-40"
     while thread.is_alive() and not list(ranks.glob("*.arrow")):
         time.sleep(0.01)
     kill_a_worker()

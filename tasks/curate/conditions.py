@@ -1,0 +1,46 @@
+"""Rules of one's own: a name and a condition in SQL over the signals, which holds for what stays.
+
+[curate.keep_if]
+long_enough = "plain_words >= 80"          # a document for which it does not hold goes, with the reason long_enough
+"""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+import pyarrow as pa
+
+from tasks.errors import UsageError
+from tasks.query import ask
+
+UNKNOWN_COLUMN = re.compile(r'column "([^"]+)" not found')
+
+
+def unmet(conditions: Mapping[str, str], rows: pa.Table) -> pa.Table:
+    """doc_id and `unmet`: the names of the conditions that do not hold, in order; unknown (NULL) counts as no.
+
+    UsageError with the nearest names where a condition names no column, or is none.
+    """
+    asked = [_case(name, condition, rows) for name, condition in conditions.items()]
+    sql = f"select doc_id, list_filter([{', '.join(asked)}]::varchar[], lambda x: x is not null) as unmet from facts"
+    return ask(sql, {}, {"facts": lambda: rows}, {})
+
+
+def _case(name: str, condition: str, rows: pa.Table) -> str:
+    case = f"case when not coalesce(cast((\n{condition}\n) as boolean), false) then '{name}' end"
+    try:
+        ask(f"select {case} from facts limit 0", {}, {"facts": lambda: rows}, {})
+    except UsageError as error:
+        raise _explained(condition, error, sorted(rows.column_names)) from error
+    return case
+
+
+def _explained(condition: str, error: UsageError, known: list[str]) -> UsageError:
+    if unknown := UNKNOWN_COLUMN.search(error.what):
+        near = get_close_matches(unknown[1], known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        return UsageError(f"no signal or column {unknown[1]!r}", f"{hint}there are: {', '.join(known)}")
+    what = error.what.removeprefix("SQL: ").partition("\n\nLINE")[0]
+    return UsageError(
+        f"{condition!r} is no condition: {what}", "write what holds for what stays, as in SQL: 'words >= 80'"
+    )
