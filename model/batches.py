@@ -10,7 +10,7 @@ b batch · t position
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -23,22 +23,26 @@ from model.packing import pack
 from model.stream import Document, TokenStream
 
 IGNORE = -100  # a target that no loss counts: torch's and transformers' convention
-PAD = 1  # the id of <|pad|>; no loss ever sees it
+PAD = 1  # any id would do: no loss sees it, and no token before it does
 
 
 @dataclass(frozen=True)
 class OnDevice:
+    tokens_bt: Tensor  # int64, padded on the right where rows differ in length
+
     def to(self, device: torch.device) -> Self:
         """The same batch on a device; a GPU's copy does not wait."""
         if device.type == "cpu":
             return self
         moved = {field.name: getattr(self, field.name) for field in fields(self)}
-        return type(self)(**{name: None if x is None else x.to(device, non_blocking=True) for name, x in moved.items()})
+        copies: dict[str, Any] = {
+            name: x if x is None else x.to(device, non_blocking=True) for name, x in moved.items()
+        }
+        return type(self)(**copies)
 
 
 @dataclass(frozen=True)
 class TokenBatch(OnDevice):
-    tokens_bt: Tensor  # int64
     targets_bt: Tensor  # int64; IGNORE where no loss is counted
     positions_bt: Tensor | None = None
     mask_b1tt: Tensor | None = None  # True: may attend
@@ -46,7 +50,6 @@ class TokenBatch(OnDevice):
 
 @dataclass(frozen=True)
 class LabelledBatch(OnDevice):
-    tokens_bt: Tensor  # int64, padded on the right
     lengths_b: Tensor  # int64
     labels_b: Tensor  # int64
 
@@ -55,7 +58,6 @@ class LabelledBatch(OnDevice):
 class PairBatch(OnDevice):
     """Rows 0 … n-1 are the chosen answers of n prompts, rows n … 2n-1 the rejected ones, in the same order."""
 
-    tokens_bt: Tensor  # int64, padded on the right
     targets_bt: Tensor  # int64; IGNORE on the prompt and on padding
 
 
@@ -172,16 +174,19 @@ class Preferences:
         return [_row(self.name, self.table, item) for item in items.tolist()]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batches:
     """`batches(step, part)` is this rank's micro-batch; `documents_of(step)` says what the whole step saw."""
 
     source: Source
     order: Order
     share: Share
+    tokens: int = 0  # given out so far, padding included: what the network computes on
 
     def __call__(self, step: int, part: int) -> OnDevice:
-        return self.source.batch(self.items_of(step, part))
+        batch = self.source.batch(self.items_of(step, part))
+        self.tokens += batch.tokens_bt.numel()
+        return batch
 
     def items_of(self, step: int, part: int) -> np.ndarray:
         return self.order.at(self.share.places(step, part))

@@ -91,8 +91,12 @@ def flops_per_token(shape: Shape) -> float:
     N counts the parameters that are multiplied: a looked-up table is not, a tied embedding is (as the head). Scores
     count in full although causal attention needs half of them, as is the custom for MFU.
     """
-    attention = 12 * shape.depth * shape.heads * shape.head_width * shape.context
-    return 6.0 * matrix_parameters(shape) + attention
+    return 6.0 * matrix_parameters(shape) + attention_flops(shape)
+
+
+def attention_flops(shape: Shape) -> float:
+    """A token of training, for queries times keys and scores times values: 12 L H Q T, a third of it forward."""
+    return 12.0 * shape.depth * shape.heads * shape.head_width * shape.context
 
 
 def matrix_parameters(shape: Shape) -> int:

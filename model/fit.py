@@ -3,8 +3,8 @@
     for report in fit(learner, batches, plan, state):
         log, evaluate, sample, checkpoint …
 
-Pretraining, continuing, instructing and classifying differ in their objective and their batches. A batch is arithmetic
-in the step, so to resume is to start from `state.step`.
+Pretraining, continuing, classifying, instructing and preferring differ in their objective and their batches. A batch is
+arithmetic in the step, so to resume is to start from `state.step`.
 """
 
 from collections.abc import Callable, Iterator

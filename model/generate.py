@@ -12,6 +12,8 @@ from model.attention import Past
 from model.cross_entropy import token_losses
 from model.decoder import Decoder
 
+COLDEST = 1e-4  # a temperature below it overflows the logits; at it the likeliest token is all but certain
+
 
 class KeysAndValues:
     """What one block's attention has seen, in memory taken once."""
@@ -42,11 +44,11 @@ def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
     seed: int = 0,
     stop: Collection[int] = (),
 ) -> Generator[int]:
-    """The ids that follow `tokens`, as they are made: at most `max_tokens`, the last one an id of `stop` if it came.
+    """The ids that follow `tokens`, as they are made: at most `max_tokens`, an id of `stop` the last one.
 
-    Temperature 0 takes the likeliest; `top_k` = 0 and `top_p` = 1 leave nothing out. The same seed gives the same ids.
-    A prompt is cut to its last context - max_tokens tokens, though never to fewer than half a context. Where the
-    context fills up all the same, its later half is read again as if the text began there, and generation goes on.
+    Temperature 0 (or below 1e-4) takes the likeliest; `top_k` = 0 and `top_p` = 1 leave nothing out. The same seed
+    gives the same ids. A prompt is cut to its last context - max_tokens tokens, never to fewer than half a context.
+    Where the context fills up all the same, its later half is read again as if the text began there.
     """
     if not tokens:
         raise ValueError("generate needs at least one token to go on from, say the id of <|endoftext|>")
@@ -84,7 +86,7 @@ def draw(logits_v: Tensor, temperature: float, top_k: int, top_p: float, generat
 
     top-p is nucleus sampling (Holtzman et al. 2020, arXiv 1904.09751); the likeliest id is always left.
     """
-    if temperature == 0:
+    if temperature < COLDEST:
         return int(logits_v.argmax())
     kept = min(top_k or len(logits_v), len(logits_v))
     scaled_v, ids_v = (logits_v / temperature).topk(kept)  # largest first

@@ -18,19 +18,18 @@ class Pace:
     """Starts its clock at once, at `step` steps done."""
 
     def __init__(self, spec: Spec, step: int, flops_per_token: float, peak_flops: float) -> None:
-        self.tokens_per_step = spec.batch * spec.context
         self.flops_per_token, self.peak_flops = flops_per_token, peak_flops
         self.steps, self.first, self.step = spec.schedule.steps, step, step
-        self.seconds = 0.0  # of all steps since the clock started
+        self.seconds, self.tokens = 0.0, 0  # of all steps since the clock started
         self.is_unheard = False  # nobody reads our progress any more
         self._since, self._told = time.monotonic(), 0.0
 
-    def reach(self, step: int) -> dict[str, Any]:
-        """What the steps since the last call took, as a row of the speed log."""
+    def reach(self, step: int, tokens: int) -> dict[str, Any]:
+        """What the steps since the last call took, as a row of the speed log; `tokens` of all ranks since the start."""
         now = time.monotonic()
-        seconds, steps = now - self._since, step - self.step
-        self._since, self.step, self.seconds = now, step, self.seconds + seconds
-        tokens_per_second = steps * self.tokens_per_step / seconds
+        seconds, new = now - self._since, tokens - self.tokens
+        self._since, self.step, self.seconds, self.tokens = now, step, self.seconds + seconds, tokens
+        tokens_per_second = new / seconds
         mfu = tokens_per_second * self.flops_per_token / self.peak_flops
         rates = {"tokens_per_second": round(tokens_per_second, 1), "mfu": round(mfu, 4)}
         return {"step": step, "seconds": round(self.seconds, 3), **rates}

@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 from model import checkpoint, hub
 from model.batches import Batches, Blocks, Conversations, Labelled, OnDevice, Preferences, Source
 from model.decoder import Decoder, initialise
-from model.depth import flops_per_token
+from model.depth import attention_flops, matrix_parameters
 from model.fit import Plan, State
 from model.head import Classifier, freeze
 from model.lora import adapt, refuse_nameless
@@ -20,7 +20,7 @@ from model.objectives import Classify, NextToken, Prefer
 from model.optimizer import AdamW
 from model.order import Order, Share
 from model.ranks import Ranks
-from model.spec import ConversationRows, DocumentShards, LabelledRows, PreferenceRows, Spec
+from model.spec import ConversationTokens, DocumentShards, LabelledTokens, PreferenceTokens, Spec
 from model.stream import TokenStream, open_shards
 
 VALIDATION_SEED = 0  # which validation items are looked at never changes with the run's seed
@@ -68,7 +68,7 @@ def prepare(spec: Spec, ranks: Ranks) -> Session:
     tensors, kept = saved or ({}, {})
     dtype = pick_dtype(kept.get("dtype", spec.dtype), device)
     model, objective = network(spec)
-    compiled = pick_compiled(kept.get("compiled", spec.compiled), flops(spec, model), device)
+    compiled = pick_compiled(kept.get("compiled", spec.compiled), run_flops(spec, objective), device)
     model.to(device)
     state = State(AdamW(objective, spec.rates))
     if saved:
@@ -112,15 +112,19 @@ def network(spec: Spec) -> tuple[Decoder | Classifier, nn.Module]:
     else:
         assert spec.shape is not None, "a spec has a shape or weights"
         decoder = initialise(Decoder(spec.shape), spec.seed)
-    if isinstance(spec.data, LabelledRows):
-        classifier = Classifier(decoder, spec.data.labels)
-        if not spec.lora:
-            freeze(classifier, spec.data.trainable)
-        return classifier, Classify(classifier)
-    if isinstance(spec.data, PreferenceRows):
-        assert spec.weights is not None, "a preference is learned by a model that answers"
-        return decoder, Prefer(decoder, hub.load(spec.weights), spec.data.beta)
-    return decoder, NextToken(decoder)
+    match spec.data:
+        case DocumentShards() | ConversationTokens():
+            return decoder, NextToken(decoder)
+        case LabelledTokens():
+            classifier = Classifier(decoder, spec.data.labels)
+            if not spec.lora:
+                freeze(classifier, spec.data.trainable)
+            return classifier, Classify(classifier)
+        case PreferenceTokens():
+            assert spec.weights is not None, "a preference is learned by a model that answers"
+            return decoder, Prefer(decoder, hub.load(spec.weights), spec.data.beta)
+        case _:
+            assert_never(spec.data)
 
 
 def sources(spec: Spec) -> tuple[Source, Source]:
@@ -130,21 +134,38 @@ def sources(spec: Spec) -> tuple[Source, Source]:
         case DocumentShards():
             streams = (TokenStream(open_shards(files), data.separator) for files in (data.train, data.validation))
             train, validation = (Blocks(stream, spec.context) for stream in streams)
-        case ConversationRows():
+        case ConversationTokens():
             train, validation = (Conversations(path, spec.context) for path in (data.train, data.validation))
-        case LabelledRows():
+        case LabelledTokens():
             train, validation = (Labelled(path, spec.context) for path in (data.train, data.validation))
-        case PreferenceRows():
+        case PreferenceTokens():
             train, validation = (Preferences(path, spec.context) for path in (data.train, data.validation))
         case _:
             assert_never(data)
     return train, validation
 
 
-def flops(spec: Spec, model: Decoder | Classifier) -> float:
-    """Of the whole run, forward and backward."""
-    shape = model.decoder.shape if isinstance(model, Classifier) else model.shape
-    return flops_per_token(shape) * spec.schedule.steps * spec.batch * spec.context
+def run_flops(spec: Spec, objective: nn.Module) -> float:
+    """Of all steps together, as if every item were full."""
+    return learning_flops(objective) * spec.schedule.steps * spec.batch * spec.context
+
+
+def learning_flops(objective: nn.Module) -> float:
+    """A token, forward and backward, counted as `flops_per_token` does but for what this training leaves out.
+
+    2 N forward; 2 N back through the blocks from the lowest that learns; 2 for each parameter that learns. A frozen
+    reference goes forward only.
+    """
+    total = 0.0
+    for decoder in (module for module in objective.modules() if isinstance(module, Decoder)):
+        multiplied, attention = matrix_parameters(decoder.shape), attention_flops(decoder.shape)
+        learning = [any(p.requires_grad for p in block.parameters()) for block in decoder.blocks]
+        below = learning.index(True) if any(learning) else len(learning)
+        reach = 1 - below / len(learning)
+        learned = sum(p.numel() for p in decoder.parameters() if p.requires_grad)
+        total += 2 * multiplied + attention / 3 + reach * (2 * multiplied + attention * 2 / 3)
+        total += 2 * min(learned, multiplied)
+    return total
 
 
 def restore(model: nn.Module, state: State, tensors: dict[str, Tensor], kept: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ class DocumentShards(Strict):
     separator: int = 0  # the id of <|endoftext|>
 
 
-class ConversationRows(Strict):
+class ConversationTokens(Strict):
     """Arrow IPC streams of ids (list), is_target (list of bool) and doc_id: only targets are foretold (instruct)."""
 
     kind: Literal["conversations"] = "conversations"
@@ -33,7 +33,7 @@ class ConversationRows(Strict):
     validation: Path
 
 
-class LabelledRows(Strict):
+class LabelledTokens(Strict):
     """Arrow IPC streams of ids (list), label (number of the class) and doc_id (classify)."""
 
     kind: Literal["labelled"] = "labelled"
@@ -43,7 +43,7 @@ class LabelledRows(Strict):
     trainable: Literal["head", "last_block", "full"] = "full"
 
 
-class PreferenceRows(Strict):
+class PreferenceTokens(Strict):
     """Arrow IPC streams of chosen and rejected (ids), chosen_is_target, rejected_is_target and doc_id (prefer)."""
 
     kind: Literal["preferences"] = "preferences"
@@ -52,7 +52,7 @@ class PreferenceRows(Strict):
     beta: float = Field(default=0.1, gt=0)  # how dear it is to leave the reference
 
 
-Data = Annotated[DocumentShards | ConversationRows | LabelledRows | PreferenceRows, Field(discriminator="kind")]
+Data = Annotated[DocumentShards | ConversationTokens | LabelledTokens | PreferenceTokens, Field(discriminator="kind")]
 Matrix = Literal["to_q", "to_k", "to_v", "to_out", "to_gate", "to_up", "to_hidden"]
 MATRICES: tuple[Matrix, ...] = ("to_q", "to_k", "to_v", "to_out", "to_gate", "to_up", "to_hidden")
 

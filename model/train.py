@@ -18,7 +18,6 @@ from safetensors import SafetensorError
 
 from model import checkpoint, logs
 from model.checkpoint import Damaged
-from model.depth import flops_per_token
 from model.finish import finish
 from model.fit import Report, evaluate, fit
 from model.hub_config import WeightsError
@@ -28,7 +27,7 @@ from model.machine import peak_flops
 from model.pace import Pace
 from model.ranks import join, leave
 from model.samples import samples
-from model.session import Session, describe, prepare
+from model.session import Session, describe, learning_flops, prepare
 from model.spec import DocumentShards, Spec
 
 ENDED_EARLY = 130
@@ -80,7 +79,7 @@ def train(session: Session, lifeline: Lifeline) -> bool:
         told = json.dumps(describe(session), indent=1)
         (spec.out / "data.json").write_text(told + "\n", encoding="utf-8")
     peak = ranks.count * peak_flops(session.plan.device, session.plan.dtype)
-    pace = Pace(spec, session.state.step, flops_per_token(session.decoder.shape), peak)
+    pace = Pace(spec, session.state.step, learning_flops(session.objective), peak)
     for report in fit(session.learner, session.train, session.plan, session.state):
         is_last = report.step == spec.schedule.steps
         if is_last or report.step % spec.log_every == 0 or report.step % spec.eval_every == 0:
@@ -101,7 +100,7 @@ def train(session: Session, lifeline: Lifeline) -> bool:
 def note(session: Session, report: Report, log: Logs | None, pace: Pace) -> None:
     """Writes what the step has to say; evaluates and samples where it is time to. All ranks take part."""
     row = readings(session, report)
-    speed = pace.reach(report.step)
+    speed = pace.reach(report.step, session.train.tokens * session.plan.ranks.count)
     with pace.paused():
         evaluates = report.step % session.spec.eval_every == 0 or report.step == session.spec.schedule.steps
         if evaluates:

@@ -2,8 +2,13 @@ import pytest
 import torch
 
 from model.decoder import Decoder
-from model.depth import Given, flops_per_token, from_depth, training_plan
+from model.depth import Given, attention_flops, flops_per_token, from_depth, matrix_parameters, training_plan
 from model.family import Shape
+from model.head import Classifier, freeze
+from model.lora import adapt
+from model.objectives import Classify, NextToken, Prefer
+from model.session import learning_flops
+from model.spec import Lora
 
 GPT2_124M = {"width": 768, "vocabulary": 50257, "context": 1024}
 LLAMA_1B = {"width": 2048, "head_width": 64, "kv_heads": 8, "ffn_width": 8192, "rope_theta": 500_000.0, "tied": True}
@@ -51,3 +56,23 @@ def test_flops_of_gpt2_are_those_of_palms_equation():
     shape = Shape(family="gpt2", depth=12, heads=12, kv_heads=12, head_width=64, ffn_width=3072, tied=True, **GPT2_124M)
     multiplied = 124_439_808 - 1024 * 768
     assert flops_per_token(shape) == 6 * multiplied + 12 * 12 * 12 * 64 * 1024
+
+
+def test_a_frozen_network_costs_what_goes_through_it_and_what_learns():
+    shape = from_depth(4, 512, 64, "llama")
+    whole = flops_per_token(shape)
+    assert learning_flops(NextToken(Decoder(shape))) == whole
+    frozen = Classifier(Decoder(shape), ["a", "b"])
+    freeze(frozen, "head")
+    assert learning_flops(Classify(frozen)) == pytest.approx(whole / 3)
+    freeze(frozen, "last_block")
+    last = sum(p.numel() for p in frozen.decoder.parameters() if p.requires_grad)
+    assert learning_flops(Classify(frozen)) == pytest.approx(
+        whole / 3 + (whole + attention_flops(shape)) / 3 / 4 + 2 * last
+    )
+    adapted = adapt(Decoder(shape), Lora(rank=2))
+    learned = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    through = whole - 2 * matrix_parameters(shape)
+    assert learning_flops(NextToken(adapted)) == through + 2 * learned
+    preferred = Prefer(adapted, Decoder(shape), beta=0.1)
+    assert learning_flops(preferred) == pytest.approx(through + 2 * learned + whole / 3)
