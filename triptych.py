@@ -350,13 +350,14 @@ def up(
 @app.command(epilog="Example:  triptych init my_folder    then    triptych run my_folder")
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of text, or one file.")],
+    adapt: Annotated[bool, typer.Option("--adapt", help="Teach a public model this text: what most want.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a recipe of that name.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Look at a folder and write a recipe for it: what is in it, what a run will take, and what it can give."""
     from flows.propose import propose, told
 
-    proposal = propose(folder, home(), force)
+    proposal = propose(folder, home(), force, adapt)
     _print_json(proposal.as_json()) if as_json else print("\n".join(told(proposal)))
 
 

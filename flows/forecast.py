@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.curate.config import CurateConfig
-from tasks.curate.rules import SETTINGS, loosened
+from tasks.curate.rules import RULES, loosened
 from tasks.survey import Survey
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ PER_PARAMETER = 20  # tokens, compute-optimal (Hoffmann et al. 2022, arXiv 2203.
 SUITS = 0.15  # of the sample: a rule that speaks against more was made for another kind of text
 DEPTHS = (2, 4, 6, 8, 12)
 CONTEXT, BATCH = 256, 8
+ADAPT_MINUTES = 30.0  # what a public model may be taught for
+ADAPT_PASSES = 3  # over a small corpus a large model soon says it by heart
+ADAPT_CONTEXT, ADAPT_BATCH = 256, 8
+ADAPT_BEYOND = 90_000  # tokens that its evaluation and instructing come to, as if trained on
+FROZEN = 2 / 3  # of training's arithmetic: the weights' own gradients are not needed
 WRITES_A_LITTLE = 30e6  # parameters of the smallest models that tell a plain story (TinyStories, arXiv 2305.07759)
 BEYOND_TRAINING = 350_000  # tokens that evaluation and fine-tuning come to, as the recipe sets them
 BYTES_PER_SECOND = 3e6  # of text: ingest, tokenizer and encode together, on two cores
@@ -64,7 +69,7 @@ def trial(found: Survey, curate: CurateConfig) -> Trial:
     """Some seconds of scoring, tokenising and training on this machine."""
     rate, table = _signals(found.texts, curate)
     dropped, _ = _judged(table, curate)
-    unsuitable = tuple(reason for reason, share in dropped.items() if share > SUITS and reason in SETTINGS)
+    unsuitable = tuple(reason for reason, share in dropped.items() if share > SUITS and reason in RULES)
     _, kept = _judged(table, loosened(curate, unsuitable))
     from model.depth import flops_per_token
     from model.trial import tokens_per_second
@@ -111,6 +116,34 @@ def plan(found: Survey, measured: Trial) -> Plan:
     )
 
 
+def adaptation(found: Survey, measured: Trial) -> Plan:
+    """How long the public model is taught this text, a low-rank change of it learned."""
+    from model.depth import flops_per_token
+
+    shape = public_shape()
+    tokens = max(1, round(found.text_bytes * measured.kept / measured.bytes_per_token))
+    speed = measured.training_flops_per_second / (FROZEN * flops_per_token(shape))  # tokens a second
+    a_step = ADAPT_BATCH * ADAPT_CONTEXT
+    steps = max(20, round(min(ADAPT_PASSES * tokens, speed * ADAPT_MINUTES * 60) / a_step))
+    reading = found.text_bytes * (1 / measured.signal_bytes_per_second + 1 / BYTES_PER_SECOND)
+    return Plan(
+        depth=shape.depth,
+        width=shape.width,
+        parameters=shape.parameters,
+        vocabulary=shape.vocabulary,
+        steps=steps,
+        tokens=tokens,
+        trained=steps * a_step,
+        minutes=((steps * a_step + ADAPT_BEYOND) / speed + reading + START_SECONDS) / 60,
+        disk_bytes=round(1.5 * found.text_bytes + 2 * tokens + 14 * shape.parameters + 40e6),
+        can_give=(
+            f"{shape.parameters / 1e6:.0f} million parameters that have read 2,000,000,000,000 tokens, most of them "
+            "English, and now your text: what most should use. It answers as such a small model does; for other "
+            "languages, or better answers, name another one in init_from."
+        ),
+    )
+
+
 def can_give(tokens: int, parameters: int) -> str:
     """What a corpus of so many tokens is good for, honestly."""
     most = PASSES * tokens / PER_PARAMETER
@@ -122,7 +155,7 @@ def can_give(tokens: int, parameters: int) -> str:
         return (
             f"{told}. That is too little to learn a language from: the {parameters / 1e6:.2g} million of this recipe "
             "will write the sound of your text, not sense. Tune a public model on it for anything to be used "
-            "(triptych run adapt --set ingest.path=FOLDER); this run gives you the cleaned, deduplicated, split text "
+            "(triptych init FOLDER --adapt); this run gives you the cleaned, deduplicated, split text "
             "for that, and a baseline."
         )
     return (
@@ -143,6 +176,14 @@ def shape_of(depth: int, size: int) -> "Shape":
     if depth == DEPTHS[0]:  # the demo's: wider than the dial would have it
         return from_depth(depth, size, CONTEXT, "llama", width=128, heads=4, kv_heads=4)
     return from_depth(depth, size, CONTEXT, "llama")
+
+
+def public_shape() -> "Shape":
+    """SmolLM2-135M (arXiv 2502.02737): what the recipe `adapt` begins with."""
+    from model.depth import from_depth
+
+    sides = {"width": 576, "heads": 9, "kv_heads": 3, "ffn_width": 1536, "tied": True}
+    return from_depth(30, 49_152, ADAPT_CONTEXT, "llama", **sides)
 
 
 def free_bytes(home: Path) -> int:

@@ -11,8 +11,6 @@ from typing import Protocol
 
 from tasks.given import decoder_of
 
-COLDEST = 1e-4  # a temperature below it overflows the logits; at it the likeliest token is all but certain
-
 
 @dataclass(frozen=True)
 class Sampling:
@@ -58,7 +56,7 @@ class DecoderEngine:
             self._decoder,
             prompt,
             sampling.max_tokens,
-            sampling.temperature if sampling.temperature >= COLDEST else 0.0,
+            sampling.temperature,
             top_p=sampling.top_p,
             seed=sampling.seed,
             stop=sampling.stop,

@@ -21,7 +21,7 @@ from tasks.preferences import PreferenceRows, preference_rows
 from tasks.rows import InstructionRows, LabelledRows, instruction_rows, labelled_rows
 from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.tokenised_rows import Parent, conversation_table, labelled_table, preference_table, written
-from tasks.training import tidy, train
+from tasks.training import PROGRAM, tidy, train
 from tasks.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class PreferConfig(PreferenceRows, TuningPlan):
 
 def classify(config: ClassifyConfig, inputs: Inputs, out: Path) -> Stats:
     """A classifier on the base; Skipped where the corpus offers fewer than two classes."""
-    from model.spec import LabelledRows as LabelledTokens
+    from model.spec import LabelledTokens
 
     rows, notes = labelled_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
     parent = parent_of(inputs, config.context)
@@ -91,14 +91,14 @@ def classify(config: ClassifyConfig, inputs: Inputs, out: Path) -> Stats:
 def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
     """A model that answers, taught on the assistant's tokens alone; Skipped where no document suits a template."""
     from model.packing import pack
-    from model.spec import ConversationRows
+    from model.spec import ConversationTokens
 
     rows, notes = instruction_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
     parent = parent_of(inputs, config.context)
     tables = {split: conversation_table(rows[split], parent) for split in TRAINED_ON}
     learned, held_out = _kept(rows, tables, out)
     packs = pack([len(ids) for ids in tables["train"]["ids"].to_pylist()], parent.context)
-    data = ConversationRows(train=learned, validation=held_out)
+    data = ConversationTokens(train=learned, validation=held_out)
     metrics = _tuned(specify(config, parent, data, len(packs), out), config.ranks, "finetune/instruct")
     too_long = sum(len(rows[split]) - len(table) for split, table in tables.items())
     return Stats(metrics=metrics | _counts(rows) | {"rows_too_long": float(too_long)}, notes=tuple(notes))
@@ -106,7 +106,7 @@ def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
 
 def prefer(config: PreferConfig, inputs: Inputs, out: Path) -> Stats:
     """A model that gives chosen answers more often than rejected ones; Skipped where there is no pair."""
-    from model.spec import PreferenceRows as PreferenceTokens
+    from model.spec import PreferenceTokens
 
     rows, notes = preference_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
     parent = parent_of(inputs, config.context)
@@ -187,33 +187,32 @@ def _counts(rows: "DatasetDict") -> dict[str, float]:
     return {f"rows_{split}": float(len(rows[split])) for split in rows}
 
 
-MODULES = ("tasks.rows", "tasks.own_rows", "tasks.templates", "tasks.columns", "tasks.tokenised_rows", "model.fit")
 LIBRARIES = ("torch", "numpy", "pyarrow", "safetensors", "datasets", "duckdb", "tokenizers", "tiktoken")
 
 FINETUNE_CLASSIFY = Step(
-    "finetune-classify",
+    "finetune/classify",
     1,
     ClassifyConfig,
     classify,
     libraries=LIBRARIES,
-    code=(*MODULES, "model.head"),
+    code=(PROGRAM,),
     resumes=True,
 )
 FINETUNE_INSTRUCT = Step(
-    "finetune-instruct",
+    "finetune/instruct",
     1,
     InstructConfig,
     instruct,
     libraries=LIBRARIES,
-    code=(*MODULES, "model.chat", "model.packing"),
+    code=(PROGRAM,),
     resumes=True,
 )
 FINETUNE_PREFER = Step(
-    "finetune-prefer",
+    "finetune/prefer",
     1,
     PreferConfig,
     prefer,
     libraries=LIBRARIES,
-    code=(*MODULES, "model.chat", "model.objectives", "tasks.preferences"),
+    code=(PROGRAM,),
     resumes=True,
 )

@@ -28,21 +28,6 @@ if TYPE_CHECKING:
 
 GROUP_BYTES = 32 * MIB  # of files are read by one process at a time
 GROUP_FILES = 10_000
-CODE = (
-    "forgotten",
-    "documents",
-    "document_rows",
-    "readers",
-    "lines",
-    "passages",
-    "repeats",
-    "planting",
-    "planted",
-    "planted_text",
-)
-CODE += tuple(
-    f"read.{name}" for name in ("encodings", "plain", "spreadsheets", "web_pages", "office", "mail", "archives")
-)
 
 __all__ = ["INGEST", "IngestConfig", "IngestPart", "ingest"]
 
@@ -165,5 +150,4 @@ INGEST = Step(
     IngestPart,
     ingest,
     libraries=("datatrove", "pyarrow", "orjson", "charset-normalizer", "trafilatura", "pypdf", "python-docx"),
-    code=tuple(f"tasks.{name}" for name in CODE),
 )

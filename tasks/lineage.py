@@ -31,7 +31,7 @@ class Training:
     @property
     def name(self) -> str:
         """`pretrain`, `finetune/classify`, …"""
-        return self.manifest["step"].replace("finetune-", "finetune/")
+        return self.manifest["step"]
 
     @property
     def data(self) -> dict[str, Any]:

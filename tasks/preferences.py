@@ -8,7 +8,7 @@ of question: what is preferred is the answer that fits what was asked.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.errors import Skipped
 from tasks.own_rows import conversation, own_rows
@@ -22,6 +22,8 @@ SIDES = ("chosen", "rejected")
 
 class PreferenceRows(InstructionRows):
     """Chosen and rejected answers: templates over the documents' columns, or a user's own file."""
+
+    table: ClassVar[str] = "finetune.prefer"
 
 
 def preference_rows(
@@ -41,7 +43,7 @@ def preference_rows(
     strings = {name: Value("string") for name in ("prompt", "response", "rejected", "origin", "kind", "doc_id")}
     features = Features({**strings, "messages": List({"role": Value("string"), "content": Value("string")})})
     compared = [masked(row) if config.mask_pii else row for row in rows]
-    return as_splits(compared, features, "finetune.prefer"), notes
+    return as_splits(compared, features, config.table), notes
 
 
 def preference(record: Row) -> Row:

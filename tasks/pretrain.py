@@ -16,7 +16,7 @@ from model.spec import Lora
 from tasks.errors import UserError
 from tasks.given import GivenModel, as_folder, content_of
 from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
-from tasks.training import tidy, train
+from tasks.training import PROGRAM, tidy, train
 
 if TYPE_CHECKING:
     from model.family import Shape
@@ -216,6 +216,6 @@ PRETRAIN = Step(
     PretrainConfig,
     pretrain,
     libraries=("torch", "numpy", "pyarrow", "safetensors"),
-    code=("model.decoder", "model.attention", "model.fit", "model.optimizer", "model.batches", "model.session"),
+    code=(PROGRAM,),
     resumes=True,
 )

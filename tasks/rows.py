@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -38,6 +38,8 @@ class LabelledRows(OwnRows):
 
 class InstructionRows(OwnRows):
     """Prompts with responses: templates over the documents' columns, or a user's own file."""
+
+    table: ClassVar[str] = "finetune.instruct"  # of the recipe: where a mistake is to be mended
 
     templates: tuple[Template, ...] = Field(default=(CONTINUE,), min_length=1)
     max_rows: int = Field(default=4_000, ge=1)  # in one split
@@ -85,7 +87,7 @@ def instruction_rows(
     strings = {name: Value("string") for name in ("prompt", "response", "origin", "kind", "doc_id")}
     features = Features({**strings, "messages": List({"role": Value("string"), "content": Value("string")})})
     answered = [masked(row) if config.mask_pii else row for row in rows]
-    return as_splits(answered, features, "finetune.instruct"), notes
+    return as_splits(answered, features, config.table), notes
 
 
 def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:
@@ -115,7 +117,7 @@ def derived_instructions(
     """Rows that the templates make of the documents, in the order of their hash, and notes."""
     table, usable, notes = documents(curated, shards), [], []
     for number, template in enumerate(config.templates):
-        key = f"finetune.instruct.templates.{number}.where"
+        key = f"{config.table}.templates.{number}.where"
         named = template.placeholders() - {*PIECES, *table.columns}
         absent = sorted(named.union(table.missing(template.where, key)))
         if absent:
@@ -134,7 +136,7 @@ def derived_instructions(
     params = {"salt": f"{config.seed} ", "candidates": CANDIDATES * config.max_rows}
     rows = []
     taken: Counter[str] = Counter()
-    for document in table.ask(sql, params, "finetune.instruct.templates").to_pylist():
+    for document in table.ask(sql, params, f"{config.table}.templates").to_pylist():
         suited = [template for template, suits in zip(usable, document["suits"], strict=True) if suits]
         made = instruction(suited, document, config.seed)
         if made is not None and taken[document["split"]] < config.max_rows:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from model.chat import Turn
 
 ANSWERING = "-instruct"  # registered models with this ending answer in turns, …
-ANSWERING_STEPS = ("finetune-instruct", "finetune-prefer")  # … and artifacts of these
+ANSWERING_STEPS = ("finetune/instruct", "finetune/prefer")  # … and artifacts of these
 
 
 class Prompts:

@@ -40,7 +40,7 @@ def conversation_table(rows: "Dataset", parent: Parent) -> "pa.Table":
     kept = [(row, doc_id) for row, doc_id in rendered if row is not None]
     if not kept:
         what = f"no answer begins within the model's context of {parent.context} tokens"
-        raise UserError(what, "shorten the prompts of finetune.instruct, or pretrain with a longer context")
+        raise UserError(what, "shorten the prompts, or pretrain with a longer context")
     columns = {"ids": _ids([row.ids for row, _ in kept], parent)}
     columns |= {"is_target": pa.array([row.is_target for row, _ in kept], pa.list_(pa.bool_()))}
     return pa.table(columns | {"doc_id": pa.array([doc_id for _, doc_id in kept], pa.string())})

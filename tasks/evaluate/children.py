@@ -75,7 +75,7 @@ def score_answers(board: Board, child: Taught, decoder: "Decoder") -> None:
     kept = [n for n, (_, count) in enumerate(found) if count]
     if not kept:
         what = "no held-out answer begins within the model's context"
-        raise UserError(what, "shorten the prompts of finetune.instruct, or pretrain with a longer context")
+        raise UserError(what, "shorten the prompts, or pretrain with a longer context")
     answers = [rows[n]["response"] for n in kept]
     items = child.items([rows[n] for n in kept], answers, [float(found[n][1]) for n in kept])
     board.add("instruct/loss", items, [found[n][0] for n in kept], "lower")

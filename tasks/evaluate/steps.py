@@ -104,31 +104,8 @@ def _written(board: "Board", out: Path, notes: Sequence[str]) -> Stats:
 
 
 _LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn", "matplotlib")
-_CODE = (
-    "model.attention",
-    "model.decoder",
-    "model.head",
-    "tasks.evaluate.baselines",
-    "tasks.evaluate.board",
-    "tasks.evaluate.children",
-    "tasks.evaluate.choices",
-    "tasks.evaluate.classification",
-    "tasks.evaluate.contamination",
-    "tasks.evaluate.contest",
-    "tasks.evaluate.held_out",
-    "tasks.evaluate.instruction",
-    "tasks.evaluate.intervals",
-    "tasks.evaluate.language",
-    "tasks.evaluate.likelihood",
-    "tasks.evaluate.next_passage",
-    "tasks.evaluate.ngrams",
-    "tasks.evaluate.perplexity",
-    "tasks.evaluate.preference",
-    "tasks.evaluate.task_files",
-    "tasks.vocabulary",
-)
 
-EVALUATE_BASE = Step("evaluate/base", 1, EvaluateConfig, evaluate_base, _LIBRARIES, _CODE)
-EVALUATE_INSTRUCT = Step("evaluate/instruct", 1, EvaluateConfig, evaluate_instruct, _LIBRARIES, _CODE)
-EVALUATE_CLASSIFY = Step("evaluate/classify", 1, EvaluateConfig, evaluate_classify, _LIBRARIES, _CODE)
-EVALUATE_PREFER = Step("evaluate/prefer", 1, EvaluateConfig, evaluate_prefer, _LIBRARIES, _CODE)
+EVALUATE_BASE = Step("evaluate/base", 1, EvaluateConfig, evaluate_base, _LIBRARIES)
+EVALUATE_INSTRUCT = Step("evaluate/instruct", 1, EvaluateConfig, evaluate_instruct, _LIBRARIES)
+EVALUATE_CLASSIFY = Step("evaluate/classify", 1, EvaluateConfig, evaluate_classify, _LIBRARIES)
+EVALUATE_PREFER = Step("evaluate/prefer", 1, EvaluateConfig, evaluate_prefer, _LIBRARIES)

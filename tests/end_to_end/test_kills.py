@@ -9,7 +9,7 @@ from tests.end_to_end.conftest import without_prefect
 
 STEPS = (
     "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",
-    "finetune-classify", "evaluate/classify", "finetune-instruct", "evaluate/instruct", "register",
+    "finetune/classify", "evaluate/classify", "finetune/instruct", "evaluate/instruct", "register",
 )  # fmt: skip
 
 

@@ -97,3 +97,20 @@ def test_the_registered_models_answer_in_a_clean_process_elsewhere(two_versions)
     assert texts == ["text"]
     chances = [value for name, value in row.items() if name != "label"]
     assert "label" in labels and abs(sum(chances) - 1) < 1e-5
+
+
+def test_a_preference_tuned_model_is_a_version_of_instruct_and_competes_with_its_champion(two_versions):
+    run = two_versions.json("run", "smoke", "--set", "finetune.prefer.steps=2", "--set", "finetune.prefer.max_rows=24")
+    made = {step["step"]: step["state"] for step in run["steps"]}
+    assert (made["finetune/instruct"], made["finetune/prefer"], made["evaluate/prefer"]) == (
+        "cached",
+        *2 * ["complete"],
+    )
+    rows = two_versions.sql("select version, aliases, key, parent from models where name = 'smoke-instruct'")
+    first, second = sorted(rows, key=lambda row: row["version"])
+    assert "candidate" in second["aliases"] and first["key"] != second["key"]
+    tasks = two_versions.sql("select distinct task from scores where model = 'prefer' order by task")
+    assert {"task": "prefer/ranking"} in tasks
+    assert two_versions.call("chat", "smoke-instruct/2", "--prompt", "When was this said?", "--max-tokens", "3").stdout
+    traced = two_versions.json("trace", "--model", "smoke-instruct/2")
+    assert traced["documents"]

