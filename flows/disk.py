@@ -12,11 +12,11 @@ from typing import Any
 
 from flows.record import RunRecord, records
 from tasks.errors import UserError
+from tasks.forget.remains import inputs_of_what_is_gone
 from tasks.garbage import StoreConfig, bytes_freed, bytes_of, garbage, remove, unused
 from tasks.holdings import KEY, holdings, keys_in
 from tasks.progress import say
 from tasks.register.publish import WAITING
-from tasks.remains import inputs_of_what_is_gone
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.registry import versions
 

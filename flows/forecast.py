@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tasks.curate.config import CurateConfig
 from tasks.curate.rules import RULES, loosened
-from tasks.survey import Survey
+from tasks.ingest.survey import Survey
 
 if TYPE_CHECKING:
     import pyarrow as pa

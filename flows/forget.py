@@ -1,9 +1,9 @@
 """`triptych forget`: a document's text leaves the home, and the models that learned from it are named.
 
-    1. its name goes on the home's list: no run of this home reads the document again (tasks/forgotten.py)
+    1. its name goes on the home's list: no run of this home reads the document again (tasks/forget/forgotten.py)
     2. every file in MLflow's runs that quotes it goes
     3. so does every artifact that was made from an ingest that held it, and work cut short with it; the next run
-       makes what it needs again, without the document; which documents a model was made of is kept (tasks/remains.py)
+       makes what it needs again, without the document; which documents a model was made of is kept (remains.py)
     4. the registered versions made from it get a tag, the audit a line; where it is quoted still is said
 
 The ingests go last of what goes, so that the same command goes on where it was cut short.
@@ -21,12 +21,12 @@ from flows.disk import STORE, keys_of
 from flows.record import records
 from flows.report import REPORTS
 from tasks.errors import UsageError, UserError
-from tasks.forgotten import Forgotten, forgotten, names_by_which, remember
+from tasks.forget.forgotten import Forgotten, forgotten, names_by_which, remember
+from tasks.forget.quotes import Quotes
+from tasks.forget.remains import NAMES, keep, with_remains
 from tasks.garbage import is_worked_on, remove, unused
 from tasks.holdings import Holdings, Stored, holdings, keys_in
-from tasks.quotes import Quotes
 from tasks.register.aliases import me, registry_lock, write_line
-from tasks.remains import NAMES, keep, with_remains
 from tasks.store import MANIFEST
 from tasks.tracking.connection import ARTIFACTS
 from tasks.tracking.registry import Version, versions

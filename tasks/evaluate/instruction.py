@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.evaluate.likelihood import log_probabilities, windows
-from tasks.tokenised_rows import rendered_rows
+from tasks.finetune.tokenised_rows import rendered_rows
 from tasks.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from model import hub
 from tasks.evaluate.board import Board
 from tasks.evaluate.children import Taught
 from tasks.evaluate.instruction import target_losses
-from tasks.preferences import side
+from tasks.finetune.preferences import side
 from tasks.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

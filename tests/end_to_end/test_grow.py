@@ -76,13 +76,19 @@ def test_a_near_copy_of_an_old_document_is_found_in_a_new_partition(corpus):
 
 
 def test_a_changed_file_supersedes_its_old_version_which_is_trained_on_no_more(corpus):
+    (corpus / "dropped.txt").write_text(text(5))
     run(corpus)
     (corpus / "005.txt").write_text(text(5) + " And a new sentence stands here now.")
+    (corpus / "dropped.txt").write_text(text(999))
     run(corpus)
     rows = {
         row["doc_id"]: row
-        for row in ask(corpus, "select doc_id, state, partition from documents where uri = '005.txt'")
+        for row in ask(
+            corpus, "select doc_id, state, partition from documents where uri in ('005.txt', 'dropped.txt')"
+        )
     }
+    assert rows.pop("folder/dropped.txt#0")["state"] == "superseded"  # though a filter had dropped it before
+    assert rows.pop("folder/dropped.txt#0~2")["state"] == "live"
     assert rows["folder/005.txt#0"]["state"] == "superseded"
     assert rows["folder/005.txt#0~2"] == {"doc_id": "folder/005.txt#0~2", "state": "live", "partition": "0002"}
     assert [r["doc_id"] for r in ask(corpus, "select doc_id from shards where doc_id like 'folder/005%'")] == [

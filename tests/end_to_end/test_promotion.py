@@ -100,7 +100,9 @@ def test_the_registered_models_answer_in_a_clean_process_elsewhere(two_versions)
 
 
 def test_a_preference_tuned_model_is_a_version_of_instruct_and_competes_with_its_champion(two_versions):
-    run = two_versions.json("run", "smoke", "--set", "finetune.prefer.steps=2", "--set", "finetune.prefer.max_rows=24")
+    short = '{ kind = "manner", prompt = "Write as {president} in {year}.", response = "{first_sentence}" }'
+    changes = ("steps=2", "max_rows=24", f"templates=[{short}]")
+    run = two_versions.json("run", "smoke", *(f for c in changes for f in ("--set", f"finetune.prefer.{c}")))
     made = {step["step"]: step["state"] for step in run["steps"]}
     assert (made["finetune/instruct"], made["finetune/prefer"], made["evaluate/prefer"]) == (
         "cached",

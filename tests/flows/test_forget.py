@@ -12,11 +12,11 @@ import flows.forget
 from flows.forget import HELD, TRAINED, forget
 from flows.record import RunRecord, StepRecord
 from tasks.errors import UsageError, UserError
+from tasks.forget.quotes import Quotes
 from tasks.garbage import in_use
 from tasks.holdings import holdings
-from tasks.ingest import INGEST
-from tasks.ledger import corpus
-from tasks.quotes import Quotes
+from tasks.ingest.ledger import corpus
+from tasks.ingest.steps import INGEST
 from tasks.register.package import REGISTER
 from tasks.register.publish import RunInfo, publish
 from tasks.step import Frozen, Inputs, Stats, Step

@@ -10,8 +10,8 @@ import pytest
 from flows.line import Call, CallOf, Made
 from flows.recipe import load
 from flows.scope import stand_in
-from tasks.ledger import Corpus
-from tasks.sources import File, Part
+from tasks.ingest.ledger import Corpus
+from tasks.ingest.sources import File, Part
 from tasks.step import NOT_IN_KEY, Frozen, Step, fingerprint
 
 STEPS: dict[str, tuple[Step, Frozen]] = {}

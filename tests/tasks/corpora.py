@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import zstandard
 
-from tasks.ingest import IngestConfig, ingest
-from tasks.ledger import Corpus, corpus
+from tasks.ingest.ledger import Corpus, corpus
+from tasks.ingest.steps import IngestConfig, ingest
 from tasks.step import Stats
 
 LENIENT = {"max_bad_fraction": 1.0}

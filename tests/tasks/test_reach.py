@@ -78,14 +78,24 @@ STEPS = [step for step in vars(line).values() if isinstance(step, Step)]
 @pytest.mark.parametrize(
     ("step", "names"),
     [
-        ("ingest", {"tasks.read.mail.Mails", "tasks.read.json_files.values", "tasks.planted_text.BOILERPLATE"}),
+        (
+            "ingest",
+            {
+                "tasks.ingest.read.mail.Mails",
+                "tasks.ingest.read.json_files.values",
+                "tasks.ingest.planted_text.BOILERPLATE",
+            },
+        ),
         ("signals", {"tasks.curate.minhash.bands", "tasks.curate.language_rules.stop_words"}),
         ("curate", {"sql.decide.sql", "tasks.curate.conditions.unmet", "tasks.curate.split.assign"}),
         (
             "pretrain",
             {"model.attention.attend", "model.objectives.NextToken", "model.order.Order", "model.depth.from_depth"},
         ),
-        ("finetune/prefer", {"model.objectives.Prefer", "model.lora.merge", "tasks.preferences.against_others"}),
+        (
+            "finetune/prefer",
+            {"model.objectives.Prefer", "tasks.finetune.preferences.against_others"},
+        ),
         ("evaluate/base", {"tasks.evaluate.ngrams.NGrams", "model.decoder.Decoder"}),
     ],
 )

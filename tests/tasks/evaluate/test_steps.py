@@ -134,7 +134,7 @@ def test_instruct_loss_equals_the_models_own_on_the_assistants_tokens(line: Line
 
     from model import hub
     from tasks.evaluate.instruction import target_losses
-    from tasks.tokenised_rows import rendered_rows
+    from tasks.finetune.tokenised_rows import rendered_rows
 
     decoder, vocabulary = hub.load(line.model / "weights"), Vocabulary(line.tokenizer)
     rows = instruct_rows()["test"].to_list()

@@ -1,0 +1,218 @@
+"""Fine-tuning: a child that names classes, one that answers, one that prefers. The same `fit`, another objective.
+
+weights/   Hugging Face layout; a classifier's head and classes beside it     metrics.jsonl   a row a step
+rows/      what it learned from: a Hugging Face DatasetDict with the splits   curve.png       loss and accuracy
+           train, validation, test                                            timing/speed.jsonl
+tokens/    the same rows as the trainer reads them, Arrow IPC streams
+adapter/   where only a low-rank change was learned: that change, in peft's layout
+"""
+
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from model.spec import Lora
+from tasks.finetune.preferences import PreferenceRows, preference_rows
+from tasks.finetune.rows import InstructionRows, LabelledRows, instruction_rows, labelled_rows
+from tasks.finetune.tokenised_rows import Parent, conversation_table, labelled_table, preference_table, written
+from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
+from tasks.training import PROGRAM, tidy, train
+from tasks.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import DatasetDict
+
+    from model.spec import Data, Spec
+
+TRAINED_ON = ("train", "validation")  # the test rows are evaluation's alone
+
+
+class TuningPlan(Frozen):
+    """How a child is trained: what all ways have, under the names that pretraining has."""
+
+    context: int | None = Field(default=None, ge=8)  # longest sequence; None: all that the model takes
+    epochs: float = Field(default=3.0, gt=0)  # over the training rows, where steps is None
+    steps: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=32, ge=1)  # sequences or texts a step, over all ranks
+    parts: int = Field(default=1, ge=1)
+    lora: Lora | None = None  # a low-rank change instead of all weights: less memory, less forgotten
+    learning_rate: float = Field(default=5e-4, gt=0)  # of matrices, at its peak
+    head_scale: float = Field(default=1.0, gt=0)  # times learning_rate
+    weight_decay: float = Field(default=0.1, ge=0)
+    warmup: float = Field(default=0.1, ge=0, le=1)  # share of the steps; all others decay
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    compiled: bool | Literal["auto"] = False  # lengths vary from batch to batch
+    ranks: int = Field(default=1, ge=1)
+    threads: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)
+    eval_every: int = Field(default=50, ge=1)  # steps
+    eval_items: int = Field(default=256, ge=1)  # validation sequences or texts
+    checkpoint_every: Annotated[int, NOT_IN_KEY] = Field(default=100, ge=1)
+
+
+class ClassifyConfig(LabelledRows, TuningPlan):
+    """Which labels, which part of the network learns them, and how."""
+
+    trainable: Literal["head", "last_block", "full"] = "full"
+    head_scale: float = Field(default=10.0, gt=0)  # a classifier's head begins from nothing
+
+
+class InstructConfig(InstructionRows, TuningPlan):
+    """Which prompts and responses, and how they are learned."""
+
+
+class PreferConfig(PreferenceRows, TuningPlan):
+    """Which answers are preferred to which, and how that is learned: DPO from the model that was taught to answer."""
+
+    beta: float = Field(default=0.1, gt=0)  # how dear it is to leave that model
+    batch: int = Field(default=8, ge=1)  # pairs
+    learning_rate: float = Field(default=5e-5, gt=0)
+
+
+def classify(config: ClassifyConfig, inputs: Inputs, out: Path) -> Stats:
+    """A classifier on the base; Skipped where the corpus offers fewer than two classes."""
+    from model.spec import LabelledTokens
+
+    rows, notes = labelled_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
+    parent = parent_of(inputs, config.context)
+    tables = {split: labelled_table(rows[split], parent) for split in TRAINED_ON}
+    labels = tuple(rows["train"].features["label"].names)
+    learned, held_out = _kept(rows, tables, out)
+    data = LabelledTokens(train=learned, validation=held_out, labels=labels, trainable=config.trainable)
+    metrics = _tuned(specify(config, parent, data, len(tables["train"]), out), config.ranks, "finetune/classify")
+    return Stats(metrics=metrics | _counts(rows) | {"classes": float(len(labels))}, notes=tuple(notes))
+
+
+def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
+    """A model that answers, taught on the assistant's tokens alone; Skipped where no document suits a template."""
+    from model.packing import pack
+    from model.spec import ConversationTokens
+
+    rows, notes = instruction_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
+    parent = parent_of(inputs, config.context)
+    tables = {split: conversation_table(rows[split], parent) for split in TRAINED_ON}
+    learned, held_out = _kept(rows, tables, out)
+    packs = pack([len(ids) for ids in tables["train"]["ids"].to_pylist()], parent.context)
+    data = ConversationTokens(train=learned, validation=held_out)
+    metrics = _tuned(specify(config, parent, data, len(packs), out), config.ranks, "finetune/instruct")
+    too_long = sum(len(rows[split]) - len(table) for split, table in tables.items())
+    return Stats(metrics=metrics | _counts(rows) | {"rows_too_long": float(too_long)}, notes=tuple(notes))
+
+
+def prefer(config: PreferConfig, inputs: Inputs, out: Path) -> Stats:
+    """A model that gives chosen answers more often than rejected ones; Skipped where there is no pair."""
+    from model.spec import PreferenceTokens
+
+    rows, notes = preference_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
+    parent = parent_of(inputs, config.context)
+    tables = {split: preference_table(rows[split], parent) for split in TRAINED_ON}
+    learned, held_out = _kept(rows, tables, out)
+    data = PreferenceTokens(train=learned, validation=held_out, beta=config.beta)
+    metrics = _tuned(specify(config, parent, data, len(tables["train"]), out), config.ranks, "finetune/prefer")
+    too_long = sum(len(rows[split]) - len(table) for split, table in tables.items())
+    return Stats(metrics=metrics | _counts(rows) | {"rows_too_long": float(too_long)}, notes=tuple(notes))
+
+
+def parent_of(inputs: Inputs, context: int | None = None) -> Parent:
+    """The model to begin from among the inputs, with at most this context."""
+    from model.hub_config import to_shape
+
+    model = inputs["model"]
+    assert isinstance(model, Path)
+    weights = (model / "weights").absolute()
+    config = weights / "config.json"
+    shape = to_shape(json.loads(config.read_text(encoding="utf-8")), config)
+    return Parent(weights, Vocabulary(weights), min(context or shape.context, shape.context))
+
+
+def specify(config: TuningPlan, parent: Parent, data: "Data", items: int, out: Path) -> "Spec":
+    """The child's whole task: `items` sequences or texts make an epoch."""
+    from model.schedule import Rates, Schedule
+    from model.spec import Spec
+
+    steps = config.steps or math.ceil(config.epochs * items / config.batch)
+    warmup_steps = round(config.warmup * steps)
+    return Spec(
+        out=out.absolute(),
+        data=data,
+        weights=parent.weights,
+        tokenizer=parent.weights,
+        context=parent.context,
+        schedule=Schedule(steps=steps, warmup_steps=warmup_steps, decay_steps=steps - warmup_steps, final_fraction=0.0),
+        rates=Rates(**{name: getattr(config, name) for name in RATES}),
+        **{name: getattr(config, name) for name in PASSED_ON},
+    )
+
+
+RATES = ("learning_rate", "head_scale", "weight_decay")
+PASSED_ON = ("batch", "parts", "seed", "lora", "dtype", "compiled", "threads")
+PASSED_ON += ("eval_every", "eval_items", "checkpoint_every")
+
+
+def _parts(inputs: Inputs, role: str) -> Mapping[str, Path]:
+    folders = inputs.get(role, {})
+    assert isinstance(folders, Mapping), role
+    return folders
+
+
+def _kept(rows: "DatasetDict", tables: Mapping[str, "pa.Table"], out: Path) -> list[Path]:
+    """The token files of both splits, written anew together with rows/: all follow from the inputs alone."""
+    from datasets import disable_progress_bars
+
+    disable_progress_bars()
+    shutil.rmtree(out / "rows", ignore_errors=True)
+    rows.save_to_disk(str(out / "rows"))
+    return [written(tables[split], out.absolute() / "tokens" / f"{split}.arrow") for split in TRAINED_ON]
+
+
+def _tuned(spec: "Spec", ranks: int, what: str) -> dict[str, float]:
+    """Trains in a child process, and returns the figures it ended with."""
+    train(spec, ranks, what)
+    from model.curves import draw
+
+    metrics = spec.out / "metrics.jsonl"
+    draw(metrics, spec.out / "curve.png")
+    last = json.loads(metrics.read_text(encoding="utf-8").splitlines()[-1])
+    tidy(spec.out)
+    figures = ("loss", "accuracy", "margin", "val_loss", "val_accuracy", "val_margin")
+    return {name: last[name] for name in figures if name in last} | {"steps": float(last["step"])}
+
+
+def _counts(rows: "DatasetDict") -> dict[str, float]:
+    return {f"rows_{split}": float(len(rows[split])) for split in rows}
+
+
+LIBRARIES = ("torch", "numpy", "pyarrow", "safetensors", "datasets", "duckdb", "tokenizers", "tiktoken")
+
+FINETUNE_CLASSIFY = Step(
+    "finetune/classify",
+    1,
+    ClassifyConfig,
+    classify,
+    libraries=LIBRARIES,
+    code=(PROGRAM,),
+    resumes=True,
+)
+FINETUNE_INSTRUCT = Step(
+    "finetune/instruct",
+    1,
+    InstructConfig,
+    instruct,
+    libraries=LIBRARIES,
+    code=(PROGRAM,),
+    resumes=True,
+)
+FINETUNE_PREFER = Step(
+    "finetune/prefer",
+    1,
+    PreferConfig,
+    prefer,
+    libraries=LIBRARIES,
+    code=(PROGRAM,),
+    resumes=True,
+)

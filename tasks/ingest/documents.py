@@ -1,0 +1,221 @@
+"""Reading one group of files: documents to a Parquet file, bad records to a quarantine, everything counted.
+
+A group is some consecutive files of one source. Which files share a group depends on the files alone, so the bytes are
+the same however many processes read the groups.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from datatrove.data import Document
+from datatrove.io import DataFolder
+from datatrove.pipeline.readers.base import BaseDiskReader
+from fsspec.implementations.local import LocalFileSystem
+
+from tasks.errors import UserError
+from tasks.hashing import file_sha256
+from tasks.ingest.document_rows import DOCUMENTS, QUARANTINE, Rows
+from tasks.ingest.kinds import TEXT
+from tasks.ingest.listing import ending, root_of
+from tasks.ingest.passages import passages
+from tasks.ingest.read.archives import WITHIN, Archives
+from tasks.ingest.read.choose import reader_of
+from tasks.ingest.readers import Bad, as_json
+from tasks.ingest.sources import File, FileSource
+
+EXAMPLES = 5  # bad records that an error message quotes
+NUMBER = re.compile(r"\d[\d,]*")  # reasons that differ in numbers only are one kind of reason
+
+
+@dataclass(frozen=True)
+class Group:
+    """Consecutive files of one source, in reading order."""
+
+    number: int
+    name: str  # of the source
+    source: FileSource
+    files: tuple[File, ...]
+    is_planted: bool = False  # its records name their origin in full, and that is no metadata
+
+    def documents(self, out: Path) -> Path:
+        return out / "documents" / f"{self.number:05d}.parquet"
+
+    def quarantine(self, out: Path) -> Path:
+        return out / "quarantine" / f"{self.number:05d}.parquet"
+
+
+@dataclass
+class Tally:
+    """What became of a group's records."""
+
+    kept: int = 0
+    quarantined: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    bytes: int = 0  # of the documents' text
+    reasons: Counter[str] = field(default_factory=Counter)  # of the quarantined, their numbers blotted out
+    cut: frozenset[str] = frozenset()  # files too large for one document
+    unread: Counter[str] = field(default_factory=Counter)  # members of archives by ending
+    first: dict[str, str] = field(default_factory=dict)  # for each reason the first bad record: where, and why
+
+    @property
+    def read(self) -> int:
+        return self.kept + self.quarantined + sum(self.dropped.values())
+
+    def add(self, other: "Tally") -> None:
+        self.kept += other.kept
+        self.quarantined += other.quarantined
+        self.dropped += other.dropped
+        self.bytes += other.bytes
+        self.reasons += other.reasons
+        self.cut |= other.cut
+        self.unread += other.unread
+        self.first = other.first | self.first
+
+    def examples(self) -> list[str]:
+        """For each of the commonest reasons one bad record, and how many more there are like it."""
+        common = self.reasons.most_common(EXAMPLES)
+        return [
+            self.first[kind] + (f" (and {count - 1:,} more like it)" if count > 1 else "") for kind, count in common
+        ]
+
+
+def read_group(group: Group, out: Path) -> Tally:
+    """Reads the group's files into `out`; UserError where a file is not what it was when the run began."""
+    tally, root = Tally(), root_of(group.source)
+    documents, quarantine = Rows(group.documents(out), DOCUMENTS), Rows(group.quarantine(out), QUARANTINE)
+    with documents, quarantine:
+        reading = _Reading(group, tally, documents, quarantine)
+        for file in group.files:
+            path = root / file.name
+            try:
+                if not path.is_file():
+                    raise _gone(path)
+                reading.run(file)
+                verify(path, file)
+            except PermissionError as error:
+                raise UserError(f"{path}: may not be read", "change its permissions, or exclude it") from error
+    return tally
+
+
+class _Reading:
+    """A group's records on their way to rows, file after file."""
+
+    def __init__(self, group: Group, tally: Tally, documents: Rows, quarantine: Rows) -> None:
+        self.group, self.source, self.tally = group, group.source, tally
+        self.documents, self.bad_records = documents, quarantine
+        self.folder = DataFolder(str(root_of(group.source)), fs=LocalFileSystem())
+        self.readers = dict[str, BaseDiskReader]()  # by ending: making one takes datatrove some milliseconds
+
+    def run(self, file: File) -> None:
+        self.file, self.row = file, orjson.loads(file.metadata) if file.metadata else {}
+        end = ending(file.name)
+        expected = self.row.pop(self.source.index_sha256, None) if self.source.index_sha256 else None
+        if file.size == 0:
+            self.quarantine(Bad(0, "empty file", b""))
+        elif expected not in (None, file.sha256):
+            self.quarantine(Bad(0, f"its SHA-256 is not the one in {self.source.index}", b""))
+        else:
+            if end not in self.readers:
+                self.readers[end] = reader_of(end, self.folder, self.source, self.quarantine)
+            reader = self.readers[end]
+            for document in reader.read_file(file.name):
+                self.keep(document)
+            if isinstance(reader, Archives):
+                self.tally.unread += reader.unread
+                reader.unread.clear()
+
+    def keep(self, document: Document) -> None:
+        """A record as one row, as the rows of its passages, or as a record that is out of range."""
+        position, fields = document.metadata["position"], self.row | document.metadata["fields"]
+        member, is_part = document.metadata.get("member", ""), document.metadata.get("is_part", False)
+        is_text = ending(member or self.file.name) in TEXT and not is_part
+        identity = str(self.row.get(self.source.index_id, document.id)) if is_text else document.id
+        origin = document.id.rpartition("#")[0] if is_part else identity
+        self.tally.cut |= {origin} if is_part else set()
+        within = self.within_limits(fields)
+        if within is None:
+            self.quarantine(Bad(position, f"no number in a metadata field that is limited: {self.limited()}", b""))
+        elif not within:
+            self.tally.dropped["out_of_range"] += 1
+        elif self.source.max_characters:
+            for k, passage in enumerate(passages(document.text, self.source.max_characters)):
+                place = k if is_text else position
+                self.write(f"{identity}#{k}", origin, passage, (member, place), fields | {"passage": k})
+        else:
+            name = f"{identity}#0" if is_text else identity
+            self.write(name, origin, document.text, (member, position), fields)
+
+    def write(self, identity: str, origin: str, text: str, place: tuple[str, int], fields: dict[str, Any]) -> None:
+        """One row; `place` is the member of an archive ("" elsewhere) and the position of the record in it."""
+        name, source = self.group.name, self.source
+        if source.group_by and fields.get(source.group_by) is not None:
+            origin = str(fields[source.group_by])
+        origin = f"{name}/{origin}"
+        if self.group.is_planted:
+            origin = fields.pop("origin") or origin
+        licence = fields.get(source.licence_field) if source.licence_field else None
+        language = fields.get(source.language_field) if source.language_field else None
+        row = (
+            f"{name}/{identity}",
+            text,
+            name,
+            self.uri(place[0]),
+            place[1],
+            str(licence or source.licence),
+            str(language) if language else source.language,
+            origin,
+            as_json(fields),
+        )
+        size = len(text.encode())
+        self.documents.add(row, size)
+        self.tally.kept += 1
+        self.tally.bytes += size
+
+    def quarantine(self, bad: Bad) -> None:
+        name = self.group.name
+        uri = self.uri(bad.member)
+        self.bad_records.add((name, uri, bad.position, bad.reason, bad.raw), len(bad.raw))
+        self.tally.quarantined += 1
+        kind = NUMBER.sub("…", bad.reason)
+        self.tally.reasons[kind] += 1
+        self.tally.first.setdefault(kind, f"{name}: {uri}, record {bad.position + 1}: {bad.reason}")
+
+    def uri(self, member: str) -> str:
+        return f"{self.file.name}{WITHIN}{member}" if member else self.file.name
+
+    def limited(self) -> str:
+        return ", ".join(sorted({*self.source.minimum, *self.source.maximum}))
+
+    def within_limits(self, fields: dict[str, Any]) -> bool | None:
+        """None where a limited field holds no number."""
+        least = [(_number(fields.get(name)), bound) for name, bound in self.source.minimum.items()]
+        most = [(_number(fields.get(name)), bound) for name, bound in self.source.maximum.items()]
+        if any(value is None for value, _ in least + most):
+            return None
+        return all(v >= b for v, b in least if v is not None) and all(v <= b for v, b in most if v is not None)
+
+
+def verify(path: Path, file: File) -> None:
+    """UserError where the file that was read is not the one that was listed."""
+    try:
+        found = file_sha256(path)
+    except FileNotFoundError as error:
+        raise _gone(path) from error
+    if found != file.sha256:
+        raise UserError(f"{path}: changed since the run began", "run again when the file is at rest")
+
+
+def _gone(path: Path) -> UserError:
+    cure = "put it back, or remove the ledgers of this corpus (corpora/NAME.*.json in the home) to begin it anew"
+    return UserError(f"{path}: gone, but the corpus' ledger names it and it must be read", cure)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,132 @@
+"""Zip archives: each member is read as the file that it is, without ever being unpacked onto the disk.
+
+What a small archive may grow to is bounded (each member, all of them together, archives within archives), names that
+lead out of it and encrypted members are told; nothing is trusted but bytes that were read.
+"""
+
+import io
+import stat
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from datatrove.data import Document
+from datatrove.io import DataFolder
+from datatrove.pipeline.readers.base import BaseDiskReader
+from fsspec.implementations.zip import ZipFileSystem
+
+from tasks.ingest.kinds import ARCHIVES, readable
+from tasks.ingest.lines import FREE_EXPANSION, Overgrown, refuse_overgrown
+from tasks.ingest.listing import ending
+from tasks.ingest.readers import Bad, Checked
+
+WITHIN = "!/"  # archive.zip!/folder/name.txt
+DEEPEST = 3  # archives within archives
+MOST_MEMBERS = 1_000_000
+
+ReaderOf = Callable[[str, DataFolder, Callable[[Bad], None]], BaseDiskReader]
+
+
+class Archives(Checked):
+    """The documents of all members; `document.metadata["member"]` says which, and so does its id."""
+
+    name = "🗜 ZIP"
+
+    def __init__(self, folder: DataFolder, rules: Any, quarantine: Callable[[Bad], None], reader_of: ReaderOf) -> None:
+        super().__init__(folder, rules, quarantine)
+        self.reader_of = reader_of
+        self.unread = Counter[str]()  # members by ending
+
+    def read_file(self, filepath: str) -> Iterator[Document]:
+        with self.data_folder.open(filepath, "rb") as file:
+            budget = max(round(file.seek(0, 2) * self.rules.max_expansion), FREE_EXPANSION)
+            file.seek(0)
+            for document in self.members(file, "", [budget], 1):
+                if document.metadata.pop("named_by_place", False):
+                    document.id = f"{filepath}{WITHIN}{document.id}"
+                yield document
+
+    def members(self, file: BinaryIO, prefix: str, budget: list[int], depth: int) -> Iterator[Document]:
+        """`budget`: the bytes that this archive and those within it may still unpack to."""
+
+        def told(reason: str, member: str = "") -> None:
+            self.quarantine(Bad(0, reason, b"", f"{prefix}{member}".rstrip("!/")))
+
+        try:
+            archive = zipfile.ZipFile(file)
+            infos = sorted(archive.infolist(), key=lambda info: info.filename)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            told(f"unreadable archive: {error}")
+            return
+        if len(infos) > MOST_MEMBERS:
+            told(f"{len(infos):,} members: more than {MOST_MEMBERS:,}")
+            return
+        opened: Any = file  # fsspec says only str, and takes both
+        folder = DataFolder("/", fs=ZipFileSystem(opened, skip_instance_cache=True))
+        for info in infos:
+            name = info.filename
+            end = ending(name)
+            if info.is_dir():
+                continue
+            if reason := self._fault(info, budget):
+                told(reason, name)
+            elif _is_hidden(name) or end not in readable():
+                self.unread["(hidden)" if _is_hidden(name) else end] += 1
+            elif info.file_size == 0:
+                told("empty file", name)
+            elif end in ARCHIVES and depth == DEEPEST:
+                told(f"archives within archives, more than {DEEPEST} deep", name)
+            else:
+                yield from self._member(archive, folder, info, f"{prefix}{name}", budget, depth)
+
+    def _member(  # noqa: PLR0917
+        self,
+        archive: zipfile.ZipFile,
+        folder: DataFolder,
+        info: zipfile.ZipInfo,
+        name: str,
+        budget: list[int],
+        depth: int,
+    ) -> Iterator[Document]:
+        position = 0
+        try:
+            if ending(name) in ARCHIVES:
+                yield from self.members(io.BytesIO(archive.read(info)), f"{name}{WITHIN}", budget, depth + 1)
+                return
+            prefix = name.removesuffix(info.filename)
+
+            def quarantine(bad: Bad) -> None:
+                self.quarantine(bad._replace(member=name))
+
+            for document in self.reader_of(ending(name), folder, quarantine).read_file(info.filename):
+                position = document.metadata["position"] + 1
+                if document.id.startswith(info.filename):  # else the record has an id of its own
+                    document.id = f"{prefix}{document.id}"
+                    document.metadata["named_by_place"] = True
+                document.metadata |= {"member": name}
+                yield document
+        except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+            self.quarantine(Bad(position, f"unreadable member: {error}", b"", name))
+
+    def _fault(self, info: zipfile.ZipInfo, budget: list[int]) -> str | None:
+        """Why a member must not be read; one that may is taken from the budget."""
+        parts = info.filename.replace("\\", "/").split("/")
+        if info.filename.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
+            return "a name that leads out of the archive"
+        if info.flag_bits & 1:
+            return "encrypted: save it without a password"
+        if stat.S_ISLNK(info.external_attr >> 16):
+            return "a link, which is not followed"
+        try:
+            refuse_overgrown(info.file_size, info.compress_size, self.rules.max_expansion)
+        except Overgrown as error:
+            return str(error)
+        if info.file_size > budget[0]:
+            return "the archive unpacks to more than it may (max_expansion): a bomb, or split it"
+        budget[0] -= info.file_size
+        return None
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))

@@ -1,0 +1,222 @@
+"""datatrove readers that lose nothing: a record that cannot be used is told with its position and a reason.
+
+datatrove's own log a warning and go on, or fail. These hand each bad record to `quarantine` and yield the documents
+around it, so they stay valid first steps of a datatrove pipeline. Memory is bounded whatever a file claims to hold.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import orjson
+import pyarrow as pa
+from datatrove.data import Document
+from datatrove.io import DataFolder
+from datatrove.pipeline.readers.base import BaseDiskReader
+from datatrove.pipeline.readers.ipc import IpcReader
+from datatrove.pipeline.readers.jsonl import JsonlReader
+from datatrove.pipeline.readers.parquet import ParquetReader
+
+from tasks.ingest.lines import RAW_BYTES, Overgrown, TooLong, blocks, lines, refuse_overgrown
+from tasks.ingest.read.encodings import UTF8_MARK, UTF16
+from tasks.ingest.sources import Reading
+
+ROWS = 256  # of a table in memory at once
+
+
+class Bad(NamedTuple):
+    """A record that cannot be used."""
+
+    position: int  # of the record in its file, from 0
+    reason: str
+    raw: bytes
+    member: str = ""  # of an archive: where in it
+
+
+Quarantine = Callable[[Bad], None]
+
+
+class Checked(BaseDiskReader):
+    """What the readers share: a record becomes a Document or goes to the quarantine.
+
+    A document's metadata is {"position": the record's, "fields": all that it held beside id and text}.
+    """
+
+    def __init__(self, folder: DataFolder, rules: Reading, quarantine: Quarantine) -> None:
+        super().__init__(folder)
+        self.rules, self.quarantine, self.add_file_path = rules, quarantine, False
+
+    def document(self, record: Any, path: str, position: int, raw: bytes | None = None) -> Document | None:
+        if reason := self.fault(record):
+            shown = repr(record).encode(errors="replace") if raw is None else raw
+            self.quarantine(Bad(position, reason, shown[:RAW_BYTES]))
+            return None
+        return self.get_document_from_dict(record, path, position)
+
+    def fault(self, record: Any) -> str | None:
+        """Why a record cannot be used; None where it can."""
+        if not isinstance(record, dict):
+            return f"{_kind(record)} in place of an object"
+        name = self.text_field_of(record)
+        if name not in record:
+            wanted = " or ".join(map(repr, self.rules.text_fields))
+            return f"no field {wanted}, only {', '.join(map(repr, list(record)[:8]))[:200] or 'none'}"
+        text, identity = record[name], record.get(self.rules.id_field)
+        if not isinstance(text, str):
+            return f"{name!r} is {_kind(text)}, not a string"
+        if identity is not None and (not isinstance(identity, str | int) or isinstance(identity, bool)):
+            return f"{self.rules.id_field!r} is {_kind(identity)}, not a string or a whole number"
+        return _text_fault(text, self.rules.max_record_bytes) or _metadata_fault(record)
+
+    def whole(self, text: str, path: str, raw: bytes, fields: dict[str, Any] | None = None) -> Document | None:
+        """A file's text as its one document, whose id is the path."""
+        record = {self.rules.text_fields[0]: text, self.rules.id_field: path, **(fields or {})}
+        return self.document(record, path, 0, raw)
+
+    def text_field_of(self, record: dict[str, Any]) -> str:
+        """The first of the wanted fields that the record has; the first of them where it has none."""
+        return next((name for name in self.rules.text_fields if name in record), self.rules.text_fields[0])
+
+    def _default_adapter(self, data: dict[str, Any], path: str, id_in_file: int | str) -> dict[str, Any]:
+        text, identity = data.pop(self.text_field_of(data)), data.pop(self.rules.id_field, None)
+        inner = data.pop("metadata") if isinstance(data.get("metadata"), dict) else {}
+        return {
+            "text": text,
+            "id": f"{path}#{id_in_file}" if identity in (None, "") else str(identity),
+            "metadata": {"position": id_in_file, "fields": inner | data},
+        }
+
+
+class Lines(Checked, JsonlReader):
+    """JSON Lines, plain or compressed."""
+
+    def read_file(self, filepath: str) -> Iterator[Document]:
+        position = -1
+        with self.data_folder.open(filepath, "rb") as file:
+            unpacked = blocks(file, filepath, self.rules.max_expansion)
+            try:
+                for position, line in enumerate(lines(unpacked, self.rules.max_record_bytes)):
+                    if position == 0 and not isinstance(line, TooLong) and line.startswith(UTF16):
+                        self.quarantine(Bad(0, f"{bytes_fault(line)}; the whole file is left", line[:RAW_BYTES]))
+                        return
+                    if document := self.parse(line, filepath, position):
+                        yield document
+            except (OSError, pa.ArrowInvalid, Overgrown) as error:
+                self.quarantine(Bad(position + 1, f"unreadable from here on: {error}", b""))
+
+    def parse(self, line: bytes | TooLong, path: str, position: int) -> Document | None:
+        if isinstance(line, TooLong):
+            limit = f"max_record_bytes = {self.rules.max_record_bytes:,}"
+            self.quarantine(Bad(position, f"a line of {line.size:,} bytes: more than {limit}", line.head))
+            return None
+        if position == 0:
+            line = line.removeprefix(UTF8_MARK)
+        if not line.strip():
+            return None
+        try:
+            return self.document(orjson.loads(line), path, position, line)
+        except orjson.JSONDecodeError as error:
+            self.quarantine(Bad(position, bytes_fault(line) or f"not JSON: {error}", line[:RAW_BYTES]))
+            return None
+
+
+class Rows(Checked):
+    """A table's rows, batch after batch; where a batch does not hold together, its good rows are found one by one."""
+
+    @abstractmethod
+    def batches(self, path: str) -> Iterator[pa.RecordBatch]: ...
+
+    def read_file(self, filepath: str) -> Iterator[Document]:
+        position = 0
+        try:
+            for batch in self.batches(filepath):
+                for start in range(0, batch.num_rows, ROWS):
+                    for row in self.rows(batch.slice(start, ROWS), position):
+                        if row is not None and (document := self.document(row, filepath, position)):
+                            yield document
+                        position += 1
+        except (OSError, pa.ArrowException, Overgrown) as error:
+            self.quarantine(Bad(position, f"unreadable from here on: {error}", b""))
+
+    def rows(self, batch: pa.RecordBatch, position: int) -> Iterator[dict[str, Any] | None]:
+        """Each row, or None for one that was quarantined."""
+        try:
+            batch.validate(full=True)
+            yield from batch.to_pylist()
+        except (ValueError, OverflowError) as error:  # Arrow's own errors are ValueErrors too
+            if batch.num_rows == 1:
+                self.quarantine(Bad(position, f"a value that cannot be read: {error}", b""))
+                yield None
+                return
+            for i in range(batch.num_rows):
+                yield from self.rows(batch.slice(i, 1), position + i)
+
+
+class Tables(Rows, ParquetReader):
+    """Parquet."""
+
+    def batches(self, path: str) -> Iterator[pa.RecordBatch]:
+        import pyarrow.parquet as pq
+
+        with self.data_folder.open(path, "rb") as file, pq.ParquetFile(file) as table:
+            groups = [table.metadata.row_group(i) for i in range(table.num_row_groups)]
+            unpacked = sum(
+                group.column(i).total_uncompressed_size for group in groups for i in range(group.num_columns)
+            )
+            refuse_overgrown(unpacked, self.data_folder.size(path), self.rules.max_expansion)
+            yield from table.iter_batches(batch_size=ROWS)
+
+
+class Streams(Rows, IpcReader):
+    """Arrow IPC, stream (as `datasets.save_to_disk` writes it) or file."""
+
+    def batches(self, path: str) -> Iterator[pa.RecordBatch]:
+        with self.data_folder.open(path, "rb") as file:
+            is_stream = file.read(6) != b"ARROW1"
+        yield from self._iter_stream_batches(path) if is_stream else self._iter_file_batches(path)
+
+
+def bytes_fault(raw: bytes) -> str | None:
+    """Why these bytes are no text; None where they are UTF-8."""
+    if raw.startswith(UTF16):
+        return "UTF-16 text: UTF-8 is expected"
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return f"invalid UTF-8 at byte {error.start} (0x{raw[error.start]:02x})"
+    return "NUL byte" if b"\0" in raw else None
+
+
+def _text_fault(text: str, max_bytes: int) -> str | None:
+    if not text.strip():
+        return "empty text"
+    if "\0" in text:
+        return "NUL byte"
+    if len(text) > max_bytes:
+        return f"a text of {len(text):,} characters: more than max_record_bytes = {max_bytes:,}"
+    return None
+
+
+def _metadata_fault(record: dict[str, Any]) -> str | None:
+    nested = {name: value for name, value in record.items() if isinstance(value, dict | list)}
+    try:
+        as_json({"": nested})
+    except TypeError as error:
+        return f"metadata that cannot be kept as JSON: {error}"
+    return None
+
+
+def as_json(metadata: dict[str, Any]) -> str:
+    """Metadata as one JSON object; TypeError where it is nested too deep."""
+    return orjson.dumps(metadata, default=_spelled, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _spelled(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"the number {value}"
+    named = {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
+    return named.get(type(value), f"a {type(value).__name__}")

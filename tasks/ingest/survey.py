@@ -1,0 +1,284 @@
+"""A look at a folder before anything is made of it: names and sizes of all files, and the text of a sample.
+
+Files are opened in an order that tells nothing (by a hash of their names), each kind in its turn, until the sample is
+large enough or its seconds are spent; what is said of the whole folder is the sample, scaled by bytes.
+"""
+
+import hashlib
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tasks.errors import UserError
+from tasks.ingest import kinds
+from tasks.ingest.listing import Found, ending, no_text, root_of, walked
+from tasks.ingest.sources import MIB, FolderSource, Unread
+
+SAMPLE_BYTES = 8 * MIB  # of text
+SAMPLE_SECONDS = 5.0
+FILE_BYTES = MIB  # of text of one file among many: one long book is no sample
+PEEKED = 40  # records of a file, to see what fields they have
+PEEKED_FILES = 12  # of each ending
+PACKING = 4.0  # bytes of records in one byte of a compressed file, where nobody has counted
+PACKED = (".jsonl.gz", ".jsonl.zst", ".parquet", ".zip")
+RECORDS = tuple(end for end in kinds.RECORDS if end != ".mbox")
+TABLES = (".csv", ".tsv")
+LICENCE_FILES = re.compile(r"(?i)(licen[cs]e|copying|unlicense)([._-].*)?$")
+LICENCES = {  # a phrase of the licence's own text → its SPDX name
+    "Apache License": "Apache-2.0",
+    "Permission is hereby granted, free of charge": "MIT",
+    "CC0 1.0": "CC0-1.0",
+    "Attribution-ShareAlike": "CC-BY-SA",
+    "Attribution-NonCommercial": "CC-BY-NC",
+    "Attribution 4.0": "CC-BY-4.0",
+    "GNU GENERAL PUBLIC": "GPL",
+    "public domain": "public domain",
+}
+LICENCE_FIELDS = ("licence", "license")
+NO_TEXT = {*LICENCE_FIELDS, "language", "lang", "id", "encoding", "passage", "part"}
+CODE = re.compile(r"[a-z]{2,3}")
+
+
+class Kind(NamedTuple):
+    """The files of one ending: what they hold is counted in the sample and scaled."""
+
+    files: int
+    bytes: int  # on disk
+    documents: int
+    text_bytes: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a look found."""
+
+    path: Path
+    kinds: Mapping[str, Kind]  # by ending
+    unread: Unread
+    notes: tuple[str, ...]
+    texts: tuple[str, ...]  # of the sample
+    languages: Mapping[str, float]  # share of the sample's characters, the largest first
+    declared: str | None  # a field of the records that names their language
+    encodings: Mapping[str, int]  # text files of the sample that are not UTF-8
+    licences: Mapping[str, int]  # records or files that say so
+    licence_field: str | None
+    text_fields: tuple[str, ...]
+    headless: bool  # the tables of the sample have no line of column names
+    label: str | None  # a field with few different values
+    duplicates: float  # share of the sample's documents whose text came before
+    bad: Mapping[str, int]  # reasons why records of the sample cannot be read
+    bytes_per_second: float  # of reading
+
+    @property
+    def documents(self) -> int:
+        return sum(kind.documents for kind in self.kinds.values())
+
+    @property
+    def text_bytes(self) -> int:
+        return sum(kind.text_bytes for kind in self.kinds.values())
+
+
+def survey(path: Path, home: Path) -> Survey:
+    """A look at the folder (or one file); UserError where it holds nothing that can be read."""
+    found = walked(path.name or "folder", FolderSource(path=path), home)
+    if not found.files:
+        raise no_text("folder", found)
+    by_ending: dict[str, list[str]] = {}
+    for name in sorted(found.files, key=_shuffled):
+        by_ending.setdefault(ending(name), []).append(name)
+    source = _with_fields(path, by_ending)
+    looked = _Look(source, found)
+    started = time.monotonic()
+    for end, names in by_ending.items():
+        looked.at(end, names, SAMPLE_BYTES / len(by_ending), started + SAMPLE_SECONDS)
+    seconds = time.monotonic() - started
+    if not looked.texts:
+        reasons = "".join(f"\n    {count:,} {reason}" for reason, count in looked.bad.most_common(5))
+        raise UserError(f"{path}: no document in a sample of its files{reasons}", "see what these files hold")
+    return Survey(
+        path=path,
+        kinds={end: looked.kinds[end] for end in sorted(looked.kinds)},
+        unread=found.unread,
+        notes=tuple(found.notes),
+        texts=tuple(looked.texts),
+        languages=_languages(looked.texts),
+        declared=looked.declared(),
+        encodings=dict(looked.encodings.most_common()),
+        licences=dict((looked.licences or _licence_files(found)).most_common()),
+        licence_field=looked.licence_field,
+        text_fields=source.text_fields,
+        headless=not source.header,
+        label=looked.label(),
+        duplicates=1 - len(set(looked.texts)) / len(looked.texts),
+        bad=dict(looked.bad.most_common()),
+        bytes_per_second=looked.bytes / max(seconds, 1e-3),
+    )
+
+
+@dataclass
+class _Look:
+    """The sample as it grows."""
+
+    source: FolderSource
+    found: Found
+    texts: list[str] = field(default_factory=list)
+    bytes: int = 0
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    bad: Counter[str] = field(default_factory=Counter)
+    encodings: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
+    licence_field: str | None = None
+    values: dict[str, Counter[str]] = field(default_factory=dict)  # of each short field of the records
+
+    def at(self, end: str, names: list[str], most_bytes: float, until: float) -> None:
+        """Reads files of one ending, one at least, and scales what they hold to all of them."""
+        read_bytes, documents, text_bytes = 0.0, 0, 0
+        for name in names:
+            if documents and (text_bytes > most_bytes or time.monotonic() > until):
+                break
+            size = self.found.files[name][0]
+            count, text, share = self._file(end, name, max(FILE_BYTES, most_bytes / len(names)), until)
+            read_bytes, documents, text_bytes = read_bytes + size * share, documents + count, text_bytes + text
+        whole = sum(self.found.files[name][0] for name in names)
+        scale = whole / read_bytes if read_bytes else 1.0
+        self.kinds[end] = Kind(len(names), whole, round(documents * scale), round(text_bytes * scale))
+        self.bytes += text_bytes
+
+    def _file(self, end: str, name: str, most_bytes: float, until: float) -> tuple[int, int, float]:
+        """Documents and bytes of text read, and which share of the file that was."""
+        count, text_bytes, record_bytes = 0, 0, 0
+        for document in _documents(self.source, end, name, self.bad):
+            fields = document.metadata["fields"]
+            self.texts.append(document.text)
+            self._remember(fields)
+            count += 1
+            size = len(document.text.encode())
+            text_bytes += size
+            record_bytes += size + sum(len(str(k)) + len(str(v)) + 6 for k, v in fields.items()) + 12
+            if text_bytes > most_bytes or time.monotonic() > until:
+                on_disk = record_bytes / PACKING if end in PACKED else record_bytes
+                return count, text_bytes, min(1.0, on_disk / self.found.files[name][0])
+        return count, text_bytes, 1.0
+
+    def _remember(self, fields: Mapping[str, Any]) -> None:
+        for name, value in fields.items():
+            if isinstance(value, str | int) and len(str(value)) <= 60:
+                self.values.setdefault(name, Counter())[str(value)] += 1
+        self.encodings.update([fields["encoding"]] if fields.get("encoding") else [])
+        for name in LICENCE_FIELDS:
+            if fields.get(name):
+                self.licence_field = name
+                self.licences[str(fields[name])] += 1
+
+    def declared(self) -> str | None:
+        """The field that names a language for nearly every document."""
+        for name in ("language", "lang"):
+            values = self.values.get(name, Counter())
+            if values.total() > 0.9 * len(self.texts) and all(CODE.fullmatch(value) for value in values):
+                return name
+        return None
+
+    def label(self) -> str | None:
+        """The field that sorts nearly all documents into 2 to 12 classes, none of them rare."""
+        for name, values in self.values.items():
+            few = 2 <= len(values) <= 12 and values.total() > 0.9 * len(self.texts) >= 45
+            if few and name.lower() not in NO_TEXT and min(values.values()) > 0.02 * len(self.texts):
+                return name
+        return None
+
+
+def _with_fields(path: Path, by_ending: Mapping[str, list[str]]) -> FolderSource:
+    """The source with the fields that hold its records' text: "text" where there is one, else the longest strings."""
+    source = FolderSource(path=path)
+    tables = [(end, name) for end in TABLES for name in by_ending.get(end, [])[:PEEKED_FILES]]
+    headless = [_is_data(next(_records(source.model_copy(update={"header": False}), *one), {})) for one in tables]
+    source = source.model_copy(update={"header": sum(headless) * 2 <= len(headless)})
+    fields = Counter[str]()
+    for end in RECORDS:
+        for name in by_ending.get(end, [])[:PEEKED_FILES]:
+            if longest := _longest_field(list(_records(source, end, name))):
+                fields[longest] += 1
+    names = sorted(fields, key=lambda name: (name != "text", -fields[name], name))
+    return source.model_copy(update={"text_field": names[0] if len(names) == 1 else tuple(names)}) if names else source
+
+
+def _is_data(first: Mapping[str, Any]) -> bool:
+    """Whether a table's first line is a row like any other: names of columns are short, different, and no numbers."""
+    cells = [str(cell).strip() for cell in first.values()]
+    return len(set(cells)) < len(cells) or any(len(c) > 64 or re.fullmatch(r"[\d.,-]+", c) for c in cells)
+
+
+def _longest_field(records: list[dict[str, Any]]) -> str | None:
+    if any(isinstance(record.get("text"), str) for record in records):
+        return "text"
+    lengths = Counter[str]()
+    for record in records:
+        strings = {str(name): len(value) for name, value in record.items() if isinstance(value, str)}
+        lengths.update({name: length for name, length in strings.items() if name.lower() not in NO_TEXT})
+    return lengths.most_common(1)[0][0] if lengths else None
+
+
+def _records(source: FolderSource, end: str, name: str) -> Iterator[dict[str, Any]]:
+    """The first records of a file, as they stand."""
+    from tasks.ingest.readers import as_json
+
+    class Enough(Exception):
+        pass
+
+    reader, found = _reader(source, end, Counter()), list[dict[str, Any]]()
+
+    def note(record: Any, *_: Any) -> None:
+        if isinstance(record, dict):
+            as_json(record)  # a record too deep to be told is told by the reader, later
+            found.append(record)
+        if len(found) == PEEKED:
+            raise Enough
+
+    reader.document = note
+    try:
+        for _ in reader.read_file(name):
+            pass
+    except (Enough, TypeError):
+        pass
+    return iter(found)
+
+
+def _documents(source: FolderSource, end: str, name: str, bad: Counter[str]) -> Iterator[Any]:
+    yield from _reader(source, end, bad).read_file(name)
+
+
+def _reader(source: FolderSource, end: str, bad: Counter[str]) -> Any:
+    from datatrove.io import DataFolder
+    from fsspec.implementations.local import LocalFileSystem
+
+    from tasks.ingest.read.choose import reader_of
+    from tasks.ingest.readers import Bad
+
+    def note(one: Bad) -> None:
+        bad[re.sub(r"\d[\d,]*", "…", one.reason)] += 1
+
+    return reader_of(end, DataFolder(str(root_of(source)), fs=LocalFileSystem()), source, note)
+
+
+def _languages(texts: list[str]) -> dict[str, float]:
+    from tasks.curate.language import detect
+
+    characters = Counter[str]()
+    for text in texts:
+        characters[detect(text) or "none"] += len(text)
+    return {language: count / characters.total() for language, count in characters.most_common()}
+
+
+def _licence_files(found: Found) -> Counter[str]:
+    """What the licence files at the top of the folder are, by a phrase of their text."""
+    names = [entry for entry in found.root.iterdir() if LICENCE_FILES.fullmatch(entry.name) and entry.is_file()]
+    heads = [path.read_bytes()[:4000].decode(errors="replace") for path in names]
+    return Counter(next((spdx for phrase, spdx in LICENCES.items() if phrase in head), "see file") for head in heads)
+
+
+def _shuffled(name: str) -> str:
+    return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()

@@ -1,0 +1,248 @@
+"""Children of a base: a classifier and a model that answers, trained for real on a tiny network."""
+
+import hashlib
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from datasets import DatasetDict, load_from_disk
+
+from model import head, hub
+from model.decoder import Decoder, initialise
+from model.depth import from_depth
+from model.lora import load_adapter, merge
+from tasks.errors import Skipped, UserError
+from tasks.finetune import masks
+from tasks.finetune.own_rows import SPLITS
+from tasks.finetune.preferences import preference
+from tasks.finetune.steps import ClassifyConfig, InstructConfig, PreferConfig, classify, instruct, prefer
+from tasks.finetune.templates import Template
+from tasks.step import TIMING, Inputs, Stats
+from tasks.vocabulary import SPECIALS, Vocabulary, pre_tokenizer
+
+CONTEXT = 48
+ERAS = {"old": "whale sail harbour oar mast", "new": "engine wire signal rail lamp"}
+QUICK = {"batch": 16, "steps": 40, "learning_rate": 5e-3, "eval_every": 20, "threads": 1, "dtype": "float32"}
+LABELS = ClassifyConfig.model_validate({**QUICK, "label": "era"})
+WHEN = Template(kind="when", prompt="When was this?\n{text}", response="{era}")
+ANSWERS = InstructConfig.model_validate({**QUICK, "steps": 150, "templates": [WHEN]})
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """Documents of two eras told apart by their words, a tokenizer of them, and a base that has learned nothing."""
+    folder = tmp_path_factory.mktemp("inputs")
+    documents = [document(number) for number in range(160)]
+    (folder / "curate").mkdir()
+    pq.write_table(pa.Table.from_pylist(documents), folder / "curate" / "texts.parquet")
+    weights = folder / "pretrain" / "weights"
+    weights.mkdir(parents=True)
+    save_tokenizer([str(row["text"]) for row in documents], weights)
+    shape = from_depth(2, vocabulary=400, context=CONTEXT, family="llama", width=32)
+    hub.save(initialise(Decoder(shape), seed=0), weights)
+    return {"model": weights.parent, "texts": {"0001": folder / "curate"}, "tokenizer": weights}
+
+
+def document(number: int) -> dict[str, str | int]:
+    choice = random.Random(number)
+    era = ("old", "new")[number % 2]
+    text = f"The {' and the '.join(choice.choices(ERAS[era].split(), k=4))}."
+    split = "validation" if number % 10 in (4, 5) else "test" if number % 10 in (6, 7) else "train"
+    whence = {"source": "s", "origin": f"o{number}", "metadata": json.dumps({"era": era})}
+    return {"doc_id": f"s/{number}", "text": text, "split": split, "bytes": len(text), **whence}
+
+
+def save_tokenizer(texts: list[str], folder: Path) -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizer("gpt2")
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=list(SPECIALS), initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+@pytest.fixture(scope="module")
+def classifier(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
+    out = tmp_path_factory.mktemp("classify")
+    return out, classify(LABELS, inputs, out)
+
+
+@pytest.fixture(scope="module")
+def answering(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
+    out = tmp_path_factory.mktemp("instruct")
+    return out, instruct(ANSWERS, inputs, out)
+
+
+def test_a_classifier_learns_labels_it_can_tell_on_unseen_rows(classifier: tuple[Path, Stats]) -> None:
+    out, stats = classifier
+    model, tests = head.load(out / "weights"), rows_of(out)["test"]
+    assert model.labels == ("new", "old")
+    probabilities = head.predict(model, vocabulary(out).encode_ordinary(tests["text"][:]))
+    assert (probabilities.argmax(1) == torch.tensor(tests["label"][:])).float().mean() > 0.9
+    assert stats.metrics["classes"] == 2 and stats.metrics["rows_train"] == 96
+    assert stats.metrics["val_accuracy"] > 0.9 and stats.metrics["loss"] < 0.3
+
+
+def test_the_artifact_is_whole_and_holds_no_leftovers(classifier: tuple[Path, Stats]) -> None:
+    out, _ = classifier
+    names = {str(path.relative_to(out)) for path in out.iterdir()}
+    assert names >= {"weights", "rows", "tokens", "metrics.jsonl", "curve.png", TIMING}
+    assert not names & {"work"} and not list(out.rglob("*.partial"))
+    metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in metrics] == list(range(1, 41))
+    assert metrics[0]["loss"] == pytest.approx(0.693, abs=1e-3)  # a new head prefers no class
+
+
+def test_a_killed_classifier_goes_on_and_ends_with_the_same_bytes(
+    classifier: tuple[Path, Stats], inputs: Inputs, tmp_path: Path
+) -> None:
+    config = LABELS.model_copy(update={"checkpoint_every": 5})
+    (tmp_path / "config.json").write_text(config.model_dump_json())
+    out = tmp_path / "out"
+    out.mkdir()
+    victim = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(tmp_path / "config.json"), json.dumps(named(inputs)), out]
+    )
+    wait_for(lambda: any((out / "work" / "checkpoints").glob("*")), victim)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    assert not (out / "weights").exists()
+    stats = classify(config, inputs, out)
+    assert contents(out) == contents(classifier[0]) and stats == classifier[1]
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+from tasks.finetune.steps import ClassifyConfig, classify
+inputs = json.loads(sys.argv[2])
+inputs = {"model": Path(inputs["model"]), "texts": {p: Path(f) for p, f in inputs["texts"].items()}}
+classify(ClassifyConfig.model_validate_json(Path(sys.argv[1]).read_text()), inputs, Path(sys.argv[3]))
+"""
+
+
+def test_training_the_head_alone_moves_no_weight_of_the_base(inputs: Inputs, tmp_path: Path) -> None:
+    classify(LABELS.model_copy(update={"trainable": "head", "steps": 3}), inputs, tmp_path)
+    base, child = hub.load(Path(str(inputs["model"])) / "weights"), head.load(tmp_path / "weights")
+    assert all(torch.equal(x, y) for x, y in zip(base.parameters(), child.decoder.parameters(), strict=True))
+    assert child.head.weight.abs().sum() > 0
+
+
+def test_a_model_learns_to_answer_on_unseen_prompts(answering: tuple[Path, Stats]) -> None:
+    out, stats = answering
+    assert stats.metrics["val_loss"] < 0.5 and stats.metrics["rows_too_long"] == 0
+    assert set(rows_of(out)["train"]["kind"]) == {"when"}
+    assert hub.load(out / "weights").shape.context == CONTEXT
+
+
+def test_the_mask_shows_every_token_and_teaches_the_answer_alone(answering: tuple[Path, Stats]) -> None:
+    out, _ = answering
+    row = rows_of(out)["train"][0]
+    (tokens,) = masks.show(out / "rows", out / "weights", 1, CONTEXT)
+    assert "".join(text for text, _ in tokens) == (
+        f"<|user|>{row['prompt']}<|end|><|assistant|>{row['response']}<|end|>"
+    )
+    assert "".join(text for text, is_taught in tokens if is_taught) == f"{row['response']}<|end|>"
+    spans = {text.strip() for text in (str(part) for part in masks.painted(tokens).divide([1]))}
+    assert spans and masks.TAUGHT in {str(span.style) for span in masks.painted(tokens).spans}
+
+
+def test_too_short_a_context_for_any_answer_is_told_with_a_cure(inputs: Inputs, tmp_path: Path) -> None:
+    long = Template(kind="long", prompt="{text} {text} {text} {text} {text} {text}", response="{era}")
+    with pytest.raises(UserError, match=f"context of {CONTEXT} tokens") as error:
+        instruct(ANSWERS.model_copy(update={"templates": (long,)}), inputs, tmp_path)
+    assert "longer context" in error.value.cure
+
+
+def test_a_corpus_without_the_column_skips_the_classifier_before_any_work(inputs: Inputs, tmp_path: Path) -> None:
+    with pytest.raises(Skipped, match="no document has reign"):
+        classify(LABELS.model_copy(update={"label": "reign"}), inputs, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tokenizer_without_chat_tokens_is_told_by_the_one_it_lacks(inputs: Inputs, tmp_path: Path) -> None:
+    strange = tmp_path / "weights"
+    shutil.copytree(Path(str(inputs["model"])) / "weights", strange)
+    file = strange / "tokenizer.json"
+    file.write_text(file.read_text().replace("<|user|>", "<|human|>"))
+    with pytest.raises(UserError, match=r"no special token <\|user\|>"):
+        instruct(ANSWERS, {**inputs, "model": tmp_path}, tmp_path / "out")
+
+
+def test_a_preference_is_learned_as_a_low_rank_change_of_the_model_that_answers(
+    inputs: Inputs, answering: tuple[Path, Stats], tmp_path: Path
+) -> None:
+    lora = {"rank": 4, "alpha": 8.0}
+    config = PreferConfig.model_validate({**ANSWERS.model_dump(), "batch": 8, "steps": 25, "lora": lora})
+    stats = prefer(config, {**inputs, "model": answering[0]}, tmp_path)
+    rows = rows_of(tmp_path)
+    assert all(row["rejected"] != row["response"] for split in SPLITS for row in rows[split])
+    assert stats.metrics["val_accuracy"] == 1.0 and stats.metrics["val_margin"] > 0.5
+    tuned, parent = hub.load(tmp_path / "weights"), hub.load(answering[0] / "weights")
+    changed = {n for (n, x), y in zip(tuned.named_parameters(), parent.parameters(), strict=True) if not x.equal(y)}
+    assert changed and all(name.startswith("blocks.") and "norm" not in name for name in changed)
+    again = merge(load_adapter(parent, tmp_path / "adapter"))
+    assert all(torch.equal(x, y) for x, y in zip(tuned.parameters(), again.parameters(), strict=True))
+
+
+def test_a_users_own_pairs_may_be_texts_or_messages_and_are_refused_where_they_are_none() -> None:
+    asked = {"role": "user", "content": "Why?"}
+    answers = {side: [asked, {"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
+    for record in ({"prompt": "Why?", "chosen": "chosen", "rejected": "rejected"}, answers):
+        row = preference(record)
+        assert (row["prompt"], row["response"], row["rejected"]) == ("Why?", "chosen", "rejected")
+    for wrong in (
+        {"prompt": "Why?", "chosen": "same", "rejected": "same"},
+        {"prompt": "Why?", "chosen": "only"},
+        {**answers, "rejected": [{**asked, "content": "How?"}, answers["rejected"][1]]},
+    ):
+        with pytest.raises(ValueError):
+            preference(wrong)
+
+
+def rows_of(out: Path) -> DatasetDict:
+    rows = load_from_disk(str(out / "rows"))
+    assert isinstance(rows, DatasetDict)
+    return rows
+
+
+def vocabulary(out: Path) -> Vocabulary:
+    return Vocabulary(out / "weights")
+
+
+def named(inputs: Inputs) -> dict[str, object]:
+    texts = inputs["texts"]
+    assert not isinstance(texts, Path)
+    return {"model": str(inputs["model"]), "texts": {part: str(folder) for part, folder in texts.items()}}
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """The hash of every file but those that hold seconds."""
+    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in files.items()
+        if not name.startswith(TIMING)
+    }
+
+
+def wait_for(happens: Callable[[], bool], victim: subprocess.Popen[bytes], seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert victim.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,109 @@
+"""JSON as people have it: an array, one object, several; in pieces; broken in every place."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.ingest.lines import MIB
+from tasks.ingest.read.json_files import Cut, values
+from tests.tasks.corpora import config_of, ingested, write
+
+RECORDS = [{"text": "one, [two]", "n": 1}, {"text": 'a "quote" and \\ more', "id": "x"}, {"text": "ünï \U0001f600"}]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+class Dribble(io.StringIO):
+    """A file that gives a few characters at a time, whatever is asked for."""
+
+    def read(self, size: int | None = -1) -> str:
+        return super().read(3)
+
+
+@given(st.lists(JSON, max_size=5), st.sampled_from([None, 1]), st.sampled_from([io.StringIO, Dribble]))
+def test_values_are_those_of_the_array_whatever_its_layout_and_the_pieces_it_comes_in(found, indent, kind):
+    text = json.dumps(found, indent=indent, ensure_ascii=False)
+    assert [json.loads(value) for value in values(kind(text), MIB)] == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(RECORDS, ensure_ascii=False),
+        json.dumps(RECORDS, indent=4),
+        "\ufeff" + json.dumps(RECORDS) + "\r\n",
+        "\n".join(json.dumps(record) for record in RECORDS),
+        ",\n".join(json.dumps(record) for record in RECORDS),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_records_are_read_from_an_array_and_from_one_after_another(tmp_path: Path, text: str, encoding: str):
+    raw = text.removeprefix("\ufeff" if encoding == "utf-16" else "").encode(encoding)
+    got = ingested(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
+    assert [row["text"] for row in got.documents] == [record["text"] for record in RECORDS]
+    assert got.ids == ["books/a.json#0", "books/x", "books/a.json#2"]
+    assert json.loads(got.documents[0]["metadata"]) == {"n": 1}
+
+
+def test_one_object_is_one_record_and_another_kind_is_told(tmp_path: Path):
+    files = {"a.json": '{"text": "good"}', "b.json": '{"name": "x"}', "c.json": "12", "d.json": ""}
+    folder = write(tmp_path / "in", files)
+    got = ingested(config_of(folder), tmp_path)
+    assert [row["text"] for row in got.documents] == ["good"]
+    assert got.reasons == [
+        ("b.json", 0, "no field 'text', only 'name'"),
+        ("c.json", 0, "the number 12 in place of an object"),
+        ("d.json", 0, "empty file"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("broken", "kept", "said"),
+    [
+        ('[{"text": "a"}, {"text": "b"}', 2, "the array has no end"),
+        ('[{"text": "a"}, {"text": "b', 1, "unreadable from here on: Unterminated string"),
+        ('[{"text": "a"} nonsense', 1, "Expecting value"),
+        ('[{"text": "a"}, ' + '{"t": ' * 100_000, 1, "unreadable from here on"),
+    ],
+)
+def test_a_broken_file_keeps_what_came_before_and_says_where_it_broke(
+    tmp_path: Path, broken: str, kept: int, said: str
+):
+    got = ingested(config_of(write(tmp_path / "in", {"a.json": broken, "b.json": '{"text": "z"}'})), tmp_path)
+    assert [row["text"] for row in got.documents] == [*"ab"[:kept], "z"]
+    ((uri, position, reason),) = got.reasons
+    assert (uri, position) == ("a.json", kept)
+    assert said in reason
+
+
+def test_bytes_that_are_no_text_and_lone_surrogates_cost_their_record_only(tmp_path: Path):
+    raw = b'[{"text": "good"}, {"text": "caf\xe9"}, {"text": "\\ud800"}, {"text": "fine"}]'
+    got = ingested(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
+    assert [row["text"] for row in got.documents] == ["good", "fine"]
+    assert [position for _, position, _ in got.reasons] == [1, 2]
+    assert "invalid UTF-8" in got.reasons[0][2]
+
+
+def test_no_more_than_the_limit_is_held_of_a_value_that_never_ends():
+    class Endless(io.StringIO):
+        given = 0
+
+        def read(self, size: int | None = -1) -> str:
+            assert size is not None
+            self.given += size
+            return "x" * size
+
+    endless = Endless()
+    chained = iter(['[{"text": "'])
+    read = endless.read
+    endless.read = lambda size=-1: next(chained, None) or read(size)  # type: ignore[method-assign]
+    with pytest.raises(Cut, match=r"no whole value in max_record_bytes = 4,194,304"):
+        list(values(endless, 4 * MIB))
+    assert endless.given <= 16 * MIB

@@ -1,0 +1,260 @@
+"""Bad input: never a traceback, never a silent skip; a quarantine row with file, position and reason."""
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.ingest.lines import FREE_EXPANSION, TooLong, lines
+from tests.tasks.corpora import config_of, ingested, jsonl, packed, write
+
+GOOD = {"text": "A good record."}
+
+
+def parquet(table: pa.Table, **options: object) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, **options)
+    return sink.getvalue()
+
+
+def stream(*batches: pa.RecordBatch) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, batches[0].schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return sink.getvalue()
+
+
+BAD_LINES = {
+    "invalid UTF-8": (b'{"text": "caf\xe9"}', "invalid UTF-8 at byte 13 (0xe9)"),
+    "NUL byte": (b'{"text": "a\0b"}', "NUL byte"),
+    "escaped NUL": (b'{"text": "a\\u0000b"}', "NUL byte"),
+    "lone surrogate": (b'{"text": "\\ud800"}', "not JSON"),
+    "no JSON": (b"{'text': 1}", "not JSON"),
+    "cut JSON": (b'{"text": "abc', "not JSON"),
+    "NaN": (b'{"text": "a", "score": NaN}', "not JSON"),
+    "deep JSON": (b'{"text": "a", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not JSON: depth limit exceeded"),
+    "deep metadata": (b'{"text": "a", "x": ' + b"[" * 600 + b"]" * 600 + b"}", "metadata that cannot be kept"),
+    "a list": (b'["text"]', "a list in place of an object"),
+    "a number": (b"7", "the number 7 in place of an object"),
+    "no text": (b'{"body": "a"}', "no field 'text', only 'body'"),
+    "text null": (b'{"text": null}', "'text' is null, not a string"),
+    "text a number": (b'{"text": 7}', "'text' is the number 7, not a string"),
+    "text a list": (b'{"text": ["a"]}', "'text' is a list, not a string"),
+    "empty text": (b'{"text": ""}', "empty text"),
+    "blank text": (b'{"text": " \\n\\t "}', "empty text"),
+    "id a list": (b'{"text": "a", "id": [1]}', "'id' is a list"),
+    "id a truth value": (b'{"text": "a", "id": true}', "'id' is a truth value"),
+    "id a fraction": (b'{"text": "a", "id": 1.5}', "'id' is the number 1.5"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_LINES)
+def test_a_bad_line_is_quarantined_and_its_neighbours_are_read(tmp_path: Path, bad: str) -> None:
+    line, reason = BAD_LINES[bad]
+    folder = write(tmp_path / "in", {"a.jsonl": jsonl(GOOD, line, GOOD)})
+    got = ingested(config_of(folder), tmp_path)
+    assert got.ids == ["books/a.jsonl#0", "books/a.jsonl#2"]
+    assert [(row["uri"], row["position"]) for row in got.quarantine] == [("a.jsonl", 1)]
+    assert got.quarantine[0]["reason"].startswith(reason)
+    assert got.quarantine[0]["raw"] == line[: 64 << 10]
+    assert got.stats.funnel is not None and (got.stats.funnel.kept, got.stats.funnel.quarantined) == (2, 1)
+
+
+BAD_TEXTS = {
+    "invalid UTF-8": (b"caf\xe9 au lait", "invalid UTF-8 at byte 3 (0xe9)"),
+    "cut UTF-16": ("\ufefftext".encode("utf-16-le")[:-1], "invalid utf-16"),
+    "UTF-16 unmarked": ("text".encode("utf-16-le"), "NUL byte"),
+    "NUL byte": (b"a\0b", "NUL byte"),
+    "empty": (b"", "empty file"),
+    "blank": (b" \n\n ", "empty text"),
+    "too long for UTF-16": (("\ufeff" + "x" * 2049).encode("utf-16-le"), "UTF-16 text of more than max_record_bytes"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_TEXTS)
+def test_a_bad_text_file_is_quarantined(tmp_path: Path, bad: str) -> None:
+    content, reason = BAD_TEXTS[bad]
+    folder = write(tmp_path / "in", {"a.txt": "good", "b.txt": content, "c.md": "good"})
+    got = ingested(config_of(folder, max_record_bytes=2048), tmp_path)
+    assert got.ids == ["books/a.txt#0", "books/c.md#0"]
+    ((uri, position, said),) = got.reasons
+    assert (uri, position) == ("b.txt", 0)
+    assert said.startswith(reason)
+
+
+MANY = jsonl(*({"text": f"{i} {'abcdefgh'[i % 8] * (i % 97)}"} for i in range(20_000)))
+TABLE = pa.table({"text": [f"text {i}" for i in range(2000)], "n": list(range(2000))})
+BAD_FILES = {
+    "cut gz": ("b.jsonl.gz", gzip.compress(MANY)[:-2000], "unreadable from here on: Truncated"),
+    "cut zst": ("b.jsonl.zst", zstandard.compress(MANY)[:-2000], "unreadable from here on: Truncated"),
+    "gz header only": ("b.jsonl.gz", gzip.compress(MANY)[:5], "unreadable from here on"),
+    "no gz": ("b.jsonl.gz", MANY, "unreadable from here on"),
+    "no zst": ("b.jsonl.zst", b"no zstandard", "unreadable from here on"),
+    "garbage behind gz": ("b.jsonl.gz", gzip.compress(jsonl(GOOD)) + b"garbage", "unreadable from here on"),
+    "cut Parquet": ("b.parquet", parquet(TABLE)[:-10], "unreadable from here on"),
+    "no Parquet": ("b.parquet", b"no Parquet", "unreadable from here on"),
+    "cut Arrow": ("b.arrow", stream(*TABLE.to_batches())[:-4000], "unreadable from here on"),
+    "no Arrow": ("b.arrow", b"no Arrow at all", "unreadable from here on"),
+    "cut Arrow file": ("b.arrow", b"ARROW1\0\0 no Arrow", "unreadable from here on"),
+    "UTF-16 lines": ("b.jsonl", '\ufeff{"text": "a"}\n{"text": "b"}\n'.encode("utf-16-le"), "UTF-16 text"),
+    "empty lines": ("b.jsonl", b"", "empty file"),
+    "empty Parquet": ("b.parquet", b"", "empty file"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_FILES)
+def test_a_bad_file_is_quarantined_where_it_breaks_and_its_neighbours_are_read(tmp_path: Path, bad: str) -> None:
+    name, content, reason = BAD_FILES[bad]
+    folder = write(tmp_path / "in", {"a.txt": "good", name: content, "c.txt": "good"})
+    got = ingested(config_of(folder), tmp_path)
+    assert {"books/a.txt#0", "books/c.txt#0"} <= set(got.ids)
+    uri, position, said = got.reasons[-1]
+    assert uri == name
+    assert said.startswith(reason)
+    read_before = [row for row in got.documents if row["uri"] == name]
+    assert len(read_before) + sum(row["uri"] == name for row in got.quarantine) == position + 1
+
+
+def test_what_lies_before_the_break_of_a_compressed_file_is_kept(tmp_path: Path) -> None:
+    whole = gzip.compress(MANY)
+    folder = write(tmp_path / "in", {"b.jsonl.gz": whole[: len(whole) * 9 // 10]})
+    got = ingested(config_of(folder), tmp_path)
+    assert len(got.documents) > 15_000
+
+
+@pytest.mark.parametrize("name", ["b.jsonl.gz", "b.jsonl.zst"])
+def test_a_bomb_is_left_when_it_has_grown_beyond_its_ratio(tmp_path: Path, name: str) -> None:
+    bomb = packed(name, jsonl(GOOD) + b" " * (FREE_EXPANSION + (8 << 20)))
+    assert len(bomb) < 100_000
+    got = ingested(config_of(write(tmp_path / "in", {name: bomb})), tmp_path)
+    assert got.ids == [f"books/{name}#0"]
+    assert "it unpacks to more than 200 times" in got.reasons[0][2]
+
+
+def test_a_parquet_bomb_is_left(tmp_path: Path) -> None:
+    table = pa.table({"text": ["x" * (1 << 20)] * 80})
+    bomb = parquet(table, use_dictionary=False, compression="zstd")
+    got = ingested(config_of(write(tmp_path / "in", {"a.txt": "a", "b.parquet": bomb})), tmp_path)
+    assert got.ids == ["books/a.txt#0"]
+    assert "it unpacks to more than 200 times" in got.reasons[0][2]
+
+
+def test_a_line_of_200_mb_is_quarantined_in_bounded_memory(tmp_path: Path) -> None:
+    path = write(tmp_path / "in", {"a.jsonl": jsonl(GOOD)}) / "a.jsonl"
+    with path.open("ab") as file:
+        file.write(b'{"text": "')
+        for _ in range(200):
+            file.write(b"x" * 1_000_000)
+        file.write(b'"}\n' + jsonl(GOOD))
+    script = (
+        "import resource, sys; from pathlib import Path; from tests.tasks.corpora import *\n"
+        "write(Path(sys.argv[1]) / 'warm', {'a.jsonl': jsonl({'text': 'a'})})\n"
+        "ingested(config_of(Path(sys.argv[1]) / 'warm'), Path(sys.argv[1]) / 'warm home')\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "got = ingested(config_of(Path(sys.argv[1]) / 'in'), Path(sys.argv[1]))\n"
+        "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(json.dumps([after - before, got.ids, got.reasons, len(got.quarantine[0]['raw'])]))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    grown_kib, ids, reasons, raw = json.loads(ran.stdout)
+    assert ids == ["books/a.jsonl#0", "books/a.jsonl#2"]
+    assert reasons == [["a.jsonl", 1, "a line of 200,000,012 bytes: more than max_record_bytes = 33,554,432"]]
+    assert raw == 64 << 10
+    assert grown_kib < 120 << 10
+
+
+@given(st.lists(st.binary(max_size=12), max_size=8), st.integers(1, 6), st.integers(1, 9))
+def test_lines_are_those_of_split_whatever_the_blocks(pieces: list[bytes], size: int, limit: int) -> None:
+    whole = b"\n".join(pieces)
+    blocks = (whole[i : i + size] for i in range(0, len(whole), size))
+    found = list(lines(blocks, limit))
+    expected = whole.split(b"\n")
+    expected = expected[:-1] if expected[-1] == b"" else expected
+    assert [TooLong(line, len(line)) if len(line) > limit else line for line in expected] == found
+
+
+def test_rows_of_a_table_are_read_with_their_metadata(tmp_path: Path) -> None:
+    table = pa.table(
+        {"text": ["one", "", "three"], "year": [1, 2, 3], "blob": [b"\xff", b"", b"x"], "id": ["a", "b", "c"]}
+    )
+    got = ingested(config_of(write(tmp_path / "in", {"t.parquet": parquet(table)})), tmp_path)
+    assert got.ids == ["books/a", "books/c"]
+    assert got.reasons == [("t.parquet", 1, "empty text")]
+    assert [row["position"] for row in got.documents] == [0, 2]
+    assert json.loads(got.documents[1]["metadata"]) == {"year": 3, "blob": "x"}
+
+
+def test_a_column_of_the_wrong_type_is_told_row_by_row(tmp_path: Path) -> None:
+    table = pa.table({"text": [1, 2]})
+    got = ingested(config_of(write(tmp_path / "in", {"a.txt": "a", "t.parquet": parquet(table)})), tmp_path)
+    assert [reason for *_, reason in got.reasons] == [f"'text' is the number {n}, not a string" for n in (1, 2)]
+
+
+def test_an_invalid_string_of_a_table_costs_its_row_only(tmp_path: Path) -> None:
+    texts = pa.array([b"good", b"caf\xe9", b"fine"], pa.binary()).view(pa.string())
+    batch = pa.RecordBatch.from_arrays([texts], ["text"])
+    got = ingested(config_of(write(tmp_path / "in", {"s.arrow": stream(batch)})), tmp_path)
+    assert got.ids == ["books/s.arrow#0", "books/s.arrow#2"]
+    ((uri, position, reason),) = got.reasons
+    assert (uri, position) == ("s.arrow", 1)
+    assert reason.startswith("a value that cannot be read: In column 0: Invalid: Invalid UTF8")
+
+
+def test_a_dataset_saved_on_disk_is_read(tmp_path: Path) -> None:
+    from datasets import Dataset, DatasetDict
+
+    rows = Dataset.from_dict({"text": ["one", "two", "three"], "label": [0, 1, 1]})
+    DatasetDict({"train": rows, "test": rows.select([1])}).save_to_disk(tmp_path / "in")
+    got = ingested(config_of(tmp_path / "in"), tmp_path)
+    assert [row["text"] for row in got.documents] == ["two", "one", "two", "three"]
+    assert got.ids[1] == "books/train/data-00000-of-00001.arrow#0"
+    assert json.loads(got.documents[0]["metadata"]) == {"label": 1}
+    unread = json.loads((got.folder / "unread.json").read_text())
+    assert unread["books"][".json"]["files"] == 5
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "A.JSONL.GZ"])
+def test_lines_are_read_plain_and_packed_with_a_mark_and_any_line_ends(tmp_path: Path, name: str) -> None:
+    content = b"\xef\xbb\xbf" + b'{"text": "one"}\r\n\n{"text": "two"}'
+    whole = content if name.endswith("l") else packed(name.lower(), content)
+    got = ingested(config_of(write(tmp_path / "in", {name: whole})), tmp_path)
+    assert [(row["text"], row["position"]) for row in got.documents] == [("one", 0), ("two", 2)]
+    assert got.quarantine == []
+
+
+def test_packed_files_of_several_members_are_read_to_the_end(tmp_path: Path) -> None:
+    members = {n: packed(n, jsonl(GOOD)) + packed(n, jsonl(GOOD)) for n in ("a.jsonl.gz", "b.jsonl.zst")}
+    assert len(ingested(config_of(write(tmp_path / "in", members)), tmp_path).documents) == 4
+
+
+def test_marks_special_tokens_and_invisible_characters_are_text(tmp_path: Path) -> None:
+    texts = [
+        "<|endoftext|><|user|>",
+        "\u200f \u05e9\u05dc\u05d5\u05dd \u200b\u200d",
+        "a\ufeffb\u2028c",
+        "\U0001f469\u200d\U0001f680",
+    ]
+    folder = write(tmp_path / "in", {"a.jsonl": jsonl(*({"text": t} for t in texts)), "b.txt": b"\xef\xbb\xbfmarked"})
+    got = ingested(config_of(folder), tmp_path)
+    assert [row["text"] for row in got.documents] == [*texts, "marked"]
+
+
+def test_files_stay_readable_whatever_their_names(tmp_path: Path) -> None:
+    names = ["new\nline.txt", "🙂.txt", "a::b.txt", "s3:x.txt", "*[?].txt", "~/x.txt", "%2e%2e.txt"]
+    got = ingested(config_of(write(tmp_path / "in", dict.fromkeys(names, "text"))), tmp_path)
+    assert sorted(row["uri"] for row in got.documents) == sorted(names)
+
+
+def test_a_folder_of_any_name_can_be_read(tmp_path: Path) -> None:
+    got = ingested(config_of(write(tmp_path / "a::b file:" / "[x]", {"a.jsonl": jsonl(GOOD)})), tmp_path)
+    assert got.ids == ["books/a.jsonl#0"]
