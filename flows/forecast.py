@@ -24,6 +24,7 @@ TRAINING_MINUTES = 10.0  # what a first run may train for
 PASSES = 4  # over the same text cost little against as much fresh text (Muennighoff et al. 2023, arXiv 2305.16264)
 PER_PARAMETER = 20  # tokens, compute-optimal (Hoffmann et al. 2022, arXiv 2203.15556: Chinchilla)
 SUITS = 0.15  # of the sample: a rule that speaks against more was made for another kind of text
+KEEPS = 0.8  # of the sample: while less is left, the rule that speaks against most of it is switched off too
 DEPTHS = (2, 4, 6, 8, 12)
 CONTEXT, BATCH = 256, 8
 ADAPT_MINUTES = 30.0  # what a public model may be taught for
@@ -69,8 +70,13 @@ def trial(found: Survey, curate: CurateConfig) -> Trial:
     """Some seconds of scoring, tokenising and training on this machine."""
     rate, table = _signals(found.texts, curate)
     dropped, _ = _judged(table, curate)
-    unsuitable = tuple(reason for reason, share in dropped.items() if share > SUITS and reason in RULES)
-    _, kept = _judged(table, loosened(curate, unsuitable))
+    unsuitable = [reason for reason, share in dropped.items() if share > SUITS and reason in RULES]
+    while True:
+        left, kept = _judged(table, loosened(curate, unsuitable))
+        worst = next((reason for reason in left if reason in RULES and reason not in unsuitable), None)
+        if kept >= KEEPS or worst is None:
+            break
+        unsuitable.append(worst)
     from model.depth import flops_per_token
     from model.trial import tokens_per_second
 
@@ -78,7 +84,7 @@ def trial(found: Survey, curate: CurateConfig) -> Trial:
     return Trial(
         signal_bytes_per_second=rate,
         dropped=dropped,
-        loosened=unsuitable,
+        loosened=tuple(unsuitable),
         kept=kept,
         bytes_per_token=_bytes_per_token(found.texts, vocabulary(found.text_bytes)),
         training_flops_per_second=tokens_per_second(shape, BATCH, TRAINING_SECONDS) * flops_per_token(shape),
@@ -148,7 +154,7 @@ def can_give(tokens: int, parameters: int) -> str:
     """What a corpus of so many tokens is good for, honestly."""
     most = PASSES * tokens / PER_PARAMETER
     told = (
-        f"{tokens:,} tokens carry {most / 1e6:,.2g} million parameters trained from nothing "
+        f"{tokens:,} tokens carry {_rounded(most)} parameters trained from nothing "
         f"({PER_PARAMETER} tokens a parameter: Chinchilla; {PASSES} passes over the text)"
     )
     if most < WRITES_A_LITTLE:
@@ -162,6 +168,12 @@ def can_give(tokens: int, parameters: int) -> str:
         f"{told}: enough for a small model of its own kind of text that holds together for some sentences, given the "
         "hours; a public model tuned on it will still know more of the world."
     )
+
+
+def _rounded(count: float) -> str:
+    """Two digits: 33,000; 1.2 million."""
+    digits = float(f"{count:.2g}")
+    return f"{digits:,.0f}" if digits < 1e6 else f"{digits / 1e6:,g} million"
 
 
 def vocabulary(text_bytes: int) -> int:

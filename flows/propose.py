@@ -106,15 +106,20 @@ def told(p: Proposal) -> list[str]:
     lines += [
         f"languages:  {languages}",
         f"licences:   {licences or 'none found: may you train on this text?'}",
+        *(f"rows:       {line(name)}, to {way} by" for way, name in found.taught.items()),
         f"copies:     {found.duplicates:.1%} of the sample",
         f"rules:      keep {p.measured.kept:.0%} of the sample"
         + (f"; switched off: {', '.join(p.measured.loosened)}" if p.measured.loosened else ""),
         f"documents:  about {found.documents:,}, {size(found.text_bytes)} of text, {one.tokens:,} tokens kept",
         f"model:      {one.parameters:,} parameters, {one.steps:,} steps, {one.trained:,} tokens seen",
-        f"takes you:  about {max(1, one.minutes):.0f} minutes and {size(one.disk_bytes)} of disk "
-        f"({size(p.free_bytes)} free)",
+        f"takes you:  about {_minutes(one.minutes)} and {size(one.disk_bytes)} of disk ({size(p.free_bytes)} free)",
         f"honestly:   {one.can_give}",
         f"written:    {p.path}",
         f"next:       triptych run {p.name}",
     ]
     return lines
+
+
+def _minutes(count: float) -> str:
+    whole = max(1, round(count))
+    return f"{whole} minute{'s' if whole > 1 else ''}"

@@ -4,7 +4,7 @@ import json
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from flows.forecast import ADAPT_BATCH, ADAPT_CONTEXT, ADAPT_MINUTES, BATCH, CONTEXT, SUITS, TRAINING_MINUTES
+from flows.forecast import ADAPT_BATCH, ADAPT_CONTEXT, ADAPT_MINUTES, BATCH, CONTEXT, KEEPS, SUITS, TRAINING_MINUTES
 from tasks.curate.config import CurateConfig
 from tasks.curate.rules import RULES
 from tasks.ingest.listing import unread_note
@@ -87,7 +87,8 @@ def _curate(p: "Proposal") -> list[str]:
     for reason in p.measured.loosened:
         rule = RULES[reason]
         share = p.measured.dropped[reason]
-        why = f"off: {reason} speaks against {share:.0%} of the sample, more than {SUITS:.0%}"
+        over = f"more than {SUITS:.0%}" if share > SUITS else f"and less than {KEEPS:.0%} would stay"
+        why = f"off: {reason} speaks against {share:.0%} of the sample, {over}"
         lines.append(_set(rule.setting, rule.off, why))
     duplicates = f"{p.found.duplicates:.1%} of the sample are exact copies of another document in it"
     lines.append(_set("dedup", "minhash", duplicates))
@@ -138,7 +139,9 @@ def _evaluate(p: "Proposal") -> list[str]:
 
 
 def _finetune(p: "Proposal") -> list[str]:
-    lines = ["[finetune.instruct]  # continuing an opening: needs nothing but the text", "batch = 8", "steps = 60"]
+    lines = [*_instruct(p), "batch = 8", "steps = 60"]
+    if "prefer" in p.found.taught:
+        lines += ["", *_prefer(p), "batch = 8", "steps = 30"]
     if p.found.label:
         label = json.dumps(p.found.label)
         lines += ["", "[finetune.classify]", _set("label", label, "this field sorts the documents into a few classes")]
@@ -183,9 +186,25 @@ def _adapt_evaluate(p: "Proposal") -> list[str]:
 
 
 def _adapt_finetune(p: "Proposal") -> list[str]:
-    lines = ['[finetune.instruct]  # continuing an opening; your own rows: path = "rows.jsonl" (prompt, response)']
-    lines += [f"context = {ADAPT_CONTEXT}", "lora = { rank = 16, alpha = 32 }", "batch = 4", "steps = 30"]
-    return [*lines, "learning_rate = 0.0003", "max_rows = 400"]
+    small = [f"context = {ADAPT_CONTEXT}", "lora = { rank = 16, alpha = 32 }", "batch = 4", "steps = 30"]
+    lines = [*_instruct(p), *small, "learning_rate = 0.0003", "max_rows = 400"]
+    if "prefer" in p.found.taught:
+        lines += ["", *_prefer(p), *small]
+    return lines
+
+
+def _instruct(p: "Proposal") -> list[str]:
+    name = p.found.taught.get("instruct")
+    if name is None:
+        return [
+            '[finetune.instruct]  # continuing an opening; rows of your own: path = "rows.jsonl" (prompt, response)'
+        ]
+    return ["[finetune.instruct]", _set("path", str(p.found.root / name), "questions with answers")]
+
+
+def _prefer(p: "Proposal") -> list[str]:
+    path = str(p.found.root / p.found.taught["prefer"])
+    return ["[finetune.prefer]", _set("path", path, "pairs of answers, the better one chosen")]
 
 
 def _set(key: str, value: Any, why: str) -> str:

@@ -1,6 +1,7 @@
 """Pairs of answers to one prompt, the better one chosen: a user's own, or derived from the documents.
 
-    {"prompt": …, "chosen": …, "rejected": …}        or chosen and rejected as lists of messages that begin alike
+    {"prompt": …, "chosen": …, "rejected": …}        or {"instruction": …, "input": …, "chosen": …, "rejected": …},
+                                                     or chosen and rejected as lists of messages that begin alike
 
 Derived pairs set a document's own answer to a template against the answer that another document gave to the same kind
 of question: what is preferred is the answer that fits what was asked.
@@ -54,7 +55,10 @@ def preference(record: Row) -> Row:
         read = {side: conversation(rest | {"messages": answer}) for side, answer in answers.items()}
     else:
         asked = {"prompt": record.get("prompt")}
-        read = {side: conversation(rest | asked | {"response": answer}) for side, answer in answers.items()}
+        read = {
+            side: conversation(rest | asked | {"response": answer, "output": answer})
+            for side, answer in answers.items()
+        }
     chosen, rejected = read["chosen"], read["rejected"]
     if chosen["asked"] != rejected["asked"]:
         raise ValueError("chosen and rejected answer different prompts")

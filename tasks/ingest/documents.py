@@ -132,7 +132,7 @@ class _Reading:
         """A record as one row, as the rows of its passages, or as a record that is out of range."""
         position, fields = document.metadata["position"], self.row | document.metadata["fields"]
         member, is_part = document.metadata.get("member", ""), document.metadata.get("is_part", False)
-        is_text = ending(member or self.file.name) in TEXT and not is_part
+        is_text = ending(member or self.file.name) in (*TEXT, *self.source.as_text) and not is_part
         identity = str(self.row.get(self.source.index_id, document.id)) if is_text else document.id
         origin = document.id.rpartition("#")[0] if is_part else identity
         self.tally.cut |= {origin} if is_part else set()

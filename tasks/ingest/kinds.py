@@ -10,6 +10,7 @@ ARCHIVES = (".zip",)
 OF_DATASETS = ("dataset_info.json", "dataset_dict.json", "state.json", "cache-*.arrow")  # a saved dataset's own files
 NEEDED = {".html": "trafilatura", ".htm": "trafilatura", ".pdf": "pypdf", ".docx": "docx"}  # the extra `documents`
 EXTRA = "pip install 'triptych[documents]'"
+AS_TEXT = "where they hold plain text, name them in as_text of their source"
 CURES = {
     "save them as .docx or .pdf": (".doc", ".rtf", ".odt", ".pages", ".ppt", ".pptx"),
     "save them as .csv": (".xls", ".xlsx", ".ods", ".numbers"),
@@ -40,7 +41,8 @@ def readable() -> tuple[str, ...]:
 
 
 def cure_of(ending: str) -> str | None:
-    """What makes files of that ending readable; None where nobody knows."""
+    """What makes files of that ending readable; None for those that have none."""
     if ending in NEEDED:
         return EXTRA
-    return next((cure for cure, endings in CURES.items() if ending in endings), None)
+    other = AS_TEXT if ending.startswith(".") else None
+    return next((cure for cure, endings in CURES.items() if ending in endings), other)

@@ -157,7 +157,7 @@ def _place(found: Found, source: FolderSource, relative: str, entry: os.DirEntry
         found.passed_over("(no plain file)", 0)
     elif not _is_unicode(relative):
         found.passed_over("(name is not UTF-8)", info.st_size)
-    elif ending(relative) not in readable() or any(fnmatchcase(entry.name, glob) for glob in OF_DATASETS):
+    elif not _is_read(source, relative) or any(fnmatchcase(entry.name, glob) for glob in OF_DATASETS):
         found.passed_over(ending(relative), info.st_size)
     else:
         found.files[relative] = _times(info)
@@ -173,7 +173,7 @@ def _walk_package(source: PackageSource) -> Found:
         if relative == source.index or not _chosen(source, relative):
             continue
         info = Path(str(path.locate())).stat()
-        if ending(relative) in readable():
+        if _is_read(source, relative):
             found.files[relative] = _times(info)
         else:
             found.passed_over(ending(relative), info.st_size)
@@ -187,6 +187,10 @@ def _distribution(package: str) -> Any:
         return distribution(package)
     except PackageNotFoundError as error:
         raise UserError(f"the package {package!r} is not installed", f"pip install {package}") from error
+
+
+def _is_read(source: FileSource, relative: str) -> bool:
+    return ending(relative) in (*readable(), *source.as_text)
 
 
 def _chosen(source: FileSource, relative: str) -> bool:

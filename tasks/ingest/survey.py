@@ -40,6 +40,10 @@ LICENCES = {  # a phrase of the licence's own text → its SPDX name
 }
 LICENCE_FIELDS = ("licence", "license")
 NO_TEXT = {*LICENCE_FIELDS, "language", "lang", "id", "encoding", "passage", "part"}
+FORMS = {  # what a record holds that is no text but a lesson (tasks/finetune/own_rows.py)
+    "prefer": ({"prompt", "chosen", "rejected"}, {"instruction", "chosen", "rejected"}),
+    "instruct": ({"prompt", "response"}, {"instruction", "output"}, {"messages"}),
+}
 CODE = re.compile(r"[a-z]{2,3}")
 
 
@@ -57,6 +61,7 @@ class Survey:
     """What a look found."""
 
     path: Path
+    root: Path  # of the names of its files
     kinds: Mapping[str, Kind]  # by ending
     unread: Unread
     notes: tuple[str, ...]
@@ -69,6 +74,7 @@ class Survey:
     text_fields: tuple[str, ...]
     headless: bool  # the tables of the sample have no line of column names
     label: str | None  # a field with few different values
+    taught: Mapping[str, str]  # instruct or prefer → the largest file whose records are rows for that
     duplicates: float  # share of the sample's documents whose text came before
     bad: Mapping[str, int]  # reasons why records of the sample cannot be read
     bytes_per_second: float  # of reading
@@ -101,6 +107,7 @@ def survey(path: Path, home: Path) -> Survey:
         raise UserError(f"{path}: no document in a sample of its files{reasons}", "see what these files hold")
     return Survey(
         path=path,
+        root=found.root,
         kinds={end: looked.kinds[end] for end in sorted(looked.kinds)},
         unread=found.unread,
         notes=tuple(found.notes),
@@ -113,6 +120,7 @@ def survey(path: Path, home: Path) -> Survey:
         text_fields=source.text_fields,
         headless=not source.header,
         label=looked.label(),
+        taught=_taught(source, by_ending, found),
         duplicates=1 - len(set(looked.texts)) / len(looked.texts),
         bad=dict(looked.bad.most_common()),
         bytes_per_second=looked.bytes / max(seconds, 1e-3),
@@ -204,6 +212,18 @@ def _with_fields(path: Path, by_ending: Mapping[str, list[str]]) -> FolderSource
                 fields[longest] += 1
     names = sorted(fields, key=lambda name: (name != "text", -fields[name], name))
     return source.model_copy(update={"text_field": names[0] if len(names) == 1 else tuple(names)}) if names else source
+
+
+def _taught(source: FolderSource, by_ending: Mapping[str, list[str]], found: Found) -> dict[str, str]:
+    """The largest file of questions with answers, and of pairs of answers, by the fields of its records."""
+    taught = dict[str, str]()
+    names = [(end, name) for end in (".jsonl", ".json") for name in by_ending.get(end, [])[:PEEKED_FILES]]
+    for end, name in sorted(names, key=lambda one: -found.files[one[1]][0]):
+        fields = set(next(_records(source, end, name), {}))
+        way = next((way for way, forms in FORMS.items() if any(form <= fields for form in forms)), None)
+        if way:
+            taught.setdefault(way, name)
+    return taught
 
 
 def _is_data(first: Mapping[str, Any]) -> bool:

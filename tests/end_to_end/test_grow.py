@@ -83,9 +83,7 @@ def test_a_changed_file_supersedes_its_old_version_which_is_trained_on_no_more(c
     run(corpus)
     rows = {
         row["doc_id"]: row
-        for row in ask(
-            corpus, "select doc_id, state, partition from documents where uri in ('005.txt', 'dropped.txt')"
-        )
+        for row in ask(corpus, "select doc_id, state, partition from documents where uri in ('005.txt', 'dropped.txt')")
     }
     assert rows.pop("folder/dropped.txt#0")["state"] == "superseded"  # though a filter had dropped it before
     assert rows.pop("folder/dropped.txt#0~2")["state"] == "live"

@@ -71,7 +71,7 @@ class Archives(Checked):
                 continue
             if reason := self._fault(info, budget):
                 told(reason, name)
-            elif _is_hidden(name) or end not in readable():
+            elif _is_hidden(name) or end not in (*readable(), *self.rules.as_text):
                 self.unread["(hidden)" if _is_hidden(name) else end] += 1
             elif info.file_size == 0:
                 told("empty file", name)

