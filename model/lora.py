@@ -10,6 +10,7 @@ r rank · i, o width in and out
 import json
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -32,13 +33,15 @@ class LowRank(nn.Module):
 
     def __init__(self, frozen: nn.Linear, lora: Lora, generator: torch.Generator) -> None:
         super().__init__()
-        self.frozen, self.scale = frozen.requires_grad_(False), lora.scale
+        self.frozen, self.scale, self.is_on = frozen.requires_grad_(False), lora.scale, True
         drawn = torch.empty(lora.rank, frozen.in_features)
         nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=generator)
         self.a_ri = nn.Parameter(drawn)
         self.b_or = nn.Parameter(torch.zeros(frozen.out_features, lora.rank))
 
     def forward(self, x: Tensor) -> Tensor:
+        if not self.is_on:
+            return self.frozen(x)
         return self.frozen(x) + F.linear(F.linear(x, self.a_ri), self.b_or) * self.scale
 
     @torch.no_grad()
@@ -54,6 +57,19 @@ def adapt(decoder: Decoder, lora: Lora, seed: int = 0) -> Decoder:
     for module, name in _targets(decoder, lora):
         setattr(module, name, LowRank(getattr(module, name), lora, generator))
     return decoder
+
+
+@contextmanager
+def unchanged(decoder: Decoder) -> Iterator[None]:
+    """The decoder as it was before: within, no change is added."""
+    changes = [module for module in decoder.modules() if isinstance(module, LowRank)]
+    for change in changes:
+        change.is_on = False
+    try:
+        yield
+    finally:
+        for change in changes:
+            change.is_on = True
 
 
 def merge(decoder: Decoder) -> Decoder:

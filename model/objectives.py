@@ -16,6 +16,7 @@ from model.batches import IGNORE, LabelledBatch, PairBatch, TokenBatch
 from model.cross_entropy import cross_entropy
 from model.decoder import Decoder
 from model.head import Classifier
+from model.lora import unchanged
 
 
 class Sums(NamedTuple):
@@ -40,16 +41,22 @@ class NextToken(nn.Module):
 class Prefer(nn.Module):
     """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290, equation 7), nats a pair.
 
-    A reward is beta · (log p(answer) − log p_reference(answer)), in nats; the reference never changes.
+    A reward is beta · (log p(answer) − log p_reference(answer)), in nats; the reference never changes. A decoder that
+    learns a low-rank change is its own reference, without it.
     """
 
-    def __init__(self, decoder: Decoder, reference: Decoder, beta: float) -> None:
+    def __init__(self, decoder: Decoder, reference: Decoder | None, beta: float) -> None:
         super().__init__()
-        self.decoder, self.reference, self.beta = decoder, reference.requires_grad_(False), beta
+        self.decoder, self.beta = decoder, beta
+        self.reference = reference.requires_grad_(False) if reference else None
 
     def forward(self, batch: PairBatch) -> Sums:
         with torch.no_grad():
-            before_b = answer_logprobs(self.reference, batch)
+            if self.reference:
+                before_b = answer_logprobs(self.reference, batch)
+            else:
+                with unchanged(self.decoder):
+                    before_b = answer_logprobs(self.decoder, batch)
         reward_b = self.beta * (answer_logprobs(self.decoder, batch) - before_b)
         chosen, rejected = reward_b.chunk(2)
         margin = chosen - rejected

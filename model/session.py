@@ -122,7 +122,7 @@ def network(spec: Spec) -> tuple[Decoder | Classifier, nn.Module]:
             return classifier, Classify(classifier)
         case PreferenceTokens():
             assert spec.weights is not None, "a preference is learned by a model that answers"
-            return decoder, Prefer(decoder, hub.load(spec.weights), spec.data.beta)
+            return decoder, Prefer(decoder, None if spec.lora else hub.load(spec.weights), spec.data.beta)
         case _:
             assert_never(spec.data)
 
@@ -165,6 +165,8 @@ def learning_flops(objective: nn.Module) -> float:
         learned = sum(p.numel() for p in decoder.parameters() if p.requires_grad)
         total += 2 * multiplied + attention / 3 + reach * (2 * multiplied + attention * 2 / 3)
         total += 2 * min(learned, multiplied)
+        if isinstance(objective, Prefer) and objective.reference is None:
+            total += 2 * multiplied + attention / 3
     return total
 
 

@@ -74,5 +74,5 @@ def test_a_frozen_network_costs_what_goes_through_it_and_what_learns():
     learned = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
     through = whole - 2 * matrix_parameters(shape)
     assert learning_flops(NextToken(adapted)) == through + 2 * learned
-    preferred = Prefer(adapted, Decoder(shape), beta=0.1)
-    assert learning_flops(preferred) == pytest.approx(through + 2 * learned + whole / 3)
+    for reference in (Decoder(shape), None):  # a second network, or the same without its change
+        assert learning_flops(Prefer(adapted, reference, 0.1)) == pytest.approx(through + 2 * learned + whole / 3)

@@ -6,7 +6,12 @@ import torch
 
 from model import hub
 from model.batches import IGNORE, PairBatch
+from model.lora import adapt
 from model.objectives import Prefer, answer_logprobs
+from model.spec import Lora
+from tests.model.shapes import SHAPES, decoder_of
+
+ROTARY = [name for name in SHAPES if "gpt2" not in name]
 
 
 @pytest.fixture
@@ -54,3 +59,24 @@ def test_loss_rewards_and_gradient_equal_trls(beta: float, trl, batch, pair):
     norm = torch.nn.utils.get_total_norm([p.grad for p in decoder.parameters() if p.grad is not None])
     assert norm.item() == pytest.approx(wanted["grad_norm_l2_all_params"], rel=1e-4)
     assert all(p.grad is None for p in reference.parameters()), "the reference never changes"
+
+
+def test_a_low_rank_change_is_judged_against_the_network_without_it():
+    generator = torch.Generator().manual_seed(1)
+    shape = SHAPES[ROTARY[0]]
+    base = decoder_of(ROTARY[0])
+    adapted = adapt(decoder_of(ROTARY[0]), Lora(rank=2))
+    with torch.no_grad():
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+    tokens_bt = torch.randint(0, shape.vocabulary, (4, 9), generator=generator)
+    batch = PairBatch(tokens_bt, torch.where(torch.arange(9) > 3, tokens_bt.roll(-1, 1), IGNORE))
+    gradients = []
+    for reference in (base, None):
+        adapted.zero_grad()
+        sums = Prefer(adapted, reference, 0.1)(batch)
+        sums.loss.backward()
+        gradients.append([sums.loss.detach(), *(p.grad.clone() for p in adapted.parameters() if p.grad is not None)])
+    assert gradients[0][0] > 0 and len(gradients[0]) > 1
+    assert all(torch.equal(x, y) for x, y in zip(*gradients, strict=True))
