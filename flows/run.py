@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -88,6 +89,8 @@ class Runner:
         except Skipped as skip:
             made = replace(empty, state="skipped", reason=skip.reason)
         except BaseException as error:
+            if isinstance(error, UserError):
+                _let_go(error)
             made = replace(made, state="failed", reason=str(error) or type(error).__name__)
             self._told(made, done, began_at, round(time.monotonic() - began, 3))
             raise
@@ -118,6 +121,12 @@ class Runner:
         seconds = time.monotonic() - self.started
         self.record = replace(self.record.with_step(step), seconds=round(seconds, 3))
         self.record.write(self.home)
+
+
+def _let_go(error: UserError) -> None:
+    """Drops what is behind a mistake: Prefect keeps it to the end, where DuckDB complains of anything of its own."""
+    traceback.clear_frames(error.__traceback__)
+    error.__cause__ = error.__context__ = None
 
 
 def step_record(made: Made) -> StepRecord:

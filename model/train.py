@@ -78,8 +78,7 @@ def train(session: Session, lifeline: Lifeline) -> bool:
     if ranks.is_first:
         told = json.dumps(describe(session), indent=1)
         (spec.out / "data.json").write_text(told + "\n", encoding="utf-8")
-    peak = ranks.count * peak_flops(session.plan.device, session.plan.dtype)
-    pace = Pace(spec, session.state.step, learning_flops(session.objective), peak)
+    pace = Pace(spec, session.state.step, learning_flops(session.objective), peak(session))
     for report in fit(session.learner, session.train, session.plan, session.state):
         is_last = report.step == spec.schedule.steps
         if is_last or report.step % spec.log_every == 0 or report.step % spec.eval_every == 0:
@@ -97,6 +96,11 @@ def train(session: Session, lifeline: Lifeline) -> bool:
     return True
 
 
+def peak(session: Session) -> float:
+    """FLOP/s that the machines of all ranks could do at best."""
+    return session.plan.ranks.count * peak_flops(session.plan.device, session.plan.dtype)
+
+
 def note(session: Session, report: Report, log: Logs | None, pace: Pace) -> None:
     """Writes what the step has to say; evaluates and samples where it is time to. All ranks take part."""
     row = readings(session, report)
@@ -105,6 +109,7 @@ def note(session: Session, report: Report, log: Logs | None, pace: Pace) -> None
         evaluates = report.step % session.spec.eval_every == 0 or report.step == session.spec.schedule.steps
         if evaluates:
             row |= validation(session)
+            pace.peak_flops = max(pace.peak_flops, peak(session))  # the first trial may have met a busy machine
         if log:
             log.write(logs.METRICS, row)
             log.write(logs.SPEED, speed)

@@ -67,6 +67,13 @@ def test_a_corpus_of_which_nothing_is_left_fails_with_the_reasons_and_what_loose
     assert "gopher_short_doc" in result.stderr and "--set" in result.stderr
 
 
+def test_a_rule_that_is_no_condition_is_told_with_the_nearest_names_and_nothing_else(smoke):
+    home, _ = smoke
+    result = home.run("run", "smoke", "--until", "curate", "--set", "curate.keep_if.long=plain_word >= 8", code=1)
+    assert "no signal or column 'plain_word'" in result.stderr and "did you mean plain_words" in result.stderr
+    assert "leaked" not in result.stderr  # DuckDB's word where a mistake holds its connection at exit
+
+
 def test_only_with_an_incomplete_input_ends_with_1_and_names_it(smoke):
     home, _ = smoke
     result = home.run("run", "smoke", "--only", "evaluate/base", "--set", "pretrain.seed=99", code=1)
