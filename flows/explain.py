@@ -54,7 +54,7 @@ class Explainer:
         key = self.store.key(step, call.config, inputs)
         if reason := self.store.skipped(step, key):
             return self._skipped(label, name, key, reason)
-        hit = self.store.find(step, key)
+        hit = self.store.find(step, key, call.config)
         if hit is None:
             self.misses.add(label)
         if label in self.scope.labels:

@@ -63,7 +63,7 @@ class Runner:
             key = self.store.key(step, call.config, call.artifacts())
             if reason := self.store.skipped(step, key):
                 return replace(empty, state="skipped", reason=reason)
-            found = self.store.find(step, key)
+            found = self.store.find(step, key, call.config)
             if found is None:
                 return replace(empty, state="absent")
             made = replace(made, state="cached", parts={**made.parts, partition: found})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.reach import Place, digests, reached, source_names, sources
-from tasks.step import Step
+from tasks.step import Frozen, Step
 
 
 def code_digests(step: Step) -> dict[str, str]:
@@ -32,12 +32,13 @@ def _reached(step: Step) -> frozenset[Place]:
     return reached((step.run.__module__, step.run.__qualname__), *((module, "") for module in step.code))
 
 
-def environment(step: Step) -> dict[str, Any]:
-    """Versions of the libraries that touch the bytes, thread count and kind of CPU."""
+def environment(step: Step, config: Frozen | None = None) -> dict[str, Any]:
+    """Versions of the libraries that touch the bytes, thread count (the config's, if it has one) and kind of CPU."""
+    own = getattr(config, "threads", None)
     return {
         "libraries": {name: _version(name) for name in step.libraries},
         "python": platform.python_version(),
-        "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+        "threads": own or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
         "cpu": _cpu(),
     }
 

@@ -65,8 +65,11 @@ class Store:
         """Where the artifact of that key is being made."""
         return self.root / step.name / f"{key}.partial"
 
-    def find(self, step: Step, key: str) -> Artifact | None:
-        """The complete artifact of this key, all its files there and of the right size; None where there is none."""
+    def find(self, step: Step, key: str, config: Frozen | None = None) -> Artifact | None:
+        """The complete artifact of this key, all its files there and of the right size; None where there is none.
+
+        Drift is told of all that the key does not see; of threads only to a caller who says his config.
+        """
         manifest = self.manifest(step, key)
         if manifest is None:
             return None
@@ -75,7 +78,7 @@ class Store:
             if not (folder / name).is_file() or (folder / name).stat().st_size != entry["bytes"]:
                 raise damaged(folder / name)
         stats = Stats.model_validate(manifest["stats"])
-        notes = tuple(drift(step, manifest))
+        notes = tuple(drift(step, manifest, config))
         return Artifact(step.name, key, folder, manifest["sha256"], stats, 0.0, True, notes)
 
     def skipped(self, step: Step, key: str) -> str | None:
@@ -95,11 +98,11 @@ class Store:
     def complete(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> Artifact:
         """The step's artifact: found in the store, or made now and renamed into place once whole."""
         key = self.key(step, config, inputs)
-        if found := self.find(step, key):
+        if found := self.find(step, key, config):
             return found
         done = self.folder(step, key)
         with _full_disk_explained(done), _locked(done):
-            if found := self.find(step, key):
+            if found := self.find(step, key, config):
                 return found
             verify_inputs(inputs)
             work = self.work(step, key)
@@ -110,7 +113,7 @@ class Store:
     def again(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> Artifact:
         """The step computed anew beside the stored artifact, which is never overwritten (`run --from`)."""
         key = self.key(step, config, inputs)
-        stored = self.find(step, key)
+        stored = self.find(step, key, config)
         if stored is None:
             return self.complete(step, config, inputs)
         done = self.folder(step, key)
@@ -167,7 +170,7 @@ class Store:
             "files": files,
             "sha256": content_hash(files),
             "git_commit": self.git_commit,
-            "environment": environment(step),
+            "environment": environment(step, config),
             "code": code_digests(step),
             "sources": code_sources(step),
         }
@@ -198,18 +201,18 @@ def each(inputs: ArtifactInputs) -> Iterator[tuple[str, Artifact]]:
             yield role, artifact
 
 
-def drift(step: Step, manifest: Mapping[str, Any]) -> Iterator[str]:
+def drift(step: Step, manifest: Mapping[str, Any], config: Frozen | None) -> Iterator[str]:
     """What has changed since an artifact was made though its key has not: code, libraries, threads, kind of CPU."""
     then = manifest["code"]
     now = code_digests(step) if is_touched(manifest) else then
     changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     if changed:
         yield f"code changed since this was made: {', '.join(changed[:4])}{' …' if len(changed) > 4 else ''}"
-    then, now = manifest["environment"], environment(step)
+    then, now = manifest["environment"], environment(step, config)
     for name in sorted(now["libraries"]):
         if (before := then["libraries"].get(name)) != now["libraries"][name]:
             yield f"made with {name} {before}, now {now['libraries'][name]}"
-    for name in ("python", "cpu", "threads"):
+    for name in ("python", "cpu", *(("threads",) if config else ())):
         if then.get(name) != now[name]:
             yield f"made with {name} {then.get(name)}, now {now[name]}"
 

@@ -10,11 +10,12 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
 from tasks.errors import Skipped, UserError
-from tasks.step import Frozen, Inputs, Stats, Step
+from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.store import MANIFEST, Artifact, Store, verify
 
 FILE_OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.scandir"}
@@ -153,6 +154,17 @@ def test_an_artifact_made_by_other_code_is_a_hit_that_says_so_and_a_miss_when_st
     found = store.complete(STEP, Config(), {})
     assert found.hit and f"code changed since this was made: {__name__}.write" in found.notes
     assert Store(tmp_path / "store", strict=True).key(STEP, Config(), {}) != found.key
+
+
+def test_a_steps_own_thread_count_is_recorded_and_another_one_is_told(tmp_path):
+    class Threaded(Config):
+        threads: Annotated[int, NOT_IN_KEY] = 2
+
+    step, store = Step("write", 1, Threaded, write), Store(tmp_path / "store")
+    made = store.complete(step, Threaded(), {})
+    assert json.loads((made.path / MANIFEST).read_text())["environment"]["threads"] == 2
+    assert not store.complete(step, Threaded(), {}).notes
+    assert store.complete(step, Threaded(threads=3), {}).notes == ("made with threads 2, now 3",)
 
 
 def test_computing_again_says_reproduced_and_never_overwrites(tmp_path):
