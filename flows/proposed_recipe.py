@@ -54,6 +54,7 @@ def _source(p: "Proposal") -> list[str]:
     if mean > LONG_DOCUMENT:
         why = f"texts of {mean:,.0f} bytes on average are cut at paragraphs: a filter judges a passage better"
         lines.append(_set("max_characters", PASSAGE, why))
+    lines += _lessons(found)
     if found.unread:
         lines.append(f"# {line(unread_note('not taken', found.unread))}")
     if found.bad:
@@ -67,6 +68,16 @@ def _source(p: "Proposal") -> list[str]:
             ),
         ]
     return lines
+
+
+def _lessons(found: "Survey") -> list[str]:
+    """What fine-tuning reads is no text beside it: held-out answers would stand in the training text."""
+    names = sorted(set(found.taught.values()))
+    if not names:
+        return []
+    if sum(kind.files for kind in found.kinds.values()) > len(names):
+        return [_set("exclude", names, "lessons: read by fine-tuning, below")]
+    return ["# nothing but lessons: their texts are documents too, and held-out answers that stand there do not count"]
 
 
 def _licence(found: "Survey") -> list[str]:
@@ -84,12 +95,12 @@ def _curate(p: "Proposal") -> list[str]:
     lines = ["[curate]", _set("language", "auto", f"each document by the rules of its own: {languages}")]
     filters = list(CurateConfig().filters)
     lines.append(_set("filters", filters, f"kept {p.measured.kept:.0%} of the sample"))
-    for reason in p.measured.loosened:
+    for setting, reason in {RULES[reason].setting: reason for reason in reversed(p.measured.loosened)}.items():
         rule = RULES[reason]
         share = p.measured.dropped[reason]
         over = f"more than {SUITS:.0%}" if share > SUITS else f"and less than {KEEPS:.0%} would stay"
         why = f"off: {reason} speaks against {share:.0%} of the sample, {over}"
-        lines.append(_set(rule.setting, rule.off, why))
+        lines.append(_set(setting, rule.off, why))
     duplicates = f"{p.found.duplicates:.1%} of the sample are exact copies of another document in it"
     lines.append(_set("dedup", "minhash", duplicates))
     if p.found.documents < FEW_DOCUMENTS:

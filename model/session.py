@@ -147,7 +147,8 @@ def sources(spec: Spec) -> tuple[Source, Source]:
 
 def run_flops(spec: Spec, objective: nn.Module) -> float:
     """Of all steps together, as if every item were full."""
-    return learning_flops(objective) * spec.schedule.steps * spec.batch * spec.context
+    sequences = spec.batch * (2 if isinstance(spec.data, PreferenceTokens) else 1)
+    return learning_flops(objective) * spec.schedule.steps * sequences * spec.context
 
 
 def learning_flops(objective: nn.Module) -> float:

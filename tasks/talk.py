@@ -80,5 +80,5 @@ def prompts(model: str, weights: Path) -> Prompts:
     if (weights / "classes.json").is_file():
         raise UsageError(f"{model} is a classifier and does not talk", "load it with mlflow.pyfunc, or name another")
     name = model.partition("@")[0].partition("/")[0]
-    made_to_answer = any(step in weights.resolve().parts for step in ANSWERING_STEPS)
+    made_to_answer = any(f"/{step}/" in weights.resolve().as_posix() for step in ANSWERING_STEPS)
     return Prompts(weights, name.endswith(ANSWERING) or made_to_answer)

@@ -34,7 +34,8 @@ INSIDE
 
 group=/sys/fs/cgroup/memory/triptych-room-$$   # cgroup v1, or the one tree of v2
 [ -d /sys/fs/cgroup/memory ] || group=/sys/fs/cgroup/triptych-room-$$
-mkdir "$group" 2>/dev/null || echo "memory: no cgroup can be made here, so there is no limit"
+mkdir "$group" 2>/dev/null || true
+[ -e "$group/memory.limit_in_bytes" ] || [ -e "$group/memory.max" ] || echo "memory: no cgroup can limit it here"
 limit() {
   [ -d "$group" ] || return 0
   for file in memory.limit_in_bytes memory.max; do [ -e "$group/$file" ] && echo "$memory" > "$group/$file"; done
@@ -53,6 +54,7 @@ step() {   # NAME NETWORK COMMAND…
 step setup shared make setup
 step first none .venv/bin/triptych run "$target"
 step second none .venv/bin/triptych run "$target"
+grep -q Cached "$room/second.log" && ! grep -q Complete "$room/second.log" || { echo "the second run computed again"; status=1; }
 step chat none .venv/bin/triptych chat --prompt "Fellow citizens" --max-tokens 8
 step doctor none .venv/bin/triptych doctor
 for file in memory.max_usage_in_bytes memory.peak; do

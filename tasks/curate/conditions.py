@@ -13,15 +13,34 @@ import pyarrow as pa
 from tasks.errors import UsageError
 from tasks.query import ask
 
+STATES = ("kept", "live", "empty", "takedown", "superseded", "removed")  # what else stands where reasons do
+VOLATILE = re.compile(r"(?i)\b(random|uuid\w*|gen_random_uuid|now|today|current_\w+|nextval)\b")
 UNKNOWN_COLUMN = re.compile(r'column "([^"]+)" not found')
 
 
+def check(conditions: Mapping[str, str]) -> None:
+    """ValueError where one is none, names no signal, or would not say the same tomorrow."""
+    from tasks.curate.rules import RULES
+    from tasks.curate.signals import SCHEMA
+
+    rows = pa.schema([("doc_id", pa.string()), *SCHEMA]).empty_table()
+    for name, condition in conditions.items():
+        if name in RULES or name in STATES:
+            raise ValueError(f"{name} is the name of another reason: call the condition otherwise")
+        if volatile := VOLATILE.search(condition):
+            raise ValueError(f"{name}: {volatile[0]}… says another thing each time: name signals only")
+        try:
+            _case(name, condition, rows)
+        except UsageError as error:
+            raise ValueError(f"{name}: {error.what}; {error.cure}") from None
+
+
 def unmet(conditions: Mapping[str, str], rows: pa.Table) -> pa.Table:
-    """doc_id and `unmet`: the names of the conditions that do not hold, in order; unknown (NULL) counts as no.
+    """doc_id and `unmet`: the names of the conditions that do not hold, by name; unknown (NULL) counts as no.
 
     UsageError with the nearest names where a condition names no column, or is none.
     """
-    asked = [_case(name, condition, rows) for name, condition in conditions.items()]
+    asked = [_case(name, condition, rows) for name, condition in sorted(conditions.items())]
     sql = f"select doc_id, list_filter([{', '.join(asked)}]::varchar[], lambda x: x is not null) as unmet from facts"
     return ask(sql, {}, {"facts": lambda: rows}, {})
 

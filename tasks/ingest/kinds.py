@@ -7,7 +7,6 @@ PLAIN = (".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org")
 TEXT = (*PLAIN, ".html", ".htm", ".pdf", ".docx", ".eml")  # one document a file
 RECORDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".mbox")  # many
 ARCHIVES = (".zip",)
-OF_DATASETS = ("dataset_info.json", "dataset_dict.json", "state.json", "cache-*.arrow")  # a saved dataset's own files
 NEEDED = {".html": "trafilatura", ".htm": "trafilatura", ".pdf": "pypdf", ".docx": "docx"}  # the extra `documents`
 EXTRA = "pip install 'triptych[documents]'"
 AS_TEXT = "where they hold plain text, name them in as_text of their source"

@@ -17,7 +17,7 @@ from typing import Any
 
 from tasks.errors import UserError
 from tasks.hashing import file_sha256
-from tasks.ingest.kinds import OF_DATASETS, TEXT, cure_of, readable
+from tasks.ingest.kinds import TEXT, cure_of, readable
 from tasks.ingest.source_index import index_rows
 from tasks.ingest.sources import File, FileSource, FolderSource, IngestConfig, PackageSource, Unread
 from tasks.progress import progress
@@ -157,7 +157,7 @@ def _place(found: Found, source: FolderSource, relative: str, entry: os.DirEntry
         found.passed_over("(no plain file)", 0)
     elif not _is_unicode(relative):
         found.passed_over("(name is not UTF-8)", info.st_size)
-    elif not _is_read(source, relative) or any(fnmatchcase(entry.name, glob) for glob in OF_DATASETS):
+    elif not _is_read(source, relative) or _is_of_datasets(Path(entry.path)):
         found.passed_over(ending(relative), info.st_size)
     else:
         found.files[relative] = _times(info)
@@ -187,6 +187,13 @@ def _distribution(package: str) -> Any:
         return distribution(package)
     except PackageNotFoundError as error:
         raise UserError(f"the package {package!r} is not installed", f"pip install {package}") from error
+
+
+def _is_of_datasets(path: Path) -> bool:
+    """What `datasets` keeps beside the tables of a dataset saved on disk, and leaves of a map."""
+    if path.name in ("state.json", "dataset_info.json"):
+        return (path.parent / "state.json").is_file() and (path.parent / "dataset_info.json").is_file()
+    return path.name == "dataset_dict.json" or fnmatchcase(path.name, "cache-*.arrow")
 
 
 def _is_read(source: FileSource, relative: str) -> bool:

@@ -31,6 +31,7 @@ class Bad(NamedTuple):
     reason: str
     raw: bytes
     member: str = ""  # of an archive: where in it
+    is_stray: bool = False  # no damage, but not meant for us: told, and no reason to stop
 
 
 Quarantine = Callable[[Bad], None]

@@ -21,6 +21,7 @@ from tasks.ingest.sources import MIB, FolderSource, Unread
 SAMPLE_BYTES = 8 * MIB  # of text
 SAMPLE_SECONDS = 5.0
 FILE_BYTES = MIB  # of text of one file among many: one long book is no sample
+FEWEST_ROWS = 40  # that are lessons: fewer leave a split empty
 PEEKED = 40  # records of a file, to see what fields they have
 PEEKED_FILES = 12  # of each ending
 PACKING = 4.0  # bytes of records in one byte of a compressed file, where nobody has counted
@@ -219,7 +220,8 @@ def _taught(source: FolderSource, by_ending: Mapping[str, list[str]], found: Fou
     taught = dict[str, str]()
     names = [(end, name) for end in (".jsonl", ".json") for name in by_ending.get(end, [])[:PEEKED_FILES]]
     for end, name in sorted(names, key=lambda one: -found.files[one[1]][0]):
-        fields = set(next(_records(source, end, name), {}))
+        records = [set(record) for record in _records(source, end, name)]
+        fields = set[str].intersection(*records) if len(records) >= FEWEST_ROWS else set[str]()
         way = next((way for way, forms in FORMS.items() if any(form <= fields for form in forms)), None)
         if way:
             taught.setdefault(way, name)

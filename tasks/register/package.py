@@ -12,6 +12,7 @@ import shutil
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 from pydantic import Field
@@ -138,4 +139,5 @@ def _release(distribution: str) -> str:
     return version(distribution).split("+")[0]
 
 
-REGISTER = Step("register", 1, RegisterConfig, package, libraries=REQUIRES, code=("tasks.tracking.pyfunc_model",))
+SHIPPED = ("tasks.tracking.pyfunc_model", *(f"model.{module.name}" for module in iter_modules([str(files("model"))])))
+REGISTER = Step("register", 1, RegisterConfig, package, libraries=REQUIRES, code=SHIPPED)

@@ -4,13 +4,13 @@ import random
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
 from tasks.curate.config import CurateConfig
 from tasks.curate.decide import verdicts
 from tasks.curate.marks import differences, marks
 from tasks.curate.rules import RULES, drops
 from tasks.curate.signals import SCHEMA
-from tasks.errors import UsageError
 
 COMPARING = {reason: rule for reason, rule in RULES.items() if rule.signal}
 CONFIG = CurateConfig(filters=("gopher_quality", "gopher_repetition", "c4", "fineweb"))
@@ -91,11 +91,19 @@ def test_conditions_of_the_recipes_own_drop_what_they_do_not_hold_for_and_name_t
     ],
 )
 def test_a_condition_that_is_none_is_told_with_the_nearest_names(condition: str, words: str):
-    config = CurateConfig(filters=(), keep_if={"mine": condition})
-    with pytest.raises(UsageError, match=words):
-        verdicts(scored({}), config.decide())
+    with pytest.raises(ValidationError, match=words):
+        CurateConfig(filters=(), keep_if={"mine": condition})
 
 
-def test_a_reason_is_a_name():
-    with pytest.raises(ValueError, match="pattern"):
-        CurateConfig(keep_if={"it's": "true"})
+@pytest.mark.parametrize(
+    ("name", "condition", "words"),
+    [
+        ("it's", "true", "pattern"),
+        ("near_duplicate", "true", "the name of another reason"),
+        ("kept", "true", "the name of another reason"),
+        ("some", "random() < 0.5", "says another thing each time"),
+    ],
+)
+def test_a_reason_has_a_name_of_its_own_and_says_the_same_each_time(name: str, condition: str, words: str):
+    with pytest.raises(ValidationError, match=words):
+        CurateConfig(keep_if={name: condition})

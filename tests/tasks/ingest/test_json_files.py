@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.errors import UserError
 from tasks.ingest.lines import MIB
 from tasks.ingest.read.json_files import Cut, values
+from tasks.ingest.sources import IngestConfig
 from tests.tasks.corpora import config_of, ingested, write
 
 RECORDS = [{"text": "one, [two]", "n": 1}, {"text": 'a "quote" and \\ more', "id": "x"}, {"text": "ünï \U0001f600"}]
@@ -30,7 +32,7 @@ class Dribble(io.StringIO):
 @given(st.lists(JSON, max_size=5), st.sampled_from([None, 1]), st.sampled_from([io.StringIO, Dribble]))
 def test_values_are_those_of_the_array_whatever_its_layout_and_the_pieces_it_comes_in(found, indent, kind):
     text = json.dumps(found, indent=indent, ensure_ascii=False)
-    assert [json.loads(value) for value in values(kind(text), MIB)] == found
+    assert [json.loads(value) for value in values(kind(text), MIB) if not isinstance(value, Cut)] == found
 
 
 @pytest.mark.parametrize(
@@ -83,6 +85,24 @@ def test_a_broken_file_keeps_what_came_before_and_says_where_it_broke(
     assert said in reason
 
 
+def test_a_number_longer_than_python_reads_costs_its_record_at_most(tmp_path: Path):
+    raw = f'[{{"text": "a", "n": {"9" * 5000}}}, {{"text": "b"}}]'
+    got = ingested(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
+    assert [row["text"] for row in got.documents][-1] == "b"
+    assert len(got.documents) + len(got.reasons) == 2
+
+
+def test_settings_in_files_of_one_object_are_told_and_stop_nothing(tmp_path: Path):
+    files = {f"{n}.md": f"Text {n}." for n in range(30)} | {f"{n}/package.json": '{"name": "x"}' for n in range(15)}
+    source = {"kind": "folder", "path": write(tmp_path / "in", files)}
+    got = ingested(IngestConfig.model_validate({"sources": {"books": source}}), tmp_path)
+    assert (len(got.documents), len(got.reasons)) == (30, 15)
+    many = {"a.json": json.dumps([{"name": "x"}] * 15)}  # rows without text are a fault
+    source = {"kind": "folder", "path": write(tmp_path / "rows", files | many)}
+    with pytest.raises(UserError, match="15 of 60 records cannot be read"):
+        ingested(IngestConfig.model_validate({"sources": {"books": source}}), tmp_path / "other")
+
+
 def test_bytes_that_are_no_text_and_lone_surrogates_cost_their_record_only(tmp_path: Path):
     raw = b'[{"text": "good"}, {"text": "caf\xe9"}, {"text": "\\ud800"}, {"text": "fine"}]'
     got = ingested(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
@@ -104,6 +124,6 @@ def test_no_more_than_the_limit_is_held_of_a_value_that_never_ends():
     chained = iter(['[{"text": "'])
     read = endless.read
     endless.read = lambda size=-1: next(chained, None) or read(size)  # type: ignore[method-assign]
-    with pytest.raises(Cut, match=r"no whole value in max_record_bytes = 4,194,304"):
-        list(values(endless, 4 * MIB))
+    (cut,) = values(endless, 4 * MIB)
+    assert isinstance(cut, Cut) and "no whole value in max_record_bytes = 4,194,304" in cut.what
     assert endless.given <= 16 * MIB
