@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.talk import prompts
 from tests.end_to_end.conftest import clean_environment
 
 LABELS = [
@@ -155,6 +156,13 @@ def test_chat_score_and_export_use_the_champion(smoke, tmp_path):
     command = [sys.executable, "-c", script, str(tmp_path / "out")]
     theirs = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
     assert theirs < 0
+
+
+def test_weights_in_the_store_are_asked_as_the_step_that_made_them_taught(smoke):
+    _, run = smoke
+    paths = {step["step"]: Path(step["path"]) / "weights" for step in run["steps"] if step["path"]}
+    assert prompts("a path", paths["finetune/instruct"]).answers
+    assert not prompts("a path", paths["pretrain"]).answers
 
 
 def test_a_value_changed_on_one_step_is_explained_as_the_root_cause_and_writes_nothing(smoke, again):
