@@ -15,7 +15,7 @@ STEPS = (
 
 def killed_in(step: str, home: Path) -> None:
     """Kills the run once the step's work folder is there."""
-    with without_prefect(str(home), "smoke") as victim:
+    with without_prefect(str(home), "smoke", "--without-mlflow") as victim:
         while not list((home / "store" / step).glob("*.partial")):
             assert victim.poll() is None, f"the run ended before {step} began:\n{victim.communicate()[1]}"
             time.sleep(0.005)

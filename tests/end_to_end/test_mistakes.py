@@ -85,7 +85,7 @@ def test_only_with_an_incomplete_input_ends_with_1_and_names_it(smoke):
 
 def test_interrupts_in_training_end_with_130_and_each_rerun_goes_on_from_there(smoke):
     home, _ = smoke
-    arguments = ("run", "smoke", "--until", "pretrain", "--set", "pretrain.seed=7", "--set", "pretrain.steps=300")
+    arguments = ("run", "smoke", "--until", "pretrain", "--set", "pretrain.seed=7", "--set", "pretrain.steps=200")
     rows = list[str]()
     for number in (signal.SIGINT, signal.SIGTERM):
         with home.start(*arguments) as process:
@@ -97,11 +97,11 @@ def test_interrupts_in_training_end_with_130_and_each_rerun_goes_on_from_there(s
         assert "Traceback" not in stderr, stderr
         (log,) = home.path.glob("store/pretrain/*.partial/metrics.jsonl")
         before, rows = rows, log.read_text().splitlines()
-        assert rows[: len(before)] == before and len(rows) < 300, "a rerun goes on, it does not begin again"
+        assert rows[: len(before)] == before and len(rows) < 200, "a rerun goes on, it does not begin again"
     last = home.json(*arguments, "--set", "pretrain.checkpoint_every=1000")["steps"][-1]
     assert last["state"] == "complete"
     whole = Path(last["path"], "metrics.jsonl").read_text().splitlines()
-    assert whole[: len(rows)] == rows and len(whole) == 300
+    assert whole[: len(rows)] == rows and len(whole) == 200
 
 
 def ended(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -113,6 +113,5 @@ def test_a_preference_tuned_model_is_a_version_of_instruct_and_competes_with_its
     assert "candidate" in second["aliases"] and first["key"] != second["key"]
     tasks = two_versions.sql("select distinct task from scores where model = 'prefer' order by task")
     assert {"task": "prefer/ranking"} in tasks
-    assert two_versions.call("chat", "smoke-instruct/2", "--prompt", "When was this said?", "--max-tokens", "3").stdout
     traced = two_versions.json("trace", "--model", "smoke-instruct/2")
     assert traced["documents"]
