@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -17,19 +17,40 @@ def code_digests(step: Step) -> dict[str, str]:
     return digests(_reached(step))
 
 
-def code_sources(step: Step) -> dict[str, str]:
-    """{module or SQL file: digest} of the files that hold all that."""
-    return sources(source_names(_reached(step)))
+def recorded(step: Step, config: Frozen) -> dict[str, Any]:
+    """What a manifest keeps of all this: `sources` are the digests of the files that hold the `code`."""
+    places = _reached(step)
+    return {
+        "environment": environment(step, config),
+        "code": digests(places),
+        "sources": sources(source_names(places)),
+    }
 
 
-def is_touched(manifest: Mapping[str, Any]) -> bool:
-    """Whether a file that held an artifact's code is another one now: without that no definition can be."""
-    then = manifest.get("sources")
-    return not then or then != sources(then)
+def drift(step: Step, manifest: Mapping[str, Any], config: Frozen | None) -> Iterator[str]:
+    """What has changed since an artifact was made though its key has not: code, libraries, threads, kind of CPU."""
+    then = manifest["code"]
+    now = code_digests(step) if _is_touched(manifest) else then
+    changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+    if changed:
+        yield f"code changed since this was made: {', '.join(changed[:4])}{' …' if len(changed) > 4 else ''}"
+    then, now = manifest["environment"], environment(step, config)
+    for name in sorted(now["libraries"]):
+        if (before := then["libraries"].get(name)) != now["libraries"][name]:
+            yield f"made with {name} {before}, now {now['libraries'][name]}"
+    for name in ("python", "cpu", *(("threads",) if config else ())):
+        if then.get(name) != now[name]:
+            yield f"made with {name} {then.get(name)}, now {now[name]}"
 
 
 def _reached(step: Step) -> frozenset[Place]:
     return reached((step.run.__module__, step.run.__qualname__), *((module, "") for module in step.code))
+
+
+def _is_touched(manifest: Mapping[str, Any]) -> bool:
+    """Whether a file that held an artifact's code is another one now: without that no definition can be."""
+    then = manifest.get("sources")
+    return not then or then != sources(then)
 
 
 def environment(step: Step, config: Frozen | None = None) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def digests(places: Iterable[Place]) -> dict[str, str]:
 
 def sources(names: Iterable[str]) -> dict[str, str]:
     """{module or SQL file: 12 hexadecimal digits of its bytes}: while these are equal, so are all digests."""
-    return {name: hashlib.sha256(_bytes(name)).hexdigest()[:12] for name in sorted(names)}
+    return {name: _bytes_digest(name) for name in sorted(names)}
 
 
 def source_names(places: Iterable[Place]) -> set[str]:
@@ -127,6 +127,11 @@ def _bytes(name: str) -> bytes:
     """b"" where it is not, or no longer, there."""
     path = Path(str(files(SQL) / name)) if name.endswith(".sql") else _path(name)
     return path.read_bytes() if path and path.is_file() else b""
+
+
+@cache
+def _bytes_digest(name: str) -> str:
+    return hashlib.sha256(_bytes(name)).hexdigest()[:12]
 
 
 def _names(statement: ast.stmt) -> list[str]:

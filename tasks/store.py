@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.drift import code_digests, code_sources, environment, is_touched
+from tasks.drift import code_digests, drift, environment, recorded
 from tasks.errors import Skipped, UserError
 from tasks.hashing import file_sha256
 from tasks.progress import say
@@ -170,9 +170,7 @@ class Store:
             "files": files,
             "sha256": content_hash(files),
             "git_commit": self.git_commit,
-            "environment": environment(step, config),
-            "code": code_digests(step),
-            "sources": code_sources(step),
+            **recorded(step, config),
         }
 
 
@@ -199,22 +197,6 @@ def each(inputs: ArtifactInputs) -> Iterator[tuple[str, Artifact]]:
     for role, value in inputs.items():
         for artifact in [value] if isinstance(value, Artifact) else value.values():
             yield role, artifact
-
-
-def drift(step: Step, manifest: Mapping[str, Any], config: Frozen | None) -> Iterator[str]:
-    """What has changed since an artifact was made though its key has not: code, libraries, threads, kind of CPU."""
-    then = manifest["code"]
-    now = code_digests(step) if is_touched(manifest) else then
-    changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    if changed:
-        yield f"code changed since this was made: {', '.join(changed[:4])}{' …' if len(changed) > 4 else ''}"
-    then, now = manifest["environment"], environment(step, config)
-    for name in sorted(now["libraries"]):
-        if (before := then["libraries"].get(name)) != now["libraries"][name]:
-            yield f"made with {name} {before}, now {now['libraries'][name]}"
-    for name in ("python", "cpu", *(("threads",) if config else ())):
-        if then.get(name) != now[name]:
-            yield f"made with {name} {then.get(name)}, now {now[name]}"
 
 
 def content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:

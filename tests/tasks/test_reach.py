@@ -41,7 +41,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "room").mkdir()
 
     def reached(**changed: str) -> dict[str, str]:
-        for cached in (reach._uses, reach._source, reach._path, reach._digest, reach._bytes):
+        for cached in (reach._uses, reach._source, reach._path, reach._digest, reach._bytes, reach._bytes_digest):
             cached.cache_clear()
         for name, text in (ROOM | changed).items():
             (tmp_path / "room" / f"{name}.py").write_text(text)
@@ -49,7 +49,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     yield reached
     sys.modules.pop("room", None)
-    for cached in (reach._uses, reach._source, reach._path, reach._digest, reach._bytes):
+    for cached in (reach._uses, reach._source, reach._path, reach._digest, reach._bytes, reach._bytes_digest):
         cached.cache_clear()
 
 
