@@ -14,20 +14,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.errors import UserError
-from tasks.ingest import kinds
-from tasks.ingest.listing import Found, ending, no_text, root_of, walked
+from tasks.ingest.fields import LICENCE_FIELDS, NO_TEXT, reader, taught, with_fields
+from tasks.ingest.listing import Found, ending, no_text, walked
 from tasks.ingest.sources import MIB, FolderSource, Unread
 
 SAMPLE_BYTES = 8 * MIB  # of text
 SAMPLE_SECONDS = 5.0
 FILE_BYTES = MIB  # of text of one file among many: one long book is no sample
-FEWEST_ROWS = 40  # that are lessons: fewer leave a split empty
-PEEKED = 40  # records of a file, to see what fields they have
-PEEKED_FILES = 12  # of each ending
 PACKING = 4.0  # bytes of records in one byte of a compressed file, where nobody has counted
 PACKED = (".jsonl.gz", ".jsonl.zst", ".parquet", ".zip")
-RECORDS = tuple(end for end in kinds.RECORDS if end != ".mbox")
-TABLES = (".csv", ".tsv")
 LICENCE_FILES = re.compile(r"(?i)(licen[cs]e|copying|unlicense)([._-].*)?$")
 LICENCES = {  # a phrase of the licence's own text → its SPDX name
     "Apache License": "Apache-2.0",
@@ -38,12 +33,6 @@ LICENCES = {  # a phrase of the licence's own text → its SPDX name
     "Attribution 4.0": "CC-BY-4.0",
     "GNU GENERAL PUBLIC": "GPL",
     "public domain": "public domain",
-}
-LICENCE_FIELDS = ("licence", "license")
-NO_TEXT = {*LICENCE_FIELDS, "language", "lang", "id", "encoding", "passage", "part"}
-FORMS = {  # what a record holds that is no text but a lesson (tasks/finetune/own_rows.py)
-    "prefer": ({"prompt", "chosen", "rejected"}, {"instruction", "chosen", "rejected"}),
-    "instruct": ({"prompt", "response"}, {"instruction", "output"}, {"messages"}),
 }
 CODE = re.compile(r"[a-z]{2,3}")
 
@@ -97,7 +86,7 @@ def survey(path: Path, home: Path) -> Survey:
     by_ending: dict[str, list[str]] = {}
     for name in sorted(found.files, key=_shuffled):
         by_ending.setdefault(ending(name), []).append(name)
-    source = _with_fields(path, by_ending)
+    source = with_fields(path, by_ending)
     looked = _Look(source, found)
     started = time.monotonic()
     for end, names in by_ending.items():
@@ -121,7 +110,7 @@ def survey(path: Path, home: Path) -> Survey:
         text_fields=source.text_fields,
         headless=not source.header,
         label=looked.label(),
-        taught=_taught(source, by_ending, found),
+        taught=taught(source, by_ending, found.files),
         duplicates=1 - len(set(looked.texts)) / len(looked.texts),
         bad=dict(looked.bad.most_common()),
         bytes_per_second=looked.bytes / max(seconds, 1e-3),
@@ -200,90 +189,8 @@ class _Look:
         return None
 
 
-def _with_fields(path: Path, by_ending: Mapping[str, list[str]]) -> FolderSource:
-    """The source with the fields that hold its records' text: "text" where there is one, else the longest strings."""
-    source = FolderSource(path=path)
-    tables = [(end, name) for end in TABLES for name in by_ending.get(end, [])[:PEEKED_FILES]]
-    headless = [_is_data(next(_records(source.model_copy(update={"header": False}), *one), {})) for one in tables]
-    source = source.model_copy(update={"header": sum(headless) * 2 <= len(headless)})
-    fields = Counter[str]()
-    for end in RECORDS:
-        for name in by_ending.get(end, [])[:PEEKED_FILES]:
-            if longest := _longest_field(list(_records(source, end, name))):
-                fields[longest] += 1
-    names = sorted(fields, key=lambda name: (name != "text", -fields[name], name))
-    return source.model_copy(update={"text_field": names[0] if len(names) == 1 else tuple(names)}) if names else source
-
-
-def _taught(source: FolderSource, by_ending: Mapping[str, list[str]], found: Found) -> dict[str, str]:
-    """The largest file of questions with answers, and of pairs of answers, by the fields of its records."""
-    taught = dict[str, str]()
-    names = [(end, name) for end in (".jsonl", ".json") for name in by_ending.get(end, [])[:PEEKED_FILES]]
-    for end, name in sorted(names, key=lambda one: -found.files[one[1]][0]):
-        records = [set(record) for record in _records(source, end, name)]
-        fields = set[str].intersection(*records) if len(records) >= FEWEST_ROWS else set[str]()
-        way = next((way for way, forms in FORMS.items() if any(form <= fields for form in forms)), None)
-        if way:
-            taught.setdefault(way, name)
-    return taught
-
-
-def _is_data(first: Mapping[str, Any]) -> bool:
-    """Whether a table's first line is a row like any other: names of columns are short, different, and no numbers."""
-    cells = [str(cell).strip() for cell in first.values()]
-    return len(set(cells)) < len(cells) or any(len(c) > 64 or re.fullmatch(r"[\d.,-]+", c) for c in cells)
-
-
-def _longest_field(records: list[dict[str, Any]]) -> str | None:
-    if any(isinstance(record.get("text"), str) for record in records):
-        return "text"
-    lengths = Counter[str]()
-    for record in records:
-        strings = {str(name): len(value) for name, value in record.items() if isinstance(value, str)}
-        lengths.update({name: length for name, length in strings.items() if name.lower() not in NO_TEXT})
-    return lengths.most_common(1)[0][0] if lengths else None
-
-
-def _records(source: FolderSource, end: str, name: str) -> Iterator[dict[str, Any]]:
-    """The first records of a file, as they stand."""
-    from tasks.ingest.readers import as_json
-
-    class Enough(Exception):
-        pass
-
-    reader, found = _reader(source, end, Counter()), list[dict[str, Any]]()
-
-    def note(record: Any, *_: Any) -> None:
-        if isinstance(record, dict):
-            as_json(record)  # a record too deep to be told is told by the reader, later
-            found.append(record)
-        if len(found) == PEEKED:
-            raise Enough
-
-    reader.document = note
-    try:
-        for _ in reader.read_file(name):
-            pass
-    except (Enough, TypeError):
-        pass
-    return iter(found)
-
-
 def _documents(source: FolderSource, end: str, name: str, bad: Counter[str]) -> Iterator[Any]:
-    yield from _reader(source, end, bad).read_file(name)
-
-
-def _reader(source: FolderSource, end: str, bad: Counter[str]) -> Any:
-    from datatrove.io import DataFolder
-    from fsspec.implementations.local import LocalFileSystem
-
-    from tasks.ingest.read.choose import reader_of
-    from tasks.ingest.readers import Bad
-
-    def note(one: Bad) -> None:
-        bad[re.sub(r"\d[\d,]*", "…", one.reason)] += 1
-
-    return reader_of(end, DataFolder(str(root_of(source)), fs=LocalFileSystem()), source, note)
+    yield from reader(source, end, bad).read_file(name)
 
 
 def _languages(texts: list[str]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Prose in other languages than English, written for these tests: sentences that make documents in any order."""
 
 import random
+from itertools import pairwise
 
 GERMAN = [
     "Am Morgen lag der Nebel noch über dem Fluss, und niemand war auf der Brücke zu sehen.",
@@ -54,3 +55,12 @@ def document(sentences: list[str], draw: random.Random) -> str:
     """All sentences in an order of their own, three or four to a line."""
     order = draw.sample(sentences, len(sentences))
     return "\n".join(" ".join(order[i : i + 4]) for i in range(0, len(order), 4))
+
+
+PAGE = f"""<!doctype html><html lang="de"><head><meta charset="utf-8"><title>Nebel</title>
+<script>track("you")</script></head><body>
+<nav><ul><li><a href="/">Startseite</a></li><li><a href="/ueber">Über uns</a></li></ul></nav>
+<aside class="sidebar"><a href="/1">Verwandte Artikel</a></aside>
+<main><article><h1>Der Nebel</h1>
+{"".join(f"<p>{one} {two}</p>" for one, two in pairwise(GERMAN))}</article></main>
+<footer><p>Impressum · Datenschutz · © 2024</p></footer></body></html>"""

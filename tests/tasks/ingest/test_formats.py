@@ -3,32 +3,20 @@
 import csv
 import io
 import json
-import stat
 import subprocess
 import sys
-import zipfile
 from email.message import EmailMessage
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tasks.ingest import kinds
-from tasks.ingest.lines import FREE_EXPANSION
 from tasks.ingest.listing import list_sources
 from tasks.ingest.read.mail import written
-from tests.tasks.corpora import config_of, ingested, jsonl, write
-from tests.tasks.languages import GERMAN, JAPANESE
+from tests.tasks.corpora import config_of, ingested, write
+from tests.tasks.languages import GERMAN, JAPANESE, PAGE
 
 TEXT = "\n".join(GERMAN)
-
-
-def zipped(members: dict[str, bytes | str], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w", compression) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return sink.getvalue()
 
 
 def texts_of(got) -> dict[str, str]:
@@ -123,15 +111,6 @@ def test_a_csv_row_of_another_length_or_in_another_encoding_is_quarantined(tmp_p
         (1_102, "bytes that"),
     ]
     assert got.documents[-1]["text"] == "fine"
-
-
-PAGE = f"""<!doctype html><html lang="de"><head><meta charset="utf-8"><title>Nebel</title>
-<script>track("you")</script></head><body>
-<nav><ul><li><a href="/">Startseite</a></li><li><a href="/ueber">Über uns</a></li></ul></nav>
-<aside class="sidebar"><a href="/1">Verwandte Artikel</a></aside>
-<main><article><h1>Der Nebel</h1>
-{"".join(f"<p>{one} {two}</p>" for one, two in pairwise(GERMAN))}</article></main>
-<footer><p>Impressum · Datenschutz · © 2024</p></footer></body></html>"""
 
 
 def test_of_a_web_page_the_text_is_read_and_not_its_navigation(tmp_path: Path) -> None:
@@ -273,79 +252,6 @@ def test_history_and_signatures_are_cut(tail: str) -> None:
 def test_prose_that_looks_like_an_introduction_stays() -> None:
     text = "On the first page he wrote:\nDear sister, all is well."
     assert written(text) == text
-
-
-def test_members_of_archives_are_read_as_the_files_they_are(tmp_path: Path) -> None:
-    inner = zipped({"deep/c.jsonl": jsonl({"text": "three"}, {"no": "text"}, {"text": "four", "id": "x"})})
-    outer = zipped(
-        {"a.txt": "one", "b/ü 🙂.md": "two", "in.zip": inner, "p.png": b"123", "__MACOSX/._a.txt": b"x", "w.html": PAGE}
-    )
-    got = ingested(config_of(write(tmp_path / "in", {"z.zip": outer, "d.txt": "five"})), tmp_path)
-    found = texts_of(got)
-    del found["z.zip!/w.html#0"]
-    assert found == {
-        "d.txt#0": "five",
-        "z.zip!/a.txt#0": "one",
-        "z.zip!/b/ü 🙂.md#0": "two",
-        "z.zip!/in.zip!/deep/c.jsonl#0": "three",
-        "x": "four",
-    }
-    assert got.documents[1]["uri"] == "z.zip!/a.txt"
-    assert [(uri, position) for uri, position, _ in got.reasons] == [("z.zip!/in.zip!/deep/c.jsonl", 1)]
-    assert any("in archives: files not read: 1 (hidden), 1 .png" in note for note in got.stats.notes)
-
-
-def encrypted() -> bytes:
-    whole = bytearray(zipped({"a.txt": "secret"}))
-    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        whole[whole.index(signature) + at] |= 1
-    return bytes(whole)
-
-
-def linked() -> bytes:
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w") as archive:
-        info = zipfile.ZipInfo("link.txt")
-        info.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(info, "/etc/passwd")
-    return sink.getvalue()
-
-
-def nested(depth: int) -> bytes:
-    return zipped({"a.txt": "at the bottom"}) if depth == 1 else zipped({"in.zip": nested(depth - 1)})
-
-
-BAD_ARCHIVES = {
-    "bomb": (lambda: zipped({"a.txt": b" " * (FREE_EXPANSION + 1)}), "it unpacks to more than 200 times"),
-    "traversal": (lambda: zipped({"../../a.txt": "out"}), "a name that leads out of the archive"),
-    "absolute": (lambda: zipped({"/etc/a.txt": "out"}), "a name that leads out of the archive"),
-    "encrypted": (encrypted, "encrypted"),
-    "a link": (linked, "a link, which is not followed"),
-    "no archive": (lambda: b"no archive", "unreadable archive"),
-    "cut": (lambda: zipped({"a.txt": TEXT})[:-30], "unreadable archive"),
-    "too deep": (lambda: nested(4), "archives within archives, more than 3 deep"),
-    "flipped": (
-        lambda: zipped({"a.txt": b"x" * 900}, zipfile.ZIP_STORED).replace(b"xxx", b"xyx", 1),
-        "unreadable member",
-    ),
-}
-
-
-@pytest.mark.parametrize("bad", BAD_ARCHIVES)
-def test_an_archive_that_may_not_be_read_is_told_and_its_neighbours_are_read(tmp_path: Path, bad: str) -> None:
-    make, reason = BAD_ARCHIVES[bad]
-    got = ingested(config_of(write(tmp_path / "in", {"a.txt": "good", "b.zip": make(), "c.txt": "good"})), tmp_path)
-    assert got.ids == ["books/a.txt#0", "books/c.txt#0"]
-    ((uri, _, said),) = got.reasons
-    assert uri.startswith("b.zip") and reason in said
-
-
-def test_many_members_that_are_a_bomb_together_are_told_before_they_are_read(tmp_path: Path) -> None:
-    block = bytes(FREE_EXPANSION // 4)
-    bomb = zipped({"in.zip": zipped({f"{i}.txt": block for i in range(6)})})
-    got = ingested(config_of(write(tmp_path / "in", {"a.txt": "good", "b.zip": bomb})), tmp_path)
-    assert got.ids == ["books/a.txt#0"]
-    assert sum("a bomb" in reason for *_, reason in got.reasons) >= 2
 
 
 def test_a_large_text_is_read_in_bounded_memory(tmp_path: Path) -> None:
