@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tasks.errors import UsageError, UserError
+from tasks.errors import INTERRUPTED, UsageError, UserError
 
 app = typer.Typer(
     name="triptych",
@@ -25,7 +25,6 @@ app = typer.Typer(
 keys = typer.Typer(no_args_is_help=True, help="Make, revoke and list the keys of the API.")
 app.add_typer(keys, name="keys")
 
-INTERRUPTED = "interrupted: what is complete is kept; the same command goes on from there"
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name, or the path of a .toml file.")]
 SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the recipe.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on the last line of stdout.")]

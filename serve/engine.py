@@ -1,6 +1,6 @@
 """What makes the tokens: a small interface, and its first engine, the decoder itself.
 
-A faster engine takes this one's place without anything else changing: it is loaded from a folder of weights, and its
+A faster engine takes this one's place in listen.py, and nothing else changes: it is loaded from a folder of weights, and its
 generators may be drawn from several threads at once, one a slot.
 """
 

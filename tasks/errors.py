@@ -1,5 +1,7 @@
 """What a user did or met that the program cannot mend, always told with a cure."""
 
+INTERRUPTED = "interrupted: what is complete is kept; the same command goes on from there"
+
 
 class UserError(Exception):
     """A run that cannot go on: what is wrong and where, then what to do. Exit code 1."""

