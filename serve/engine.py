@@ -1,7 +1,7 @@
 """What makes the tokens: a small interface, and its first engine, the decoder itself.
 
-A faster engine takes this one's place in listen.py, and nothing else changes: it is loaded from a folder of weights, and its
-generators may be drawn from several threads at once, one a slot.
+A faster engine takes this one's place in listen.py, and nothing else changes: it is loaded from a folder of weights,
+and its generators may be drawn from several threads at once, one a slot.
 """
 
 from collections.abc import Generator, Sequence
