@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tasks.errors import INTERRUPTED, UsageError, UserError
+from tasks.errors import INTERRUPTED, UsageError, UserError, explained
 
 app = typer.Typer(
     name="triptych",
@@ -455,6 +455,11 @@ def main() -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if (told := explained(error)) is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)
     except Exception as error:
         _end_on_usage(error)
         raise

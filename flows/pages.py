@@ -1,16 +1,29 @@
 """What a person sees in Prefect's page: of a task the funnel as Markdown and scores as a table, of a run its links."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.line import Made
 from flows.record import RunRecord
+from flows.server import running
 from flows.services import mlflow_address
+from tasks.progress import say
 
 
-def leave_pages(home: Path, made: Made) -> None:
+def left(home: Path, page: Callable[[], None]) -> None:
+    """The page, left where there is a server to take it. What is merely shown fails no step: a complaint is a line."""
+    if not running(home):  # each page costs a second and a half of retries where the server is gone
+        return
+    try:
+        page()
+    except Exception as error:
+        say(f"  Prefect did not take a page of this run: {error}")
+
+
+def leave_figures(made: Made) -> None:
     """Artifacts of the running Prefect task, as far as the label has something to show."""
     name = made.label.replace("/", "-")
     if text := _figures(made):

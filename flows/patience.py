@@ -33,7 +33,7 @@ def final_state(flow: Callable[[], State]) -> State | None:
     try:
         with impatient():
             return flow()
-    except httpx.TransportError as error:
+    except httpx.HTTPError as error:  # gone, or too busy to note an end
         say(f"  the Prefect server went away ({error}): it is told how this run ended at the next start")
         return None
 
@@ -43,7 +43,7 @@ def impatient() -> Iterator[None]:
     """Within, calls and events to a dead server fail at once; on leaving, what was queued has been sent."""
     settings: dict[Any, Any] = {
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # its thread costs a flow a second at the end
-        PREFECT_CLIENT_MAX_RETRIES: 0,
+        PREFECT_CLIENT_MAX_RETRIES: 1,  # two seconds later: a server whose database is busy answers 503
         PREFECT_API_REQUEST_TIMEOUT: SECONDS_FOR_AN_ANSWER,
     }
     logging_raises = logging.raiseExceptions

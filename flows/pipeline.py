@@ -11,13 +11,13 @@ from prefect.exceptions import TerminationSignal
 from prefect.states import Completed, Failed
 
 from flows.line import Made
-from flows.pages import leave_links, leave_pages
+from flows.pages import leave_figures, leave_links, left
 from flows.reconcile import process_of
 from flows.report import report_at_end
 from flows.run import Work
 from flows.schedule import DEFAULT
-from flows.server import running
 from flows.session import Request, opened, perform
+from tasks.errors import UserError
 
 
 @flow(name="pipeline", persist_result=False, validate_parameters=True)
@@ -38,8 +38,7 @@ def pipeline(
     flow_run = str(context.flow_run.id) if context and context.flow_run else ""
     with process_of(request.home, flow_run):
         record = perform(opened(request), Tasks(request.home), {"prefect_flow_run": flow_run}, run)
-    if running(request.home):
-        leave_links(request.home, record)
+    left(request.home, lambda: leave_links(request.home, record))
     if record.state == "interrupted":
         raise KeyboardInterrupt
     report_at_end(request.home, record)
@@ -70,8 +69,7 @@ class Tasks:
             except BaseException as error:
                 mistake.append(error)
                 raise
-            if running(self.home):  # each page costs a second and a half of retries where the server is gone
-                leave_pages(self.home, made[0])
+            left(self.home, lambda: leave_figures(made[0]))
             names = {"cached": "Cached", "skipped": "Skipped"}
             return Completed(name=names.get(made[0].state), message=made[0].reason or None)
 
@@ -79,4 +77,7 @@ class Tasks:
         self.states[label] = step(return_state=True, wait_for=waits)
         if mistake:
             raise mistake[0]
+        if not made:
+            told = self.states[label].message
+            raise UserError(f"{label}: Prefect did not begin its task ({told})", "run again: what is complete is found")
         return made[0]

@@ -45,12 +45,12 @@ def show_status(status: Mapping[str, Any]) -> None:
     out = standard_output()
     if status["run"] is None:
         out.print("no run here yet; next:  triptych run demo")
-        return
-    out.print(f"run {status['run']} of recipe {status['recipe']}: {status['state']}, {status['seconds']:.1f} s")
-    _show_steps(out, status)
-    _show_models(out, status["models"])
-    if status["disk"]:
-        _show_disk(out, status["disk"])
+    else:
+        out.print(f"run {status['run']} of recipe {status['recipe']}: {status['state']}, {status['seconds']:.1f} s")
+        _show_steps(out, status)
+        _show_models(out, status["models"])
+        if status["disk"]:
+            _show_disk(out, status["disk"])
     for trouble in status["schedule"]:
         out.print(f"[red]scheduled run {trouble['name']}: {trouble['state']}[/red] {trouble.get('message', '')}")
     for line in status["noticed"]:

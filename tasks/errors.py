@@ -1,5 +1,7 @@
 """What a user did or met that the program cannot mend, always told with a cure."""
 
+import errno
+
 INTERRUPTED = "interrupted: what is complete is kept; the same command goes on from there"
 
 
@@ -21,6 +23,23 @@ class UsageError(UserError):
     """A bad recipe, flag or argument. Exit code 2."""
 
     exit_code = 2
+
+
+NOT_WRITABLE = "choose a folder that can be written (of the home: TRIPTYCH_HOME)"
+CURES = {
+    errno.ENOSPC: "free some space (what is complete is kept) and run again",
+    errno.EDQUOT: "raise the quota or free some space, then run again",
+    errno.EROFS: NOT_WRITABLE,
+    errno.EACCES: NOT_WRITABLE,
+    errno.EPERM: NOT_WRITABLE,
+}
+
+
+def explained(error: OSError, where: object = "") -> UserError | None:
+    """What the system refused to write, with its cure; None where that is not for the user to mend."""
+    if error.errno not in CURES:
+        return None
+    return UserError(f"{error.filename or where}: {error.strerror}", CURES[error.errno])
 
 
 class Skipped(Exception):

@@ -6,7 +6,6 @@ Two callers of one key: one works, the other waits and finds it done (`flock`). 
 complete artifact or a partial one, which the next run resumes (where the step can) or clears away.
 """
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.drift import code_digests, drift, environment, recorded
-from tasks.errors import Skipped, UserError
+from tasks.errors import Skipped, UserError, explained
 from tasks.hashing import file_sha256
 from tasks.progress import say
 from tasks.step import TIMING, Frozen, Inputs, Stats, Step, canonical, fingerprint, keyed
@@ -242,15 +241,9 @@ def _full_disk_explained(done: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        cures = {
-            errno.ENOSPC: "free some space (what is complete is kept) and run again",
-            errno.EDQUOT: "raise the quota or free some space, then run again",
-            errno.EROFS: "point TRIPTYCH_HOME at a folder that can be written",
-            errno.EACCES: "point TRIPTYCH_HOME at a folder that can be written",
-        }
-        if error.errno not in cures:
+        if (told := explained(error, done)) is None:
             raise
-        raise UserError(f"{error.filename or done}: {error.strerror}", cures[error.errno]) from error
+        raise told from error
 
 
 def _file_entry(path: Path) -> dict[str, Any]:

@@ -72,9 +72,12 @@ def move(registry: Registry, name: str, alias: str, version: int, because: tuple
 
 
 def look(home: Path) -> list[str]:
-    """`notice`, for who does not hold the lock."""
-    with registry_lock(home):
-        return notice(home)
+    """`notice`, for who only shows things: at once, or left to the next who writes."""
+    try:
+        with registry_lock(home, wait=False):
+            return notice(home)
+    except OSError:  # a run is publishing, or this home can only be read
+        return []
 
 
 def notice(home: Path) -> list[str]:
@@ -92,11 +95,11 @@ def notice(home: Path) -> list[str]:
 
 
 @contextmanager
-def registry_lock(home: Path) -> Iterator[None]:
-    """One process at a time publishes, promotes or rolls back."""
+def registry_lock(home: Path, wait: bool = True) -> Iterator[None]:
+    """One process at a time publishes, promotes or rolls back; BlockingIOError where it is held and nobody waits."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "registry.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 

@@ -15,6 +15,7 @@ import pytest
 from flows import api, services
 from flows.schedule import missed_and_failed, schedule
 from flows.server import ensure_server
+from flows.status import status_of
 from tasks.errors import UserError
 
 DEPLOY = """
@@ -71,7 +72,7 @@ def test_a_missed_run_is_seen_and_calls_the_webhook(url: str, home: Path, calls:
     run = api.post(url, f"/deployments/{deployment['id']}/create_flow_run", {"state": state})
     wanted = {"event": "prefect.flow-run.Late", "flow": "fails", "run": run["name"]}
     assert until(lambda: wanted in calls)
-    assert (run["name"], "Late") in [(trouble["name"], trouble["state"]) for trouble in missed_and_failed(home)]
+    assert (run["name"], "Late") in [(trouble["name"], trouble["state"]) for trouble in status_of(home)["schedule"]]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,36 @@
+"""Pages are for looking: a run ends as it would without them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+TWO_LABELS = """
+from pathlib import Path
+from prefect import flow
+from flows import pages
+from flows.line import Made
+from flows.pipeline import Tasks
+
+def refuse(*_, **__):
+    raise RuntimeError("503: the database is locked")
+
+pages.create_markdown_artifact = refuse
+
+@flow
+def two_labels():
+    as_task = Tasks(Path({home!r}))
+    made = [as_task("ingest", lambda: Made("ingest", "cached"), set())]
+    made.append(as_task("signals", lambda: Made("signals", "complete"), {{"ingest"}}))
+    return [m.label for m in made]
+
+print(two_labels())
+"""
+
+
+def test_a_page_that_prefect_refuses_fails_neither_its_step_nor_the_next(
+    home: Path, with_prefect: Callable[[Path, str], CompletedProcess[str]]
+) -> None:
+    done = with_prefect(home, TWO_LABELS.format(home=str(home)))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "['ingest', 'signals']"
+    assert done.stderr.count("did not take a page of this run: 503") == 2

@@ -1,0 +1,24 @@
+"""`triptych status` says what nobody saw, in any home, and waits for nobody."""
+
+import os
+
+from flows import detached
+from flows.record import RunRecord
+from flows.services import WORKER
+from flows.status import status_of
+from tasks.register.aliases import registry_lock
+
+
+def test_a_worker_that_is_gone_is_told_where_there_was_one(tmp_path):
+    assert status_of(tmp_path)["noticed"] == []
+    detached.write_record(tmp_path, WORKER, detached.Detached(os.getpid(), 1.0))
+    (told,) = status_of(tmp_path)["noticed"]
+    assert "triptych up" in told
+    detached.write_record(tmp_path, WORKER, detached.of(os.getpid()))
+    assert status_of(tmp_path)["noticed"] == []
+
+
+def test_it_does_not_wait_for_a_run_that_publishes(tmp_path):
+    RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00").write(tmp_path)
+    with registry_lock(tmp_path):
+        assert status_of(tmp_path)["recipe"] == "mine"
