@@ -1,4 +1,4 @@
-"""What a person should hear of a decision: rules that drop much alone, nothing left, the planted dirt's fate."""
+"""What a person should hear of a decision: rules that drop much alone, a split by documents, nothing left."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,44 +6,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.curate.audit import DUPLICATES
 from tasks.curate.config import DecideConfig
 from tasks.curate.decide import Decided
 from tasks.curate.rules import loosening
 from tasks.curate.split import FEWEST_ORIGINS
 from tasks.errors import UserError
 from tasks.privacy import mask
-from tasks.step import Frozen
 
 EXAMPLES = 5  # of what a rule drops
 OPENING_CHARACTERS = 100
 MOST_DROPPED = 0.5  # of the documents: more is told whatever the rules
-DUPLICATES = ("exact_duplicate", "near_duplicate")
-PLANTED_AS = {  # detector → kinds of planted dirt that it should find
-    "exact_duplicates": ("exact_copy",),
-    "near_duplicates": ("near_copy", "truncation"),
-    "filters": ("boilerplate", "gibberish", "other_script"),
-}
-
-
-class Audit(Frozen):
-    """How one detector did on the planted dirt."""
-
-    detector: str
-    planted: int
-    found: int
-    false_alarms: int  # documents it dropped that were not planted
-    kinds: dict[str, tuple[int, int]]  # kind and level → planted, found
-
-    @property
-    def counts(self) -> dict[str, float]:
-        names = ("planted", "found", "false_alarms")
-        return {f"{self.detector}_{name}": float(getattr(self, name)) for name in names}
-
-    @property
-    def sentence(self) -> str:
-        by_kind = ", ".join(f"{kind} {found}/{planted}" for kind, (planted, found) in self.kinds.items())
-        name = self.detector.replace("_", " ")
-        return f"{name}: planted {self.planted}, found {self.found}, {self.false_alarms} false alarms ({by_kind})"
 
 
 def notes(decided: Decided, config: DecideConfig, is_first: bool, documents: Path) -> tuple[str, ...]:
@@ -88,48 +61,6 @@ def openings(documents: Path, ids: Iterable[str]) -> dict[str, str]:
                 line = " ".join(mask(row["text"][: 2 * OPENING_CHARACTERS])[0].split())
                 found[row["doc_id"]] = line[:OPENING_CHARACTERS] + ("…" if len(line) > OPENING_CHARACTERS else "")
     return found
-
-
-def audit(truth: pa.Table, decisions: pa.Table) -> list[Audit]:
-    """By detector, what was planted for it and what became of it.
-
-    A copy is found when it and its original are not both kept; other dirt when it is not kept.
-    """
-    decided = {row["doc_id"]: row for row in decisions.to_pylist()}
-    planted = [row for row in truth.to_pylist() if row["doc_id"] in decided]
-    touched = {row["doc_id"] for row in planted} | {row["of"] for row in planted}
-    rows = []
-    for detector, kinds in PLANTED_AS.items():
-        ours = [row for row in planted if row["kind"] in kinds]
-        counts: dict[str, list[int]] = {}
-        for row in sorted(ours, key=lambda row: (kinds.index(row["kind"]), row["level"] or 0)):
-            level = f" {row['level']:g}" if row["level"] else ""
-            count = counts.setdefault(f"{row['kind']}{level}", [0, 0])
-            count[0] += 1
-            count[1] += _is_found(row, decided, detector)
-        alarms = [row for row in decided.values() if row["doc_id"] not in touched and _dropped_by(row, detector)]
-        rows.append(
-            Audit(
-                detector=detector,
-                planted=len(ours),
-                found=sum(found for _, found in counts.values()),
-                false_alarms=len(alarms),
-                kinds={kind: (planted, found) for kind, (planted, found) in counts.items()},
-            )
-        )
-    return [row for row in rows if row.planted]
-
-
-def _is_found(row: dict, decided: dict[str, dict], detector: str) -> bool:
-    gone = not decided[row["doc_id"]]["kept"]
-    original = decided.get(row["of"])
-    return gone or (detector != "filters" and original is not None and not original["kept"])
-
-
-def _dropped_by(row: dict, detector: str) -> bool:
-    if detector == "filters":
-        return not row["kept"] and row["reason"] not in DUPLICATES
-    return row["reason"] == detector.removesuffix("s")
 
 
 def _nothing_left(decided: Decided, read: int) -> UserError:

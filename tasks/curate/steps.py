@@ -44,8 +44,9 @@ def curate(config: DecideConfig, inputs: Inputs, out: Path) -> Stats:
 
     import pyarrow.parquet as pq
 
+    from tasks.curate.audit import TRUTH, audit
     from tasks.curate.decide import Folders, decide, verdicts
-    from tasks.curate.report import audit, notes
+    from tasks.curate.report import notes
     from tasks.curate.texts import judged_by_datatrove, write_texts
     from tasks.step import Funnel
 
@@ -61,8 +62,8 @@ def curate(config: DecideConfig, inputs: Inputs, out: Path) -> Stats:
     (out / "split.json").write_text(json.dumps({"by": decided.by}))
     metrics = {f"dropped_{reason}": float(count) for reason, count in decided.dropped.items()}
     metrics["kept_bytes"] = write_texts(documents / "documents", decided.table, config, out / "texts.parquet")
-    if (documents / "truth.parquet").exists():
-        found = audit(pq.read_table(documents / "truth.parquet"), decided.table)
+    if (documents / TRUTH).exists():
+        found = audit(documents, decided.table)
         (out / "planted.json").write_text(json.dumps([row.model_dump() for row in found], indent=1))
         metrics |= {name: count for row in found for name, count in row.counts.items()}
         said += tuple(row.sentence for row in found)
@@ -99,7 +100,7 @@ SIGNALS = Step(
 )
 CURATE = Step(
     "curate",
-    1,
+    2,  # the mask of personal data and the quarantine are audited too
     DecideConfig,
     curate,
     libraries=("duckdb", "pyarrow"),

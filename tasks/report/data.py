@@ -17,7 +17,13 @@ from tasks.views import Tables
 BINS = 40
 SHOWN_TO = 0.995  # quantile at which a signal's axis ends, but for thresholds up to REACH times its length away
 REACH = 5
-KINDS = {"exact_duplicates": "exact duplicates", "near_duplicates": "near duplicates", "filters": "filters"}
+KINDS = {
+    "exact_duplicates": "exact duplicates",
+    "near_duplicates": "near duplicates",
+    "filters": "filters",
+    "personal_data": "the mask of personal data",
+    "broken_records": "ingest, which refused it",
+}
 
 
 def funnel(tables: Tables) -> Section | None:
@@ -64,7 +70,7 @@ def planted(tables: Tables) -> Section | None:
     blocks: list[Block] = [
         Words(
             "Dirt was made of documents of this corpus and planted among them, so it is known what a filter should "
-            "find. A false alarm is a dropped document that nobody planted; it may well be dirt of its own."
+            "find. A false alarm is what a detector took though nobody planted it; it may well be dirt of its own."
         )
     ]
     for detector, title in KINDS.items():

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tasks.curate.audit import TRUTH
 from tasks.curate.c4 import rewritten
 from tasks.curate.config import C4, CurateConfig, DecideConfig, Dedup, FineWeb, GopherQuality, Withdrawn
 from tasks.curate.decide import SCHEMA, Folders, decide, deduplicated, verdicts
@@ -185,12 +186,16 @@ def test_c4s_rewriting_takes_lines_out_of_the_training_text_only(corpus: Path) -
 def test_planted_dirt_is_counted_by_kind_and_so_are_false_alarms(tmp_path: Path) -> None:
     texts, draw = [text for text in passages(80) if len(text.split()) > 150], random.Random(2)
     dirt = [texts[0], texts[1], edited(texts[2], 0.01, draw), edited(texts[3], 0.9, draw), "$ % 7 ! " * 90]
-    write_documents(tmp_path / "documents", [*texts[:50], *dirt, texts[7]])
+    dirt += [f"{texts[4]} Write to nobody@example.org.", f"{texts[5]} Nothing of the kind is in here."]
     count = len(texts[:50])
+    write_documents(tmp_path / "documents", [*texts[:50], *dirt, texts[7], f"{texts[6]} Call (202) 555-0143."])
     rows = [("exact_copy", None, "s/0"), ("exact_copy", None, "s/1"), ("near_copy", 0.01, "s/2")]
-    rows += [("near_copy", 0.9, "s/3"), ("gibberish", None, None)]
+    rows += [("near_copy", 0.9, "s/3"), ("gibberish", None, None), ("pii", None, None), ("pii", None, None)]
     truth = [{"doc_id": f"s/{count + i}", "kind": k, "level": v, "of": of} for i, (k, v, of) in enumerate(rows)]
-    pq.write_table(pa.Table.from_pylist(truth), tmp_path / "documents" / "truth.parquet")
+    truth += [{"doc_id": f"s/planted.jsonl#{i}", "kind": "broken"} for i in (3, 4)]
+    pq.write_table(pa.Table.from_pylist([{"detail": "email"} | row for row in truth]), tmp_path / "documents" / TRUTH)
+    refused = [{"source": "s", "uri": "planted.jsonl", "position": i} for i in (4, 9)]
+    pq.write_table(pa.Table.from_pylist(refused), tmp_path / "documents" / "quarantine.parquet")
     scored(tmp_path, LOOSE, {})
     stats = decided(tmp_path, LOOSE.decide())
     assert "exact duplicates: planted 2, found 2, 1 false alarms (exact_copy 2/2)" in stats.notes
@@ -198,3 +203,5 @@ def test_planted_dirt_is_counted_by_kind_and_so_are_false_alarms(tmp_path: Path)
     planted = {row["detector"]: row for row in json.loads((tmp_path / "curate" / "planted.json").read_text())}
     assert planted["near_duplicates"]["kinds"] == {"near_copy 0.01": [1, 1], "near_copy 0.9": [1, 0]}
     assert planted["filters"]["found"] == 1
+    assert planted["personal_data"] | {"kinds": {"pii": [2, 1]}, "false_alarms": 1} == planted["personal_data"]
+    assert planted["broken_records"] | {"kinds": {"broken": [2, 1]}, "false_alarms": 1} == planted["broken_records"]

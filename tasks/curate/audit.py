@@ -1,0 +1,127 @@
+"""What was planted, and what each detector found of it: duplicates and filters, the mask of personal data, ingest.
+
+The truth is what `tasks/ingest/planting.py` wrote beside the documents; the page on a run draws what stands here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.privacy import mask
+from tasks.step import Frozen
+
+DUPLICATES = ("exact_duplicate", "near_duplicate")
+TRUTH = "truth.parquet"
+
+Row = Mapping[str, Any]
+
+
+class Audit(Frozen):
+    """How one detector did on the planted dirt."""
+
+    detector: str
+    planted: int
+    found: int
+    false_alarms: int  # what it took that was not planted
+    kinds: dict[str, tuple[int, int]]  # kind and level → planted, found
+
+    @property
+    def counts(self) -> dict[str, float]:
+        names = ("planted", "found", "false_alarms")
+        return {f"{self.detector}_{name}": float(getattr(self, name)) for name in names}
+
+    @property
+    def sentence(self) -> str:
+        by_kind = ", ".join(f"{kind} {found}/{planted}" for kind, (planted, found) in self.kinds.items())
+        name = self.detector.replace("_", " ")
+        return f"{name}: planted {self.planted}, found {self.found}, {self.false_alarms} false alarms ({by_kind})"
+
+
+@dataclass(frozen=True)
+class Detector:
+    """What finds some kinds of dirt, and what it took beside them."""
+
+    name: str
+    kinds: tuple[str, ...]
+    found: Callable[[Row], bool]  # of a row of the truth
+    false_alarms: int
+
+
+def audit(documents: Path, decisions: pa.Table) -> list[Audit]:
+    """By detector, what was planted for it and what became of it; `documents` is ingest's folder."""
+    decided = {row["doc_id"]: row for row in decisions.to_pylist()}
+    truth = pq.read_table(documents / TRUTH).to_pylist()
+    broken = [row for row in truth if row["kind"] == "broken"]
+    planted = [row for row in truth if row["doc_id"] in decided]
+    untouched = decided.keys() - {row["doc_id"] for row in planted} - {row["of"] for row in planted}
+    detectors = [
+        _of_decisions("exact_duplicates", ("exact_copy",), decided, untouched),
+        _of_decisions("near_duplicates", ("near_copy", "truncation"), decided, untouched),
+        _of_decisions("filters", ("boilerplate", "gibberish", "other_script"), decided, untouched),
+        _of_the_mask(documents, untouched),
+        _of_ingest(documents, broken, {row["doc_id"].partition("/")[0] for row in truth}),
+    ]
+    found = (_audit(detector, [*planted, *broken]) for detector in detectors)
+    return [row for row in found if row.planted]
+
+
+def _audit(detector: Detector, truth: Iterable[Row]) -> Audit:
+    counts: dict[str, list[int]] = {}
+    ours = [row for row in truth if row["kind"] in detector.kinds]
+    for row in sorted(ours, key=lambda row: (detector.kinds.index(row["kind"]), row["level"] or 0)):
+        level = f" {row['level']:g}" if row["level"] else ""
+        count = counts.setdefault(f"{row['kind']}{level}", [0, 0])
+        count[0] += 1
+        count[1] += detector.found(row)
+    kinds = {kind: (planted, found) for kind, (planted, found) in counts.items()}
+    found = sum(found for _, found in kinds.values())
+    return Audit(
+        detector=detector.name, planted=len(ours), found=found, false_alarms=detector.false_alarms, kinds=kinds
+    )
+
+
+def _of_decisions(name: str, kinds: tuple[str, ...], decided: Mapping[str, Row], untouched: set[str]) -> Detector:
+    """A copy is found when it and its original are not both kept; other dirt when it is not kept."""
+
+    def found(row: Row) -> bool:
+        original = decided.get(row["of"])
+        gone = not decided[row["doc_id"]]["kept"]
+        return gone or (name != "filters" and original is not None and not original["kept"])
+
+    def took(row: Row) -> bool:
+        if name == "filters":
+            return not row["kept"] and row["reason"] not in DUPLICATES
+        return row["reason"] == name.removesuffix("s")
+
+    return Detector(name, kinds, found, sum(took(decided[doc_id]) for doc_id in untouched))
+
+
+def _of_the_mask(documents: Path, untouched: set[str]) -> Detector:
+    """Made-up personal data is found when `encode` would mask something of its kind in the document."""
+    masked = dict[str, set[str]]()
+    for path in sorted((documents / "documents").glob("*.parquet")):
+        for batch in pq.ParquetFile(path).iter_batches(4096, columns=["doc_id", "text"]):
+            for row in batch.to_pylist():
+                if counts := mask(row["text"])[1]:
+                    masked[row["doc_id"]] = set(counts)
+
+    def found(row: Row) -> bool:
+        return any(row["detail"].startswith(kind) for kind in masked.get(row["doc_id"], ()))  # ipv4 is masked as ip
+
+    return Detector("personal_data", ("pii",), found, len(masked.keys() & untouched))
+
+
+def _of_ingest(documents: Path, broken: list[Row], sources: set[str]) -> Detector:
+    """A broken record is found when it is in the quarantine."""
+    columns = pq.read_table(documents / "quarantine.parquet", columns=["source", "uri", "position"]).to_pylist()
+    refused = {f"{row['source']}/{row['uri']}#{row['position']}" for row in columns if row["source"] in sources}
+    return Detector(
+        "broken_records",
+        ("broken",),
+        lambda row: row["doc_id"] in refused,
+        len(refused - {row["doc_id"] for row in broken}),
+    )
