@@ -177,6 +177,8 @@ def _apply(change: str, values: dict[str, Any], origins: dict[str, str]) -> None
     key, equals, text = change.partition("=")
     if not equals or not key.strip():
         raise UsageError(f"--set {change}: KEY=VALUE is expected", "write e.g. --set pretrain.steps=200")
+    if key.strip() == "name":
+        raise UsageError(f"--set {change}: a recipe is named by its file", "copy the recipe to a file of that name")
     *tables, last = key.strip().split(".")
     table = values
     for name in tables:

@@ -80,9 +80,11 @@ def judge(candidate: Scores, champion: Scores | None, anchor: Scores | None, sta
     comparison = compare(own, champion[task][MODEL], standard.margin, standard.alpha)
     reasons = [_told(task, "the champion", comparison)]
     faults = []
-    if standard.baseline in candidate[task]:
-        baseline = compare(own, candidate[task][standard.baseline], standard.margin, standard.alpha)
-        if baseline.difference >= 0:
+    if standard.baseline:
+        baseline = _against_baseline(candidate, standard, standard.margin)
+        if isinstance(baseline, str):
+            faults.append(baseline)
+        elif baseline.difference >= 0:
             faults.append(_told(task, f"the baseline {standard.baseline}", baseline))
     if anchor is not None:
         fixed = compare(own, anchor[task][MODEL], standard.margin, standard.alpha)
@@ -140,12 +142,22 @@ def _judge_first(candidate: Scores, standard: Standard) -> Verdict:
     task = standard.task
     if not standard.baseline:
         return Verdict("undecided", True, ("the first version, and the recipe names no baseline to beat",))
-    if standard.baseline not in candidate[task]:
-        return Verdict("undecided", False, (f"{task}: no scores of the baseline {standard.baseline}",))
-    against = compare(candidate[task][MODEL], candidate[task][standard.baseline], 0.0, standard.alpha)
-    return Verdict(
-        against.outcome, against.outcome == "better", (_told(task, f"the baseline {standard.baseline}", against),)
-    )
+    against = _against_baseline(candidate, standard, margin=0.0)
+    if isinstance(against, str):
+        return Verdict("undecided", False, (against,))
+    told = _told(task, f"the baseline {standard.baseline}", against)
+    return Verdict(against.outcome, against.outcome == "better", (told,))
+
+
+def _against_baseline(candidate: Scores, standard: Standard, margin: float) -> Comparison | str:
+    """The candidate beside its baseline; in words why not, where that was not scored item by item."""
+    scored = candidate[standard.task]
+    fit = [name for name in scored if name != MODEL and set(scored[name].items) == set(scored[MODEL].items)]
+    if standard.baseline not in fit:
+        kind = "scores as a whole, not by item," if standard.baseline in scored else "no scores"
+        known = ", ".join(fit) or "none"
+        return f"{standard.task}: {kind} of the baseline {standard.baseline}; to be judged by there are: {known}"
+    return compare(scored[MODEL], scored[standard.baseline], margin, standard.alpha)
 
 
 def _told(task: str, reference: str, c: Comparison) -> str:

@@ -38,6 +38,12 @@ def test_every_shipped_recipe_is_valid_and_its_model_can_be_built(name):
     assert published.get(name) in (None, shape.parameters)
 
 
+def test_no_set_gives_a_recipe_another_name():
+    for name in ("demo", "../elsewhere"):
+        with pytest.raises(UsageError, match="named by its file"):
+            load("smoke", [f"name={name}"])
+
+
 def test_all_mistakes_are_told_at_once_with_file_key_value_and_the_nearest_name(tmp_path):
     path = written(
         tmp_path,

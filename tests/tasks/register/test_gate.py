@@ -1,5 +1,6 @@
 """The gate decides by paired tests whose figures are known from elsewhere."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -86,12 +87,22 @@ def test_the_first_version_is_promoted_only_when_it_beats_the_baseline():
     assert not judge(scores(good), None, None, STANDARD).promote
 
 
+@pytest.mark.parametrize("champion", [None, scores(np.full(30, 2.0))])
+def test_a_baseline_that_has_no_score_by_item_promotes_nothing_and_the_reason_names_those_that_have(champion):
+    good = scores(np.full(30, 1.0), ngram=np.full(30, 2.0))
+    good["text"]["xz"] = losses([3.0])
+    for baseline, words in (("xz", "as a whole"), ("ngarm", "no scores")):
+        verdict = judge(good, champion, champion, dataclasses.replace(STANDARD, baseline=baseline))
+        assert not verdict.promote
+        assert words in verdict.reasons[-1] and verdict.reasons[-1].endswith("there are: ngram")
+
+
 def test_small_allowed_losses_cannot_add_up():
     noise = np.random.default_rng(1).normal(0, 0.001, 60)
     anchor, promoted = scores(np.full(60, 1.0)), []
     champion = anchor
     for generation in range(1, 5):
-        candidate = scores(np.full(60, 1.0 + 0.03 * generation) + noise)
+        candidate = scores(np.full(60, 1.0 + 0.03 * generation) + noise, ngram=np.full(60, 2.0))
         verdict = judge(candidate, champion, anchor, STANDARD)
         assert verdict.outcome == "not worse"
         promoted.append(verdict.promote)
