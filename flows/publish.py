@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from flows.line import Made
+from flows.run import Runner, content_of
 from tasks.errors import UserError
 from tasks.hashing import file_sha256
 from tasks.progress import say
@@ -15,22 +16,21 @@ from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.tracking.registry import models
 
 if TYPE_CHECKING:
-    from flows.run import Runner
     from flows.session import Session
 
 
-def publisher(session: "Session", runner: "Runner") -> Callable[[Made], str]:
+def publisher(session: "Session", runner: Runner) -> Callable[[Made], str]:
     """The end of `register`: its answer is the verdicts in words, for the run's record."""
 
     def finish(made: Made) -> str:
         home, record = session.request.home, runner.record
         patience = 0.0 if made.state == "cached" else 1.0  # seconds: only a new version names the run
-        encode = next((step for step in record.steps if step.step == "encode"), None)
+        encoded = runner.made["encode"]
         info = RunInfo(
             run=record.run,
             recipe=record.recipe,
             git_commit=session.store.git_commit,
-            data_fingerprint=encode.sha256 if encode else None,
+            data_fingerprint=content_of(encoded) if encoded.parts else None,
             mlflow_run_id=runner.tracker.mlflow_run_id(seconds=patience) if runner.tracker else None,
         )
         published = publish(made.artifact.path, home, info, rescorer(runner))
@@ -58,7 +58,7 @@ def fetch(config: ChampionConfig, inputs: Inputs, out: Path) -> Stats:
 FETCH = Step("champion", 1, ChampionConfig, fetch)
 
 
-def rescorer(runner: "Runner") -> Rescore:
+def rescorer(runner: Runner) -> Rescore:
     """Evaluates a champion of another corpus on this run's items, so that the pair to compare exists."""
 
     def rescore(role: str, weights: Path) -> Path | None:

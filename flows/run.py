@@ -38,6 +38,7 @@ class Runner:
     tracker: Tracker | None = None
     finish: Mapping[str, Callable[[Made], str]] = field(default_factory=dict)  # {"register": publish}
     calls: dict[str, tuple[Step, Call]] = field(default_factory=dict)  # what was asked for a label, its last partition
+    made: dict[str, Made] = field(default_factory=dict)  # by label: in scope or only looked up
     started: float = field(default_factory=time.monotonic)
 
     def __call__(self, label: str, step: Step, call: Call) -> Made:
@@ -49,9 +50,11 @@ class Runner:
 
     def _make(self, label: str, step: Step, calls: Mapping[str, Callable[[Made], Call]], empty: Made) -> Made:
         if label not in self.scope.labels:
-            return self._look_up(step, calls, empty)
-        needs = next(iter(calls.values()))(empty).needs() - {label}
-        return self.as_task(label, lambda: self._work(label, step, calls, empty), needs)
+            self.made[label] = self._look_up(step, calls, empty)
+        else:
+            needs = next(iter(calls.values()))(empty).needs() - {label}
+            self.made[label] = self.as_task(label, lambda: self._work(label, step, calls, empty), needs)
+        return self.made[label]
 
     def _look_up(self, step: Step, calls: Mapping[str, Callable[[Made], Call]], empty: Made) -> Made:
         """What the store has of a label out of scope; `absent` where a part of it is missing."""
@@ -146,12 +149,17 @@ def step_record(made: Made) -> StepRecord:
         state=made.state,
         reason="; ".join([*([made.reason] if made.reason else []), *reproduced]),
         seconds=round(sum(a.seconds for a in artifacts), 3),
-        sha256=_together([a.sha256 for a in artifacts]),
+        sha256=content_of(made),
         path=str(artifacts[0].path if len(artifacts) == 1 else artifacts[0].path.parent),
         parts=tuple(_part(made.label, partition, a) for partition, a in made.parts.items()) if made.is_bundle else (),
         metrics=metrics,
         notes=notes,
     )
+
+
+def content_of(made: Made) -> str:
+    """The hash of what a label made; of several partitions, of them all in their order."""
+    return _together([artifact.sha256 for artifact in made.parts.values()])
 
 
 def _part(label: str, partition: str, artifact: Artifact) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def elsewhere(home: Home, script: str, *arguments: str) -> str:
 def two_versions(smoke: tuple[Home, dict[str, Any]]) -> Home:
     """A second version of the base: the same weights, packaged with another margin."""
     home, _ = smoke
-    home.json("run", "smoke", "--set", "registry.base.margin=0.5")
+    home.json("run", "smoke", "--only", "register", "--set", "registry.base.margin=0.5")
     return home
 
 
