@@ -115,10 +115,13 @@ def test_a_seed_draws_other_hashes() -> None:
     assert (bands(sets, MinHash(seed=1)) != bands(sets, MinHash(seed=2))).all()
 
 
-def test_datatroves_own_minhash_stages_remove_the_same_copies(originals: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.01, 0.02])
+def test_datatroves_own_minhash_stages_remove_the_same_copies(
+    originals: list[str], share: float, tmp_path: Path
+) -> None:
     """Signatures, buckets and clusters as datatrove ships them, with the same bands, rows and n-grams."""
     draw = random.Random(2)
-    texts = originals[:100] + [edited(text, 0.01, draw) for text in originals[:50]]
+    texts = originals[:100] + [edited(text, share, draw) for text in originals[:50]]
     ours = find_pairs(index_of(texts, "d"), [])
     removed = {
         int(doc_id[2:])
