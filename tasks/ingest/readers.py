@@ -62,16 +62,14 @@ class Checked(BaseDiskReader):
         if name not in record:
             wanted = " or ".join(map(repr, self.rules.text_fields))
             return f"no field {wanted}, only {', '.join(map(repr, list(record)[:8]))[:200] or 'none'}"
-        text, identity = record[name], record.get(self.rules.id_field)
+        text = record[name]
         if not isinstance(text, str):
             return f"{name!r} is {_kind(text)}, not a string"
-        if identity is not None and (not isinstance(identity, str | int) or isinstance(identity, bool)):
-            return f"{self.rules.id_field!r} is {_kind(identity)}, not a string or a whole number"
         return _text_fault(text, self.rules.max_record_bytes) or _metadata_fault(record)
 
     def whole(self, text: str, path: str, raw: bytes, fields: dict[str, Any] | None = None) -> Document | None:
         """A file's text as its one document, whose id is the path."""
-        record = {self.rules.text_fields[0]: text, self.rules.id_field: path, **(fields or {})}
+        record = {**(fields or {}), self.rules.text_fields[0]: text, self.rules.id_field: path}
         return self.document(record, path, 0, raw)
 
     def text_field_of(self, record: dict[str, Any]) -> str:
@@ -79,7 +77,8 @@ class Checked(BaseDiskReader):
         return next((name for name in self.rules.text_fields if name in record), self.rules.text_fields[0])
 
     def _default_adapter(self, data: dict[str, Any], path: str, id_in_file: int | str) -> dict[str, Any]:
-        text, identity = data.pop(self.text_field_of(data)), data.pop(self.rules.id_field, None)
+        text = data.pop(self.text_field_of(data))
+        identity = data.pop(self.rules.id_field, None) if _is_name(data.get(self.rules.id_field)) else None
         inner = data.pop("metadata") if isinstance(data.get("metadata"), dict) else {}
         return {
             "text": text,
@@ -188,6 +187,11 @@ def bytes_fault(raw: bytes) -> str | None:
     return "NUL byte" if b"\0" in raw else None
 
 
+def _is_name(identity: Any) -> bool:
+    """Whether a record can be called so: a fraction or a list is metadata, and the record is named by its place."""
+    return isinstance(identity, str | int | None) and not isinstance(identity, bool)
+
+
 def _text_fault(text: str, max_bytes: int) -> str | None:
     if not text.strip():
         return "empty text"
@@ -195,6 +199,10 @@ def _text_fault(text: str, max_bytes: int) -> str | None:
         return "NUL byte"
     if len(text) > max_bytes:
         return f"a text of {len(text):,} characters: more than max_record_bytes = {max_bytes:,}"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"half of a character (a lone surrogate) at {error.start}"
     return None
 
 

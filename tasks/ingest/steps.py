@@ -146,7 +146,7 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
 
 INGEST = Step(
     "ingest",
-    2,  # any encoding; files above max_record_bytes are cut
+    3,  # text before what a file says of itself; conversations; ids that are no names; delimiters by all lines
     IngestPart,
     ingest,
     libraries=("datatrove", "pyarrow", "orjson", "charset-normalizer", "trafilatura", "pypdf", "python-docx"),

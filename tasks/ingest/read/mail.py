@@ -59,7 +59,7 @@ class Mails(Checked):
         if not text:
             self.quarantine(Bad(position, "no text of its own in this message", raw[:RAW_BYTES]))
             return None
-        return {self.rules.text_fields[0]: text, **headers}
+        return {**headers, self.rules.text_fields[0]: text}
 
 
 class Mailboxes(Mails):

@@ -29,13 +29,14 @@ class Office(Checked):
             self.quarantine(Bad(0, f"more than {limit}: raise it for this source", raw[:RAW_BYTES]))
             return
         try:
-            text, fields = self.text_of(raw)
+            text, said = self.text_of(raw)
+            text, fields = paired(text), {k: paired(v) if isinstance(v, str) else v for k, v in said.items() if v}
         except Exception as error:  # of formats of a thousand pages: no list of what their readers raise is whole
             self.quarantine(Bad(0, f"unreadable: {error or type(error).__name__}", raw[:RAW_BYTES]))
             return
         if not text.strip():
             self.quarantine(Bad(0, "no text in it; scanned pages need OCR first (ocrmypdf)", raw[:RAW_BYTES]))
-        elif document := self.whole(text, filepath, raw, {k: v for k, v in fields.items() if v}):
+        elif document := self.whole(text, filepath, raw, fields):
             yield document
 
     @abstractmethod
@@ -80,6 +81,11 @@ class WordFiles(Office):
                 blocks.append(block.text)  # pyright: ignore[reportAttributeAccessIssue]
         core = document.core_properties
         return "\n\n".join(filter(str.strip, blocks)), {"title": core.title, "author": core.author}
+
+
+def paired(text: str) -> str:
+    """Halves of UTF-16 characters, as some PDFs name them, put together; a lone half is U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def unwrapped(page: str) -> str:

@@ -52,8 +52,8 @@ class Texts(Checked):
                 fault = f"invalid {encoding} at byte {error.start} of this part (0x{raw[error.start]:02x})"
                 self.quarantine(Bad(position, fault, raw[:RAW_BYTES]))
                 continue
-            fields = {"part": position, **encoding_field(encoding)}
-            record = {self.rules.text_fields[0]: text, self.rules.id_field: f"{path}#{position}", **fields}
+            named = {self.rules.text_fields[0]: text, self.rules.id_field: f"{path}#{position}"}
+            record = {"part": position, **encoding_field(encoding), **named}
             if text.strip() and (document := self.document(record, path, position, raw)):
                 document.metadata["is_part"] = True
                 yield document

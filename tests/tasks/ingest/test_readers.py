@@ -52,9 +52,6 @@ BAD_LINES = {
     "text a list": (b'{"text": ["a"]}', "'text' is a list, not a string"),
     "empty text": (b'{"text": ""}', "empty text"),
     "blank text": (b'{"text": " \\n\\t "}', "empty text"),
-    "id a list": (b'{"text": "a", "id": [1]}', "'id' is a list"),
-    "id a truth value": (b'{"text": "a", "id": true}', "'id' is a truth value"),
-    "id a fraction": (b'{"text": "a", "id": 1.5}', "'id' is the number 1.5"),
 }
 
 
@@ -68,6 +65,20 @@ def test_a_bad_line_is_quarantined_and_its_neighbours_are_read(tmp_path: Path, b
     assert got.quarantine[0]["reason"].startswith(reason)
     assert got.quarantine[0]["raw"] == line[: 64 << 10]
     assert got.stats.funnel is not None and (got.stats.funnel.kept, got.stats.funnel.quarantined) == (2, 1)
+
+
+@pytest.mark.parametrize("unusable", [[1], True, 1.5, {"a": 1}])
+def test_a_record_whose_id_is_no_name_is_named_by_its_place_and_keeps_it(tmp_path: Path, unusable: object) -> None:
+    folder = write(tmp_path / "in", {"a.jsonl": jsonl(GOOD | {"id": unusable}, GOOD | {"id": 7})})
+    got = ingested(config_of(folder), tmp_path)
+    assert got.ids == ["books/a.jsonl#0", "books/7"]
+    assert [json.loads(row["metadata"]) for row in got.documents] == [{"id": unusable}, {}]
+
+
+def test_a_column_of_ids_with_gaps_costs_no_row(tmp_path: Path) -> None:
+    table = pa.table({"id": [1.0, None, float("nan")], "text": ["one", "two", "three"]})
+    folder = write(tmp_path / "in", {"t.parquet": parquet(table)})
+    assert len(ingested(config_of(folder), tmp_path).documents) == 3
 
 
 BAD_TEXTS = {
