@@ -101,6 +101,7 @@ def told(p: Proposal) -> list[str]:
     lines += [f"leaves:     {line(unread_note('folder', found.unread))}"] if found.unread else []
     lines += [f"noted:      {line(note)}" for note in found.notes]
     lines += [f"bad:        {count:,} × {line(reason)}" for reason, count in list(found.bad.items())[:SHOWN]]
+    lines += [f"text:       {line(field)}: {line(text)} …" for field, text in list(found.examples.items())[:SHOWN]]
     encodings = ", ".join(f"{name} {count:,}" for name, count in found.encodings.items())
     lines += [f"encodings:  {encodings}; the others UTF-8"] if encodings else []
     lines += [

@@ -17,6 +17,7 @@ from datatrove.pipeline.readers.ipc import IpcReader
 from datatrove.pipeline.readers.jsonl import JsonlReader
 from datatrove.pipeline.readers.parquet import ParquetReader
 
+from tasks.ingest.conversations import joined
 from tasks.ingest.lines import RAW_BYTES, Overgrown, TooLong, blocks, lines, refuse_overgrown
 from tasks.ingest.read.encodings import UTF8_MARK, UTF16
 from tasks.ingest.sources import Reading
@@ -62,7 +63,7 @@ class Checked(BaseDiskReader):
         if name not in record:
             wanted = " or ".join(map(repr, self.rules.text_fields))
             return f"no field {wanted}, only {', '.join(map(repr, list(record)[:8]))[:200] or 'none'}"
-        text = record[name]
+        text = joined(record[name])
         if not isinstance(text, str):
             return f"{name!r} is {_kind(text)}, not a string"
         return _text_fault(text, self.rules.max_record_bytes) or _metadata_fault(record)
@@ -77,7 +78,7 @@ class Checked(BaseDiskReader):
         return next((name for name in self.rules.text_fields if name in record), self.rules.text_fields[0])
 
     def _default_adapter(self, data: dict[str, Any], path: str, id_in_file: int | str) -> dict[str, Any]:
-        text = data.pop(self.text_field_of(data))
+        text = joined(data.pop(self.text_field_of(data)))
         identity = data.pop(self.rules.id_field, None) if _is_name(data.get(self.rules.id_field)) else None
         inner = data.pop("metadata") if isinstance(data.get("metadata"), dict) else {}
         return {

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.errors import UserError
-from tasks.ingest.fields import LICENCE_FIELDS, NO_TEXT, reader, taught, with_fields
-from tasks.ingest.listing import Found, ending, no_text, walked
+from tasks.ingest.fields import LICENCE_FIELDS, NO_TEXT, Fields, fields_of, reader
+from tasks.ingest.listing import Found, ending, no_text, unread_note, walked
 from tasks.ingest.sources import MIB, FolderSource, Unread
 
 SAMPLE_BYTES = 8 * MIB  # of text
@@ -62,6 +62,7 @@ class Survey:
     licences: Mapping[str, int]  # records or files that say so
     licence_field: str | None
     text_fields: tuple[str, ...]
+    examples: Mapping[str, str]  # text field → how a text in it begins
     headless: bool  # the tables of the sample have no line of column names
     label: str | None  # a field with few different values
     taught: Mapping[str, str]  # instruct or prefer → the largest file whose records are rows for that
@@ -86,21 +87,23 @@ def survey(path: Path, home: Path) -> Survey:
     by_ending: dict[str, list[str]] = {}
     for name in sorted(found.files, key=_shuffled):
         by_ending.setdefault(ending(name), []).append(name)
-    source = with_fields(path, by_ending)
+    fields = fields_of(path, by_ending, found.files)
+    source = fields.source
     looked = _Look(source, found)
     started = time.monotonic()
     for end, names in by_ending.items():
         looked.at(end, names, SAMPLE_BYTES / len(by_ending), started + SAMPLE_SECONDS)
     seconds = time.monotonic() - started
+    for end, count in fields.members.items():
+        found.unread.setdefault(end, {"files": 0, "bytes": 0})["files"] += count
     if not looked.texts:
-        reasons = "".join(f"\n    {count:,} {reason}" for reason, count in looked.bad.most_common(5))
-        raise UserError(f"{path}: no document in a sample of its files{reasons}", "see what these files hold")
+        raise _nothing(path, looked, fields)
     return Survey(
         path=path,
         root=found.root,
         kinds={end: looked.kinds[end] for end in sorted(looked.kinds)},
         unread=found.unread,
-        notes=tuple(found.notes),
+        notes=(*found.notes, *looked.notes(), *fields.deeper),
         texts=tuple(looked.texts),
         languages=_languages(looked.texts),
         declared=looked.declared(),
@@ -110,7 +113,8 @@ def survey(path: Path, home: Path) -> Survey:
         text_fields=source.text_fields,
         headless=not source.header,
         label=looked.label(),
-        taught=taught(source, by_ending, found.files),
+        examples=fields.examples,
+        taught=fields.taught,
         duplicates=1 - len(set(looked.texts)) / len(looked.texts),
         bad=dict(looked.bad.most_common()),
         bytes_per_second=looked.bytes / max(seconds, 1e-3),
@@ -130,6 +134,7 @@ class _Look:
     encodings: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
     licence_field: str | None = None
+    closed: list[str] = field(default_factory=list)  # files that may not be opened
     values: dict[str, Counter[str]] = field(default_factory=dict)  # of each short field of the records
 
     def at(self, end: str, names: list[str], most_bytes: float, until: float) -> None:
@@ -149,7 +154,7 @@ class _Look:
     def _file(self, end: str, name: str, most_bytes: float, until: float) -> tuple[int, int, float]:
         """Documents and bytes of text read, and which share of the file that was."""
         count, text_bytes, record_bytes = 0, 0, 0
-        for document in _documents(self.source, end, name, self.bad):
+        for document in self._documents(end, name):
             fields = document.metadata["fields"]
             self.texts.append(document.text)
             self._remember(fields)
@@ -162,6 +167,13 @@ class _Look:
                 return count, text_bytes, min(1.0, on_disk / self.found.files[name][0])
         return count, text_bytes, 1.0
 
+    def _documents(self, end: str, name: str) -> Iterator[Any]:
+        try:
+            yield from reader(self.source, end, self.bad).read_file(name)
+        except OSError as error:
+            self.closed.append(name)
+            self.bad[f"a file that cannot be opened ({error.strerror}): change its permissions, or exclude it"] += 1
+
     def _remember(self, fields: Mapping[str, Any]) -> None:
         for name, value in fields.items():
             if isinstance(value, str | int) and len(str(value)) <= 60:
@@ -171,6 +183,10 @@ class _Look:
             if fields.get(name):
                 self.licence_field = name
                 self.licences[str(fields[name])] += 1
+
+    def notes(self) -> list[str]:
+        shown = ", ".join(self.closed[:3]) + (", …" if len(self.closed) > 3 else "")
+        return [f"{len(self.closed):,} files cannot be opened: {shown}"] if self.closed else []
 
     def declared(self) -> str | None:
         """The field that names a language for nearly every document."""
@@ -189,8 +205,14 @@ class _Look:
         return None
 
 
-def _documents(source: FolderSource, end: str, name: str, bad: Counter[str]) -> Iterator[Any]:
-    yield from reader(source, end, bad).read_file(name)
+def _nothing(path: Path, looked: _Look, fields: Fields) -> UserError:
+    """What to say where the sample has no document: why not, and where the text may be."""
+    reasons = [f"{count:,} {reason}" for reason, count in looked.bad.most_common(5)]
+    if unread := looked.found.unread:
+        reasons.append(unread_note("beside them", unread))
+    shown = "".join(f"\n    {reason}" for reason in (*reasons, *fields.deeper))
+    cure = "bring it to the top of each record, as `text`" if fields.deeper else "see what these files hold"
+    return UserError(f"{path}: no document in a sample of its files{shown}", cure)
 
 
 def _languages(texts: list[str]) -> dict[str, float]:
@@ -205,8 +227,15 @@ def _languages(texts: list[str]) -> dict[str, float]:
 def _licence_files(found: Found) -> Counter[str]:
     """What the licence files at the top of the folder are, by a phrase of their text."""
     names = [entry for entry in found.root.iterdir() if LICENCE_FILES.fullmatch(entry.name) and entry.is_file()]
-    heads = [path.read_bytes()[:4000].decode(errors="replace") for path in names]
-    return Counter(next((spdx for phrase, spdx in LICENCES.items() if phrase in head), "see file") for head in heads)
+    return Counter(map(_licence, names))
+
+
+def _licence(path: Path) -> str:
+    try:
+        head = path.read_bytes()[:4000].decode(errors="replace")
+    except OSError:
+        return "see file"
+    return next((spdx for phrase, spdx in LICENCES.items() if phrase in head), "see file")
 
 
 def _shuffled(name: str) -> str:

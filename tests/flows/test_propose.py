@@ -69,6 +69,7 @@ def test_what_is_proposed_is_a_recipe_with_a_reason_for_each_choice_and_an_hones
     assert proposal.found.duplicates == pytest.approx(1 / 61)
     assert "files not read: 1 .doc (save them as .docx or .pdf), 1 .png" in text
     shown = "\n".join(told(proposal))
+    assert f"text:       body: {rows[0]['body'][:40]}" in shown
     assert "too little to learn a language from" in shown and "Tune a public model" in shown
     assert "triptych run talks" in shown
     built = load("talks").recipe.pretrain
@@ -86,6 +87,23 @@ def test_rows_of_questions_and_of_pairs_are_proposed_for_what_they_teach(tmp_pat
     tune = load("lessons").recipe.finetune
     assert tune.instruct is not None and tune.instruct.path == tmp_path / "lessons" / "a.json"
     assert tune.prefer is not None and tune.prefer.path == tmp_path / "lessons" / "b.json"
+
+
+def test_a_folder_of_conversations_alone_is_text_and_lessons(tmp_path: Path) -> None:
+    draw = random.Random(9)
+    answers = [document(GERMAN, draw) for _ in range(40)]
+    talks = [
+        {
+            "prompt_id": f"{i:032x}",
+            "messages": [{"role": "user", "content": "Und?"}, {"role": "assistant", "content": a}],
+        }
+        for i, a in enumerate(answers)
+    ]
+    proposal = propose(write(tmp_path / "talks", {"a.jsonl": jsonl(*talks)}), tmp_path / "home")
+    recipe = load("talks").recipe
+    assert recipe.ingest.read()["folder"].text_field == "messages"
+    assert recipe.finetune.instruct is not None and recipe.finetune.instruct.path == tmp_path / "talks" / "a.jsonl"
+    assert f"Und?\n\n{answers[0]}" in proposal.found.texts
 
 
 def test_rules_that_together_drop_much_are_switched_off_until_most_is_kept(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Spreadsheets(Checked):
         try:
             for row in reader:
                 if not names:
-                    names = _names(row) if self.rules.header else [f"column{n}" for n in range(1, len(row) + 1)]
+                    names = names_of(row) if self.rules.header else [f"column{n}" for n in range(1, len(row) + 1)]
                     if self.rules.header:
                         continue
                 position += 1
@@ -80,7 +80,7 @@ def _oddness(head: str, way: dict[str, Any]) -> tuple[int, int]:
     return sum(length != lengths[0] for length in lengths[:-1]), -len(lengths)  # the last may be cut
 
 
-def _names(row: list[str]) -> list[str]:
+def names_of(row: list[str]) -> list[str]:
     """The columns' names; one without a name, or whose name came before, is called by its number."""
     names = list[str]()
     for number, name in enumerate(row, 1):
