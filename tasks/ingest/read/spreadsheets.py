@@ -3,8 +3,9 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from datatrove.data import Document
 
@@ -14,6 +15,7 @@ from tasks.ingest.read.plain import encoding_field
 from tasks.ingest.readers import Bad, Checked
 
 DELIMITERS = ",;\t|"
+JUDGED = 1 << 18  # characters, to see what parts the columns
 UNDECODED = re.compile("[\ud800-\udfff]")
 
 
@@ -37,7 +39,7 @@ class Spreadsheets(Checked):
 
     def rows(self, text: io.TextIOWrapper, path: str, head: str, extra: dict[str, str]) -> Iterator[Document]:
         csv.field_size_limit(self.rules.max_record_bytes)
-        reader = csv.reader(text, **dialect(path, head))
+        reader = csv.reader(text, **dialect(path, head[:JUDGED]))
         position, names = -1, list[str]()
         try:
             for row in reader:
@@ -65,19 +67,54 @@ class Spreadsheets(Checked):
         return self.document(record | extra, path, position, raw)
 
 
+class Fit(NamedTuple):
+    """How the lines of a table's head look by one way of reading them."""
+
+    delimiter: str
+    quoting: Any  # a constant of `csv`
+    columns: int  # of most rows
+    rows: int
+    wrapped: int  # cells that begin and end with a quotation mark, less those that only begin with one
+    odd: int  # rows of another length, or with something between a quotation mark and the next delimiter
+
+    @property
+    def oddness(self) -> tuple[int, ...]:
+        """The less, the likelier: columns on which most rows agree, then one column, then what few agree on."""
+        kind = 1 if self.columns == 1 else 0 if 2 * self.odd <= self.rows else 2
+        return kind, self.odd, -self.rows, -self.columns
+
+
 def dialect(path: str, head: str) -> dict[str, Any]:
-    """The delimiter that the first line has most of; of a .tsv also whether its quotation marks are more than text."""
-    first = head.split("\n", 1)[0]
-    if not path.lower().endswith(".tsv"):
-        return {"delimiter": max(DELIMITERS, key=first.count)}
-    ways = ({"delimiter": "\t", "quoting": quoting} for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE))
-    return min(ways, key=lambda way: _oddness(head, way))
+    """What parts the columns, and whether quotation marks are more than text: what the lines agree on best."""
+    delimiters = "\t" if path.lower().endswith(".tsv") else DELIMITERS
+    best = min((_quoted_or_bare(head, one) for one in delimiters), key=lambda fit: fit.oddness)
+    return {"delimiter": best.delimiter, "quoting": best.quoting}
 
 
-def _oddness(head: str, way: dict[str, Any]) -> tuple[int, int]:
-    """Rows of another length than the first; then the fewer rows, the odder: a lone mark swallows lines."""
-    lengths = [len(row) for row in csv.reader(io.StringIO(head, newline=""), **way)]
-    return sum(length != lengths[0] for length in lengths[:-1]), -len(lengths)  # the last may be cut
+def _quoted_or_bare(head: str, delimiter: str) -> Fit:
+    """Quotation marks are text where few cells end with one too, and they swallow lines or break the form of rows."""
+    quoted, bare = (_fit(head, delimiter, quoting) for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE))
+    swallows = bare.odd == quoted.odd and bare.rows > quoted.rows and bare.columns > 1
+    is_text = bare.columns == quoted.columns and bare.wrapped <= 0 and (bare.odd < quoted.odd or swallows)
+    return bare if is_text else quoted
+
+
+def _fit(head: str, delimiter: str, quoting: Any) -> Fit:
+    """Of a head that may be cut the last row is left out."""
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    lengths, wrapped, broken = list[int](), 0, 0
+    while True:
+        try:
+            if row := next(reader):
+                lengths.append(len(row))
+                wrapped += sum(1 if len(cell) > 1 and cell[-1] == '"' else -1 for cell in row if cell[:1] == '"')
+        except csv.Error:
+            broken += 1
+        except StopIteration:
+            break
+    lengths = lengths[: -1 if len(head) >= JUDGED else None]
+    columns = Counter(lengths).most_common(1)[0][0] if lengths else 1
+    return Fit(delimiter, quoting, columns, len(lengths), wrapped, sum(n != columns for n in lengths) + broken)
 
 
 def names_of(row: list[str]) -> list[str]:

@@ -137,3 +137,15 @@ def test_a_file_that_may_not_be_read_is_told_and_the_others_are_looked_at(tmp_pa
     ((reason, count),) = found.bad.items()
     assert count == 5 and "(Permission denied): change its permissions, or exclude it" in reason
     assert any(note.startswith("5 files cannot be opened: secret.") for note in found.notes)
+
+
+def test_tables_as_forms_and_spreadsheets_export_them_lose_no_row(tmp_path: Path) -> None:
+    question = "Was hat Ihnen an diesem Kurs am besten gefallen, und was sollten wir im nächsten Jahr anders machen?"
+    form = "".join(f'2024/01/{day:02d} 10:00,"{TEXTS[0]}",\n' for day in range(1, 6))
+    found = looked(tmp_path, {"form.csv": f'Timestamp,"{question}","{question}"\n{form}'})
+    assert (found.headless, found.text_fields, len(found.texts)) == (False, (question,), 5)
+    german = 'Name;"Ort, Land";Text\n' + "".join(f"{i},5;Bremen, DE;Gut, und gern, und oft\n" for i in range(5))
+    excel = 'ham\t"Ja doch\nspam\tNun aber schnell\nham\t"Nein danke\nham\tGern\n'
+    for name, table, count in (("german.csv", german, 5), ("excel.csv", excel, 4)):
+        found = survey(write(tmp_path / name, {name: table}), tmp_path)
+        assert (len(found.texts), dict(found.bad), found.headless) == (count, {}, name == "excel.csv")
