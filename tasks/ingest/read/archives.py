@@ -7,6 +7,7 @@ lead out of it and encrypted members are told; nothing is trusted but bytes that
 import io
 import stat
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
@@ -24,6 +25,8 @@ from tasks.ingest.readers import Bad, Checked
 WITHIN = "!/"  # archive.zip!/folder/name.txt
 DEEPEST = 3  # archives within archives
 MOST_MEMBERS = 1_000_000
+
+UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, NotImplementedError, RuntimeError)
 
 ReaderOf = Callable[[str, DataFolder, Callable[[Bad], None]], BaseDiskReader]
 
@@ -106,7 +109,7 @@ class Archives(Checked):
                     document.metadata["named_by_place"] = True
                 document.metadata |= {"member": name}
                 yield document
-        except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+        except UNREADABLE as error:
             self.quarantine(Bad(position, f"unreadable member: {error}", b"", name))
 
     def _fault(self, info: zipfile.ZipInfo, budget: list[int]) -> str | None:

@@ -79,6 +79,10 @@ BAD_ARCHIVES = {
         lambda: zipped({"a.txt": b"x" * 900}, zipfile.ZIP_STORED).replace(b"xxx", b"xyx", 1),
         "unreadable member",
     ),
+    "garbled": (
+        lambda: bytes(b ^ 0xFF if 60 <= i < 80 else b for i, b in enumerate(zipped({"a.txt": TEXT}))),
+        "unreadable member",
+    ),
 }
 
 
