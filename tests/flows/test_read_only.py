@@ -17,6 +17,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     """A home that can only be read, by anybody."""
     home = tmp_path / "home"
     RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00").write(home)
+    (home / "store" / "signals" / f"{'0' * 24}.partial").mkdir(parents=True)  # cut short: is somebody at it?
     for options in (["--bind"], ["-o", "remount,ro,bind"]):
         if subprocess.run(["mount", *options, home, home], capture_output=True, check=False).returncode:
             pytest.skip("mounting needs more rights than this user has")
