@@ -93,7 +93,8 @@ def _text_field(records: Sequence[Record]) -> str | None:
         if isinstance(value, str) and name.lower() not in NO_TEXT and not NO_PROSE.fullmatch(value.strip()):
             prose[name] = prose.get(name, 0) + letters(value)
             lengths[name] = lengths.get(name, 0) + len(value)
-    return max(prose, key=lambda name: (prose[name], lengths[name])) if prose else None
+    name = max(prose, key=lambda name: (prose[name], lengths[name]), default=None)
+    return name if name and prose[name] else None
 
 
 def _is_settings(one: Peek, name: str) -> bool:
