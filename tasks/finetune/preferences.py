@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.errors import Skipped
 from tasks.finetune.own_rows import conversation
-from tasks.finetune.rows import InstructionRows, Row, answers_by_split, chosen_own_rows, derived_instructions
+from tasks.finetune.rows import (
+    InstructionRows,
+    Room,
+    Row,
+    answers_by_split,
+    any_model,
+    chosen_own_rows,
+    derived_instructions,
+)
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -28,13 +36,16 @@ class PreferenceRows(InstructionRows):
 
 
 def preference_rows(
-    config: PreferenceRows, curated: Mapping[str, Path], shards: Mapping[str, Path] | None = None
+    config: PreferenceRows,
+    curated: Mapping[str, Path],
+    shards: Mapping[str, Path] | None = None,
+    room: Room = any_model,
 ) -> tuple["DatasetDict", list[str]]:
     """Rows as instruction_rows gives, the response being the chosen one, and `rejected`; by split, and notes."""
     if config.path:
         rows, notes = chosen_own_rows(config, preference)
     else:
-        rows, notes = derived_instructions(config, curated, shards or {})
+        rows, notes = derived_instructions(config, curated, shards or {}, room)
         rows = against_others(rows)
     if not any(row["split"] == "train" for row in rows):
         raise Skipped("no pair of answers for the training split: " + ("; ".join(notes) or "no two answers differ"))

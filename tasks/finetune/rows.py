@@ -16,14 +16,20 @@ from pydantic import Field
 from tasks.errors import Skipped, UserError
 from tasks.finetune.columns import Documents, documents
 from tasks.finetune.own_rows import SPLITS, OwnRows, conversation, labelled, own_rows
-from tasks.finetune.templates import CONTINUE, PIECES, Template, instruction
+from tasks.finetune.templates import CONTINUE, PIECE_CHARACTERS, PIECES, Template, instruction
 from tasks.privacy import mask
 
 if TYPE_CHECKING:
     from datasets import DatasetDict, Features
 
 Row = dict[str, Any]
+Room = Callable[[str], int]  # how many characters of this text a piece of it may have, so that it fits the model
 CANDIDATES = 3  # documents looked at for each instruction wanted: some suit no template
+
+
+def any_model(text: str) -> int:
+    """The room where it is not known which model will read the rows."""
+    return PIECE_CHARACTERS
 
 
 class LabelledRows(OwnRows):
@@ -72,13 +78,16 @@ def labelled_rows(
 
 
 def instruction_rows(
-    config: InstructionRows, curated: Mapping[str, Path], shards: Mapping[str, Path] | None = None
+    config: InstructionRows,
+    curated: Mapping[str, Path],
+    shards: Mapping[str, Path] | None = None,
+    room: Room = any_model,
 ) -> tuple["DatasetDict", list[str]]:
     """Rows prompt, response, origin, kind, doc_id and messages (the turns to train on) by split, and notes."""
     if config.path:
         rows, notes = chosen_own_rows(config, conversation)
     else:
-        rows, notes = derived_instructions(config, curated, shards or {})
+        rows, notes = derived_instructions(config, curated, shards or {}, room)
     if not any(row["split"] == "train" for row in rows):
         raise Skipped("no document of the training split suits a template: " + ("; ".join(notes) or "all too short"))
     return answers_by_split(config, rows), notes
@@ -121,7 +130,7 @@ def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:
 
 
 def derived_instructions(
-    config: InstructionRows, curated: Mapping[str, Path], shards: Mapping[str, Path]
+    config: InstructionRows, curated: Mapping[str, Path], shards: Mapping[str, Path], room: Room
 ) -> tuple[list[Row], list[str]]:
     """Rows that the templates make of the documents, in the order of their hash, and notes."""
     table, usable, notes = documents(curated, shards), [], []
@@ -147,8 +156,10 @@ def derived_instructions(
     taken: Counter[str] = Counter()
     for document in table.ask(sql, params, f"{config.table}.templates").to_pylist():
         suited = [template for template, suits in zip(usable, document["suits"], strict=True) if suits]
-        made = instruction(suited, document, config.seed)
-        if made is not None and taken[document["split"]] < config.max_rows:
+        if taken[document["split"]] == config.max_rows:
+            continue
+        made = instruction(suited, document, config.seed, room(document["text"]))
+        if made is not None:
             taken[document["split"]] += 1
             rows.append(_row(*made, document))
     return rows, notes

@@ -10,23 +10,31 @@ adapter/   where only a low-rank change was learned: that change, in peft's layo
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from model.spec import Lora
+from tasks.errors import Skipped
 from tasks.finetune.preferences import PreferenceRows, preference_rows
 from tasks.finetune.rows import InstructionRows, LabelledRows, instruction_rows, labelled_rows
-from tasks.finetune.tokenised_rows import Parent, conversation_table, labelled_table, preference_table, written
+from tasks.finetune.tokenised_rows import (
+    Parent,
+    TooLong,
+    conversation_table,
+    labelled_table,
+    preference_table,
+    written,
+)
 from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.training import PROGRAM, tidy, train
 from tasks.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datasets import DatasetDict
+    from datasets import Dataset, DatasetDict
 
     from model.spec import Data, Spec
 
@@ -89,13 +97,13 @@ def classify(config: ClassifyConfig, inputs: Inputs, out: Path) -> Stats:
 
 
 def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
-    """A model that answers, taught on the assistant's tokens alone; Skipped where no document suits a template."""
+    """A model that answers, taught on the assistant's tokens alone; Skipped where no document makes a row that fits."""
     from model.packing import pack
     from model.spec import ConversationTokens
 
-    rows, notes = instruction_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
     parent = parent_of(inputs, config.context)
-    tables = {split: conversation_table(rows[split], parent) for split in TRAINED_ON}
+    rows, notes = instruction_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"), parent.room)
+    tables = _fitting(config, rows, parent, conversation_table)
     learned, held_out = _kept(rows, tables, out)
     packs = pack([len(ids) for ids in tables["train"]["ids"].to_pylist()], parent.context)
     data = ConversationTokens(train=learned, validation=held_out)
@@ -105,12 +113,12 @@ def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
 
 
 def prefer(config: PreferConfig, inputs: Inputs, out: Path) -> Stats:
-    """A model that gives chosen answers more often than rejected ones; Skipped where there is no pair."""
+    """A model that gives chosen answers more often than rejected ones; Skipped where no pair is, or fits."""
     from model.spec import PreferenceTokens
 
-    rows, notes = preference_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
     parent = parent_of(inputs, config.context)
-    tables = {split: preference_table(rows[split], parent) for split in TRAINED_ON}
+    rows, notes = preference_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"), parent.room)
+    tables = _fitting(config, rows, parent, preference_table)
     learned, held_out = _kept(rows, tables, out)
     data = PreferenceTokens(train=learned, validation=held_out, beta=config.beta)
     metrics = _tuned(specify(config, parent, data, len(tables["train"]), out), config.ranks, "finetune/prefer")
@@ -160,6 +168,21 @@ def _parts(inputs: Inputs, role: str) -> Mapping[str, Path]:
     return folders
 
 
+def _fitting(
+    config: InstructionRows, rows: "DatasetDict", parent: Parent, table: Callable[["Dataset", Parent], "pa.Table"]
+) -> dict[str, "pa.Table"]:
+    """Each split as tokens, the test rows too: what would end an evaluation is told before any training.
+
+    TooLong where no row of a split fits the context; where the rows were derived, that is no mistake but Skipped.
+    """
+    try:
+        return {str(split): table(rows[split], parent) for split in rows}
+    except TooLong as error:
+        if config.path:
+            raise
+        raise Skipped(f"{error.what}: {error.cure}") from None
+
+
 def _kept(rows: "DatasetDict", tables: Mapping[str, "pa.Table"], out: Path) -> list[Path]:
     """The token files of both splits, written anew together with rows/: all follow from the inputs alone."""
     from datasets import disable_progress_bars
@@ -200,7 +223,7 @@ FINETUNE_CLASSIFY = Step(
 )
 FINETUNE_INSTRUCT = Step(
     "finetune/instruct",
-    1,
+    2,  # pieces of a document fit the model's context, and keep its line breaks
     InstructConfig,
     instruct,
     libraries=LIBRARIES,
@@ -209,7 +232,7 @@ FINETUNE_INSTRUCT = Step(
 )
 FINETUNE_PREFER = Step(
     "finetune/prefer",
-    1,
+    2,  # as finetune/instruct
     PreferConfig,
     prefer,
     libraries=LIBRARIES,

@@ -4,26 +4,30 @@
     {first_sentence}  its first sentence          {rest}          the whole sentences that follow it
     {opening}         its first whole sentences   {continuation}  the whole sentences that follow these
 
-All but {text} are at most PIECE_CHARACTERS long unless one sentence is longer, so that question and answer fit a small
-model's context together. Where there is one sentence only, {opening} and {continuation} are its halves, cut between
-words. A document for which a placeholder is empty or NULL does not suit the template.
+All but {text} are at most PIECE_CHARACTERS long, and no longer than half of the model's context holds, so that question
+and answer fit together: a longer sentence (verse, a transcript, a script without full stops) counts as several, cut at
+its lines or words. Where one short sentence is all, {opening} and {continuation} are its halves. A document for which a
+placeholder is empty or NULL does not suit the template.
 """
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from string import Formatter
 from typing import Any
 
 from pydantic import field_validator
 
+from tasks.ingest.passages import Span, passages
 from tasks.step import Frozen
 
 PIECES = ("text", "first_sentence", "rest", "opening", "continuation")
 PIECE_CHARACTERS = 400
-SENTENCE_END = re.compile(
+FROM_THE_MIDDLE = 20  # characters to the nearest space, at most: with none so near, the script has no spaces
+SENTENCE_END = re.compile(  # the last marks: Chinese and Japanese, Indic, Urdu, Arabic, Amharic, Khmer, Burmese
     r"""(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bNo\.)(?<!\bMrs\.)(?<!\bHon\.)(?<!\bGen\.)
-        (?:(?<=[.!?])|(?<=[.!?]["'”’)\]]))\s+ | (?<=[。！？])\s*""",
+        (?:(?<=[.!?])|(?<=[.!?]["'”’)\]]))\s+ | (?<=[。！？।॥۔؟።፧។။])\s*""",
     re.VERBOSE,
 )
 
@@ -53,10 +57,11 @@ CONTINUE = Template(kind="continue", prompt="Continue this text:\n{opening}", re
 
 
 def instruction(
-    templates: Sequence[Template], document: Mapping[str, Any], seed: int
+    templates: Sequence[Template], document: Mapping[str, Any], seed: int, most: int = PIECE_CHARACTERS
 ) -> tuple[Template, str, str] | None:
     """The template that the document's hash chooses among those it suits, its prompt and its response."""
-    values = {name: "" if value is None else str(value) for name, value in document.items()} | pieces(document["text"])
+    columns = {name: "" if value is None else str(value) for name, value in document.items()}
+    values = columns | pieces(document["text"], most)
     suited = [template for template in templates if all(values.get(name, "") for name in template.placeholders())]
     if not suited:
         return None
@@ -65,32 +70,46 @@ def instruction(
     return template, template.prompt.format_map(values), template.response.format_map(values)
 
 
-def pieces(text: str) -> dict[str, str]:
-    """Every piece of the text by its placeholder's name."""
-    sentences = [sentence for sentence in SENTENCE_END.split(text.strip()) if sentence]
+def pieces(text: str, most: int = PIECE_CHARACTERS) -> dict[str, str]:
+    """Every piece of the text by its placeholder's name, none but the text itself above `most` characters."""
+    sentences = list(_sentences(text, most))
     first, rest = sentences[:1], sentences[1:]
     if rest:
-        opening = _whole(sentences[:-1])
-        continuation = _whole(sentences[len(opening) :])
+        opening = _whole(sentences[:-1], most)
+        continuation = _whole(sentences[len(opening) :], most)
     else:
-        words = text.split()
-        opening, continuation = words[: len(words) // 2], words[len(words) // 2 :]
-    return {
-        "text": text,
-        "first_sentence": " ".join(first),
-        "rest": " ".join(_whole(rest)),
-        "opening": " ".join(opening),
-        "continuation": " ".join(continuation),
+        opening, continuation = _halves(text, first)
+    found = {"first_sentence": first, "rest": _whole(rest, most), "opening": opening, "continuation": continuation}
+    return {"text": text} | {
+        name: text[spans[0][0] : spans[-1][1]].strip() if spans else "" for name, spans in found.items()
     }
 
 
-def _whole(sentences: Sequence[str]) -> list[str]:
-    """As many sentences from the start as fit a piece, and at least one."""
-    kept: list[str] = []
-    length = 0
-    for sentence in sentences:
-        length += len(sentence) + 1
-        if kept and length > PIECE_CHARACTERS:
-            break
-        kept.append(sentence)
-    return kept
+def _sentences(text: str, most: int) -> Iterator[Span]:
+    """Where each sentence stands; one that is longer than a piece may be is several."""
+    ends = [0, *(match.end() for match in SENTENCE_END.finditer(text)), len(text)]
+    done = 0
+    for sentence in pairwise(ends):
+        for part in passages(text[slice(*sentence)], most):
+            begin = text.index(part, done)  # only white space is passed over
+            done = begin + len(part)
+            yield begin, done
+
+
+def _whole(sentences: Sequence[Span], most: int) -> Sequence[Span]:
+    """As many sentences from the start as fit a piece."""
+    return [(begin, end) for begin, end in sentences if end - sentences[0][0] <= most]
+
+
+def _halves(text: str, sentence: Sequence[Span]) -> tuple[Sequence[Span], Sequence[Span]]:
+    """The two halves of the one sentence, cut at a space; none of a single word."""
+    if not sentence:
+        return (), ()
+    ((begin, end),) = sentence
+    middle = (begin + end) // 2
+    near = range(max(begin, middle - FROM_THE_MIDDLE), min(end, middle + FROM_THE_MIDDLE + 1))
+    spaces = [at for at in near if text[at].isspace()]
+    if not spaces and end - begin <= 2 * FROM_THE_MIDDLE:
+        return (), sentence
+    cut = min(spaces, key=lambda at: abs(at - middle)) if spaces else middle
+    return [(begin, cut)], [(cut, end)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from model.chat import Markup, Rendered, Turn, fit, render
 from tasks.errors import UserError
 from tasks.finetune.preferences import side
+from tasks.finetune.templates import PIECE_CHARACTERS
 from tasks.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -22,6 +23,15 @@ class Parent:
     weights: Path
     vocabulary: Vocabulary
     context: int
+
+    def room(self, text: str) -> int:
+        """How many characters half of the context holds of this text, one at least, or a piece may have."""
+        ids = self.vocabulary.encode(text.lstrip()[:PIECE_CHARACTERS])[: self.context // 2]
+        return max(1, len(self.vocabulary.decode_bytes(ids).decode(errors="ignore")))
+
+
+class TooLong(UserError):
+    """No row of a split has a target within the context."""
 
 
 def rendered_rows(rows: Iterable[Mapping[str, Any]], vocabulary: Vocabulary, context: int) -> Iterator[Rendered | None]:
@@ -40,7 +50,7 @@ def conversation_table(rows: "Dataset", parent: Parent) -> "pa.Table":
     kept = [(row, doc_id) for row, doc_id in rendered if row is not None]
     if not kept:
         what = f"no answer begins within the model's context of {parent.context} tokens"
-        raise UserError(what, "shorten the prompts, or pretrain with a longer context")
+        raise TooLong(what, "shorten the prompts, or pretrain with a longer context")
     columns = {"ids": _ids([row.ids for row, _ in kept], parent)}
     columns |= {"is_target": pa.array([row.is_target for row, _ in kept], pa.list_(pa.bool_()))}
     return pa.table(columns | {"doc_id": pa.array([doc_id for _, doc_id in kept], pa.string())})
@@ -56,7 +66,7 @@ def preference_table(rows: "Dataset", parent: Parent) -> "pa.Table":
     whole = [n for n in range(len(read)) if all(found[n] is not None for found in rendered.values())]
     if not whole:
         what = f"in no pair both answers begin within the model's context of {parent.context} tokens"
-        raise UserError(what, "shorten the prompts of finetune.prefer, or pretrain with a longer context")
+        raise TooLong(what, "shorten the prompts of finetune.prefer, or pretrain with a longer context")
     columns = {"doc_id": pa.array([read[n]["doc_id"] for n in whole], pa.string())}
     for name, found in rendered.items():
         kept = [row for n in whole if (row := found[n]) is not None]

@@ -25,10 +25,13 @@ from tasks.errors import Skipped, UserError
 from tasks.finetune import masks
 from tasks.finetune.own_rows import SPLITS
 from tasks.finetune.preferences import preference
-from tasks.finetune.steps import ClassifyConfig, InstructConfig, PreferConfig, classify, instruct, prefer
+from tasks.finetune.rows import instruction_rows
+from tasks.finetune.steps import ClassifyConfig, InstructConfig, PreferConfig, classify, instruct, parent_of, prefer
 from tasks.finetune.templates import Template
+from tasks.finetune.tokenised_rows import rendered_rows
 from tasks.step import TIMING, Inputs, Stats
 from tasks.vocabulary import SPECIALS, Vocabulary, pre_tokenizer
+from tests.tasks.languages import JAPANESE
 
 CONTEXT = 48
 ERAS = {"old": "whale sail harbour oar mast", "new": "engine wire signal rail lamp"}
@@ -162,11 +165,44 @@ def test_the_mask_shows_every_token_and_teaches_the_answer_alone(answering: tupl
     assert spans and masks.TAUGHT in {str(span.style) for span in masks.painted(tokens).spans}
 
 
-def test_too_short_a_context_for_any_answer_is_told_with_a_cure(inputs: Inputs, tmp_path: Path) -> None:
-    long = Template(kind="long", prompt="{text} {text} {text} {text} {text} {text}", response="{era}")
+def test_too_short_a_context_for_a_users_rows_is_told_with_a_cure_before_training(
+    inputs: Inputs, tmp_path: Path
+) -> None:
+    rows = [{"prompt": f"{n} " * CONTEXT, "response": "yes"} for n in range(60)]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    config = InstructConfig.model_validate({**QUICK, "path": tmp_path / "own.jsonl"})
     with pytest.raises(UserError, match=f"context of {CONTEXT} tokens") as error:
-        instruct(ANSWERS.model_copy(update={"templates": (long,)}), inputs, tmp_path)
-    assert "longer context" in error.value.cure
+        instruct(config, inputs, tmp_path / "out")
+    assert "longer context" in error.value.cure and not (tmp_path / "out").exists()
+
+
+def test_derived_rows_of_which_none_fits_the_context_are_skipped_and_end_no_run(inputs: Inputs, tmp_path: Path) -> None:
+    long = Template(kind="long", prompt="{text} {text} {text} {text} {text} {text}", response="{era}")
+    for config, step in ((ANSWERS, instruct), (PreferConfig(), prefer)):
+        with pytest.raises(Skipped, match=rf"context of {CONTEXT} tokens: shorten the prompts"):
+            step(config.model_copy(update={"templates": (long,)}), inputs, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(JAPANESE),
+        "吾輩は猫である名前はまだ無い" * 60,
+        "गाँव के पास एक नदी बहती है। बच्चे वहाँ रोज़ खेलते हैं। " * 40,
+        "ชาวบ้านเดินไปตลาดทุกเช้าเพื่อซื้อผักสดและปลาจากแม่น้ำ" * 60,
+        "yeah so i was like no way and then she goes\nwell ok then see you there " * 40,
+    ],
+    ids=["Japanese", "Chinese signs without marks", "Hindi", "Thai", "chat"],
+)
+def test_an_opening_and_its_continuation_fit_the_model_in_any_script(inputs: Inputs, tmp_path: Path, text: str) -> None:
+    documents = [document(n) | {"text": text[n:]} for n in range(20)]
+    pq.write_table(pa.Table.from_pylist(documents), tmp_path / "texts.parquet")
+    parent = parent_of(inputs, CONTEXT)
+    rows, _ = instruction_rows(InstructConfig(), {"0001": tmp_path}, {}, parent.room)
+    for split in SPLITS:
+        found = list(rendered_rows(rows[split].to_list(), parent.vocabulary, CONTEXT))
+        assert found and None not in found
 
 
 def test_a_corpus_without_the_column_skips_the_classifier_before_any_work(inputs: Inputs, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tasks.errors import Skipped, UsageError, UserError
@@ -159,6 +161,16 @@ def test_pieces_are_whole_sentences_of_bounded_length_that_follow_each_other() -
     assert all(len(found[name]) <= PIECE_CHARACTERS for name in ("rest", "opening", "continuation"))
     assert pieces("one sentence with six words")["opening"] == "one sentence"
     assert pieces("word")["opening"] == ""
+
+
+@given(st.text(st.sampled_from("ab 。।.\n字ไ"), max_size=300), st.integers(1, 60))
+def test_no_piece_is_longer_than_asked_and_the_continuation_follows_the_opening(text: str, most: int) -> None:
+    found = pieces(text, most)
+    assert all(len(piece) <= most for name, piece in found.items() if name != "text")
+    followed = text.strip().removeprefix(found["opening"]).lstrip()
+    assert followed.startswith(found["continuation"])
+    assert bool(found["opening"]) <= bool(found["continuation"])
+    assert len(text.split()) < 2 or found["opening"]
 
 
 def test_rows_saved_twice_have_the_same_bytes(curated: Curated, tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""What `init` proposes for a stranger's folder, run whole, with fewer steps and no servers."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from flows import forecast, session
+from flows.propose import propose
+from flows.session import Request, opened, perform
+from tasks.tracking.tracker import Shipper
+from tests.tasks.corpora import write
+
+QUICK = ("pretrain.steps=2", "pretrain.width=32", "pretrain.context=64", "finetune.instruct.steps=2")
+QUICK += (
+    "evaluate.max_documents=4",
+    "evaluate.max_rows=4",
+    "evaluate.next_passage=0",
+    "evaluate.exact_answers=0",
+    "evaluate.draws=100",
+)
+SYLLABLES = [c + v for c in "कखगचजटडतदनपबमरलवसह" for v in ("", "ा", "ि", "ी", "ु", "े", "ो")]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Short trials, a working directory of its own, and nobody to publish to: MLflow's tables take their time."""
+    monkeypatch.setattr(forecast, "SIGNAL_SECONDS", 0.2)
+    monkeypatch.setattr(forecast, "TRAINING_SECONDS", 0.1)
+    monkeypatch.setattr(Shipper, "ship", lambda _: True)
+    monkeypatch.setattr(Shipper, "follow", lambda *_: None)
+    monkeypatch.setattr(session, "publisher", lambda *_: lambda _: "")
+    monkeypatch.chdir(tmp_path)
+
+
+def unpunctuated(seed: int) -> str:
+    """Words in a script without capitals, in lines, with no mark at all."""
+    draw = random.Random(seed)
+    words = ["".join(draw.choices(SYLLABLES, k=draw.randint(1, 4))) for _ in range(150)]
+    return "\n".join(" ".join(words[i : i + 9]) for i in range(0, len(words), 9))
+
+
+def test_text_without_sentence_marks_becomes_models_that_can_be_published(tmp_path: Path) -> None:
+    folder = write(tmp_path / "mine", {f"{n:02d}.txt": unpunctuated(n) for n in range(12)})
+    propose(folder, tmp_path / "home")
+    record = perform(opened(Request(tmp_path / "home", "mine", QUICK)))
+    assert record.state == "complete", record.error
+    states = {step.step: step.state for step in record.steps}
+    assert "finetune/instruct" in states and set(states.values()) == {"complete"}
+    assert {role.parent.name for role in Path(record.steps[-1].path or "").glob("*/weights")} == {"base", "instruct"}
