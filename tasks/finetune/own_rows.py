@@ -1,16 +1,18 @@
-"""Rows of a user's own file of JSON lines (or one .json array), for classification or instruction.
+"""Rows of a user's own file, for classification or instruction: JSON lines, or a .json file of any layout.
 
     classify   {"text": …, "label": …}
     instruct   {"prompt": …, "response": …} or {"instruction": …, "input": …, "output": …}
-               or {"messages": [{"role": …, "content": …}, …]}
+               or {"messages": [{"role": …, "content": …}, …]} or {"conversations": [{"from": …, "value": …}, …]}
 
 A row may name its `split` (train, validation, test) and its `origin` (what must stay in one split, such as an author
 or a thread); else the hash of what is asked decides, so that a question never stands in two splits.
 """
 
+import codecs
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -22,8 +24,11 @@ from tasks.step import NOT_IN_KEY, Frozen
 
 SPLITS = ("train", "validation", "test")
 ROLES = ("system", "user", "assistant")
+SHAREGPT = {"human": "user", "gpt": "assistant"}
 Row = dict[str, Any]
 BUCKETS = 10_000
+LOOKED_AT = 1_000  # rows, when the recipe is read: what would end the run is told before any work
+LONGEST_ROW = 32 << 20  # characters, in a .json file
 
 
 class OwnRows(Frozen):
@@ -33,6 +38,7 @@ class OwnRows(Frozen):
     sha256: str | None = None  # of the file, filled in when the recipe is read
     max_bad_rows: int = Field(default=10, ge=0)  # unreadable rows told of and left out; one more stops the run
     held_out: float = Field(default=0.1, gt=0, lt=0.5)  # share of a user's rows for validation, and again for test
+    seed: int = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -50,35 +56,76 @@ class OwnRows(Frozen):
             raise ValueError("sha256 stands without the path of its file")
         return self
 
+    @model_validator(mode="after")
+    def begins_with_rows_that_can_be_used(self) -> Self:
+        if self.path is not None:
+            try:
+                found = [_row(self, *record) for record in islice(_records(self.path), LOOKED_AT)]
+                _refuse(self, *_parted(found), is_whole=len(found) < LOOKED_AT)
+            except UserError as error:
+                raise ValueError(f"{error.what}; {error.cure}") from error
+        return self
 
-def own_rows(config: OwnRows, read: Callable[[Row], Row], seed: int) -> tuple[list[Row], list[str]]:
+    def read(self, record: Row) -> Row:
+        """What is taught by a record, and what it `asked`; ValueError where it is no row."""
+        return record | {"asked": json.dumps(record)}
+
+
+def own_rows(config: OwnRows) -> tuple[list[Row], list[str]]:
     """All good rows in the file's order, each with its split and origin; and what was wrong with the bad ones."""
     path = config.path
     assert path is not None
     if file_sha256(path) != config.sha256:
         raise UserError(f"{path} changed after this run began", "leave it alone while a run reads it, and run again")
-    rows: list[Row] = []
-    bad: list[str] = []
-    for number, line in _lines(path):
-        try:
-            record = json.loads(line)
-            if not isinstance(record, dict):
-                raise ValueError("not an object")
-            row = read(record)
-        except ValueError as error:  # JSON's, UTF-8's and `read`'s own
-            bad.append(f"{path.name}:{number}: {error}")
-            continue
-        origin = str(record.get("origin") or f"own#{digest(row['asked'])}")
-        split = record.get("split") or _split(origin, config.held_out, seed)
-        if split not in SPLITS:
-            bad.append(f"{path.name}:{number}: split {split!r} is none of {', '.join(SPLITS)}")
-            continue
-        rows.append(row | {"origin": origin, "split": split, "doc_id": f"own/{number}"})
-    if len(bad) > config.max_bad_rows:
-        told = "\n  ".join([*bad[:5], *(["…"] if len(bad) > 5 else [])])
-        cure = "mend these lines, or allow more with max_bad_rows"
-        raise UserError(f"{path}: {len(bad)} of {len(bad) + len(rows)} rows cannot be used:\n  {told}", cure)
+    rows, bad = _parted([_row(config, *record) for record in _records(path)])
+    _refuse(config, rows, bad, is_whole=True)
     return rows, bad
+
+
+def tally(config: OwnRows, most: int) -> tuple[int, int]:
+    """How many rows can be used and how many cannot: counted in the first `most`, the others by the file's size."""
+    path = config.path
+    assert path is not None
+    records = list(islice(_records(path), most))
+    rows, bad = _parted([_row(config, *record) for record in records])
+    seen = sum(len(text) for _, text in records)
+    scale = path.stat().st_size / seen if len(records) == most else 1.0
+    return round(len(rows) * scale), round(len(bad) * scale)
+
+
+def _row(config: OwnRows, number: int, text: bytes) -> Row | str:
+    """The row with its split and origin, or what is wrong with it."""
+    assert config.path is not None
+    try:
+        record = json.loads(text)
+        if not isinstance(record, dict):
+            raise ValueError("not an object")
+        row = config.read(record)
+        origin = str(record.get("origin") or f"own#{digest(row['asked'])}")
+        split = record.get("split") or _split(origin, config.held_out, config.seed)
+        if split not in SPLITS:
+            raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
+    except ValueError as error:  # JSON's, UTF-8's and `read`'s own
+        return f"{config.path.name}:{number}: {error}"
+    except RecursionError:
+        return f"{config.path.name}:{number}: nested too deeply"
+    return row | {"origin": origin, "split": split, "doc_id": f"own/{number}"}
+
+
+def _parted(found: Sequence[Row | str]) -> tuple[list[Row], list[str]]:
+    return [row for row in found if not isinstance(row, str)], [told for told in found if isinstance(told, str)]
+
+
+def _refuse(config: OwnRows, rows: Sequence[Row], bad: Sequence[str], is_whole: bool) -> None:
+    """UserError where too many rows are bad, or a split has none of all of them."""
+    told = "".join(f"\n  {line}" for line in [*bad[:5], *(["…"] if len(bad) > 5 else [])])
+    if len(bad) > config.max_bad_rows or (bad and not rows and is_whole):
+        cure = "mend these lines, or allow more with max_bad_rows"
+        raise UserError(f"{config.path}: {len(bad)} of {len(bad) + len(rows)} rows cannot be used:{told}", cure)
+    empty = [split for split in SPLITS if not any(row["split"] == split for row in rows)]
+    if empty and is_whole:
+        what = f"{config.path}: none of {len(rows)} rows falls into the split {' nor '.join(empty)}"
+        raise UserError(what, "add rows, raise held_out, or give rows their `split`")
 
 
 def labelled(record: Row) -> Row:
@@ -90,9 +137,11 @@ def labelled(record: Row) -> Row:
 
 
 def conversation(record: Row) -> Row:
-    """One conversation that ends with the assistant, whatever of the three forms it came in."""
+    """One conversation that ends with the assistant, whatever of the four forms it came in."""
     if "messages" in record:
         messages = _messages(record["messages"])
+    elif "conversations" in record:
+        messages = _messages(_of_sharegpt(record["conversations"]))
     else:
         if "instruction" in record:
             given = record.get("input") or ""
@@ -125,26 +174,49 @@ def _messages(value: Any) -> list[dict[str, str]]:
     return messages
 
 
+def _of_sharegpt(value: Any) -> Any:
+    """The same turns under the names that `messages` have."""
+    if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
+        raise ValueError("conversations is no list of objects")
+    return [
+        turn
+        if "role" in turn
+        else {"role": SHAREGPT.get(role := _text(turn, "from"), role), "content": turn.get("value")}
+        for turn in value
+    ]
+
+
 def _text(record: Row, key: str) -> str:
     value = record.get(key)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"no {key!r}: a text that is not empty is expected, found {value!r:.60}")
+    value.encode()  # half of a surrogate pair is a ValueError here, and no text anywhere else
     return value
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes | str]]:
-    """Each row's JSON and its number: the line, or the place in the array of a .json file."""
-    if path.suffix == ".json":
-        try:
-            rows = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise UserError(f"{path}: not JSON: {error}", "mend it, or name a file of JSON lines .jsonl") from error
-        yield from enumerate((json.dumps(row) for row in rows), 1)
+def _records(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Each row's JSON and its number: the line, or the place among the values of a .json file."""
+    if path.suffix.lower() == ".json":
+        yield from _json_values(path)
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
                 yield number, line
+
+
+def _json_values(path: Path) -> Iterator[tuple[int, bytes]]:
+    """As ingest reads such a file: one array, one object, or several after another."""
+    from tasks.ingest.read.json_files import Cut, values
+
+    with path.open("rb") as file:
+        is_utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    with path.open(encoding="utf-16" if is_utf16 else "utf-8-sig", errors="surrogateescape") as file:
+        for number, value in enumerate(values(file, LONGEST_ROW), 1):
+            if isinstance(value, Cut):
+                what = f"{path}: row {number} is not JSON, and nothing after it can be read: {value.what}"
+                raise UserError(what, "mend it there, or give a file of JSON lines (.jsonl)")
+            yield number, value.encode(errors="surrogateescape")
 
 
 def _split(origin: str, held_out: float, seed: int) -> str:

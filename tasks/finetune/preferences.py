@@ -34,6 +34,9 @@ class PreferenceRows(InstructionRows):
 
     table: ClassVar[str] = "finetune.prefer"
 
+    def read(self, record: Row) -> Row:
+        return preference(record)
+
 
 def preference_rows(
     config: PreferenceRows,
@@ -43,7 +46,7 @@ def preference_rows(
 ) -> tuple["DatasetDict", list[str]]:
     """Rows as instruction_rows gives, the response being the chosen one, and `rejected`; by split, and notes."""
     if config.path:
-        rows, notes = chosen_own_rows(config, preference)
+        rows, notes = chosen_own_rows(config)
     else:
         rows, notes = derived_instructions(config, curated, shards or {}, room)
         rows = against_others(rows)

@@ -39,7 +39,9 @@ class LabelledRows(OwnRows):
     text: str = "text"  # SQL: what is classified
     max_rows: int = Field(default=2_000, ge=1)  # of one class in one split
     mask_pii: bool = True  # as encode does: no address or number is learned
-    seed: int = 0
+
+    def read(self, record: Row) -> Row:
+        return labelled(record)
 
 
 class InstructionRows(OwnRows):
@@ -50,7 +52,9 @@ class InstructionRows(OwnRows):
     templates: tuple[Template, ...] = Field(default=(CONTINUE,), min_length=1)
     max_rows: int = Field(default=4_000, ge=1)  # in one split
     mask_pii: bool = True
-    seed: int = 0
+
+    def read(self, record: Row) -> Row:
+        return conversation(record)
 
 
 def labelled_rows(
@@ -60,7 +64,7 @@ def labelled_rows(
     from datasets import ClassLabel, Features, Value
 
     if config.path:
-        rows, notes = own_rows(config, labelled, config.seed)
+        rows, notes = own_rows(config)
         rows = first_by_hash(rows, config.max_rows, config.seed, ("split", "label"))
     else:
         rows, notes = _derived_labels(config, documents(curated, shards or {})), []
@@ -85,7 +89,7 @@ def instruction_rows(
 ) -> tuple["DatasetDict", list[str]]:
     """Rows prompt, response, origin, kind, doc_id and messages (the turns to train on) by split, and notes."""
     if config.path:
-        rows, notes = chosen_own_rows(config, conversation)
+        rows, notes = chosen_own_rows(config)
     else:
         rows, notes = derived_instructions(config, curated, shards or {}, room)
     if not any(row["split"] == "train" for row in rows):
@@ -93,9 +97,9 @@ def instruction_rows(
     return answers_by_split(config, rows), notes
 
 
-def chosen_own_rows(config: InstructionRows, read: Callable[[Row], Row]) -> tuple[list[Row], list[str]]:
+def chosen_own_rows(config: InstructionRows) -> tuple[list[Row], list[str]]:
     """The user's own rows, at most `max_rows` in a split, and what was wrong with others."""
-    rows, notes = own_rows(config, read, config.seed)
+    rows, notes = own_rows(config)
     return first_by_hash(rows, config.max_rows, config.seed, ("split",)), notes
 
 

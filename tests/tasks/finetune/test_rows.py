@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tasks.errors import Skipped, UsageError, UserError
-from tasks.finetune.own_rows import OwnRows
+from tasks.finetune.own_rows import LOOKED_AT, OwnRows
 from tasks.finetune.rows import InstructionRows, LabelledRows, instruction_rows, labelled_rows
 from tasks.finetune.templates import PIECE_CHARACTERS, Template, pieces
 
@@ -202,47 +202,79 @@ def test_own_labels_keep_equal_texts_in_one_split(tmp_path: Path) -> None:
     assert rows["train"].features["label"].names == ["0", "1"]
 
 
-def test_own_instructions_come_in_three_forms(tmp_path: Path) -> None:
+def test_own_instructions_come_in_four_forms(tmp_path: Path) -> None:
     talk = [("system", "Be brief."), ("user", "A?"), ("assistant", "a"), ("user", "B?"), ("assistant", "b")]
+    said_by = {"user": "human", "assistant": "gpt"}
     forms = [
         {"prompt": "P", "response": "R", "split": "train"},
         {"instruction": "I", "input": "x", "output": "O", "split": "validation"},
         {"messages": [{"role": role, "content": text} for role, text in talk], "split": "test"},
+        {"conversations": [{"from": said_by.get(r, r), "value": text} for r, text in talk], "split": "test"},
     ]
     rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)), {})
     assert (rows["train"][0]["prompt"], rows["train"][0]["response"]) == ("P", "R")
     assert rows["validation"][0]["prompt"] == "I\n\nx"
-    assert [(turn["role"], turn["content"]) for turn in rows["test"][0]["messages"]] == talk
-    assert rows["test"][0]["response"] == "b"
+    for row in rows["test"].to_list():
+        assert [(turn["role"], turn["content"]) for turn in row["messages"]] == talk
+        assert row["response"] == "b"
 
 
-def test_own_instructions_may_be_one_json_array(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "layout", [lambda rows: json.dumps(rows, indent=1), lambda rows: "\n".join(map(json.dumps, rows))]
+)
+def test_a_json_file_of_own_instructions_is_an_array_or_lines(tmp_path: Path, layout: Any, encoding: str) -> None:
     path = tmp_path / "own.json"
-    path.write_text(json.dumps([{"instruction": f"I{n}", "output": f"O{n}"} for n in range(60)], indent=1))
+    path.write_text(layout([{"instruction": f"I{n}", "output": f"Ö{n}"} for n in range(60)]), encoding=encoding)
     rows, notes = instruction_rows(InstructionRows(path=path), {})
     assert sum(len(split) for split in rows.values()) == 60 and not notes
 
 
-def test_bad_own_rows_are_told_by_line_and_too_many_stop_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.json", "12", r"a\.json:1: not an object[\s\S]*mend these lines"),
+        ("a.json", '{"prompt": "P", "response": "R"} {"prompt"', r"a\.json: row 2 is not JSON.*mend it there"),
+        ("a.jsonl", "[" * 100_000, r"a\.jsonl:1: nested too deeply"),
+        ("a.jsonl", "", r"none of 0 rows"),
+        ("a.jsonl", '{"prompt": "P", "response": "R"}', r"none of 1 rows falls into the split .*held_out"),
+        ("a.jsonl", '{"prompt": "P", "response": "\\ud800"}', r"a\.jsonl:1: .*surrogates"),
+    ],
+)
+def test_a_file_without_rows_is_told_when_the_recipe_is_read(
+    tmp_path: Path, name: str, content: str, words: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValidationError, match=words):
+        InstructionRows(path=tmp_path / name)
+
+
+def test_bad_own_rows_are_told_by_line_and_too_many_are_a_mistake_of_the_recipe(tmp_path: Path) -> None:
     good = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(100)]
     bad = ["{no json", [1], {"text": "x"}, {"label": "a"}, {"text": "", "label": "a"}]
     path = jsonl(tmp_path / "rows.jsonl", [*good[:3], *bad, *good[3:]])
     rows, notes = labelled_rows(LabelledRows(path=path), {})
     assert sum(len(split) for split in rows.values()) == 100
     assert [note.split(": ")[0] for note in notes] == [f"rows.jsonl:{line}" for line in range(4, 9)]
-    with pytest.raises(UserError, match=r"5 of 105 rows[\s\S]*rows.jsonl:6: no label"):
-        labelled_rows(LabelledRows(path=path, max_bad_rows=4), {})
+    with pytest.raises(ValidationError, match=r"5 of 105 rows[\s\S]*rows.jsonl:6: no label"):
+        LabelledRows(path=path, max_bad_rows=4)
+
+
+def test_bad_own_rows_that_stand_later_in_a_long_file_stop_the_run(tmp_path: Path) -> None:
+    rows = [*({"text": f"t{n}", "label": "ab"[n % 2]} for n in range(LOOKED_AT)), *["{no json"] * 11]
+    with pytest.raises(UserError, match=r"11 of 1011 rows"):
+        labelled_rows(LabelledRows(path=jsonl(tmp_path / "rows.jsonl", rows)), {})
 
 
 def test_own_rows_are_known_by_content_and_not_by_path(tmp_path: Path) -> None:
     from tasks.step import keyed
 
-    row = {"text": "t", "label": "a"}
-    here, there = jsonl(tmp_path / "a.jsonl", [row]), jsonl(tmp_path / "b.jsonl", [row])
+    rows = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(60)]
+    here, there = jsonl(tmp_path / "a.jsonl", rows), jsonl(tmp_path / "b.jsonl", rows)
     config = OwnRows(path=here)
     assert keyed(config) == keyed(OwnRows(path=there))
     assert OwnRows.model_validate(config.model_dump(mode="json")) == config
-    jsonl(here, [row, row])
+    jsonl(here, rows[1:])
     assert keyed(OwnRows(path=here)) != keyed(config)
     with pytest.raises(UserError, match="changed after this run began"):
         labelled_rows(LabelledRows.model_validate(config.model_dump()), {})
