@@ -1,11 +1,13 @@
 """`triptych init DIR`: a look at a folder, a recipe for it with a reason for each choice, and what a run will take."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flows.forecast import Plan, Trial, adaptation, free_bytes, plan, trial
+from flows.lessons import Lessons, lessons, notes
 from flows.proposed_recipe import SHOWN, adapting, line, recipe_text, size
 from flows.recipe import load
 from tasks.curate.config import CurateConfig
@@ -26,6 +28,7 @@ class Proposal:
     found: Survey
     measured: Trial
     plan: Plan
+    lessons: Mapping[str, Lessons]  # by the way of fine-tuning
     free_bytes: int
     adapts: bool  # a public model, in place of a new one
 
@@ -70,7 +73,7 @@ def propose(folder: Path, home: Path, force: bool = False, adapt: bool = False) 
     found = survey(folder, home)
     measured = trial(found, CurateConfig())
     planned = adaptation(found, measured) if adapt else plan(found, measured)
-    proposal = Proposal(path, path.stem, found, measured, planned, free_bytes(home), adapt)
+    proposal = Proposal(path, path.stem, found, measured, planned, lessons(found), free_bytes(home), adapt)
     path.write_text(recipe_text(proposal), encoding="utf-8")
     load(str(path))  # what is proposed can be run: a mistake would be ours, and is told now
     return proposal
@@ -107,7 +110,7 @@ def told(p: Proposal) -> list[str]:
     lines += [
         f"languages:  {languages}",
         f"licences:   {licences or 'none found: may you train on this text?'}",
-        *(f"rows:       {line(name)}, to {way} by" for way, name in found.taught.items()),
+        *(f"rows:       {line(note)}" for note in notes(found, p.lessons)),
         f"copies:     {found.duplicates:.1%} of the sample",
         f"rules:      keep {p.measured.kept:.0%} of the sample"
         + (f"; switched off: {', '.join(p.measured.loosened)}" if p.measured.loosened else ""),

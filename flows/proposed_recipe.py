@@ -10,9 +10,11 @@ from flows.forecast import ADAPT_MINUTES, BATCH, CONTEXT, KEEPS, SUITS, TRAINING
 from flows.recipe import shipped_folder
 from tasks.curate.config import CurateConfig
 from tasks.curate.rules import RULES
+from tasks.finetune.own_rows import OwnRows
 from tasks.ingest.listing import unread_note
 
 if TYPE_CHECKING:
+    from flows.lessons import Lessons
     from flows.propose import Proposal
     from tasks.ingest.survey import Survey
 
@@ -56,7 +58,7 @@ def _source(p: "Proposal") -> list[str]:
     if mean > LONG_DOCUMENT:
         why = f"texts of {mean:,.0f} bytes on average are cut at paragraphs: a filter judges a passage better"
         lines.append(_set("max_characters", PASSAGE, why))
-    lines += _lessons(found)
+    lines += _lessons(p)
     if found.unread:
         lines.append(f"# {line(unread_note('not taken', found.unread))}")
     if found.bad:
@@ -72,12 +74,12 @@ def _source(p: "Proposal") -> list[str]:
     return lines
 
 
-def _lessons(found: "Survey") -> list[str]:
+def _lessons(p: "Proposal") -> list[str]:
     """What fine-tuning reads is no text beside it: held-out answers would stand in the training text."""
-    names = sorted(set(found.taught.values()))
+    names = sorted({lessons.name for lessons in p.lessons.values()})
     if not names:
         return []
-    if sum(kind.files for kind in found.kinds.values()) > len(names):
+    if sum(kind.files for kind in p.found.kinds.values()) > len(names):
         return [_set("exclude", names, "lessons: read by fine-tuning, below")]
     return ["# nothing but lessons: their texts are documents too, and held-out answers that stand there do not count"]
 
@@ -155,7 +157,7 @@ def _evaluate(p: "Proposal") -> list[str]:
 
 def _finetune(p: "Proposal") -> list[str]:
     lines = [*_instruct(p), "batch = 8", "steps = 60"]
-    if "prefer" in p.found.taught:
+    if "prefer" in p.lessons:
         lines += ["", *_prefer(p), "batch = 8", "steps = 30"]
     if p.found.label:
         label = json.dumps(p.found.label)
@@ -185,7 +187,7 @@ def _adapt(p: "Proposal") -> list[str]:
         ["[evaluate]  # a sample: intervals say how sure it is", *_settings(given["evaluate"], {})],
         [*_instruct(p), *_settings(instruct, {})],
     ]
-    if "prefer" in p.found.taught:
+    if "prefer" in p.lessons:
         alike = {name: instruct[name] for name in ("context", "lora", "batch", "steps")}
         tables.append([*_prefer(p), *_settings(alike, {})])
     tables.append(["[registry]", *_settings(given["registry"], {})])
@@ -202,17 +204,22 @@ def _settings(table: Mapping[str, Any], why: Mapping[str, str]) -> list[str]:
 
 
 def _instruct(p: "Proposal") -> list[str]:
-    name = p.found.taught.get("instruct")
-    if name is None:
+    if "instruct" not in p.lessons:
         return [
             '[finetune.instruct]  # continuing an opening; rows of your own: path = "rows.jsonl" (prompt, response)'
         ]
-    return ["[finetune.instruct]", _set("path", str(p.found.root / name), "questions with answers")]
+    return ["[finetune.instruct]", *_rows(p.lessons["instruct"], "questions with answers")]
 
 
 def _prefer(p: "Proposal") -> list[str]:
-    path = str(p.found.root / p.found.taught["prefer"])
-    return ["[finetune.prefer]", _set("path", path, "pairs of answers, the better one chosen")]
+    return ["[finetune.prefer]", *_rows(p.lessons["prefer"], "pairs of answers, the better one chosen")]
+
+
+def _rows(lessons: "Lessons", what: str) -> list[str]:
+    lines = [_set("path", str(lessons.path), what)]
+    if lessons.allowed > OwnRows().max_bad_rows:
+        lines.append(_set("max_bad_rows", lessons.allowed, "so that the run goes on: these are told of and left out"))
+    return lines
 
 
 def _set(key: str, value: Any, why: str) -> str:

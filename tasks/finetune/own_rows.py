@@ -66,6 +66,16 @@ class OwnRows(Frozen):
                 raise ValueError(f"{error.what}; {error.cure}") from error
         return self
 
+    def tally(self, most: int) -> tuple[int, int, bool]:
+        """Rows that can be used, rows that cannot, and whether all were tried: after `most`, by the file's size."""
+        assert self.path is not None
+        tried = good = size = 0
+        for number, text in islice(_records(self.path), most):
+            tried, size = tried + 1, size + len(text)
+            good += not isinstance(_row(self, number, text), str)
+        scale = max(1.0, self.path.stat().st_size / size) if tried == most else 1.0
+        return round(good * scale), round((tried - good) * scale), tried < most
+
     def read(self, record: Row) -> Row:
         """What is taught by a record, and what it `asked`; ValueError where it is no row."""
         return record | {"asked": json.dumps(record)}
@@ -80,17 +90,6 @@ def own_rows(config: OwnRows) -> tuple[list[Row], list[str]]:
     rows, bad = _parted([_row(config, *record) for record in _records(path)])
     _refuse(config, rows, bad, is_whole=True)
     return rows, bad
-
-
-def tally(config: OwnRows, most: int) -> tuple[int, int]:
-    """How many rows can be used and how many cannot: counted in the first `most`, the others by the file's size."""
-    path = config.path
-    assert path is not None
-    records = list(islice(_records(path), most))
-    rows, bad = _parted([_row(config, *record) for record in records])
-    seen = sum(len(text) for _, text in records)
-    scale = path.stat().st_size / seen if len(records) == most else 1.0
-    return round(len(rows) * scale), round(len(bad) * scale)
 
 
 def _row(config: OwnRows, number: int, text: bytes) -> Row | str:

@@ -106,6 +106,22 @@ def test_a_folder_of_conversations_alone_is_text_and_lessons(tmp_path: Path) -> 
     assert f"Und?\n\n{answers[0]}" in proposal.found.texts
 
 
+def test_lessons_with_bad_rows_are_proposed_with_what_they_need_and_useless_ones_are_not(tmp_path: Path) -> None:
+    draw = random.Random(5)
+    asked = [{"instruction": f"Say {i}", "output": document(GERMAN, draw)} for i in range(80)]
+    asked += [{"instruction": f"Say {i}", "output": ""} for i in range(12)]
+    pairs = [{"prompt": f"Say {i}", "chosen": "Yes.", "rejected": "Yes."} for i in range(60)]
+    lines = "\n".join(map(json.dumps, asked))  # lines in a file that is called .json
+    files = {"a.json": lines, "b.jsonl": jsonl(*pairs), "c.txt": document(GERMAN, draw)}
+    proposal = propose(write(tmp_path / "lessons", files), tmp_path / "home")
+    tune = load("lessons").recipe.finetune
+    assert tune.instruct is not None and tune.instruct.max_bad_rows == 12
+    assert tune.prefer is None
+    assert load("lessons").recipe.ingest.read()["folder"].exclude == ("a.json",)
+    shown = "\n".join(told(proposal))
+    assert "12 of its rows cannot be used" in shown and "b.jsonl is not proposed" in shown
+
+
 def test_rules_that_together_drop_much_are_switched_off_until_most_is_kept(tmp_path: Path) -> None:
     draw = random.Random(7)
     plain = [document(GERMAN, draw) for _ in range(60)]
