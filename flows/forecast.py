@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.cutting import held_out, judged
 from tasks.curate.config import CurateConfig
 from tasks.curate.rules import RULES, loosened
 from tasks.ingest.survey import Survey
@@ -58,7 +59,7 @@ class Plan:
     parameters: int
     vocabulary: int
     steps: int
-    tokens: int  # of the corpus, about
+    tokens: int  # of the corpus to train on, about: what the rules keep, without copies and what is held out
     trained: int  # tokens that training will see
     minutes: float  # of the whole run
     disk_bytes: int
@@ -67,7 +68,8 @@ class Plan:
 
 def trial(found: Survey, curate: CurateConfig) -> Trial:
     """Some seconds of scoring, tokenising and training on this machine."""
-    rate, table = _signals(found.texts, curate)
+    texts = judged(found)
+    rate, table = _signals(texts, curate)
     dropped, _ = _judged(table, curate)
     unsuitable = [reason for reason, share in dropped.items() if share > SUITS and reason in RULES]
     while True:
@@ -85,7 +87,7 @@ def trial(found: Survey, curate: CurateConfig) -> Trial:
         dropped=dropped,
         loosened=tuple(unsuitable),
         kept=kept,
-        bytes_per_token=_bytes_per_token(found.texts, vocabulary(found.text_bytes)),
+        bytes_per_token=_bytes_per_token(texts, vocabulary(found.text_bytes)),
         training_flops_per_second=tokens_per_second(shape, BATCH, TRAINING_SECONDS) * flops_per_token(shape),
     )
 
@@ -148,8 +150,9 @@ def adaptation(found: Survey, measured: Trial) -> Plan:
 
 
 def _tokens(found: Survey, measured: Trial) -> int:
-    """What the rules will leave of the corpus, about."""
-    return max(1, round(found.text_bytes * measured.kept / measured.bytes_per_token))
+    """What the rules will leave of the corpus to train on, about."""
+    left = measured.kept * (1 - found.duplicates) * (1 - 2 * held_out(found))
+    return max(1, round(found.text_bytes * left / measured.bytes_per_token))
 
 
 def _other_seconds(found: Survey, measured: Trial) -> float:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.cutting import cut_at
 from flows.forecast import Plan, Trial, adaptation, free_bytes, plan, trial
 from flows.lessons import Lessons, lessons, notes
-from flows.proposed_recipe import SHOWN, adapting, line, recipe_text, size
+from flows.proposed_recipe import SHOWN, adapting, recipe_text
 from flows.recipe import load
+from flows.toml_lines import line, size
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
 from tasks.given import located
@@ -71,6 +73,7 @@ def propose(folder: Path, home: Path, force: bool = False, adapt: bool = False) 
     if adapt:
         _there(adapting()["pretrain"]["init_from"])
     found = survey(folder, home)
+    cut_at(found)  # too little text is told before anything is measured
     measured = trial(found, CurateConfig())
     planned = adaptation(found, measured) if adapt else plan(found, measured)
     proposal = Proposal(path, path.stem, found, measured, planned, lessons(found), free_bytes(home), adapt)
@@ -114,7 +117,7 @@ def told(p: Proposal) -> list[str]:
         f"copies:     {found.duplicates:.1%} of the sample",
         f"rules:      keep {p.measured.kept:.0%} of the sample"
         + (f"; switched off: {', '.join(p.measured.loosened)}" if p.measured.loosened else ""),
-        f"documents:  about {found.documents:,}, {size(found.text_bytes)} of text, {one.tokens:,} tokens kept",
+        f"documents:  about {found.documents:,}, {size(found.text_bytes)} of text, {one.tokens:,} tokens to train on",
         f"model:      {one.parameters:,} parameters, {one.steps:,} steps, {one.trained:,} tokens seen",
         f"takes you:  about {_minutes(one.minutes)} and {size(one.disk_bytes)} of disk ({size(p.free_bytes)} free)",
         f"honestly:   {one.can_give}",

@@ -6,9 +6,11 @@ import tomllib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from flows.cutting import cut_at, held_out
 from flows.forecast import ADAPT_MINUTES, BATCH, CONTEXT, KEEPS, SUITS, TRAINING_MINUTES
 from flows.recipe import shipped_folder
-from tasks.curate.config import CurateConfig
+from flows.toml_lines import line, put, size
+from tasks.curate.config import CurateConfig, Split
 from tasks.curate.rules import RULES
 from tasks.finetune.own_rows import OwnRows
 from tasks.ingest.listing import unread_note
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
     from flows.propose import Proposal
     from tasks.ingest.survey import Survey
 
-LONG_DOCUMENT = 10_000  # characters on average: books; filters and splits judge passages better
-PASSAGE = 4_000
-FEW_DOCUMENTS = 400  # below, three in a hundred would hold out a handful
 DEPTH_OF_THE_DEMO = 2
 SHOWN = 4  # of the languages, licences
 WIDTH = 116  # characters of a comment's line
@@ -37,7 +36,7 @@ def _head(p: "Proposal") -> list[str]:
     kinds = ", ".join(f"{kind.files:,} {end}" for end, kind in p.found.kinds.items())
     return [
         f"# Proposed by `triptych init` for {line(str(p.found.path))}: {kinds}.",
-        f"# About {p.found.documents:,} documents, {size(p.found.text_bytes)} of text, {p.plan.tokens:,} tokens kept;",
+        f"# About {p.found.documents:,} documents, {size(p.found.text_bytes)}; {p.plan.tokens:,} tokens to train on;",
         f"# some {p.plan.minutes:.0f} minutes and {size(p.plan.disk_bytes)} of disk on the machine that wrote this.",
         *(f"# {told}" for told in textwrap.wrap(p.plan.can_give, WIDTH)),
     ]
@@ -48,16 +47,16 @@ def _source(p: "Proposal") -> list[str]:
     lines = ["[ingest.sources.folder]", 'kind = "folder"', f"path = {json.dumps(str(found.path), ensure_ascii=False)}"]
     if found.text_fields != ("text",):
         fields = found.text_fields[0] if len(found.text_fields) == 1 else list(found.text_fields)
-        lines.append(_set("text_field", fields, "where the records have their text; of several, the first one found"))
+        lines.append(put("text_field", fields, "where the records have their text; of several, the first one found"))
     if found.headless:
-        lines.append(_set("header", False, "the first line of the tables is a row like any other"))
+        lines.append(put("header", False, "the first line of the tables is a row like any other"))
     lines += _licence(found)
     if found.declared:
-        lines.append(_set("language_field", found.declared, "the records say their language; others are detected"))
-    mean = found.text_bytes / max(1, found.documents)
-    if mean > LONG_DOCUMENT:
-        why = f"texts of {mean:,.0f} bytes on average are cut at paragraphs: a filter judges a passage better"
-        lines.append(_set("max_characters", PASSAGE, why))
+        lines.append(put("language_field", found.declared, "the records say their language; others are detected"))
+    if most := cut_at(found):
+        mean = found.text_bytes / max(1, found.documents)
+        why = f"texts of {mean:,.0f} bytes on average are cut at paragraphs: filters and splits judge passages better"
+        lines.append(put("max_characters", most, why))
     lines += _lessons(p)
     if found.unread:
         lines.append(f"# {line(unread_note('not taken', found.unread))}")
@@ -67,9 +66,7 @@ def _source(p: "Proposal") -> list[str]:
             f"# {count:,} records of the sample cannot be read: {line(reason)}",
             "",
             "[ingest]",
-            _set(
-                "max_bad_fraction", 0.5, "so that the run goes on; the quarantine lists all (triptych sql quarantine)"
-            ),
+            put("max_bad_fraction", 0.5, "so that the run goes on; the quarantine lists all (triptych sql quarantine)"),
         ]
     return lines
 
@@ -80,25 +77,25 @@ def _lessons(p: "Proposal") -> list[str]:
     if not names:
         return []
     if sum(kind.files for kind in p.found.kinds.values()) > len(names):
-        return [_set("exclude", names, "lessons: read by fine-tuning, below")]
+        return [put("exclude", names, "lessons: read by fine-tuning, below")]
     return ["# nothing but lessons: their texts are documents too, and held-out answers that stand there do not count"]
 
 
 def _licence(found: "Survey") -> list[str]:
     said = ", ".join(f"{line(name)} {count:,}" for name, count in list(found.licences.items())[:SHOWN])
     if found.licence_field:
-        return [_set("licence_field", found.licence_field, f"in the sample: {said}")]
+        return [put("licence_field", found.licence_field, f"in the sample: {said}")]
     if len(found.licences) == 1:
-        return [_set("licence", next(iter(found.licences)), "by the licence file in the folder: check it")]
+        return [put("licence", next(iter(found.licences)), "by the licence file in the folder: check it")]
     why = f"in the folder: {said}" if said else "no licence was found: may you train on this text?"
-    return [_set("licence", "unknown", why)]
+    return [put("licence", "unknown", why)]
 
 
 def _curate(p: "Proposal") -> list[str]:
     languages = ", ".join(f"{code} {share:.0%}" for code, share in list(p.found.languages.items())[:SHOWN])
-    lines = ["[curate]", _set("language", "auto", f"each document by the rules of its own: {languages}")]
+    lines = ["[curate]", put("language", "auto", f"each document by the rules of its own: {languages}")]
     filters = list(CurateConfig().filters)
-    lines.append(_set("filters", filters, f"kept {p.measured.kept:.0%} of the sample"))
+    lines.append(put("filters", filters, f"kept {p.measured.kept:.0%} of the sample"))
     settings = dict[str, str]()
     for reason in p.measured.loosened:
         settings.setdefault(RULES[reason].setting, reason)  # one setting may stand behind several reasons
@@ -106,12 +103,12 @@ def _curate(p: "Proposal") -> list[str]:
         share = p.measured.dropped[reason]
         over = f"more than {SUITS:.0%}" if share > SUITS else f"and less than {KEEPS:.0%} would stay"
         why = f"off: {reason} speaks against {share:.0%} of the sample, {over}"
-        lines.append(_set(setting, RULES[reason].off, why))
+        lines.append(put(setting, RULES[reason].off, why))
     duplicates = f"{p.found.duplicates:.1%} of the sample are exact copies of another document in it"
-    lines.append(_set("dedup", "minhash", duplicates))
-    if p.found.documents < FEW_DOCUMENTS:
-        share = 0.1 if p.found.documents > FEW_DOCUMENTS // 4 else 0.2
-        lines.append(f"split = {{ validation = {share}, test = {share} }}  # few documents: a larger share is held out")
+    lines.append(put("dedup", "minhash", duplicates))
+    if (share := held_out(p.found)) != Split().test:
+        why = "few texts: a larger share is held out"
+        lines.append(put("split", {"validation": share, "test": share}, why))
     return lines
 
 
@@ -119,13 +116,11 @@ def _train(p: "Proposal") -> list[str]:
     one, per_token = p.plan, p.measured.bytes_per_token
     lines = [
         "[tokenizer]",
-        _set("vocabulary", one.vocabulary, f"{per_token:.1f} bytes a token on the sample"),
+        put("vocabulary", one.vocabulary, f"{per_token:.1f} bytes a token on the sample"),
         "",
         "[pretrain]",
-        _set("family", "llama", "what exports to everything else"),
-        _set(
-            "depth", one.depth, f"{one.parameters / 1e6:.2g} million parameters; the deepest that text and time allow"
-        ),
+        put("family", "llama", "what exports to everything else"),
+        put("depth", one.depth, f"{one.parameters / 1e6:.2g} million parameters; the deepest that text and time allow"),
     ]
     if one.depth == DEPTH_OF_THE_DEMO:
         lines += ["width = 128", "heads = 4", "kv_heads = 4"]
@@ -137,8 +132,8 @@ def _train(p: "Proposal") -> list[str]:
         *lines,
         f"context = {CONTEXT}",
         f"batch = {BATCH}",
-        _set("steps", one.steps, why),
-        _set("eval_every", max(1, one.steps // 4), "four looks at the validation text"),
+        put("steps", one.steps, why),
+        put("eval_every", max(1, one.steps // 4), "four looks at the validation text"),
     ]
 
 
@@ -146,7 +141,7 @@ def _evaluate(p: "Proposal") -> list[str]:
     read = min(16 << 20, max(100_000, round(p.plan.trained * p.measured.bytes_per_token)))
     return [
         "[evaluate]  # a sample, so that the first run stays short: intervals say how sure it is",
-        _set("baseline_bytes", read, "the baselines read as much as the network does"),
+        put("baseline_bytes", read, "the baselines read as much as the network does"),
         "ngram_order = 3",
         "max_documents = 160",
         "max_rows = 300",
@@ -161,7 +156,7 @@ def _finetune(p: "Proposal") -> list[str]:
         lines += ["", *_prefer(p), "batch = 8", "steps = 30"]
     if p.found.label:
         label = json.dumps(p.found.label)
-        lines += ["", "[finetune.classify]", _set("label", label, "this field sorts the documents into a few classes")]
+        lines += ["", "[finetune.classify]", put("label", label, "this field sorts the documents into a few classes")]
         lines += ["batch = 16", "steps = 40", "learning_rate = 0.001"]
     return lines
 
@@ -200,7 +195,7 @@ def adapting() -> dict[str, Any]:
 
 
 def _settings(table: Mapping[str, Any], why: Mapping[str, str]) -> list[str]:
-    return [_set(name, value, why.get(name, "")) for name, value in table.items()]
+    return [put(name, value, why.get(name, "")) for name, value in table.items()]
 
 
 def _instruct(p: "Proposal") -> list[str]:
@@ -216,30 +211,7 @@ def _prefer(p: "Proposal") -> list[str]:
 
 
 def _rows(lessons: "Lessons", what: str) -> list[str]:
-    lines = [_set("path", str(lessons.path), what)]
+    lines = [put("path", str(lessons.path), what)]
     if lessons.allowed > OwnRows().max_bad_rows:
-        lines.append(_set("max_bad_rows", lessons.allowed, "so that the run goes on: these are told of and left out"))
+        lines.append(put("max_bad_rows", lessons.allowed, "so that the run goes on: these are told of and left out"))
     return lines
-
-
-def _set(key: str, value: Any, why: str) -> str:
-    return f"{key} = {_toml(value)}" + (f"  # {line(why)}" if why else "")
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{name} = {_toml(inner)}" for name, inner in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def line(text: str) -> str:
-    """What may stand in a comment: one line without control characters."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
-def size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import tomllib
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import forecast
+from flows.cutting import held_out
 from flows.propose import propose, recipe_name, told
 from flows.recipe import load
 from flows.session import Request, opened, perform
 from tasks.errors import UsageError, UserError
+from tasks.ingest.survey import Kind, survey
 from tests.tasks.corpora import jsonl, write
 from tests.tasks.languages import GERMAN, JAPANESE, document
 from triptych import app
@@ -120,6 +123,33 @@ def test_lessons_with_bad_rows_are_proposed_with_what_they_need_and_useless_ones
     assert load("lessons").recipe.ingest.read()["folder"].exclude == ("a.json",)
     shown = "\n".join(told(proposal))
     assert "12 of its rows cannot be used" in shown and "b.jsonl is not proposed" in shown
+
+
+def test_copies_of_one_short_text_are_cut_so_that_three_splits_are_filled(tmp_path: Path) -> None:
+    text = "\n\n".join(document(GERMAN, random.Random(n)) for n in range(3))
+    proposal = propose(write(tmp_path / "notes", {f"{n}.txt": text for n in range(4)}), tmp_path / "home")
+    assert proposal.plan.tokens < len(text) / proposal.measured.bytes_per_token  # of one copy, less what is held out
+    record = perform(opened(Request(tmp_path / "home", "notes", until="curate")))
+    assert record.state == "complete", record.error
+
+
+def test_text_too_short_to_hold_any_out_is_told_and_nothing_is_proposed(tmp_path: Path) -> None:
+    folder = write(tmp_path / "notes", {"a.txt": "Zu kurz. " * 40, "b.txt": "Zu kurz. " * 40})
+    with pytest.raises(UserError, match=r"360 characters of text that differs, in 1 document[\s\S]*2,400 characters"):
+        propose(folder, tmp_path / "home")
+    assert not Path("notes.toml").exists()
+
+
+@pytest.mark.parametrize(("books", "megabytes", "share"), [(1, 5, 0.03), (1, 0.8, 0.1), (1, 0.1, 0.2), (25, 5, 0.2)])
+def test_what_is_held_out_follows_the_passages_of_few_books_and_the_texts_of_many(
+    tmp_path: Path, books: int, megabytes: float, share: float
+) -> None:
+    found = survey(write(tmp_path / "books", {"a.txt": "Wort " * 3000}), tmp_path / "home")
+    found = replace(found, kinds={".txt": Kind(books, round(megabytes * 1e6), books, round(megabytes * 1e6))})
+    found = replace(found, texts=tuple(f"{n} Wort" for n in range(3)))
+    assert held_out(found) == share
+    flat = forecast.Trial(1e6, {}, (), 1.0, 4.0, 1e9)
+    assert forecast.plan(found, flat).tokens == pytest.approx(megabytes * 1e6 / 4 * (1 - 2 * share), abs=1)
 
 
 def test_rules_that_together_drop_much_are_switched_off_until_most_is_kept(tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""Settings as lines of TOML, each with its reason beside it."""
+
+import json
+from typing import Any
+
+
+def put(key: str, value: Any, why: str = "") -> str:
+    """`key = value  # why`"""
+    return f"{key} = {toml(value)}" + (f"  # {line(why)}" if why else "")
+
+
+def toml(value: Any) -> str:
+    """JSON but for tables and DEL, which JSON leaves as it is."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {toml(inner)}" for name, inner in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def line(text: str) -> str:
+    """What may stand in a comment: one line without control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
