@@ -35,6 +35,7 @@ LICENCES = {  # a phrase of the licence's own text → its SPDX name
     "public domain": "public domain",
 }
 CODE = re.compile(r"[a-z]{2,3}")
+CLASSES = ("label", "category", "class")  # what a field of them is called
 
 
 class Kind(NamedTuple):
@@ -197,10 +198,13 @@ class _Look:
         return None
 
     def label(self) -> str | None:
-        """The field that sorts nearly all documents into 2 to 12 classes, none of them rare."""
-        for name, values in self.values.items():
+        """The field that sorts nearly all documents into 2 to 12 classes, none of them rare; one called so if any."""
+        from tasks.finetune.columns import OWN
+
+        for name, values in sorted(self.values.items(), key=lambda field: field[0].lower() not in CLASSES):
             few = 2 <= len(values) <= 12 and values.total() > 0.9 * len(self.texts) >= 45
-            if few and name.lower() not in NO_TEXT and min(values.values()) > 0.02 * len(self.texts):
+            is_column = name.lower() not in {*NO_TEXT, *OWN} and not {'"', "'"} & {*name}
+            if few and is_column and min(values.values()) > 0.02 * len(self.texts):
                 return name
         return None
 

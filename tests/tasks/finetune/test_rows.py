@@ -70,6 +70,12 @@ def test_a_null_label_is_no_row_and_a_source_without_the_column_has_nulls(curate
     assert labelled == {row["doc_id"] for row in addresses() if row["metadata"]["year"] < 1945}
 
 
+def test_a_column_may_have_a_name_in_any_letters(curated: Curated) -> None:
+    documents = [document(n, **{"Catégorie": "xy"[n // 5 % 2]}) for n in range(40)]
+    rows, _ = labelled_rows(LabelledRows(label='"Catégorie"'), curated(documents))
+    assert rows["train"].features["label"].names == ["x", "y"]
+
+
 def test_no_class_has_more_than_max_rows_in_a_split_and_which_hangs_on_the_seed_alone(curated: Curated) -> None:
     folders = curated(addresses(200)[:120], addresses(200)[120:])
     first, _ = labelled_rows(LabelledRows(label=ERA, max_rows=3), folders)
