@@ -17,6 +17,7 @@ from tasks.errors import UsageError, UserError
 from tasks.given import located
 from tasks.ingest.listing import unread_note
 from tasks.ingest.survey import Survey, survey
+from tasks.store import write_durably
 
 TAKEN = ("pyproject",)  # a .toml that is no recipe
 
@@ -65,11 +66,7 @@ def propose(folder: Path, home: Path, force: bool = False, adapt: bool = False) 
     if not folder.expanduser().exists():
         raise UserError(f"no folder {folder}", "give the path of a folder of text: triptych init FOLDER")
     folder = folder.expanduser().resolve()
-    path = Path(f"{recipe_name(folder)}.toml")
-    if path.exists() and not force:
-        raise UsageError(f"{path} is there already", f"triptych run {path.stem}, or init with --force to replace it")
-    if path.stem in TAKEN:
-        raise UsageError(f"{path} would not be a recipe", "rename the folder, or give a link of another name to it")
+    path = _free(folder, force)
     if adapt:
         _there(adapting()["pretrain"]["init_from"])
     found = survey(folder, home)
@@ -77,9 +74,32 @@ def propose(folder: Path, home: Path, force: bool = False, adapt: bool = False) 
     measured = trial(found, CurateConfig())
     planned = adaptation(found, measured) if adapt else plan(found, measured)
     proposal = Proposal(path, path.stem, found, measured, planned, lessons(found), free_bytes(home), adapt)
-    path.write_text(recipe_text(proposal), encoding="utf-8")
+    _write(path, recipe_text(proposal))
     load(str(path))  # what is proposed can be run: a mistake would be ours, and is told now
     return proposal
+
+
+def _free(folder: Path, force: bool) -> Path:
+    """Where the folder's recipe is to be written, if it can be."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        what = f"{folder}: this path is not UTF-8, and a recipe is"
+        raise UserError(what, "rename the folder, or the one above it that is not") from error
+    path = Path(f"{recipe_name(folder)}.toml")
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already", f"triptych run {path.stem}, or init with --force to replace it")
+    if path.stem in TAKEN:
+        raise UsageError(f"{path} would not be a recipe", "rename the folder")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_durably(path, text.encode())
+    except OSError as error:
+        what = f"{path.absolute()}: the recipe cannot be written: {error.strerror}"
+        raise UserError(what, "go to a folder where you may write: the recipe is written where you are") from error
 
 
 def _there(model: str) -> None:

