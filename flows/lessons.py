@@ -26,29 +26,39 @@ class Lessons(NamedTuple):
     allowed: int  # bad rows
 
 
-def lessons(found: Survey) -> dict[str, Lessons]:
-    """The files that fine-tuning can read, by the way of fine-tuning."""
-    read = {way: _tried(way, found.root / name, name) for way, name in found.taught.items()}
-    return {way: one for way, one in read.items() if one is not None}
+class Useless(NamedTuple):
+    """A file whose records look like rows, and why it is not proposed."""
+
+    name: str
+    why: str
 
 
-def notes(found: Survey, readable: Mapping[str, Lessons]) -> list[str]:
+def lessons(found: Survey) -> dict[str, Lessons | Useless]:
+    """The files of rows that were found, by the way of fine-tuning, tried."""
+    return {way: _tried(way, found.root / name, name) for way, name in found.taught.items()}
+
+
+def readable(tried: Mapping[str, Lessons | Useless]) -> dict[str, Lessons]:
+    return {way: one for way, one in tried.items() if isinstance(one, Lessons)}
+
+
+def notes(tried: Mapping[str, Lessons | Useless]) -> list[str]:
     """What there is to say of the rows that were found."""
     told = []
-    for way, name in found.taught.items():
-        if one := readable.get(way):
-            told.append(f"{name}, to {way} by" + (f"; {one.bad:,} of its rows cannot be used" if one.bad else ""))
+    for way, one in tried.items():
+        if isinstance(one, Useless):
+            told.append(f"{one.name} is not proposed, though it looks like rows to {way} by: {one.why}")
         else:
-            told.append(f"{name} is not proposed, though it looks like rows to {way} by: most of them cannot be used")
+            told.append(f"{one.name}, to {way} by" + (f"; {one.bad:,} of its rows cannot be used" if one.bad else ""))
     return told
 
 
-def _tried(way: str, path: Path, name: str) -> Lessons | None:
+def _tried(way: str, path: Path, name: str) -> Lessons | Useless:
     try:
         config = ROWS[way](path=path, max_bad_rows=sys.maxsize)
-    except ValidationError:
-        return None
+    except ValidationError as error:
+        return Useless(name, error.errors()[0]["msg"].removeprefix("Value error, ").splitlines()[0])
     good, bad, is_whole = config.tally(TRIED)
     if bad > good:
-        return None
+        return Useless(name, f"{bad:,} of {bad + good:,} rows cannot be used")
     return Lessons(path, name, bad, bad if is_whole else math.ceil(MARGIN * bad))

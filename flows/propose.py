@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.cutting import cut_at
 from flows.forecast import Plan, Trial, adaptation, free_bytes, plan, trial
-from flows.lessons import Lessons, lessons, notes
+from flows.lessons import Lessons, Useless, lessons, notes, readable
 from flows.proposed_recipe import SHOWN, adapting, recipe_text
 from flows.recipe import load
 from flows.toml_lines import line, size
@@ -31,9 +31,14 @@ class Proposal:
     found: Survey
     measured: Trial
     plan: Plan
-    lessons: Mapping[str, Lessons]  # by the way of fine-tuning
+    tried: Mapping[str, Lessons | Useless]  # files of rows, by the way of fine-tuning
     free_bytes: int
     adapts: bool  # a public model, in place of a new one
+
+    @property
+    def lessons(self) -> dict[str, Lessons]:
+        """The files that fine-tuning is to read."""
+        return readable(self.tried)
 
     def as_json(self) -> dict[str, Any]:
         found, plan = self.found, self.plan
@@ -133,7 +138,7 @@ def told(p: Proposal) -> list[str]:
     lines += [
         f"languages:  {languages}",
         f"licences:   {licences or 'none found: may you train on this text?'}",
-        *(f"rows:       {line(note)}" for note in notes(found, p.lessons)),
+        *(f"rows:       {line(note)}" for note in notes(p.tried)),
         f"copies:     {found.duplicates:.1%} of the sample",
         f"rules:      keep {p.measured.kept:.0%} of the sample"
         + (f"; switched off: {', '.join(p.measured.loosened)}" if p.measured.loosened else ""),

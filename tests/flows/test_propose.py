@@ -120,7 +120,7 @@ def test_lessons_with_bad_rows_are_proposed_with_what_they_need_and_useless_ones
     draw = random.Random(5)
     asked = [{"instruction": f"Say {i}", "output": document(GERMAN, draw)} for i in range(80)]
     asked += [{"instruction": f"Say {i}", "output": ""} for i in range(12)]
-    pairs = [{"prompt": f"Say {i}", "chosen": "Yes.", "rejected": "Yes."} for i in range(60)]
+    pairs = [{"prompt": "Say it", "chosen": f"Yes {i}.", "rejected": "No."} for i in range(60)]  # of one split
     lines = "\n".join(map(json.dumps, asked))  # lines in a file that is called .json
     files = {"a.json": lines, "b.jsonl": jsonl(*pairs), "c.txt": document(GERMAN, draw)}
     proposal = propose(write(tmp_path / "lessons", files), tmp_path / "home")
@@ -129,7 +129,9 @@ def test_lessons_with_bad_rows_are_proposed_with_what_they_need_and_useless_ones
     assert tune.prefer is None
     assert load("lessons").recipe.ingest.read()["folder"].exclude == ("a.json",)
     shown = "\n".join(told(proposal))
-    assert "12 of its rows cannot be used" in shown and "b.jsonl is not proposed" in shown
+    assert "12 of its rows cannot be used" in shown and re.search(
+        "b.jsonl is not proposed.*none of 60 rows falls", shown
+    )
 
 
 def test_copies_of_one_short_text_are_cut_so_that_three_splits_are_filled(tmp_path: Path) -> None:
