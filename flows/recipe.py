@@ -207,7 +207,7 @@ def _explain(path: Path, error: ErrorDetails, origins: Mapping[str, str]) -> str
     """`recipes/mine.toml: encode.vocabulry: unknown key; did you mean 'vocabulary'?`"""
     keys = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "tagged-"))]
     where = ".".join(keys)
-    given = {key: origin for key, origin in origins.items() if key == where or key.startswith(f"{where}.")}
+    given = {k: origin for k, origin in origins.items() if f"{k}.".startswith(f"{where}.") or where.startswith(f"{k}.")}
     origin = "--set" if "--set" in given.values() else next(reversed(given.values()), str(path))
     if error["type"] == "extra_forbidden":
         known = sorted(_fields_at(Recipe, keys[:-1]) - ({"name"} if len(keys) == 1 else set()))

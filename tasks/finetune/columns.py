@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
+from pydantic import AfterValidator
 
 from tasks import query as door
 from tasks.errors import UsageError
@@ -78,11 +79,26 @@ def _read(spellings: Sequence[str], types: set[str]) -> str:
     return f"cast(coalesce({values}) as {kind})"
 
 
-def _names(expression: str, key: str) -> set[str]:
-    """The columns an expression names, in lower case."""
+def _parsed(expression: str) -> str:
+    """The expression as it stands; ValueError where it is no SQL. Whether its columns exist, a corpus decides."""
+    tree = _tree(expression)
+    if tree["error"]:
+        raise ValueError(f"not an SQL expression: {tree['error_message']}")
+    return expression
+
+
+Expression = Annotated[str, AfterValidator(_parsed)]  # SQL over the documents' columns
+
+
+def _tree(expression: str) -> dict[str, Any]:
     statement = {"statement": f"select ({expression}\n)"}
     (answer,) = door.query("select json_serialize_sql($statement) as tree", statement, {}).to_pylist()
-    tree = json.loads(answer["tree"])
+    return json.loads(answer["tree"])
+
+
+def _names(expression: str, key: str) -> set[str]:
+    """The columns an expression names, in lower case."""
+    tree = _tree(expression)
     if tree["error"]:
         raise _refused(key, tree["error_message"], [])
     return _referred(tree) - {

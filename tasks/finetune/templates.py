@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import field_validator
 
+from tasks.finetune.columns import Expression
 from tasks.ingest.passages import Span, passages
 from tasks.step import Frozen
 
@@ -38,7 +39,7 @@ class Template(Frozen):
     kind: str
     prompt: str
     response: str
-    where: str = "true"
+    where: Expression = "true"
 
     @field_validator("prompt", "response")
     @classmethod

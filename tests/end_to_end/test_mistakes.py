@@ -72,7 +72,7 @@ def test_a_rule_that_is_no_condition_is_told_with_the_nearest_names_and_nothing_
     told = home.call("run", "smoke", "--set", "curate.keep_if.long=plain_word >= 8", code=2).stderr
     assert "curate.keep_if" in told and "no signal or column 'plain_word'" in told
     assert "did you mean plain_words" in told
-    label = "finetune.classify.label=year + "
+    label = "finetune.classify.label=year < 'long ago'"
     result = home.run("run", "smoke", "--only", "finetune/classify", "--set", label, code=1)
     assert "leaked" not in result.stderr  # DuckDB's word where a mistake holds its connection at exit
 

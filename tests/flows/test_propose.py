@@ -105,7 +105,7 @@ def test_a_folder_of_conversations_alone_is_text_and_lessons(tmp_path: Path) -> 
     talks = [
         {
             "prompt_id": f"{i:032x}",
-            "messages": [{"role": "user", "content": "Und?"}, {"role": "assistant", "content": a}],
+            "messages": [{"role": "user", "content": f"Und {i}?"}, {"role": "assistant", "content": a}],
         }
         for i, a in enumerate(answers)
     ]
@@ -113,7 +113,7 @@ def test_a_folder_of_conversations_alone_is_text_and_lessons(tmp_path: Path) -> 
     recipe = load("talks").recipe
     assert recipe.ingest.read()["folder"].text_field == "messages"
     assert recipe.finetune.instruct is not None and recipe.finetune.instruct.path == tmp_path / "talks" / "a.jsonl"
-    assert f"Und?\n\n{answers[0]}" in proposal.found.texts
+    assert f"Und 0?\n\n{answers[0]}" in proposal.found.texts
 
 
 def test_lessons_with_bad_rows_are_proposed_with_what_they_need_and_useless_ones_are_not(tmp_path: Path) -> None:

@@ -44,6 +44,18 @@ def test_no_set_gives_a_recipe_another_name():
             load("smoke", [f"name={name}"])
 
 
+def test_labels_and_conditions_that_are_no_sql_are_told_before_anything_runs(tmp_path):
+    made = [
+        "finetune.classify.label=year + ",
+        "finetune.classify.text=substr(text, 1",
+        "finetune.instruct.templates=[{kind='a', prompt='{text}', response='b', where='year >'}]",
+    ]
+    with pytest.raises(UsageError) as told:
+        load("demo", made)
+    for key in ("finetune.classify.label", "finetune.classify.text", "finetune.instruct.templates.0.where"):
+        assert f"--set: {key} = " in str(told.value) and str(told.value).count("not an SQL expression") == 3
+
+
 def test_all_mistakes_are_told_at_once_with_file_key_value_and_the_nearest_name(tmp_path):
     path = written(
         tmp_path,
