@@ -22,7 +22,11 @@ app = typer.Typer(
     epilog="Start here:  `triptych run demo`  then  `triptych chat`  and  `triptych sql --list`",
 )
 
-keys = typer.Typer(no_args_is_help=True, help="Make, revoke and list the keys of the API.")
+keys = typer.Typer(
+    no_args_is_help=True,
+    help="Make, revoke and list the keys of the API.",
+    epilog="Example:  triptych keys add laptop    triptych keys list",
+)
 app.add_typer(keys, name="keys")
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name, or the path of a .toml file.")]
@@ -346,17 +350,20 @@ def up(
     _report(services.stop(home()) if stop else services.up(home(), notify), as_json)
 
 
-@app.command(epilog="Example:  triptych init my_folder    then    triptych run my_folder")
+@app.command(epilog="Example:  triptych init my_folder    triptych init films --as-text .srt --as-text .vtt")
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of text, or one file.")],
     adapt: Annotated[bool, typer.Option("--adapt", help="Teach a public model this text: what most want.")] = False,
+    as_text: Annotated[
+        list[str], typer.Option(metavar="ENDING", help="Read such files as plain text too: .srt, or '(none)'.")
+    ] = [],  # noqa: B006
     force: Annotated[bool, typer.Option("--force", help="Replace a recipe of that name.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Look at a folder and write a recipe for it: what is in it, what a run will take, and what it can give."""
     from flows.propose import propose, told
 
-    proposal = propose(folder, home(), force, adapt)
+    proposal = propose(folder, home(), force, adapt, as_text)
     _print_json(proposal.as_json()) if as_json else print("\n".join(told(proposal)))
 
 

@@ -1,10 +1,12 @@
 """`triptych init DIR`: a look at a folder, a recipe for it with a reason for each choice, and what a run will take."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from flows.cutting import cut_at
 from flows.forecast import Plan, Trial, adaptation, free_bytes, plan, trial
@@ -15,7 +17,9 @@ from flows.toml_lines import line, size
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
 from tasks.given import located
+from tasks.ingest.kinds import NONE
 from tasks.ingest.listing import unread_note
+from tasks.ingest.sources import Ending
 from tasks.ingest.survey import Survey, survey
 from tasks.store import write_durably
 
@@ -66,15 +70,24 @@ class Proposal:
         }
 
 
-def propose(folder: Path, home: Path, force: bool = False, adapt: bool = False) -> Proposal:
-    """Looks, measures for some seconds, and writes ./NAME.toml; UserError where there is nothing to read."""
+def propose(
+    folder: Path, home: Path, force: bool = False, adapt: bool = False, as_text: Sequence[str] = ()
+) -> Proposal:
+    """Looks, measures for some seconds, and writes ./NAME.toml; UserError where there is nothing to read.
+
+    as_text: endings of further files that hold plain text.
+    """
+    endings = _endings(as_text)
     if not folder.expanduser().exists():
         raise UserError(f"no folder {folder}", "give the path of a folder of text: triptych init FOLDER")
-    folder = folder.expanduser().resolve()
+    folder = folder.expanduser()
+    folder = folder.parent.resolve() / folder.name if folder.is_file() else folder.resolve()  # a link keeps its ending
     path = _free(folder, force)
     if adapt:
         _there(adapting()["pretrain"]["init_from"])
-    found = survey(folder, home)
+    found = survey(folder, home, endings)
+    if missing := [end for end in endings if end not in found.kinds]:
+        raise UsageError(f"no file in {folder} ends in {', '.join(missing)}", f"there are: {', '.join(found.kinds)}")
     cut_at(found)  # too little text is told before anything is measured
     measured = trial(found, CurateConfig())
     planned = adaptation(found, measured) if adapt else plan(found, measured)
@@ -105,6 +118,16 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         what = f"{path.absolute()}: the recipe cannot be written: {error.strerror}"
         raise UserError(what, "go to a folder where you may write: the recipe is written where you are") from error
+
+
+def _endings(as_text: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return TypeAdapter(tuple[Ending, ...]).validate_python(tuple(dict.fromkeys(as_text)))
+    except ValidationError as error:
+        wrong = ", ".join(repr(one["input"]) for one in error.errors())
+        raise UsageError(
+            f"--as-text {wrong}: no ending of names", f"--as-text .srt, or '{NONE}' for names without"
+        ) from error
 
 
 def _there(model: str) -> None:

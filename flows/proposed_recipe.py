@@ -49,6 +49,8 @@ def _head(p: "Proposal") -> list[str]:
 def _source(p: "Proposal") -> list[str]:
     found = p.found
     lines = ["[ingest.sources.folder]", 'kind = "folder"', put("path", str(found.path))]
+    if found.as_text:
+        lines.append(put("as_text", list(found.as_text), "read as plain text, as you asked"))
     if found.text_fields != ("text",):
         fields = found.text_fields[0] if len(found.text_fields) == 1 else list(found.text_fields)
         lines.append(put("text_field", fields, "where the records have their text; of several, the first one found"))

@@ -9,10 +9,10 @@ from typing import Any
 
 from tasks.ingest import conversations
 from tasks.ingest.columns import names_columns
-from tasks.ingest.listing import Times, root_of
-from tasks.ingest.peek import TABLES, Peek, Record, peek
+from tasks.ingest.peek import Peek, Record, peek
 from tasks.ingest.prose import deep_letters, letters
 from tasks.ingest.sources import FolderSource
+from tasks.ingest.walk import Times, root_of
 
 FEWEST_ROWS = 40  # that are lessons: fewer leave a split empty
 SETTINGS_LETTERS = 400  # a file of one object with fewer is settings, unless most files are such
@@ -42,10 +42,10 @@ class Fields:
 def fields_of(path: Path, by_ending: Mapping[str, list[str]], files: Mapping[str, Times]) -> Fields:
     """The field "text" where there is one, else a conversation, else the string with the most prose."""
     seen = peek(path, by_ending)
-    tables = [_cells(one) for one in seen.peeks if one.ending in TABLES and one.records]
+    tables = [_cells(one) for one in seen.peeks if one.is_table and one.records]
     headless = sum(not names_columns(cells) for cells in tables)
     source = FolderSource(path=path, header=headless * 2 <= len(tables))
-    peeks = [_named(one) if source.header and one.ending in TABLES else one for one in seen.peeks]
+    peeks = [_named(one) if source.header and one.is_table else one for one in seen.peeks]
     peeks = [one for one in peeks if one.records]
     objects = len(by_ending.get(".json", ()))
     names = _elected(peeks, mostly_objects=2 * objects > sum(map(len, by_ending.values())))

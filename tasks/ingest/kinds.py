@@ -1,47 +1,78 @@
 """Which files are read, by the ending of their names, and what to do about those that are not."""
 
+import re
 from functools import cache
 from importlib.util import find_spec
 
 PLAIN = (".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org")
-TEXT = (*PLAIN, ".html", ".htm", ".pdf", ".docx", ".eml")  # one document a file
-RECORDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".mbox")  # many
+WEB = (".html", ".htm")
+TABLES = (".csv", ".tsv")
+LINES = (".jsonl", ".ndjson", ".jl")  # a JSON object a line
+PACKINGS = (".gz", ".zst", ".bz2")  # unpacked as they are read
+PACKED = tuple(f"{end}{packing}" for end in (*PLAIN, *WEB, *TABLES, *LINES, ".json") for packing in PACKINGS)
+TEXT = (*PLAIN, *WEB, ".pdf", ".docx", ".eml", *(end for end in PACKED if end.startswith((*PLAIN, *WEB))))
+RECORDS = (*LINES, ".json", *TABLES, ".parquet", ".arrow", ".mbox", *(end for end in PACKED if end not in TEXT))
 ARCHIVES = (".zip",)
 NEEDED = {".html": "trafilatura", ".htm": "trafilatura", ".pdf": "pypdf", ".docx": "docx"}  # the extra `documents`
 EXTRA = "pip install 'triptych[documents]'"
-AS_TEXT = "where they hold plain text, name them in as_text of their source"
+NONE = "(none)"  # the ending of README, `1.` and cur/1700.M2.host:2,S
+NO_ACCESS = "(may not be read)"
+AS_TEXT = "where they hold plain text, name them in as_text of their source, or init with --as-text"
+UNPACK = "unpack them, or pack them as .zip"
+NAMED = re.compile(r"[^\s:,]+")  # after its dot; else it is no ending
 CURES = {
     "save them as .docx or .pdf": (".doc", ".rtf", ".odt", ".pages", ".ppt", ".pptx"),
     "save them as .csv": (".xls", ".xlsx", ".ods", ".numbers"),
-    "save them as .html, .pdf or .txt": (".epub", ".mobi", ".tex", ".xml", ".djvu"),
-    "unpack them, or pack them as .zip": (
-        ".7z",
-        ".rar",
-        ".tar",
-        ".tar.gz",
-        ".tar.xz",
-        ".tar.bz2",
-        ".tgz",
-        ".gz",
-        ".bz2",
-    ),
+    "save them as .html": (".mht", ".mhtml", ".webarchive"),
+    "save them as .html, .pdf or .txt": (".xml", ".djvu"),
+    "convert them to .txt or .html (pandoc and Calibre do)": (".epub", ".mobi", ".azw3", ".fb2"),
+    UNPACK: (".7z", ".rar", ".tar", ".tgz", ".gz", ".zst", ".bz2", ".lz4", ".z"),
     "save them as .eml or .mbox": (".msg", ".pst"),
     "pictures, sound and film hold no text that is read": (
         *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".svg", ".heic"),
         *(".mp3", ".wav", ".ogg", ".flac", ".m4a", ".mp4", ".mov", ".avi", ".mkv", ".webm"),
     ),
+    "settings that `datasets` keeps beside its tables": (".json", ".arrow"),
+    "left alone: rename what should be read": ("(hidden)",),
+    "pipes and devices are not read": ("(no plain file)",),
+    "rename them in UTF-8: convmv can": ("(name is not UTF-8)",),
+    "change their permissions, or name them in `exclude` of their source": (NO_ACCESS,),
 }
+SAID = {end: cure for cure, endings in CURES.items() for end in endings}
+
+
+def ending(name: str) -> str:
+    """`.txt`, `.jsonl.gz`, or `(none)`: in lower case, with what a compressed file holds."""
+    first, *suffixes = name[name.rfind("/") + 1 :].lower().split(".")
+    if not suffixes or (not first and len(suffixes) == 1) or not NAMED.fullmatch(suffixes[-1]):
+        return NONE
+    is_packed = f".{suffixes[-1]}" in (*PACKINGS, ".xz") and len(suffixes) > 1 and NAMED.fullmatch(suffixes[-2])
+    return "." + ".".join(suffixes[-2 if is_packed else -1 :])
+
+
+def within(ending: str) -> tuple[str, str]:
+    """The ending without its packing, and the packing: .csv and .gz; "" where it has none that is unpacked."""
+    packing = next((packing for packing in PACKINGS if ending.endswith(packing) and ending != packing), "")
+    return ending.removesuffix(packing), packing
 
 
 @cache
 def readable() -> tuple[str, ...]:
     """The endings that can be read with what is installed."""
-    return tuple(end for end in (*TEXT, *RECORDS, *ARCHIVES) if end not in NEEDED or find_spec(NEEDED[end]))
+    needed = {end: NEEDED.get(within(end)[0]) for end in (*TEXT, *RECORDS, *ARCHIVES)}
+    return tuple(end for end, library in needed.items() if library is None or find_spec(library))
 
 
-def cure_of(ending: str) -> str | None:
-    """What makes files of that ending readable; None for those that have none."""
-    if ending in NEEDED:
+def told() -> str:
+    """The endings that can be read, for a person."""
+    return f"{', '.join(end for end in readable() if end not in PACKED)} files (also as {', '.join(PACKINGS)})"
+
+
+def cure_of(ending: str) -> str:
+    """What makes files of that ending readable."""
+    inner, packing = within(ending)
+    if ending in TEXT:
         return EXTRA
-    other = AS_TEXT if ending.startswith(".") else None
-    return next((cure for cure, endings in CURES.items() if ending in endings), other)
+    if ending.endswith(".xz") or (packing and inner in (*TEXT, *RECORDS, *ARCHIVES, *SAID)):
+        return UNPACK
+    return SAID.get(ending, AS_TEXT)

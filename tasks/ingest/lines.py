@@ -9,7 +9,7 @@ MIB = 1 << 20
 RAW_BYTES = 64 << 10  # of what cannot be used are kept
 BLOCK_BYTES = 64 << 10  # of a compressed file are unpacked at once: what is lost where it is cut
 FREE_EXPANSION = 64 * MIB  # bytes that any file may unpack to, however small
-CODECS = {".gz": "gzip", ".zst": "zstd"}
+CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 
 class Overgrown(Exception):

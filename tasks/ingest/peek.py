@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.ingest import kinds
-from tasks.ingest.listing import root_of
 from tasks.ingest.sources import FolderSource
+from tasks.ingest.walk import root_of
 
 PEEKED = 40  # records of a file
 MOST_MET = 10 * PEEKED  # with those that are no objects, or broken
 PEEKED_FILES = 12  # of each ending
 RECORDS = tuple(end for end in kinds.RECORDS if end != ".mbox")
-TABLES = (".csv", ".tsv")
 
 Record = dict[str, Any]
 
@@ -28,6 +27,10 @@ class Peek(NamedTuple):
     ending: str
     records: list[Record]
     is_member: bool  # of an archive
+
+    @property
+    def is_table(self) -> bool:
+        return kinds.within(self.ending)[0] in kinds.TABLES
 
 
 @dataclass

@@ -19,7 +19,7 @@ FOLDER = "folder"  # the name of the one source that `--set ingest.path=DIR` lea
 MIB = 1 << 20
 
 SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-Ending = Annotated[str, StringConstraints(pattern=r"^\.[^/\s]+$", to_lower=True)]
+Ending = Annotated[str, StringConstraints(pattern=r"^(\.[^/\s]+|\(none\))$", to_lower=True)]
 Unread = Mapping[str, Mapping[str, int]]  # {".pdf": {"files": 3, "bytes": 81234}}
 
 
@@ -28,7 +28,7 @@ class Reading(Frozen):
 
     include: Annotated[tuple[str, ...], NOT_IN_KEY] = ()  # globs on the name within the source; `*` crosses folders
     exclude: Annotated[tuple[str, ...], NOT_IN_KEY] = ()
-    as_text: tuple[Ending, ...] = ()  # further endings of files that hold plain text: [".py", ".sql"]
+    as_text: tuple[Ending, ...] = ()  # further endings of files that hold plain text: [".py", "(none)"]
     text_field: str | tuple[str, ...] = "text"  # of several names, the first that a record has
     id_field: str = "id"
     header: bool = True  # the first line of a .csv or .tsv names its columns; else they are column1, column2, …

@@ -15,14 +15,17 @@ from typing import Any, NamedTuple
 
 from tasks.errors import UserError
 from tasks.ingest.fields import LICENCE_FIELDS, NO_TEXT, Fields, fields_of, reader
-from tasks.ingest.listing import Found, ending, no_text, unread_note, walked
+from tasks.ingest.kinds import PACKED as PACKED_TEXT
+from tasks.ingest.kinds import ending
+from tasks.ingest.listing import unread_note
 from tasks.ingest.sources import MIB, FolderSource, Unread
+from tasks.ingest.walk import Found, no_text, walked
 
 SAMPLE_BYTES = 8 * MIB  # of text
 SAMPLE_SECONDS = 5.0
 FILE_BYTES = MIB  # of text of one file among many: one long book is no sample
 PACKING = 4.0  # bytes of records in one byte of a compressed file, where nobody has counted
-PACKED = (".jsonl.gz", ".jsonl.zst", ".parquet", ".zip")
+PACKED = (*PACKED_TEXT, ".parquet", ".zip")
 LICENCE_FILES = re.compile(r"(?i)(licen[cs]e|copying|unlicense)([._-].*)?$")
 LICENCES = {  # a phrase of the licence's own text → its SPDX name
     "Apache License": "Apache-2.0",
@@ -62,6 +65,7 @@ class Survey:
     encodings: Mapping[str, int]  # text files of the sample that are not UTF-8
     licences: Mapping[str, int]  # records or files that say so
     licence_field: str | None
+    as_text: tuple[str, ...]  # endings to be read as plain text, as was asked
     text_fields: tuple[str, ...]
     examples: Mapping[str, str]  # text field → how a text in it begins
     headless: bool  # the tables of the sample have no line of column names
@@ -80,16 +84,16 @@ class Survey:
         return sum(kind.text_bytes for kind in self.kinds.values())
 
 
-def survey(path: Path, home: Path) -> Survey:
+def survey(path: Path, home: Path, as_text: tuple[str, ...] = ()) -> Survey:
     """A look at the folder (or one file); UserError where it holds nothing that can be read."""
-    found = walked(path.name or "folder", FolderSource(path=path), home)
+    found = walked(path.name or "folder", FolderSource(path=path, as_text=as_text), home)
     if not found.files:
-        raise no_text("folder", found)
+        raise no_text("folder", found, is_new=True)
     by_ending: dict[str, list[str]] = {}
     for name in sorted(found.files, key=_shuffled):
         by_ending.setdefault(ending(name), []).append(name)
     fields = fields_of(path, by_ending, found.files)
-    source = fields.source
+    source = fields.source.model_copy(update={"as_text": as_text})
     looked = _Look(source, found)
     started = time.monotonic()
     for end, names in by_ending.items():
@@ -111,6 +115,7 @@ def survey(path: Path, home: Path) -> Survey:
         encodings=dict(looked.encodings.most_common()),
         licences=dict((looked.licences or _licence_files(found)).most_common()),
         licence_field=looked.licence_field,
+        as_text=as_text,
         text_fields=source.text_fields,
         headless=not source.header,
         label=looked.label(),

@@ -23,7 +23,7 @@ from flows.session import Request, opened, perform
 from flows.toml_lines import put
 from tasks.errors import UsageError, UserError
 from tasks.ingest.survey import Kind, survey
-from tests.tasks.corpora import jsonl, write
+from tests.tasks.corpora import ingested, jsonl, write
 from tests.tasks.languages import GERMAN, JAPANESE, document
 from triptych import app
 
@@ -56,8 +56,8 @@ def test_a_folder_in_another_language_is_proposed_and_kept(tmp_path: Path, sente
     assert sum(said["bad"].values()) == 1
     record = perform(opened(Request(tmp_path / "home", "Meine-Texte", ("curate.dedup=none",), until="curate")))
     assert record.state == "complete", record.error
-    ingested, _, decided = record.steps
-    assert ingested.metrics["documents"] == 49 and ingested.metrics["quarantined"] == 1
+    read, _, decided = record.steps
+    assert read.metrics["documents"] == 49 and read.metrics["quarantined"] == 1
     assert not any(name.startswith("dropped_") for name in decided.metrics), decided.metrics
 
 
@@ -256,7 +256,14 @@ def test_what_cannot_be_written_is_told_with_a_cure_and_leaves_nothing(tmp_path:
 
 @pytest.mark.parametrize(
     ("files", "words"),
-    [({}, "no file that can be read"), ({"a.jpg": "1", "b/c.png": "2"}, r"there are: .jpg, .png[^§]*pictures")],
+    [
+        ({}, "no file that can be read"),
+        ({"a.jpg": "1", "b/c.png": "2"}, r"there are: .jpg, .png[^§]*pictures"),
+        (
+            {"a.vtt": "1", "b.srt": "2", "README": "3"},
+            r"triptych init texts --as-text '\(none\)' --as-text .srt --as-text .vtt",
+        ),
+    ],
 )
 def test_an_empty_folder_and_one_of_pictures_are_told_with_a_cure(tmp_path: Path, files: dict, words: str) -> None:
     folder = write(tmp_path / "texts", files)
@@ -264,6 +271,25 @@ def test_an_empty_folder_and_one_of_pictures_are_told_with_a_cure(tmp_path: Path
     with pytest.raises(UserError, match=words):
         propose(folder, tmp_path / "home")
     assert not Path("texts.toml").exists()
+
+
+def test_further_endings_are_read_as_text_where_that_is_asked_and_the_recipe_says_so(tmp_path: Path) -> None:
+    texts = list(prose(GERMAN, 9).values())
+    folder = write(tmp_path / "films", {f"{i}.srt": text for i, text in enumerate(texts[1:])} | {"README": texts[0]})
+    (folder / "away.srt").symlink_to(tmp_path)
+    ran = CliRunner().invoke(app, ["init", "films", "--as-text", ".SRT", "--as-text", "(none)"])
+    assert ran.exit_code == 0, ran.exception
+    assert "takes:      1 (none)" in ran.stdout and "1 link not followed" in ran.stdout
+    assert tomllib.loads(Path("films.toml").read_text())["ingest"]["sources"]["folder"]["as_text"] == [".srt", "(none)"]
+    assert len(ingested(load("films").recipe.ingest, tmp_path / "home").documents) == 9
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"), [("srt", "no ending of names"), (".str", "ends in .str\n.*there are: .txt")]
+)
+def test_an_ending_that_is_none_or_that_no_file_has_is_refused(tmp_path: Path, ending: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        propose(write(tmp_path / "texts", {"a.txt": prose(GERMAN, 1)["ein Name.txt"]}), tmp_path, as_text=[ending])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Small corpora on disk, and what ingest makes of them."""
 
+import bz2
 import gzip
 import json
 from collections.abc import Mapping
@@ -50,7 +51,8 @@ def jsonl(*records: Any) -> bytes:
 
 
 def packed(name: str, content: bytes) -> bytes:
-    return gzip.compress(content) if name.endswith(".gz") else zstandard.compress(content)
+    pack = {"gz": gzip.compress, "zst": zstandard.compress, "bz2": bz2.compress}
+    return pack[name.rpartition(".")[2]](content)
 
 
 def config_of(folder: Path, **settings: Any) -> IngestConfig:

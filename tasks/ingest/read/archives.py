@@ -17,9 +17,8 @@ from datatrove.io import DataFolder
 from datatrove.pipeline.readers.base import BaseDiskReader
 from fsspec.implementations.zip import ZipFileSystem
 
-from tasks.ingest.kinds import ARCHIVES, readable
+from tasks.ingest.kinds import ARCHIVES, ending, readable
 from tasks.ingest.lines import FREE_EXPANSION, Overgrown, refuse_overgrown
-from tasks.ingest.listing import ending
 from tasks.ingest.readers import Bad, Checked
 
 WITHIN = "!/"  # archive.zip!/folder/name.txt

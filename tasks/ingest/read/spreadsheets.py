@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from datatrove.data import Document
 
+from tasks.ingest.kinds import ending, within
 from tasks.ingest.lines import MIB, RAW_BYTES
 from tasks.ingest.read.encodings import Undecodable, encoding_of
 from tasks.ingest.read.plain import encoding_field
@@ -86,7 +87,7 @@ class Fit(NamedTuple):
 
 def dialect(path: str, head: str) -> dict[str, Any]:
     """What parts the columns, and whether quotation marks are more than text: what the lines agree on best."""
-    delimiters = "\t" if path.lower().endswith(".tsv") else DELIMITERS
+    delimiters = "\t" if within(ending(path))[0] == ".tsv" else DELIMITERS
     best = min((_quoted_or_bare(head, one) for one in delimiters), key=lambda fit: fit.oddness)
     return {"delimiter": best.delimiter, "quoting": best.quoting}
 

@@ -1,5 +1,6 @@
 """Bad input: never a traceback, never a silent skip; a quarantine row with file, position and reason."""
 
+import bz2
 import gzip
 import io
 import json
@@ -117,6 +118,9 @@ BAD_FILES = {
     "cut Arrow": ("b.arrow", stream(*TABLE.to_batches())[:-4000], "unreadable from here on"),
     "no Arrow": ("b.arrow", b"no Arrow at all", "unreadable from here on"),
     "cut Arrow file": ("b.arrow", b"ARROW1\0\0 no Arrow", "unreadable from here on"),
+    "cut text": ("b.txt.gz", gzip.compress(MANY)[:-2000], "unreadable from here on: Truncated"),
+    "no gz of CSV": ("b.csv.gz", b"text\nno gzip", "unreadable from here on"),
+    "cut bz2": ("b.json.bz2", bz2.compress(b"[" + jsonl(GOOD) * 9)[:-9], "unreadable from here on"),
     "UTF-16 lines": ("b.jsonl", '\ufeff{"text": "a"}\n{"text": "b"}\n'.encode("utf-16-le"), "UTF-16 text"),
     "empty lines": ("b.jsonl", b"", "empty file"),
     "empty Parquet": ("b.parquet", b"", "empty file"),
@@ -143,12 +147,37 @@ def test_what_lies_before_the_break_of_a_compressed_file_is_kept(tmp_path: Path)
     assert len(got.documents) > 15_000
 
 
+@pytest.mark.parametrize("packing", [".gz", ".zst", ".bz2"])
+def test_files_packed_one_by_one_are_read_as_what_they_hold(tmp_path: Path, packing: str) -> None:
+    files = {
+        "a.txt": "one " * 40_000,
+        "b.csv": "text,n\ntwo,2\n",
+        "c.json": '[{"text": "three"}, {"text": "four"}]',
+        "d.jsonl": '{"text": "five"}',
+        "e.ndjson": '{"text": "six"}',
+        "f.log": "seven",
+        "g.tsv": 'text\tn\neight "\t8\nnine\t9\n',
+    }
+    folder = write(tmp_path / "in", {name + packing: packed(packing, text.encode()) for name, text in files.items()})
+    got = ingested(config_of(folder, as_text=[f".log{packing}"]), tmp_path)
+    texts = ["one " * 40_000, "two", "three", "four", "five", "six", "seven", 'eight "', "nine"]
+    assert [row["text"] for row in got.documents] == texts
+    assert got.ids[0] == f"books/a.txt{packing}#0" and not got.quarantine
+
+
 @pytest.mark.parametrize("name", ["b.jsonl.gz", "b.jsonl.zst"])
 def test_a_bomb_is_left_when_it_has_grown_beyond_its_ratio(tmp_path: Path, name: str) -> None:
     bomb = packed(name, jsonl(GOOD) + b" " * (FREE_EXPANSION + (8 << 20)))
     assert len(bomb) < 100_000
     got = ingested(config_of(write(tmp_path / "in", {name: bomb})), tmp_path)
     assert got.ids == [f"books/{name}#0"]
+    assert "it unpacks to more than 200 times" in got.reasons[0][2]
+
+
+def test_a_bomb_that_holds_one_kind_of_file_is_left_too(tmp_path: Path) -> None:
+    bomb = packed(".bz2", jsonl(GOOD) * 3 + b" " * (FREE_EXPANSION + (8 << 20)))
+    got = ingested(config_of(write(tmp_path / "in", {"b.json.bz2": bomb})), tmp_path)
+    assert len(got.documents) == 3
     assert "it unpacks to more than 200 times" in got.reasons[0][2]
 
 
