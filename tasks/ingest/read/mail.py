@@ -126,7 +126,7 @@ def _body(message: EmailMessage) -> str:
 def _decoded(raw: bytes, charset: str | None) -> str:
     """By the message's own word where that is true, else detected."""
     try:
-        return raw.decode(charset or "utf-8")
+        return raw.decode(charset) if charset else decode(raw).text
     except (LookupError, UnicodeDecodeError):
         return decode(raw).text
 

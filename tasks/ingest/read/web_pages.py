@@ -1,5 +1,6 @@
 """HTML: the main text of a page without its navigation, by trafilatura, which datatrove's extractor uses too."""
 
+import codecs
 import re
 
 from tasks.ingest.read.encodings import Decoded, Undecodable, decode
@@ -7,6 +8,7 @@ from tasks.ingest.read.plain import Texts
 
 HEAD_BYTES = 2048  # of a page, in which it may name its encoding (HTML, 4.2.5.4: the first 1024)
 CHARSET = re.compile(rb"""(?i)<meta[^>]+charset\s*=\s*["']?\s*([\w:.-]+)""")
+MEANT = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254"}  # as browsers take it (Encoding, 4.2)
 
 
 class WebPages(Texts):
@@ -25,15 +27,29 @@ class WebPages(Texts):
 
 
 def _page(raw: bytes) -> Decoded:
-    """UTF-8 where it is; else as the page says; else as is detected."""
+    """UTF-8 or ISO-2022 where it is; else as the page says; else as is detected."""
+    encoding = _said(raw)
     try:
-        return Decoded(raw.decode(), "utf-8")
-    except UnicodeDecodeError:
-        named = CHARSET.search(raw[:HEAD_BYTES])
-    if named is None:
-        return decode(raw)
-    try:
-        encoding = named[1].decode("ascii", errors="replace").lower()
-        return Decoded(raw.decode(encoding), encoding)
+        if encoding and not _is_utf8(raw):
+            return Decoded(raw.decode(encoding), encoding)
     except (LookupError, UnicodeDecodeError):
-        return decode(raw)
+        pass  # what it says is wrong
+    return decode(raw)
+
+
+def _said(raw: bytes) -> str | None:
+    """The encoding that the page names, where it is none of Unicode's: those show themselves."""
+    named = CHARSET.search(raw[:HEAD_BYTES])
+    try:
+        name = codecs.lookup(named[1].decode("ascii", errors="replace")).name if named else "utf-8"
+    except LookupError:
+        return None
+    return None if name.startswith("utf") else MEANT.get(name, name)
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
