@@ -43,6 +43,11 @@ def application(following: Following, generations: Generations, limits: Limits) 
         served = await following.current()
         return described(following.names, served)
 
+    @app.get("/v1/models/{name:path}")  # a name has slashes
+    async def model(name: str) -> dict[str, Any]:
+        served = await _served(name or "/")
+        return described((name,), served)["data"][0]
+
     @app.post("/v1/chat/completions")
     async def chat(asked: ChatAsked, request: Request) -> Response:
         served = await _served(asked.model)

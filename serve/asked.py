@@ -92,6 +92,10 @@ class Asked(Strict):
     stream: Annotated[bool, BeforeValidator(_default(False))] = False
     stream_options: StreamOptions | None = None
     user: str | None = None  # for whoever logs it; we do not
+    safety_identifier: str | None = None  # the newer names of it
+    prompt_cache_key: str | None = None
+    metadata: dict[str, str] | None = None
+    service_tier: Annotated[Any, _only(None, "auto", "default")] = None
     n: Annotated[Any, _only(None, 1)] = None
     frequency_penalty: Annotated[Any, _only(None, 0)] = None
     presence_penalty: Annotated[Any, _only(None, 0)] = None
@@ -114,7 +118,7 @@ class ChatAsked(Asked):
     tool_choice: Annotated[Any, _only(None, "none", "auto")] = None
     parallel_tool_calls: Annotated[Any, _only(None, False, True)] = None
     store: Annotated[Any, _only(None, False)] = None
-    metadata: Annotated[Any, _only(None, {})] = None
+    modalities: Annotated[Any, _only(None, ["text"])] = None
 
     @property
     def tokens(self) -> int | None:

@@ -43,8 +43,17 @@ def test_the_name_to_ask_for_is_the_alias(client):
     first, *others = client.models.list().data
     assert (first.id, first.version, first.max_model_len) == (MODEL, "tiny-instruct/1", CONTEXT)
     assert [model.id for model in others] == ["tiny-instruct/1", "tiny-instruct"]
-    with pytest.raises(NotFoundError, match="there is tiny-instruct@champion"):
-        chat(client, model="gpt-4")
+    assert [client.models.retrieve(model.id) for model in (first, *others)] == [first, *others]
+    for ask_for_another in (lambda: chat(client, model="gpt-4"), lambda: client.models.retrieve("gpt-4")):
+        with pytest.raises(NotFoundError, match="there is tiny-instruct@champion") as refused:
+            ask_for_another()
+        assert refused.value.code == "model_not_found"
+
+
+def test_fields_that_ask_for_nothing_are_taken(client):
+    neutral = {"service_tier": "auto", "modalities": ["text"], "store": False, "parallel_tool_calls": True}
+    tags = {"prompt_cache_key": "k", "safety_identifier": "s", "metadata": {"run": "7"}, "user": "u"}
+    assert chat(client, **neutral, **tags).choices[0].message == chat(client).choices[0].message
 
 
 @pytest.mark.parametrize("temperature", [0, 1.0])
@@ -93,6 +102,9 @@ def test_names_of_special_tokens_in_a_prompt_open_no_turn(client, home):
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0.content"),
         ({"n": 2}, "n"),
+        ({"service_tier": "priority"}, "service_tier"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"store": True}, "store"),
         ({"extra_body": {"colour": "red"}}, "colour"),
         ({"max_tokens": CONTEXT}, "max_tokens"),
         ({"messages": [{"role": "user", "content": "word " * CONTEXT}]}, "max_tokens"),
