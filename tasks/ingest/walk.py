@@ -49,14 +49,13 @@ def walked(name: str, source: FileSource, home: Path) -> Found:
     """What lies there, by name and size alone; UserError where there is no such folder or package."""
     found = _walk_package(source) if isinstance(source, PackageSource) else _walk_folder(name, source, home)
     if found.links:
-        number = f"{len(found.links):,} link{'s' if len(found.links) > 1 else ''} not followed"
-        found.notes.append(f"{name}: {number} ({some(found.links)}): {COPY_LINKED}")
+        found.notes.append(f"{name}: {_counted(found.links)} not followed ({some(found.links)}): {COPY_LINKED}")
     return found
 
 
 def no_text(name: str, found: Found, is_new: bool = False) -> UserError:
     """What to say where no file can be read; `is_new`: no recipe names the source yet, `init` will write it."""
-    links = [f"{len(found.links):,} that are links"] if found.links else []
+    links = [_counted(found.links)] if found.links else []
     seen = ", ".join([*sorted(found.unread), *links])
     texts = [end for end in sorted(found.unread) if cure_of(end) == AS_TEXT]
     cures = list(dict.fromkeys(cure_of(end) for end in sorted(found.unread) if end not in texts))
@@ -70,6 +69,10 @@ def no_text(name: str, found: Found, is_new: bool = False) -> UserError:
     cures.append(f"give a folder with {told()}, and see `include` and `exclude` of the source")
     what = f"{name}: {found.path} holds no file that can be read" + (f" (there are: {seen})" if seen else "")
     return UserError(what, "; ".join(cures))
+
+
+def _counted(links: list[str]) -> str:
+    return f"{len(links):,} link{'s' if len(links) > 1 else ''}"
 
 
 def _shown(path: Path) -> str:

@@ -142,7 +142,7 @@ def test_a_folder_of_links_alone_is_told_what_they_are_and_how_to_read_them(tmp_
     blobs = write(tmp_path / "blobs", {"0a1b": "x"})
     (tmp_path / "snapshot").mkdir()
     (tmp_path / "snapshot" / "train.jsonl").symlink_to(blobs / "0a1b")
-    with pytest.raises(UserError, match=r"there are: 1 that are links\)\n.*cp -rL"):
+    with pytest.raises(UserError, match=r"there are: 1 link\)\n.*cp -rL"):
         list_sources(config_of(tmp_path / "snapshot"), tmp_path)
 
 
