@@ -20,7 +20,7 @@ from torch import Tensor
 from model.attention import document_mask
 from model.order import Order, Share
 from model.packing import pack
-from model.stream import Document, TokenStream
+from model.stream import Document, TokenStream, as_numpy
 
 IGNORE = -100  # a target that no loss counts: torch's and transformers' convention
 PAD = 1  # any id would do: no loss sees it, and no token before it does
@@ -135,7 +135,7 @@ class Labelled:
     def __init__(self, path: Path, context: int) -> None:
         self.name, self.table = path.name, read_rows(path)
         self.ids = [ids[:context] for ids in ragged(self.table["ids"])]
-        self.labels = self.table["label"].to_numpy().astype(np.int64)
+        self.labels = as_numpy(self.table["label"].combine_chunks()).astype(np.int64)
         self.items = self.targets = len(self.ids)
 
     def batch(self, items: np.ndarray) -> LabelledBatch:
@@ -207,7 +207,7 @@ def read_rows(path: Path) -> pa.Table:
 
 def ragged(column: pa.ChunkedArray) -> Sequence[np.ndarray]:
     """A list column as one array a row."""
-    return [row.values.to_numpy(zero_copy_only=False) for chunk in column.chunks for row in chunk]
+    return [as_numpy(row.values) for chunk in column.chunks for row in chunk]
 
 
 def _row(shard: str, table: pa.Table, row: int) -> Document:

@@ -22,7 +22,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.shape = shape
         self.special_ids = special_ids or SpecialIds()
-        self.embedding = nn.Embedding(shape.vocabulary, shape.width)
+        self.embedding = table(shape.vocabulary, shape.width)
         self.positions = POSITIONS[shape.traits.positions](shape)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
         self.norm = NORMS[shape.traits.norm](shape.width, eps=shape.norm_eps)
@@ -112,7 +112,7 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(shape.context, shape.width)
+        self.embedding = table(shape.context, shape.width)
 
     def forward(self, x_btd: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotation]:
         return x_btd + self.embedding(positions_bt), lambda q_or_k: q_or_k
@@ -127,6 +127,11 @@ class RotaryPositions(nn.Module):
 
     def forward(self, x_btd: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotation]:
         return x_btd, rotary(self.shape, positions_bt)
+
+
+def table(rows: int, width: int) -> nn.Embedding:
+    """An embedding of zeros. torch's own filling, where there is only the device meta, imports its compiler: 2 s."""
+    return nn.Embedding.from_pretrained(torch.zeros(rows, width), freeze=False)
 
 
 POSITIONS = {"learned": LearnedPositions, "rotary": RotaryPositions}

@@ -105,11 +105,18 @@ def _mapped(path: Path) -> pa.Table:
 
 
 def _offsets(chunk: pa.ListArray) -> np.ndarray:
-    return chunk.offsets.to_numpy().astype(np.int64)
+    return as_numpy(chunk.offsets).astype(np.int64)
 
 
 def _values(chunk: pa.ListArray) -> np.ndarray:
     """The chunk's ids in one piece: a view of the mapped file."""
     offsets = chunk.offsets
     first, last = offsets[0].as_py(), offsets[len(offsets) - 1].as_py()
-    return chunk.values.slice(first, last - first).to_numpy(zero_copy_only=True)
+    return as_numpy(chunk.values.slice(first, last - first))
+
+
+def as_numpy(array: pa.Array) -> np.ndarray:
+    """The array's own memory, but for truth values, which Arrow packs. (`to_numpy` imports pandas: half a second.)"""
+    if pa.types.is_boolean(array.type):
+        return np.from_dlpack(array.cast(pa.uint8())).astype(bool)
+    return np.from_dlpack(array)

@@ -140,11 +140,10 @@ def _training(vocabulary: Path) -> Step:
         import torch
 
         from model import hub
-        from model.decoder import Decoder
+        from model.decoder import Decoder, initialise
         from model.family import Shape
 
-        torch.manual_seed(config.seed)
-        decoder = Decoder(Shape(**SHAPE, vocabulary=Vocabulary(vocabulary).size))
+        decoder = initialise(Decoder(Shape(**SHAPE, vocabulary=Vocabulary(vocabulary).size)), config.seed)
         with torch.no_grad():
             decoder.head_weight_vd[:6] = 0  # the special tokens are never the likeliest
         hub.save(decoder, out / "weights")

@@ -37,15 +37,13 @@ print(json.dumps(told))
 
 def train(config: Given, inputs, out: Path) -> Stats:
     """A tiny random network, its tokenizer, and a classifier's head where there are labels."""
-    import torch
     from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
     from model import head, hub
-    from model.decoder import Decoder
+    from model.decoder import Decoder, initialise
     from model.family import Shape
 
-    torch.manual_seed(0)
-    decoder = Decoder(Shape(**SHAPE))
+    decoder = initialise(Decoder(Shape(**SHAPE)), seed=0)
     if config.items == "classify":
         head.save(head.Classifier(decoder, ["old", "new"]), out / "weights")
     else:
