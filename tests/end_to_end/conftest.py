@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,21 +15,7 @@ from typing import Any
 import pytest
 
 import triptych
-
-REPOSITORY = Path(__file__).parents[2]
-STARTS_OTHERS = {"run", "up"}  # commands that have a process of their own in tests
-
-
-def clean_environment() -> dict[str, str]:
-    """A user's: MLflow's client, where an earlier test of this process made one, has left its address in ours."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "TRIPTYCH_"))}
-
-
-def without_prefect(*arguments: str) -> subprocess.Popen[str]:
-    """The line as a process that has no server (`bare.py`)."""
-    command = [sys.executable, "-m", "tests.end_to_end.bare", *arguments]
-    environment = clean_environment() | {"PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+from tests.end_to_end.forks import REPOSITORY, Forked, Forks, clean_environment, folder_above, forking
 
 
 @dataclass(frozen=True)
@@ -38,23 +23,31 @@ class Home:
     """One home, and the command line in it."""
 
     path: Path
-
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        environment = clean_environment() | {"TRIPTYCH_HOME": str(self.path), "PYTHONPATH": str(REPOSITORY)}
-        command = [sys.executable, "-m", "triptych", *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
-        return subprocess.Popen(
-            command, **({"env": environment, "cwd": next(p for p in self.path.parents if p.is_dir())} | pipes | options)
-        )
+    forks: Forks | None = None
 
     def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """The command, ended; fails the test where its exit code is another."""
-        with self.start(*arguments) as process:
-            stdout, stderr = process.communicate(timeout=280)
-        told = f"triptych {' '.join(arguments)} → {process.returncode}\n{stdout}\n{stderr}"
-        assert process.returncode == code, told
-        assert "Traceback" not in stderr, told
-        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+        """The command as a process that begins with nothing; fails the test where its exit code is another."""
+        environment = clean_environment() | {"TRIPTYCH_HOME": str(self.path), "PYTHONPATH": str(REPOSITORY)}
+        command = [sys.executable, "-m", "triptych", *arguments]
+        done = subprocess.run(
+            command,
+            env=environment,
+            cwd=folder_above(self.path),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        return expected(done, arguments, code)
+
+    def start(self, *arguments: str) -> Forked:
+        """The same, left running, with most of what it imports there already (`forked.py`)."""
+        assert self.forks
+        return self.forks.start(self.path, *arguments, prefect=True, mlflow=True)
+
+    def fork(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        return expected(self.start(*arguments).ended(), arguments, code)
 
     def call(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """The same in this process, for a command that starts none of its own: what it imports is paid for once."""
@@ -69,30 +62,45 @@ class Home:
         ):
             patch.setattr(sys, "argv", ["triptych", *arguments])
             patch.setenv("TRIPTYCH_HOME", str(self.path))
-            patch.chdir(next(p for p in self.path.parents if p.is_dir()))
+            patch.chdir(folder_above(self.path))
             triptych.main()
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        told = f"triptych {' '.join(arguments)} → {ended.value.code}\n{out.getvalue()}\n{err.getvalue()}"
-        assert (ended.value.code or 0) == code, told
-        assert "Traceback" not in err.getvalue(), told
-        return subprocess.CompletedProcess(list(arguments), code, out.getvalue(), err.getvalue())
+        done = subprocess.CompletedProcess(arguments, ended.value.code or 0, out.getvalue(), err.getvalue())
+        return expected(done, arguments, code)
 
     def json(self, *arguments: str) -> Any:
         """What `--json` printed: the last line of stdout."""
-        done = (self.run if arguments[0] in STARTS_OTHERS else self.call)(*arguments, "--json")
+        way = {"run": self.fork, "up": self.run}.get(arguments[0], self.call)  # these two start others
+        done = way(*arguments, "--json")
         return json.loads(done.stdout.splitlines()[-1])
 
     def sql(self, question: str) -> list[dict[str, Any]]:
         return self.json("sql", "-e", question)
 
 
+def expected(
+    done: subprocess.CompletedProcess[str], arguments: tuple[str, ...], code: int
+) -> subprocess.CompletedProcess[str]:
+    """What was done, where it ended with that code and as it should."""
+    told = f"triptych {' '.join(arguments)} → {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == code, told
+    assert "Traceback" not in done.stderr, told
+    return done
+
+
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, dict[str, Any]]]:
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with forking(tmp_path_factory.mktemp("said")) as forks:
+        yield forks
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[tuple[Home, dict[str, Any]]]:
     """A home in which `smoke` has been run once, and what `run --json` said."""
-    home = Home(tmp_path_factory.mktemp("a home with spaces") / "runs")
+    home = Home(tmp_path_factory.mktemp("a home with spaces") / "runs", forks)
     try:
-        yield home, home.json("run", "smoke")
+        yield home, json.loads(home.run("run", "smoke", "--json").stdout.splitlines()[-1])
     finally:
         home.run("up", "--stop")
 

@@ -1,25 +1,38 @@
-"""SIGKILL in every step, then the same command again: nothing complete is redone, and every byte is the same."""
+"""Ctrl-C and SIGKILL in every step, then the same command again: nothing complete is redone, every byte is the same."""
 
 import json
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tasks.store import MANIFEST, verify
-from tests.end_to_end.conftest import without_prefect
+from tests.end_to_end.forks import Forked, Forks
 
 STEPS = (
     "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",
     "finetune/classify", "evaluate/classify", "finetune/instruct", "evaluate/instruct", "register",
 )  # fmt: skip
+COMMAND = ("run", "smoke", "--json")
 
 
-def killed_in(step: str, home: Path) -> None:
-    """Kills the run once the step's work folder is there."""
-    with without_prefect(str(home), "smoke", "--without-mlflow") as victim:
-        while not list((home / "store" / step).glob("*.partial")):
-            assert victim.poll() is None, f"the run ended before {step} began:\n{victim.communicate()[1]}"
-            time.sleep(0.005)
-        victim.kill()
+def stopped_in(step: str, home: Path, forks: Forks, number: signal.Signals) -> Forked:
+    """The run, sent that signal as soon as the step writes something."""
+    began = time.time_ns()
+    run = forks.start(home, *COMMAND)
+    while not writes(home / "store" / step, began):
+        assert run.is_alive(), f"the run ended before {step} began:\n{run.ended()}"
+        time.sleep(0.005)
+    run.send(number)
+    return run
+
+
+def writes(step: Path, since: int) -> bool:
+    """Whether anything in the step's work folder is younger than that (ns)."""
+    with suppress(FileNotFoundError):
+        for work in step.glob("*.partial"):
+            return any(path.stat().st_mtime_ns > since for path in (work, *work.rglob("*")))
+    return False
 
 
 def complete(home: Path) -> dict[str, str]:
@@ -32,16 +45,19 @@ def complete(home: Path) -> dict[str, str]:
     return found
 
 
-def test_a_line_killed_in_every_step_ends_with_the_bytes_of_an_undisturbed_one(smoke, tmp_path):
+def test_a_line_interrupted_and_killed_in_every_step_ends_with_the_bytes_of_an_undisturbed_one(smoke, forks, tmp_path):
     home, before = tmp_path / "home", dict[str, str]()
     for step in STEPS:
-        killed_in(step, home)
+        interrupted = stopped_in(step, home, forks, signal.SIGINT).ended()
+        assert interrupted.returncode == 130, (step, interrupted)
+        assert "the same command goes on from there" in interrupted.stderr, (step, interrupted)
+        assert "Traceback" not in interrupted.stderr, (step, interrupted)
+        assert stopped_in(step, home, forks, signal.SIGKILL).ended().returncode == -signal.SIGKILL
         now = complete(home)
-        assert before.items() <= now.items(), f"what was complete before the kill in {step} was touched"
+        assert before.items() <= now.items(), f"what was complete before the ends in {step} was touched"
         before = now
-    with without_prefect(str(home), "smoke") as last:
-        stdout, stderr = last.communicate(timeout=250)
-    assert last.returncode == 0, stderr
-    record, (_, undisturbed) = json.loads(stdout.splitlines()[-1]), smoke
+    last = forks.start(home, *COMMAND).ended()
+    assert last.returncode == 0, last
+    record, (_, undisturbed) = json.loads(last.stdout.splitlines()[-1]), smoke
     assert {s["step"]: s["sha256"] for s in record["steps"]} == {s["step"]: s["sha256"] for s in undisturbed["steps"]}
     assert record["models"], "nothing was published"

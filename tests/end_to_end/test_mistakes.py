@@ -1,5 +1,6 @@
 """What users get wrong and machines do to them: a clear line with a cure, the right exit code, nothing lost."""
 
+import json
 import signal
 import subprocess
 import time
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import Home, without_prefect
+from tests.end_to_end.conftest import Home, expected
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_home_that_cannot_be_written_ends_with_1_and_a_cure(tmp_path):
 
 def test_a_corpus_of_which_nothing_is_left_fails_with_the_reasons_and_what_loosens_them(smoke):
     home, _ = smoke
-    result = home.run(
+    result = home.fork(
         "run", "smoke", "--until", "curate", "--set", "curate.gopher_quality.min_doc_words=100000", code=1
     )
     assert "gopher_short_doc" in result.stderr and "--set" in result.stderr
@@ -73,13 +74,13 @@ def test_a_rule_that_is_no_condition_is_told_with_the_nearest_names_and_nothing_
     assert "curate.keep_if" in told and "no signal or column 'plain_word'" in told
     assert "did you mean plain_words" in told
     label = "finetune.classify.label=year < 'long ago'"
-    result = home.run("run", "smoke", "--only", "finetune/classify", "--set", label, code=1)
+    result = home.fork("run", "smoke", "--only", "finetune/classify", "--set", label, code=1)
     assert "leaked" not in result.stderr  # DuckDB's word where a mistake holds its connection at exit
 
 
 def test_only_with_an_incomplete_input_ends_with_1_and_names_it(smoke):
     home, _ = smoke
-    result = home.run("run", "smoke", "--only", "evaluate/base", "--set", "pretrain.seed=99", code=1)
+    result = home.fork("run", "smoke", "--only", "evaluate/base", "--set", "pretrain.seed=99", code=1)
     assert "its input pretrain is not complete" in result.stdout
 
 
@@ -88,13 +89,11 @@ def test_interrupts_in_training_end_with_130_and_each_rerun_goes_on_from_there(s
     arguments = ("run", "smoke", "--until", "pretrain", "--set", "pretrain.seed=7", "--set", "pretrain.steps=200")
     rows = list[str]()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with home.start(*arguments) as process:
-            wait_for_step(home, len(rows) + 5)
-            process.send_signal(number)
-            stdout, stderr = process.communicate(timeout=60)
-        assert process.returncode == 130, stdout + stderr
+        process = home.start(*arguments)
+        wait_for_step(home, len(rows) + 5)
+        process.send(number)
+        stderr = expected(process.ended(), arguments, code=130).stderr
         assert "the same command goes on from there" in stderr
-        assert "Traceback" not in stderr, stderr
         (log,) = home.path.glob("store/pretrain/*.partial/metrics.jsonl")
         before, rows = rows, log.read_text().splitlines()
         assert rows[: len(before)] == before and len(rows) < 200, "a rerun goes on, it does not begin again"
@@ -102,13 +101,6 @@ def test_interrupts_in_training_end_with_130_and_each_rerun_goes_on_from_there(s
     assert last["state"] == "complete"
     whole = Path(last["path"], "metrics.jsonl").read_text().splitlines()
     assert whole[: len(rows)] == rows and len(whole) == 200
-
-
-def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A run without Prefect, whatever became of it."""
-    with without_prefect(*arguments) as process:
-        stdout, stderr = process.communicate(timeout=250)
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def wait_for_step(home: Home, step: int) -> None:
@@ -122,7 +114,7 @@ def wait_for_step(home: Home, step: int) -> None:
     pytest.fail("training did not begin within 120 s")
 
 
-def test_a_full_disk_ends_with_1_and_a_cure_and_the_rerun_completes(tmp_path):
+def test_a_full_disk_ends_with_1_and_a_cure_and_the_rerun_makes_the_same_bytes(smoke, forks, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -131,10 +123,13 @@ def test_a_full_disk_ends_with_1_and_a_cure_and_the_rerun_completes(tmp_path):
     if mounted.returncode:
         pytest.skip("mounting a small disk needs more rights than this user has")
     try:
-        first = ended(str(disk / "home"), "smoke")
-        assert first.returncode == 1 and "No space left" in first.stdout and "cure: " in first.stdout, first.stderr
+        first = forks.start(disk / "home", "run", "smoke").ended()
+        assert first.returncode == 1 and "No space left" in first.stderr and "cure: " in first.stderr, first
         subprocess.run(["mount", "-o", "remount,size=400m", disk], check=True)
-        second = ended(str(disk / "home"), "smoke", "--until", "tokenizer")
-        assert second.returncode == 0, second.stdout + second.stderr
+        second = forks.start(disk / "home", "run", "smoke", "--until", "tokenizer", "--json").ended()
+        assert second.returncode == 0, second
+        made = json.loads(second.stdout.splitlines()[-1])["steps"]
+        _, undisturbed = smoke
+        assert [s["sha256"] for s in made] == [s["sha256"] for s in undisturbed["steps"]][: len(made)]
     finally:
         subprocess.run(["umount", "-l", disk], check=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import Home, clean_environment
+from tests.end_to_end.conftest import Home
+from tests.end_to_end.forks import clean_environment
 
 MOVE = "import mlflow, sys; mlflow.MlflowClient(sys.argv[1]).set_registered_model_alias(*sys.argv[2:])"
 LOAD = """

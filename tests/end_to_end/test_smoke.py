@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.talk import prompts
-from tests.end_to_end.conftest import clean_environment
+from tests.end_to_end.forks import clean_environment
 
 LABELS = [
     "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",

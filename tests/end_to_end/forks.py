@@ -1,0 +1,74 @@
+"""What tests hold of the processes that `forked.py` makes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def clean_environment() -> dict[str, str]:
+    """A user's: MLflow's client, where an earlier test of this process made one, has left its address in ours."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "TRIPTYCH_"))}
+
+
+def folder_above(home: Path) -> Path:
+    """Where a home's command lines are typed."""
+    return next(folder for folder in home.parents if folder.is_dir())
+
+
+@dataclass(frozen=True)
+class Forked:
+    """`triptych ARGUMENTS` at work."""
+
+    pid: int
+    arguments: tuple[str, ...]
+    answers: IO[str]
+    said: dict[str, Path]
+
+    def is_alive(self) -> bool:
+        return Path(f"/proc/{self.pid}").exists()
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def ended(self) -> subprocess.CompletedProcess[str]:
+        """Waits for its end, and what it has said; asked once, and before anything else is started."""
+        code = int(self.answers.readline())
+        return subprocess.CompletedProcess(self.arguments, code, **{k: p.read_text() for k, p in self.said.items()})
+
+
+@dataclass(frozen=True)
+class Forks:
+    """Starts command lines within a moment, one at a time."""
+
+    requests: IO[str]
+    answers: IO[str]
+    folder: Path
+
+    def start(self, home: Path, *arguments: str, prefect: bool = False, mlflow: bool = False) -> Forked:
+        said = {name: self.folder / name for name in ("stdout", "stderr")}
+        for file in said.values():
+            file.write_text("")
+        request = {"home": str(home), "arguments": arguments, "prefect": prefect, "mlflow": mlflow}
+        request |= {"folder": str(folder_above(home))} | {name: str(file) for name, file in said.items()}
+        print(json.dumps(request), file=self.requests, flush=True)
+        return Forked(int(self.answers.readline()), arguments, self.answers, said)
+
+
+@contextmanager
+def forking(folder: Path) -> Iterator[Forks]:
+    """With `forked.py` running; it imports while the test goes on."""
+    command = [sys.executable, "-m", "tests.end_to_end.forked"]
+    environment = clean_environment() | {"PYTHONPATH": str(REPOSITORY), "OMP_WAIT_POLICY": "PASSIVE"}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin and server.stdout
+        yield Forks(server.stdin, server.stdout, folder)
+        server.stdin.close()
