@@ -166,7 +166,7 @@ def told(p: Proposal) -> list[str]:
         f"copies:     {found.duplicates:.1%} of the sample",
         f"rules:      keep {p.measured.kept:.0%} of the sample"
         + (f"; switched off: {', '.join(p.measured.loosened)}" if p.measured.loosened else ""),
-        f"documents:  about {found.documents:,}{cut}, {size(found.text_bytes)} of text, {one.tokens:,} tokens to train on",
+        f"documents:  about {found.documents:,}{cut}, {size(found.text_bytes)}, {one.tokens:,} tokens to train on",
         f"model:      {one.parameters:,} parameters, {one.steps:,} steps, {one.trained:,} tokens seen",
         f"takes you:  about {_minutes(one.minutes)} and {size(one.disk_bytes)} of disk ({size(p.free_bytes)} free)",
         f"honestly:   {one.can_give}",

@@ -177,6 +177,10 @@ def _show_models(out: Console, models: Sequence[Mapping[str, Any]]) -> None:
     for model in models:
         aliases = ", ".join(model["aliases"]) or "no alias"
         out.print(f"model {model['name']}/{model['version']}: {aliases}")
+    if models and not any("champion" in model["aliases"] for model in models):
+        out.print(
+            "no champion: the gate promoted none, and the report says why; by hand:  triptych promote NAME/VERSION"
+        )
 
 
 def _show_passage(out: Console, steps: Sequence[StepRecord]) -> None:

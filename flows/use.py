@@ -10,7 +10,7 @@ from typing import Any
 from flows.record import latest
 from tasks.errors import UsageError, UserError
 from tasks.progress import say
-from tasks.register.aliases import CHAMPION, promote, rollback
+from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
 from tasks.talk import ANSWERING, Talker
 from tasks.tracking.registry import Version, find, resolve, verified, versions
 
@@ -50,7 +50,7 @@ def evaluated(home: Path, model: str, tasks: Sequence[Path]) -> list[dict[str, A
     """The figures stored with a registered version; of tasks given by path, those reached now."""
     if tasks:
         return _answered(_weights(home, model), tasks)
-    version = verified(find(model or champion(home), home))
+    version = verified(find(model or at_hand(home), home))
     summary = json.loads((version.evidence / "summary.json").read_text())
     return [{"task": task, **{k: v for k, v in row.items() if k != "baselines"}} for task, row in summary.items()]
 
@@ -97,16 +97,38 @@ def rolled_back(home: Path, name: str, why: str) -> dict[str, Any]:
 
 def champion(home: Path) -> str:
     """NAME@champion of the latest run: its model that answers, else its base."""
+    recipe = _latest_recipe(home)
+    if found := _with_alias(home, recipe, CHAMPION):
+        return found
+    if found := _with_alias(home, recipe, CANDIDATE):
+        raise UserError(
+            f"no champion of recipe {recipe!r}: the gate promoted none (why: triptych report)",
+            f"name {found}, or make it champion by hand: triptych promote {found}",
+        )
+    raise UserError(f"no model of recipe {recipe!r} yet", f"triptych run {recipe}")
+
+
+def at_hand(home: Path) -> str:
+    """The champion; where the gate has promoted none the candidate, and that is said."""
+    recipe = _latest_recipe(home)
+    found = _with_alias(home, recipe, CANDIDATE)
+    if found is None or _with_alias(home, recipe, CHAMPION):
+        return champion(home)
+    say(f"{found}: the gate has promoted no model of this recipe (why: triptych report)")
+    return found
+
+
+def _latest_recipe(home: Path) -> str:
     record = latest(home)
     if record is None:
         raise UserError(f"no run in {home} yet", "triptych run demo")
-    names = {version.name for version in versions(home) if CHAMPION in version.aliases}
-    for name in (f"{record.recipe}{ANSWERING}", f"{record.recipe}-base"):
-        if name in names:
-            return f"{name}@{CHAMPION}"
-    raise UserError(
-        f"no champion of recipe {record.recipe!r} yet", f"triptych run {record.recipe}, or triptych promote"
-    )
+    return record.recipe
+
+
+def _with_alias(home: Path, recipe: str, alias: str) -> str | None:
+    names = {version.name for version in versions(home) if alias in version.aliases}
+    found = (name for name in (f"{recipe}{ANSWERING}", f"{recipe}-base") if name in names)
+    return next((f"{name}@{alias}" for name in found), None)
 
 
 def _answered(weights: Path, tasks: Sequence[Path]) -> list[dict[str, Any]]:
@@ -127,11 +149,11 @@ def _answered(weights: Path, tasks: Sequence[Path]) -> list[dict[str, Any]]:
 
 
 def _weights(home: Path, model: str) -> Path:
-    return resolve(model or champion(home), home)
+    return resolve(model or at_hand(home), home)
 
 
 def _talker(home: Path, model: str) -> Talker:
-    model = model or champion(home)
+    model = model or at_hand(home)
     return Talker(model, _weights(home, model))
 
 
