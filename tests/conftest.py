@@ -15,6 +15,7 @@ SHARE_A_HOME = (
     "test_nightly.py",
     "test_promotion.py",
     "test_mistakes.py",
+    "test_states.py",
     "test_kills.py",
 )
 

@@ -56,7 +56,7 @@ def test_each_version_says_where_it_comes_from_and_what_the_gate_said(two_versio
     )
     found = json.loads(elsewhere(two_versions, tags, "2"))
     assert {"key", "git_commit", "data_fingerprint", "verdict", "reasons"} <= found.keys()
-    assert found["verdict"] in ("not worse", "better", "worse", "undecided")
+    assert found["verdict"] == "not worse"  # the same weights, within a margin
 
 
 def test_promote_and_rollback_move_the_champion_and_leave_a_line_each(two_versions):

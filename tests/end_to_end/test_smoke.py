@@ -141,21 +141,21 @@ def test_prefects_page_asks_its_own_server_wherever_that_listens(smoke):
 
 def test_chat_score_and_export_use_the_champion(smoke, tmp_path):
     home, _ = smoke
-    assert home.run("chat", "--prompt", "When was this said?", "--max-tokens", "5").stdout
+    assert home.run("chat", "--prompt", "When was this said?", "--max-tokens", "5").stdout.strip()
     scored = home.json("score", "smoke-base@champion", "--prompt", "Fellow citizens")
     assert len(scored["ids"]) == len(scored["tokens"]) == len(scored["logprobs"]) > 1
-    assert all(value <= 0 for value in scored["logprobs"])
-    home.run("export", "smoke-base@champion", "--format", "hf", "--to", str(tmp_path / "out"))
+    home.call("export", "smoke-base@champion", "--format", "hf", "--to", str(tmp_path / "out"))
     script = (
-        "import sys, torch, transformers\n"
+        "import json, sys, torch, transformers\n"
         "model = transformers.AutoModelForCausalLM.from_pretrained(sys.argv[1])\n"
         "tokenizer = transformers.AutoTokenizer.from_pretrained(sys.argv[1])\n"
-        "ids = tokenizer('Fellow citizens', return_tensors='pt').input_ids\n"
-        "print(model(ids).logits.log_softmax(-1)[0, -2, ids[0, -1]].item())\n"
+        "ids = tokenizer('<|endoftext|>Fellow citizens').input_ids\n"
+        "scores = model(torch.tensor([ids])).logits.log_softmax(-1)[0, :-1]\n"
+        "print(json.dumps([ids[1:], scores.gather(1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()]))\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "out")]
-    theirs = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
-    assert theirs < 0
+    theirs = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    assert json.loads(theirs) == [scored["ids"], pytest.approx(scored["logprobs"], abs=1e-4)]
 
 
 def test_weights_in_the_store_are_asked_as_the_step_that_made_them_taught(smoke):

@@ -1,0 +1,50 @@
+"""What a run says of steps that are neither new nor found: made again as they were, or skipped for want of labels."""
+
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import ANY
+
+from tests.end_to_end.conftest import expected
+from tests.end_to_end.forks import Forks
+from tests.end_to_end.test_grow import text
+
+LETTERS = """
+extends = "smoke"
+ingest.path = "{folder}"
+curate.filters = []
+pretrain.steps = 2
+pretrain.context = 256
+"""
+
+
+def run(forks: Forks, home: Path, *arguments: str) -> dict[str, Any]:
+    told = ("run", *arguments, "--json")
+    return json.loads(expected(forks.start(home, *told).ended(), told, code=0).stdout.splitlines()[-1])
+
+
+def test_steps_computed_again_are_reported_as_reproduced_and_the_stored_ones_stay(smoke, forks):
+    home, first = smoke
+    stored = {step["step"]: step for step in first["steps"]}
+    manifest = Path(stored["tokenizer"]["path"]) / "manifest.json"
+    before = manifest.stat().st_mtime_ns
+    again = run(forks, home.path, "smoke", "--from", "tokenizer", "--until", "encode")
+    assert [step["step"] for step in again["steps"]] == ["tokenizer", "encode"]
+    for step in again["steps"]:
+        assert (step["state"], step["reason"]) == ("complete", "reproduced: the same bytes again")
+        assert step["sha256"] == stored[step["step"]]["sha256"]
+    assert manifest.stat().st_mtime_ns == before
+
+
+def test_a_folder_without_labels_skips_the_classifier_with_a_reason_and_registers_the_rest(smoke, forks, tmp_path):
+    (tmp_path / "letters").mkdir()
+    for n in range(40):
+        (tmp_path / "letters" / f"{n}.txt").write_text(text(n))
+    recipe = tmp_path / "letters.toml"
+    recipe.write_text(LETTERS.format(folder=tmp_path / "letters"))
+    record = run(forks, smoke[0].path, str(recipe))
+    found = {step["step"]: (step["state"], step["reason"]) for step in record["steps"]}
+    assert found["finetune/classify"] == ("skipped", ANY) and "no document has year" in found["finetune/classify"][1]
+    assert found["evaluate/classify"] == ("skipped", f"finetune/classify was skipped: {found['finetune/classify'][1]}")
+    assert found["register"] == ("complete", ANY)
+    assert {model["name"] for model in record["models"]} == {"letters-base", "letters-instruct"}
