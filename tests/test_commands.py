@@ -1,0 +1,74 @@
+"""Every command shows an example that parses, and starts without the heavy libraries that it does not need."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import triptych
+
+HEAVY = {"torch", "mlflow", "prefect", "datasets", "transformers", "datatrove", "pandas", "sklearn", "spacy"}
+LOADED = """
+import json, sys, triptych
+try:
+    triptych.main()
+except SystemExit as ended:
+    print(json.dumps([ended.code or 0, sorted(sys.modules)]), file=sys.stderr)
+"""
+ROOT = typer.main.get_command(triptych.app)
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Each command below the group with its full name: `keys add`."""
+    for name, command in group.commands.items():
+        yield " ".join((*path, name)), command
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+
+
+def parsed(words: list[str]) -> str:
+    """The full name of the command that a line means; a complaint of the parser's where it would be refused."""
+    context, names = ROOT.make_context("triptych", words), []
+    command: Any = ROOT
+    while hasattr(command, "commands"):
+        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        names.append(name)
+        context = command.make_context(name, rest, parent=context)
+    return " ".join(names)
+
+
+COMMANDS = dict(commands(ROOT))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_examples_that_parse(name):
+    first, *rest = re.split(r"\s{2,}", COMMANDS[name].epilog or "")
+    assert first == "Example:" and rest, f"triptych {name} --help has no example"
+    lines = [shlex.split(example.removeprefix("TRIPTYCH_HOME=restored ")) for example in rest if example != "then"]
+    assert {line[0] for line in lines} == {"triptych"}
+    meant = [parsed(line[1:]) for line in lines]
+    assert meant[0].startswith(name)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("status", "--json"), ("run", "smoke", "--explain"), ("sql", "--list")]
+)
+def test_a_command_that_needs_no_heavy_library_imports_none(arguments, tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments],
+        env={"PYTHONPATH": str(Path(triptych.__file__).parent), "TRIPTYCH_HOME": str(tmp_path / "home")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, loaded = json.loads(done.stderr.splitlines()[-1])
+    assert code == 0, done.stderr
+    assert not HEAVY & set(loaded)
