@@ -1,6 +1,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,15 @@ def test_what_is_saved_is_loaded_to_the_bit_and_saved_to_the_same_bytes(name: st
     hub.save(loaded, tmp_path / "two")
     for file in (tmp_path / "one").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+def test_weights_are_read_without_torchs_compiler_whose_import_takes_seconds(tmp_path: Path):
+    hub.save(decoder_of("llama"), tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from model import hub; hub.load(Path(sys.argv[1])); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert "model.hub" in done.stdout.split() and "torch._dynamo" not in done.stdout.split()
 
 
 def test_shards_with_an_index_read_like_one_file(tmp_path: Path):
