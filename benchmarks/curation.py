@@ -1,8 +1,11 @@
 """Quality filtering of the demo's corpus: signals scored once and decided in SQL, beside datatrove's own filters."""
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, this folder is all that Python would look in
 
 import pyarrow as pa
 import pyarrow.parquet as pq

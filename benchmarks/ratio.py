@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 PAIRS = 5
+NO_PEER = dict.fromkeys(("peer", "ratio", "low", "high", "equal"))  # of a row that measures this project alone
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,20 @@
 """Seconds and MB/s of each data step, tokens/s and MFU of training, on the demo recipe: `make bench`.
 
-Every step is made anew in a folder of its own. `--json` prints one row a line.
+Every step is made anew in a folder of its own. `--json` prints one row a line, as the benchmarks beside a peer do,
+with null for what there is no peer to say of.
 """
 
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, this folder is all that Python would look in
+
+from benchmarks.ratio import NO_PEER
 from flows.record import StepRecord
 from flows.session import Request, opened, perform
 
@@ -28,17 +33,19 @@ def main() -> None:
         record = perform(opened(Request(Path(home), given.recipe, changes, until="pretrain")))
         rows = [_row(step, _bytes_read(record.steps)) for step in record.steps]
     for row in rows:
-        print(json.dumps(row) if given.json else "  ".join(f"{name} {value}" for name, value in row.items()))
+        told = "  ".join(f"{name} {value}" for name, value in row.items() if name not in NO_PEER)
+        print(json.dumps(row) if given.json else told)
 
 
 def _row(step: StepRecord, bytes_read: float) -> dict[str, Any]:
+    row = {"work": step.step, **NO_PEER, "seconds": step.seconds}
     if step.step in DATA_STEPS:
         rate = bytes_read / 1e6 / step.seconds
-        return {"step": step.step, "seconds": step.seconds, "megabytes_per_second": round(rate, 2)}
+        return {**row, "megabytes_per_second": round(rate, 2)}
     speed = [json.loads(line) for line in (Path(step.path or "") / "timing" / "speed.jsonl").read_text().splitlines()]
     later = speed[len(speed) // 4 :]  # the first steps warm caches up
     rate, mfu = (statistics.median(row[name] for row in later) for name in ("tokens_per_second", "mfu"))
-    return {"step": step.step, "seconds": step.seconds, "tokens_per_second": round(rate), "mfu": round(mfu, 3)}
+    return {**row, "tokens_per_second": round(rate), "mfu": round(mfu, 3)}
 
 
 def _bytes_read(steps: tuple[StepRecord, ...]) -> float:

@@ -1,9 +1,12 @@
 """Training steps of the demo's network, beside transformers' Llama of the same weights with torch's AdamW."""
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, this folder is all that Python would look in
 
 import torch
 

@@ -1,0 +1,70 @@
+"""What is said of two ways to do the same work, and in which shape."""
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import ratio
+from benchmarks.ratio import NO_PEER, PAIRS, Row, compared, show
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Clock:
+    """A way of working that takes as long as it is told to, the last of it for ever."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.now, self.order = 0.0, list[str]()
+        patch.setattr(ratio.time, "perf_counter", lambda: self.now)
+
+    def way(self, name: str, *seconds: float):
+        left = list(seconds)
+
+        def work() -> str:
+            self.order.append(name)
+            self.now += left.pop(0) if len(left) > 1 else left[0]
+            return name
+
+        return work
+
+
+def test_a_ratio_is_the_peers_seconds_over_ours_with_the_extremes_of_the_pairs(monkeypatch):
+    clock = Clock(monkeypatch)
+    ours, theirs = clock.way("ours", 2.0), clock.way("theirs", 99.0, 6.0, 4.0, 10.0, 8.0, 2.0)
+    row = compared("sorting", "a peer", ours, theirs, lambda a, b: (a, b) == ("ours", "theirs"))
+    assert row == Row("sorting", "a peer", ratio=3.0, low=1.0, high=5.0, equal=True)
+
+
+def test_who_begins_changes_from_pair_to_pair_after_one_of_each_to_warm_up(monkeypatch):
+    clock = Clock(monkeypatch)
+    compared("x", "y", clock.way("ours", 1.0), clock.way("theirs", 1.0), lambda a, b: a == b)
+    pairs = [tuple(clock.order[at : at + 2]) for at in range(2, len(clock.order), 2)]
+    assert clock.order[:2] == ["ours", "theirs"] and len(pairs) == PAIRS
+    assert all(one == other[::-1] for one, other in itertools.pairwise(pairs))
+
+
+def test_work_that_is_not_equal_says_so(capsys):
+    show(Row("sorting", "a peer", 3.0, 1.0, 5.0, equal=False), as_json=False)
+    assert capsys.readouterr().out == "sorting beside a peer: 3.00 × (1.00 – 5.00), NOT EQUAL\n"
+
+
+def test_json_is_one_row_a_line_in_the_shape_that_scripts_rely_on(capsys):
+    show(Row("sorting", "a peer", 3.0, 1.0, 5.0, equal=True), as_json=True)
+    (line,) = capsys.readouterr().out.splitlines()
+    row = {"work": "sorting", "peer": "a peer", "ratio": 3.0, "low": 1.0, "high": 5.0, "equal": True}
+    assert json.loads(line) == row and list(row) == ["work", *NO_PEER]
+
+
+@pytest.mark.parametrize("how", [("benchmarks/steps.py",), ("-m", "benchmarks.steps")])
+def test_a_benchmark_runs_as_a_file_from_anywhere_and_as_a_module(how, tmp_path):
+    is_file = len(how) == 1
+    command = [str(REPOSITORY / how[0])] if is_file else [*how]
+    folder = tmp_path if is_file else REPOSITORY
+    done = subprocess.run(
+        [sys.executable, *command, "--help"], cwd=folder, env={}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "--json" in done.stdout, done.stderr
