@@ -1,10 +1,9 @@
 """The command line as processes that are quick to start: each is forked off one that has imported what they all need.
 
-`python -m tests.end_to_end.forked` reads one request a line, {"home", "arguments", "prefect", "mlflow", "folder",
-"stdout", "stderr"}, answers with the pid of its process, and once that has ended with its exit code as a shell tells
-it: 128 + the signal that ended it. (Where Ctrl-C falls into an `exec`, as in the making of a dataclass, Python ends by
-SIGINT itself whatever code it was given.) Such a process is like any other to signals, to its children and at its exit.
-Prefect is not imported before: it reads its settings then.
+`python tests/end_to_end/forked.py` reads one request a line, {"home", "arguments", "prefect", "mlflow", "folder",
+"stdout", "stderr"}, answers with the pid of its process, and once that has ended with its exit code. Such a process is
+like any other to signals, to its children and at its exit. Prefect is not imported before: it reads its settings then.
+It runs as a file, like the installed command: under `-m`, Python forgets the exit code after a Ctrl-C within an `exec`.
 """
 
 import gc
@@ -31,8 +30,7 @@ def main() -> None:
         if not (pid := os.fork()):
             become(**json.loads(line))
         print(pid, flush=True)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        print(code if code >= 0 else 128 - code, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 
 def become(

@@ -66,7 +66,7 @@ class Forks:
 @contextmanager
 def forking(folder: Path) -> Iterator[Forks]:
     """With `forked.py` running; it imports while the test goes on."""
-    command = [sys.executable, "-m", "tests.end_to_end.forked"]
+    command = [sys.executable, str(REPOSITORY / "tests" / "end_to_end" / "forked.py")]
     environment = clean_environment() | {"PYTHONPATH": str(REPOSITORY), "OMP_WAIT_POLICY": "PASSIVE"}
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin and server.stdout

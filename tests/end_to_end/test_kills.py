@@ -52,7 +52,7 @@ def test_a_line_interrupted_and_killed_in_every_step_ends_with_the_bytes_of_an_u
         assert interrupted.returncode == 130, (step, interrupted)
         assert "the same command goes on from there" in interrupted.stderr, (step, interrupted)
         assert "Traceback" not in interrupted.stderr, (step, interrupted)
-        assert stopped_in(step, home, forks, signal.SIGKILL).ended().returncode == 128 + signal.SIGKILL
+        assert stopped_in(step, home, forks, signal.SIGKILL).ended().returncode == -signal.SIGKILL
         now = complete(home)
         assert before.items() <= now.items(), f"what was complete before the ends in {step} was touched"
         before = now
