@@ -13,7 +13,7 @@ from flows.forecast import Plan, Trial, adaptation, free_bytes, plan, trial
 from flows.lessons import Lessons, Useless, lessons, notes, readable
 from flows.proposed_recipe import SHOWN, adapting, recipe_text
 from flows.recipe import load
-from flows.toml_lines import line, size
+from flows.toml_lines import line
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
 from tasks.given import located
@@ -21,6 +21,7 @@ from tasks.ingest.kinds import NONE
 from tasks.ingest.listing import unread_note
 from tasks.ingest.sources import Ending
 from tasks.ingest.survey import Survey, survey
+from tasks.progress import bytes_in_words
 from tasks.store import write_durably
 
 TAKEN = ("pyproject",)  # a .toml that is no recipe
@@ -148,7 +149,7 @@ def recipe_name(folder: Path) -> str:
 def told(p: Proposal) -> list[str]:
     """What a person reads on the screen."""
     found, one = p.found, p.plan
-    kinds = ", ".join(f"{kind.files:,} {end} ({size(kind.bytes)})" for end, kind in found.kinds.items())
+    kinds = ", ".join(f"{kind.files:,} {end} ({bytes_in_words(kind.bytes)})" for end, kind in found.kinds.items())
     languages = ", ".join(f"{code} {share:.0%}" for code, share in list(found.languages.items())[:SHOWN])
     licences = ", ".join(f"{line(name)} {count:,}" for name, count in list(found.licences.items())[:SHOWN])
     lines = [f"takes:      {kinds}"]
@@ -166,9 +167,11 @@ def told(p: Proposal) -> list[str]:
         f"copies:     {found.duplicates:.1%} of the sample",
         f"rules:      keep {p.measured.kept:.0%} of the sample"
         + (f"; switched off: {', '.join(p.measured.loosened)}" if p.measured.loosened else ""),
-        f"documents:  about {found.documents:,}{cut}, {size(found.text_bytes)}, {one.tokens:,} tokens to train on",
+        f"documents:  about {found.documents:,}{cut}, {bytes_in_words(found.text_bytes)}, "
+        f"{one.tokens:,} tokens to train on",
         f"model:      {one.parameters:,} parameters, {one.steps:,} steps, {one.trained:,} tokens seen",
-        f"takes you:  about {_minutes(one.minutes)} and {size(one.disk_bytes)} of disk ({size(p.free_bytes)} free)",
+        f"takes you:  about {_minutes(one.minutes)} and {bytes_in_words(one.disk_bytes)} of disk "
+        f"({bytes_in_words(p.free_bytes)} free)",
         f"honestly:   {one.can_give}",
         f"written:    {p.path}",
         f"next:       triptych run {p.name}",

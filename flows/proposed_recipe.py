@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from flows.cutting import cut_at, held_out
 from flows.forecast import ADAPT_MINUTES, BATCH, CONTEXT, KEEPS, SUITS, TRAINING_MINUTES
 from flows.recipe import shipped_folder
-from flows.toml_lines import line, put, size
+from flows.toml_lines import line, put
 from tasks.curate.config import CurateConfig, Split
 from tasks.curate.rules import RULES
 from tasks.finetune.own_rows import OwnRows
 from tasks.ingest.listing import unread_note
 from tasks.privacy import mask
+from tasks.progress import bytes_in_words
 
 if TYPE_CHECKING:
     from flows.lessons import Lessons
@@ -38,10 +39,11 @@ def recipe_text(proposal: "Proposal") -> str:
 
 def _head(p: "Proposal") -> list[str]:
     kinds = ", ".join(f"{kind.files:,} {end}" for end, kind in p.found.kinds.items())
+    text, disk = bytes_in_words(p.found.text_bytes), bytes_in_words(p.plan.disk_bytes)
     return [
         f"# Proposed by `triptych init` for {line(str(p.found.path))}: {kinds}.",
-        f"# About {p.found.documents:,} documents, {size(p.found.text_bytes)}; {p.plan.tokens:,} tokens to train on;",
-        f"# some {p.plan.minutes:.0f} minutes and {size(p.plan.disk_bytes)} of disk on the machine that wrote this.",
+        f"# About {p.found.documents:,} documents, {text}; {p.plan.tokens:,} tokens to train on;",
+        f"# some {p.plan.minutes:.0f} minutes and {disk} of disk on the machine that wrote this.",
         *(f"# {told}" for told in textwrap.wrap(p.plan.can_give, WIDTH)),
     ]
 

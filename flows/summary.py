@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.record import RunRecord, StepRecord
+from tasks.progress import bytes_in_words
 
 WIDTH = 160  # characters, where stdout is no terminal
 NEXT = ("triptych chat", "triptych look near_duplicate", "triptych sql --list", "triptych up", "triptych status")
@@ -91,15 +92,6 @@ def show_forgotten(report: Mapping[str, Any]) -> None:
     out.print(f"not touched: backups, exports, and your own files: {escape(', '.join(report['sources']))}")
     for recipe in report["run_again"]:
         out.print(f"next:  triptych run {recipe}")
-
-
-def bytes_in_words(count: float) -> str:
-    """`12.3 MB`, in powers of 1000."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} GB"
 
 
 def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:

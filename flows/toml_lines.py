@@ -19,11 +19,3 @@ def toml(value: Any) -> str:
 def line(text: str) -> str:
     """What may stand in a comment: one line without control characters."""
     return "".join(c if c.isprintable() else " " for c in text)
-
-
-def size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"

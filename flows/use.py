@@ -97,38 +97,34 @@ def rolled_back(home: Path, name: str, why: str) -> dict[str, Any]:
 
 def champion(home: Path) -> str:
     """NAME@champion of the latest run: its model that answers, else its base."""
-    recipe = _latest_recipe(home)
-    if found := _with_alias(home, recipe, CHAMPION):
-        return found
-    if found := _with_alias(home, recipe, CANDIDATE):
+    named = _latest(home)
+    if not named.endswith(f"@{CHAMPION}"):
         raise UserError(
-            f"no champion of recipe {recipe!r}: the gate promoted none (why: triptych report)",
-            f"name {found}, or make it champion by hand: triptych promote {found}",
+            f"no champion for {named}: the gate promoted none (why: triptych report)",
+            f"name {named}, or make it champion by hand: triptych promote {named}",
         )
-    raise UserError(f"no model of recipe {recipe!r} yet", f"triptych run {recipe}")
+    return named
 
 
 def at_hand(home: Path) -> str:
     """The champion; where the gate has promoted none the candidate, and that is said."""
-    recipe = _latest_recipe(home)
-    found = _with_alias(home, recipe, CANDIDATE)
-    if found is None or _with_alias(home, recipe, CHAMPION):
-        return champion(home)
-    say(f"{found}: the gate has promoted no model of this recipe (why: triptych report)")
-    return found
+    named = _latest(home)
+    if not named.endswith(f"@{CHAMPION}"):
+        say(f"{named}: the gate has promoted no model of this recipe (why: triptych report)")
+    return named
 
 
-def _latest_recipe(home: Path) -> str:
+def _latest(home: Path) -> str:
+    """Of the latest run's models a champion before a candidate, and one that answers before the base."""
     record = latest(home)
     if record is None:
         raise UserError(f"no run in {home} yet", "triptych run demo")
-    return record.recipe
-
-
-def _with_alias(home: Path, recipe: str, alias: str) -> str | None:
-    names = {version.name for version in versions(home) if alias in version.aliases}
-    found = (name for name in (f"{recipe}{ANSWERING}", f"{recipe}-base") if name in names)
-    return next((f"{name}@{alias}" for name in found), None)
+    there = {f"{version.name}@{alias}" for version in versions(home) for alias in version.aliases}
+    names = (f"{record.recipe}{ANSWERING}", f"{record.recipe}-base")
+    named = (f"{name}@{alias}" for alias in (CHAMPION, CANDIDATE) for name in names)
+    if found := next((one for one in named if one in there), None):
+        return found
+    raise UserError(f"no model of recipe {record.recipe!r} yet", f"triptych run {record.recipe}")
 
 
 def _answered(weights: Path, tasks: Sequence[Path]) -> list[dict[str, Any]]:

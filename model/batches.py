@@ -83,10 +83,7 @@ class Blocks:
     def batch(self, items: np.ndarray) -> TokenBatch:
         read = [self.stream.read(item * self.context, self.context + 1) for item in items.tolist()]
         ids_bt = torch.from_numpy(np.stack(read).astype(np.int64))
-        tokens_bt, targets_bt = (
-            ids_bt[:, :-1].clone(),
-            ids_bt[:, 1:].clone(),
-        )  # of one row, contiguous() would be a view
+        tokens_bt, targets_bt = ids_bt[:, :-1].clone(), ids_bt[:, 1:].clone()  # of one row, contiguous() is a view
         if (self.items - 1) in items:  # the last block of the stream may be short
             row = int(np.flatnonzero(items == self.items - 1)[0])
             targets_bt[row, self.targets - (self.items - 1) * self.context :] = IGNORE

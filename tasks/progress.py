@@ -60,3 +60,12 @@ class _Lines:
         rate = self.done / (now - self.started)
         left = (self.total - self.done) / rate if rate else 0
         say(f"  {self.what}: {self.done:,} of {self.total:,} {self.unit} · {rate:,.0f}/s · {left:,.0f} s left")
+
+
+def bytes_in_words(count: float) -> str:
+    """`12.3 MB`, in powers of 1000."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} GB"

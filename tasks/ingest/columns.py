@@ -18,14 +18,14 @@ def names_columns(lines: Sequence[Sequence[str]]) -> bool:
     first, rest = lines[0], [line for line in lines[1:] if list(line) != list(lines[0])]
     if not rest:
         return not any(len(cell) > LONGEST_NAME or _kind(cell) for cell in first)
-    like, unlike = 0, 0
-    for cell, below in zip(first, zip(*rest, strict=True), strict=True):
+    like, unlike, columns = 0, 0, list(zip(first, zip(*rest, strict=True), strict=True))
+    for cell, below in columns:
         kind = _common(below)
         like += bool(kind) and _kind(cell) == kind
         unlike += bool(kind and cell.strip()) and _kind(cell) != kind
     if like or unlike:
         return unlike >= like
-    return not any(_comes_again(cell, below) for cell, below in zip(first, zip(*rest, strict=True), strict=True))
+    return not any(_comes_again(cell, below) for cell, below in columns)
 
 
 def _kind(cell: str) -> str:

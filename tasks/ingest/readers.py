@@ -17,7 +17,7 @@ from datatrove.pipeline.readers.ipc import IpcReader
 from datatrove.pipeline.readers.jsonl import JsonlReader
 from datatrove.pipeline.readers.parquet import ParquetReader
 
-from tasks.ingest.conversations import joined
+from tasks.ingest.conversations import is_conversation, joined
 from tasks.ingest.lines import RAW_BYTES, Overgrown, TooLong, blocks, lines, refuse_overgrown
 from tasks.ingest.read.encodings import UTF8_MARK, UTF16
 from tasks.ingest.sources import Reading
@@ -49,6 +49,8 @@ class Checked(BaseDiskReader):
         self.rules, self.quarantine, self.add_file_path = rules, quarantine, False
 
     def document(self, record: Any, path: str, position: int, raw: bytes | None = None) -> Document | None:
+        if isinstance(record, dict) and is_conversation(said := record.get(name := self.text_field_of(record))):
+            record = record | {name: joined(said)}
         if reason := self.fault(record):
             shown = repr(record).encode(errors="replace") if raw is None else raw
             self.quarantine(Bad(position, reason, shown[:RAW_BYTES]))
@@ -63,7 +65,7 @@ class Checked(BaseDiskReader):
         if name not in record:
             wanted = " or ".join(map(repr, self.rules.text_fields))
             return f"no field {wanted}, only {', '.join(map(repr, list(record)[:8]))[:200] or 'none'}"
-        text = joined(record[name])
+        text = record[name]
         if not isinstance(text, str):
             return f"{name!r} is {_kind(text)}, not a string"
         return _text_fault(text, self.rules.max_record_bytes) or _metadata_fault(record)
@@ -78,7 +80,7 @@ class Checked(BaseDiskReader):
         return next((name for name in self.rules.text_fields if name in record), self.rules.text_fields[0])
 
     def _default_adapter(self, data: dict[str, Any], path: str, id_in_file: int | str) -> dict[str, Any]:
-        text = joined(data.pop(self.text_field_of(data)))
+        text = data.pop(self.text_field_of(data))
         identity = data.pop(self.rules.id_field, None) if _is_name(data.get(self.rules.id_field)) else None
         inner = data.pop("metadata") if isinstance(data.get("metadata"), dict) else {}
         return {

@@ -19,7 +19,7 @@ from tasks.ingest.kinds import PACKED as PACKED_TEXT
 from tasks.ingest.kinds import ending
 from tasks.ingest.listing import unread_note
 from tasks.ingest.sources import MIB, FolderSource, Unread
-from tasks.ingest.walk import Found, no_text, walked
+from tasks.ingest.walk import Found, no_text, some, walked
 
 SAMPLE_BYTES = 8 * MIB  # of text
 SAMPLE_SECONDS = 5.0
@@ -191,8 +191,7 @@ class _Look:
                 self.licences[str(fields[name])] += 1
 
     def notes(self) -> list[str]:
-        shown = ", ".join(self.closed[:3]) + (", …" if len(self.closed) > 3 else "")
-        return [f"{len(self.closed):,} files cannot be opened: {shown}"] if self.closed else []
+        return [f"{len(self.closed):,} files cannot be opened: {some(self.closed)}"] if self.closed else []
 
     def declared(self) -> str | None:
         """The field that names a language for nearly every document."""

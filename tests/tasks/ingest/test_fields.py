@@ -136,7 +136,7 @@ def test_a_file_that_may_not_be_read_is_told_and_the_others_are_looked_at(tmp_pa
     assert found.texts == (TEXTS[0],)
     ((reason, count),) = found.bad.items()
     assert count == 5 and "(Permission denied): change its permissions, or exclude it" in reason
-    assert any(note.startswith("5 files cannot be opened: secret.") for note in found.notes)
+    assert any(note.startswith("5 files cannot be opened: 'secret.") for note in found.notes)
 
 
 def test_tables_as_forms_and_spreadsheets_export_them_lose_no_row(tmp_path: Path) -> None:
