@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import services
+from flows import forecast, services
 from flows.server import ensure_server, environment, inherited
 
 REPOSITORY = Path(__file__).parents[2]
@@ -55,3 +55,11 @@ def with_prefect() -> Callable[[Path, str], subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def short_trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Short trials, in a working directory of its own."""
+    monkeypatch.setattr(forecast, "SIGNAL_SECONDS", 0.2)
+    monkeypatch.setattr(forecast, "TRAINING_SECONDS", 0.1)
+    monkeypatch.chdir(tmp_path)

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import zstandard
 
 from tasks.ingest.ledger import Corpus, corpus
+from tasks.ingest.listing import list_sources
+from tasks.ingest.sources import File
 from tasks.ingest.steps import IngestConfig, ingest
 from tasks.step import Stats
 
@@ -73,3 +75,8 @@ def made(config: IngestConfig, known: Corpus, partition: str, earlier: dict[str,
     stats = ingest(config.part(known.parts[partition]), {"earlier": earlier}, out)
     documents = [row for path in sorted((out / "documents").glob("*")) for row in pq.read_table(path).to_pylist()]
     return Ingested(out, stats, documents, pq.read_table(out / "quarantine.parquet").to_pylist())
+
+
+def listed(config: IngestConfig, home: Path, source: str = "books") -> dict[str, File]:
+    """A source's files by name."""
+    return {file.name: file for file in list_sources(config, home)[source].files}

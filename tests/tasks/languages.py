@@ -1,6 +1,7 @@
 """Prose in other languages than English, written for these tests: sentences that make documents in any order."""
 
 import random
+import re
 from itertools import pairwise
 
 GERMAN = [
@@ -64,3 +65,12 @@ PAGE = f"""<!doctype html><html lang="de"><head><meta charset="utf-8"><title>Neb
 <main><article><h1>Der Nebel</h1>
 {"".join(f"<p>{one} {two}</p>" for one, two in pairwise(GERMAN))}</article></main>
 <footer><p>Impressum · Datenschutz · © 2024</p></footer></body></html>"""
+
+
+def prose(sentences: list[str], count: int, seed: int = 1) -> dict[str, str]:
+    """As many files of clauses that few others have, among them names with spaces, new lines and emoji."""
+    draw = random.Random(seed)
+    clauses = [clause.strip(" .。") for sentence in sentences for clause in re.split("[,、]", sentence)]
+    end = "。" if sentences is JAPANESE else ". "
+    names = ["ein Name.txt", "neue\nZeile.md", "🙂/日本.txt", *(f"{i:03d}.txt" for i in range(count))]
+    return {name: end.join(draw.sample(clauses, 13)) + end.strip() for name in names[:count]}

@@ -1,0 +1,172 @@
+"""What a walk through a folder finds: which files are read, and what is said of the others."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import UserError
+from tasks.ingest import kinds
+from tasks.ingest.kinds import ending
+from tasks.ingest.listing import list_sources, unread_note
+from tests.tasks.corpora import config_of, ingested, listed, write
+
+
+def test_what_is_not_read_is_counted_by_its_ending(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "in", {"a.txt": "x", "b.doc": "12345", "c.DOC": "1", "d": "", "e.xml": "{}", "f.txt.xz": "12"}
+    )
+    (listing,) = list_sources(config_of(folder), tmp_path).values()
+    assert listing.unread == {
+        ".doc": {"files": 2, "bytes": 6},
+        "(none)": {"files": 1, "bytes": 0},
+        ".xml": {"files": 1, "bytes": 2},
+        ".txt.xz": {"files": 1, "bytes": 2},
+    }
+
+
+def test_further_endings_are_read_as_text_where_the_source_says_so_in_archives_too(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", {"a.py": "x = 1\n", "b.SQL": "select 1", "c.xml": "<a/>"})
+    with zipfile.ZipFile(folder / "d.zip", "w") as archive:
+        archive.writestr("e.py", "y = 2\n")
+        archive.writestr("f.xml", "<b/>")
+    got = ingested(config_of(folder, as_text=[".py", ".sql"]), tmp_path)
+    assert sorted(row["text"] for row in got.documents) == ["select 1", "x = 1\n", "y = 2\n"]
+    unread = json.loads((got.folder / "unread.json").read_text())["books"]
+    assert unread[".xml"]["files"] == 1
+
+
+def test_include_and_exclude_choose_files(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", {"a/x.txt": "x", "a/y.txt": "y", "b/x.txt": "z", "note.pdf": ""})
+    config = config_of(folder, include=["a/*"], exclude=["*/y.txt"])
+    assert list(listed(config, tmp_path)) == ["a/x.txt"]
+    assert list_sources(config, tmp_path)["books"].unread == {}
+
+
+def test_a_single_file_is_a_source(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", {"a.txt": "x", "b.txt": "y"})
+    assert list(listed(config_of(folder / "b.txt"), tmp_path)) == ["b.txt"]
+    (folder / "linked.md").symlink_to("b.txt")
+    got = ingested(config_of(folder / "linked.md"), tmp_path)
+    assert (got.ids, got.documents[0]["text"]) == (["books/linked.md#0"], "y")
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"), [("book.epub", "convert them to .txt"), ("notes.log", r'as_text = \["\.log"\]')]
+)
+def test_a_single_file_of_a_kind_that_is_not_read_is_told_with_its_cure(tmp_path: Path, name: str, cure: str) -> None:
+    folder = write(tmp_path / "in", {name: "x"})
+    with pytest.raises(UserError, match=rf"{name} holds no file that can be read.*\n.*{cure}"):
+        list_sources(config_of(folder / name), tmp_path)
+
+
+def test_names_without_an_ending_are_read_as_text_where_the_source_says_so(tmp_path: Path) -> None:
+    mail = "cur/1700000000.M2P3.host:2,S"  # as Maildir names it
+    files = {"README": "r", "maildir/1.": "m", mail: "s", "49960": b"bad \0", "a.dat": "d"}
+    got = ingested(config_of(write(tmp_path / "in", files), as_text=["(none)"]), tmp_path)
+    assert got.ids == ["books/README#0", f"books/{mail}#0", "books/maildir/1.#0"]
+    assert got.reasons == [("49960", 0, "NUL byte")]
+    assert json.loads((got.folder / "unread.json").read_text())["books"].keys() == {".dat"}
+
+
+@pytest.mark.parametrize(
+    ("end", "cure"),
+    [
+        *((end, kinds.AS_TEXT) for end in (".srt", ".vtt", ".tex", ".log", ".py", ".log.gz", "(none)")),
+        *((end, kinds.UNPACK) for end in (".txt.xz", ".pdf.gz", ".tar.gz", ".gz", ".png.zst")),
+        (".mht", "save them as .html"),
+        (".html", kinds.EXTRA),
+        ("(name is not UTF-8)", "rename them"),
+        ("(hidden)", "rename"),
+        ("(no plain file)", "pipes"),
+        ("(may not be read)", "permissions"),
+    ],
+)
+def test_what_is_not_read_has_a_cure_that_helps(end: str, cure: str) -> None:
+    assert cure in unread_note("books", {end: {"files": 1, "bytes": 1}})
+
+
+def test_a_folder_that_may_not_be_read_is_counted_and_its_neighbours_are_read(tmp_path: Path, monkeypatch) -> None:
+    folder = write(tmp_path / "in", {"a.txt": "x", "lost+found/b.txt": "y", "z/c.txt": "z"})
+    scandir = os.scandir
+
+    def guarded(path: Path):  # permissions do not bind whoever runs the tests as root
+        if Path(path).name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    (listing,) = list_sources(config_of(folder), tmp_path).values()
+    assert [file.name for file in listing.files] == ["a.txt", "z/c.txt"]
+    assert listing.unread == {"(may not be read)": {"files": 1, "bytes": 0}}
+    (listing,) = list_sources(config_of(folder, exclude=["lost+found/*"]), tmp_path).values()
+    assert listing.unread == {}
+
+
+def test_links_are_not_followed_and_said(tmp_path: Path) -> None:
+    secret = write(tmp_path / "elsewhere", {"secret.txt": "s"})
+    folder = write(tmp_path / "in", {"a.txt": "x"})
+    (folder / "loop").symlink_to(folder)
+    (folder / "out.txt").symlink_to(secret / "secret.txt")
+    (folder / "away").symlink_to(secret)
+    (listing,) = list_sources(config_of(folder), tmp_path).values()
+    assert [file.name for file in listing.files] == ["a.txt"]
+    assert "3 links not followed" in listing.notes[0]
+
+
+def test_a_folder_of_links_alone_is_told_what_they_are_and_how_to_read_them(tmp_path: Path) -> None:
+    blobs = write(tmp_path / "blobs", {"0a1b": "x"})
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "train.jsonl").symlink_to(blobs / "0a1b")
+    with pytest.raises(UserError, match=r"there are: 1 link\)\n.*cp -rL"):
+        list_sources(config_of(tmp_path / "snapshot"), tmp_path)
+
+
+def test_the_home_of_runs_inside_the_folder_is_not_read(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", {"a.txt": "x", "runs/store/old.txt": "an artifact"})
+    (listing,) = list_sources(config_of(folder), folder / "runs").values()
+    assert [file.name for file in listing.files] == ["a.txt"]
+    assert "runs are written there" in listing.notes[0]
+
+
+def test_odd_names_are_names(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", {"new\nline.txt": "a", "🙂.txt": "b", "..hidden.txt": "c", "..%2f..txt": "d"})
+    (folder / os.fsdecode(b"caf\xe9.txt")).write_text("e")
+    os.mkfifo(folder / "pipe.txt")
+    (listing,) = list_sources(config_of(folder), tmp_path).values()
+    assert [file.name for file in listing.files] == ["new\nline.txt", "🙂.txt"]
+    assert {end: count["files"] for end, count in listing.unread.items()} == {
+        "(hidden)": 2,
+        "(no plain file)": 1,
+        "(name is not UTF-8)": 1,
+    }
+
+
+@pytest.mark.parametrize("files", [{}, {"a.png": "x"}])
+def test_a_folder_without_text_is_an_error_with_a_cure(tmp_path: Path, files: dict[str, str]) -> None:
+    folder = write(tmp_path / "in", files)
+    folder.mkdir(exist_ok=True)
+    with pytest.raises(UserError, match=r"holds no file that can be read.*\n.*cure: .*jsonl"):
+        list_sources(config_of(folder), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.TXT", ".txt"),
+        ("x.y/a.jsonl.gz", ".jsonl.gz"),
+        ("v1.2.txt", ".txt"),
+        ("x.y/z", "(none)"),
+        ("a.tar.GZ", ".tar.gz"),
+        ("a.gz", ".gz"),
+        (".profile", "(none)"),
+        ("1.", "(none)"),
+        ("cur/1700.M2P3.host:2,S", "(none)"),
+        ("Dr. No", "(none)"),
+        ("a..gz", ".gz"),
+    ],
+)
+def test_an_ending_keeps_what_is_packed(name: str, expected: str) -> None:
+    assert ending(name) == expected
