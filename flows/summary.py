@@ -32,13 +32,19 @@ def show_run(record: RunRecord, report: Path | None = None) -> None:
     share = f" ({overhead / record.seconds:.0%} of the run)" if record.seconds else ""
     out.print(f"{record.seconds:.1f} s: {made:.1f} s in steps, {overhead:.1f} s orchestration{share}")
     _show_passage(out, record.steps)
-    page = escape(str(report)) if report else "an earlier run's page shows all of this; triptych report draws it anew"
+    page = escape(str(report)) if report else _without_page(record)
     out.print(f"report: {page}", soft_wrap=True)
     if record.state == "complete":
         out.print(f"next:  {'   ·   '.join(NEXT)}", soft_wrap=True)
     else:
         talk = Console(stderr=True, soft_wrap=True, highlight=False)
         talk.print(f"[red]{record.state}:[/red] {escape(record.error)}")
+
+
+def _without_page(record: RunRecord) -> str:
+    if record.state == "complete":  # nothing new was made
+        return "an earlier run's page shows all of this; triptych report draws it anew"
+    return "none was drawn; triptych report draws it"
 
 
 def show_status(status: Mapping[str, Any]) -> None:
