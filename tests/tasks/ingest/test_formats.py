@@ -11,6 +11,7 @@ import pytest
 
 from tasks.ingest import kinds
 from tasks.ingest.listing import list_sources
+from tasks.ingest.survey import survey
 from tests.tasks.corpora import config_of, ingested, write
 from tests.tasks.languages import GERMAN, JAPANESE, PAGE
 
@@ -135,13 +136,14 @@ def test_formats_whose_libraries_are_missing_are_listed_with_the_cure(tmp_path: 
         kinds.readable.cache_clear()
 
 
-def test_a_large_text_is_read_in_bounded_memory(tmp_path: Path) -> None:
+def test_a_text_of_500_megabytes_is_surveyed_by_its_beginning_and_read_in_bounded_memory(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", {})
     folder.mkdir()
     with (folder / "big.txt").open("wb") as file:
-        for _ in range(600):
-            file.write(f"{TEXT}\n\n".encode() * 100)
-    assert (folder / "big.txt").stat().st_size > 60_000_000
+        while file.tell() < 500_000_000:
+            file.write(f"{TEXT}\n\n".encode() * 1000)
+    first_look = survey(folder, tmp_path)
+    assert first_look.text_bytes == pytest.approx((folder / "big.txt").stat().st_size, rel=0.02)
     script = (
         "import resource, sys; from pathlib import Path; from tests.tasks.corpora import *\n"
         "write(Path(sys.argv[1]) / 'warm', {'a.txt': 'a'})\n"

@@ -9,6 +9,7 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.ingest import kinds
+from tasks.ingest import survey as surveying
 from tasks.ingest.kinds import ending
 from tasks.ingest.listing import list_sources, unread_note
 from tests.tasks.corpora import config_of, ingested, listed, write
@@ -170,3 +171,14 @@ def test_a_folder_without_text_is_an_error_with_a_cure(tmp_path: Path, files: di
 )
 def test_an_ending_keeps_what_is_packed(name: str, expected: str) -> None:
     assert ending(name) == expected
+
+
+def test_20_000_tiny_files_are_surveyed_by_a_sample_and_all_read(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(surveying, "SAMPLE_SECONDS", 0.5)
+    said = "the ferry was late, and nobody on the pier minded the rain"
+    folder = write(tmp_path / "in", {f"{i // 100:03d}/{i:05d}.txt": f"Note {i}: {said}." for i in range(20_000)})
+    found = surveying.survey(folder, tmp_path)
+    assert (found.kinds[".txt"].files, len(found.texts) < 20_000) == (20_000, True)
+    assert found.documents == pytest.approx(20_000, rel=0.02)
+    got = ingested(config_of(folder), tmp_path)
+    assert len(got.ids) == len(set(got.ids)) == 20_000 and not got.quarantine
