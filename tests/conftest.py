@@ -18,6 +18,7 @@ SHARE_A_HOME = (
     "test_states.py",
     "test_kills.py",
 )
+SHARE_A_PREFECT = ("test_pages.py", "test_reconcile.py", "test_schedule.py", "test_server.py", "test_services.py")
 
 
 def pytest_configure() -> None:
@@ -36,12 +37,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class ByHome(LoadScopeScheduling):
-    """One process a file, and one for all files that share a home. (pytest 9 hides `xdist_group` from xdist 3.8.)"""
+    """One process a file, and one for all files that share servers. (pytest 9 hides `xdist_group` from xdist 3.8.)"""
 
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.partition("::")[0])
         if file.parent.name == "serve":  # they ask the same servers
             return "serve"
+        if file.name in SHARE_A_PREFECT:
+            return "prefect"
         return "smoke" if file.name in SHARE_A_HOME else str(file)
 
 

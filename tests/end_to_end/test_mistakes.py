@@ -86,7 +86,7 @@ def test_only_with_an_incomplete_input_ends_with_1_and_names_it(smoke):
 
 def test_interrupts_in_training_end_with_130_and_each_rerun_goes_on_from_there(smoke):
     home, _ = smoke
-    arguments = ("run", "smoke", "--until", "pretrain", "--set", "pretrain.seed=7", "--set", "pretrain.steps=200")
+    arguments = ("run", "smoke", "--until", "pretrain", "--set", "pretrain.seed=7", "--set", "pretrain.steps=100")
     rows = list[str]()
     for number in (signal.SIGINT, signal.SIGTERM):
         process = home.start(*arguments)
@@ -96,11 +96,11 @@ def test_interrupts_in_training_end_with_130_and_each_rerun_goes_on_from_there(s
         assert "the same command goes on from there" in stderr
         (log,) = home.path.glob("store/pretrain/*.partial/metrics.jsonl")
         before, rows = rows, log.read_text().splitlines()
-        assert rows[: len(before)] == before and len(rows) < 200, "a rerun goes on, it does not begin again"
+        assert rows[: len(before)] == before and len(rows) < 100, "a rerun goes on, it does not begin again"
     last = home.json(*arguments, "--set", "pretrain.checkpoint_every=1000")["steps"][-1]
     assert last["state"] == "complete"
     whole = Path(last["path"], "metrics.jsonl").read_text().splitlines()
-    assert whole[: len(rows)] == rows and len(whole) == 200
+    assert whole[: len(rows)] == rows and len(whole) == 100
 
 
 def wait_for_step(home: Home, step: int) -> None:
