@@ -1,4 +1,4 @@
-"""A step's artifact in MLflow: small readable files are copied, large ones named by address and hash."""
+"""A step's artifact in MLflow: small readable files are copied, once; all others are named by address and hash."""
 
 import json
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ COPIED = {".json", ".jsonl", ".png", ".svg", ".md", ".csv", ".txt", ".html"}
 COPIED_BYTES, COPIED_FILES = 1 << 20, 60  # larger files, and more of them, go by reference
 
 
-def copy_artifacts(client: "MlflowClient", run_id: str, folder: Path, below: str) -> None:
-    """Small readable files as they are; everything else as a row of references.json."""
-    copied, references = 0, {}
+def name_artifacts(client: "MlflowClient", run_id: str, folder: Path, below: str, copied: bool) -> None:
+    """All files as rows of references.json; where `copied`, small readable ones as they are instead."""
+    room, references = COPIED_FILES if copied else 0, {}
     for name, entry in _files(folder):
         path, size = folder / name, entry["bytes"]
         place = str(Path(below, name).parent)
-        if path.suffix in COPIED and size <= COPIED_BYTES and copied < COPIED_FILES and path.is_file():
+        if room and path.suffix in COPIED and size <= COPIED_BYTES and path.is_file():
             client.log_artifact(run_id, str(path), None if place == "." else place)
-            copied += 1
+            room -= 1
         else:
             references[name] = {"uri": file_uri(path), **entry}
     client.log_dict(run_id, references, str(Path(below, "references.json")))

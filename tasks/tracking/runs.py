@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tasks.step import Frozen
-from tasks.tracking.artifacts import copy_artifacts, file_uri
+from tasks.tracking.artifacts import file_uri, name_artifacts
 from tasks.tracking.connection import ARTIFACTS, DATABASE
 from tasks.tracking.series import ship_series
 
@@ -81,7 +81,7 @@ def open_pipeline(client: "MlflowClient", pipeline: PipelineRun) -> "Run":
         tags = {"mlflow.runName": f"{pipeline.recipe} {pipeline.run}", **_tags(pipeline.tags), ID: pipeline.run}
         run = client.create_run(experiment_id, start_time=_milliseconds(pipeline.started), tags=tags)
     if DESCRIBED not in run.data.tags:
-        _log_params(client, run, pipeline.params)
+        _log(client, run, params=pipeline.params)
         client.log_dict(run.info.run_id, pipeline.params, "recipe.json")
         client.set_tag(run.info.run_id, DESCRIBED, "true")
     return run
@@ -90,7 +90,7 @@ def open_pipeline(client: "MlflowClient", pipeline: PipelineRun) -> "Run":
 def close_pipeline(client: "MlflowClient", pipeline: PipelineRun, end: Mapping[str, Any]) -> "Run":
     """The parent run with its last figures and its end."""
     run = open_pipeline(client, pipeline)
-    _log_metrics(client, run, {"seconds": end["seconds"], **end["metrics"]})
+    _log(client, run, metrics={"seconds": end["seconds"], **end["metrics"]})
     ended = _milliseconds(pipeline.started + end["seconds"])
     client.set_terminated(run.info.run_id, STATUS.get(end["state"], "FINISHED"), ended)
     return run
@@ -106,25 +106,26 @@ def open_step(client: "MlflowClient", pipeline: PipelineRun, label: str, started
 
 
 def close_step(client: "MlflowClient", step: StepRun) -> "Run":
-    """The step's run, whole: config, figures, series, inputs and artifacts; a cached one points to who computed it."""
+    """The step's run, whole: config, figures, series, inputs and artifacts.
+
+    What was found in the store lies with the run that computed it, and is named here.
+    """
     run = open_step(client, step.pipeline, step.label, step.started)
     if DONE in run.data.tags:
         return run
     run_id = run.info.run_id
     computed_by = {part.key: _computed_by(client, part) for part in step.parts.values()}
-    _log_params(client, run, step.params)
-    _log_metrics(client, run, {"seconds": step.seconds, "cached": float(step.state == "cached"), **step.metrics})
     _log_inputs(client, run, step)
     for partition, part in step.parts.items():
-        copy_artifacts(client, run_id, Path(part.path), partition)
+        name_artifacts(client, run_id, Path(part.path), partition, copied=computed_by[part.key] is None)
         if part.state != "cached":
             for name in SERIES:
                 ship_series(client, run, Path(part.path) / name, name, last=True)
     for name, rows in step.tables.items():
         client.log_text(run_id, _csv(rows), f"{name}.csv")
     client.log_dict(run_id, step.model_dump(mode="json") | {"computed_by": computed_by}, "step.json")
-    for key, value in _step_tags(step, computed_by).items():
-        client.set_tag(run_id, key, value)
+    figures = {"seconds": step.seconds, "cached": float(step.state == "cached"), **step.metrics}
+    _log(client, run, step.params, figures, _step_tags(step, computed_by))
     ended = _milliseconds(step.started + step.seconds)
     client.set_terminated(run_id, STATUS.get(step.state, "FINISHED"), ended)
     client.set_tag(run_id, DONE, "true")
@@ -178,19 +179,23 @@ def _step_tags(step: StepRun, computed_by: Mapping[str, str | None]) -> dict[str
     return _tags({key: value for key, value in tags.items() if value} | step.tags)
 
 
-def _log_params(client: "MlflowClient", run: "Run", params: Mapping[str, Any]) -> None:
-    from mlflow.entities import Param
+def _log(
+    client: "MlflowClient",
+    run: "Run",
+    params: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """All of it in as few transactions as MLflow takes it in."""
+    from mlflow.entities import Metric, Param, RunTag
 
-    entities = [Param(_name(key), _cut(value, PARAM_LENGTH)) for key, value in _flat(params)]
-    for start in range(0, len(entities), PER_BATCH):
-        client.log_batch(run.info.run_id, params=entities[start : start + PER_BATCH])
-
-
-def _log_metrics(client: "MlflowClient", run: "Run", metrics: Mapping[str, float]) -> None:
-    from mlflow.entities import Metric
-
-    entities = [Metric(_name(key), float(value), run.info.start_time, 0) for key, value in metrics.items()]
-    client.log_batch(run.info.run_id, metrics=entities)
+    run_id, at = run.info.run_id, run.info.start_time
+    config = [Param(_name(key), _cut(value, PARAM_LENGTH)) for key, value in _flat(params or {})]
+    figures = [Metric(_name(key), float(value), at, 0) for key, value in (metrics or {}).items()]
+    words = [RunTag(key, value) for key, value in (tags or {}).items()]
+    client.log_batch(run_id, metrics=figures, params=config[:PER_BATCH], tags=words)
+    for start in range(PER_BATCH, len(config), PER_BATCH):
+        client.log_batch(run_id, params=config[start : start + PER_BATCH])
 
 
 def _log_inputs(client: "MlflowClient", run: "Run", step: StepRun) -> None:

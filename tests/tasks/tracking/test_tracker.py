@@ -81,6 +81,11 @@ def only(home: Path, our_id: str):
     return run
 
 
+def opened(home: Path, our_id: str) -> Path:
+    """A run's artifacts as MLflow hands them out."""
+    return Path(MlflowClient(tracking_uri(home)).download_artifacts(only(home, our_id).info.run_id, ""))
+
+
 def losses(home: Path) -> list[tuple[int, float]]:
     history = MlflowClient(tracking_uri(home)).get_metric_history(only(home, "r1/pretrain").info.run_id, "loss")
     return [(metric.step, metric.value) for metric in history]
@@ -126,8 +131,7 @@ def test_small_artifacts_open_and_large_ones_are_named_with_their_hash(home, art
     with Tracker(home, pipeline()) as tracker:
         tracker.step(trained(artifact))
         assert tracker.close(20) == 0
-    client, run_id = MlflowClient(tracking_uri(home)), only(home, "r1/pretrain").info.run_id
-    folder = Path(client.download_artifacts(run_id, ""))
+    folder = opened(home, "r1/pretrain")
     names = {path.name for path in folder.iterdir()}
     assert names == {"manifest.json", "metrics.jsonl", "references.json", "step.json", "figures.csv"}
     reference = json.loads((folder / "references.json").read_text())["model.safetensors"]
@@ -148,7 +152,16 @@ def test_a_cached_step_points_to_the_run_that_computed_it_and_has_its_figures(ho
     assert cached.data.tags["triptych.computed_by"] == computed.info.run_id
     assert cached.data.metrics["bits_per_byte"] == 1.5
     assert "loss" not in cached.data.metrics
-    assert MlflowClient(tracking_uri(home)).list_artifacts(cached.info.run_id)
+    folder = opened(home, "r2/pretrain")
+    assert {path.name for path in folder.iterdir()} == {"references.json", "step.json", "figures.csv"}  # no copies
+    assert set(json.loads((folder / "references.json").read_text())) == {MANIFEST, "metrics.jsonl", "model.safetensors"}
+
+
+def test_a_cached_step_has_copies_where_mlflow_does_not_know_who_computed_it(home, artifact):
+    with Tracker(home, pipeline("r2")) as tracker:
+        tracker.step(trained(artifact, "cached", "r2"))
+        assert tracker.close(20) == 0
+    assert (opened(home, "r2/pretrain") / "metrics.jsonl").read_bytes() == (artifact / "metrics.jsonl").read_bytes()
 
 
 def test_a_locked_database_costs_a_run_no_time_and_no_event(home, artifact):
