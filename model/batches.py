@@ -84,9 +84,8 @@ class Blocks:
         read = [self.stream.read(item * self.context, self.context + 1) for item in items.tolist()]
         ids_bt = torch.from_numpy(np.stack(read).astype(np.int64))
         tokens_bt, targets_bt = ids_bt[:, :-1].clone(), ids_bt[:, 1:].clone()  # of one row, contiguous() is a view
-        if (self.items - 1) in items:  # the last block of the stream may be short
-            row = int(np.flatnonzero(items == self.items - 1)[0])
-            targets_bt[row, self.targets - (self.items - 1) * self.context :] = IGNORE
+        last = self.items - 1  # may be short, and several times in a batch that goes through the stream more than once
+        targets_bt[items == last, self.targets - last * self.context :] = IGNORE
         return TokenBatch(tokens_bt, targets_bt)
 
     def documents(self, items: np.ndarray) -> list[Document]:

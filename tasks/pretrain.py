@@ -212,7 +212,7 @@ def _stats(out: Path, spec: "Spec", parameters: int) -> Stats:
 
 PRETRAIN = Step(
     "pretrain",
-    1,
+    2,
     PretrainConfig,
     pretrain,
     libraries=("torch", "numpy", "pyarrow", "safetensors"),

@@ -71,6 +71,12 @@ def test_every_token_is_a_target_once_an_epoch_after_the_token_before_it(
     assert sorted(pairs) == sorted(pairwise(ids))
 
 
+def test_a_short_last_block_counts_no_padding_however_often_a_batch_repeats_it(tmp_path: Path) -> None:
+    blocks = Blocks(stream_of(tmp_path, [[[1, 2, 3, 4, 5]]]), 4)  # 6 targets: one block of 4, one of 2
+    batch = blocks.batch(np.array([1, 0, 1]))
+    assert (batch.targets_bt != IGNORE).sum(dim=1).tolist() == [2, 4, 2]
+
+
 @settings(max_examples=60, deadline=None)
 @given(shards=st.lists(documents_of_ids, min_size=1, max_size=3), first=st.integers(0, 60), count=st.integers(1, 30))
 def test_a_window_names_the_documents_whose_tokens_it_holds(
