@@ -12,9 +12,9 @@ from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from tasks.curate.config import CurateConfig
@@ -29,6 +29,7 @@ from tasks.pretrain import PretrainConfig
 from tasks.register.package import RegisterConfig
 from tasks.step import Frozen
 
+BEGINNING = "init_from"  # the contestant that pretraining began from
 RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -59,6 +60,16 @@ class Recipe(Frozen):
     finetune: FinetuneConfig = Field(default_factory=FinetuneConfig)
     registry: RegisterConfig = Field(default_factory=RegisterConfig)
     store: StoreConfig = Field(default_factory=StoreConfig)
+
+    @model_validator(mode="after")
+    def is_scored_beside_its_beginning(self) -> Self:
+        """Whether more training made given weights better can only be told beside them."""
+        evaluate, given = self.evaluate, self.pretrain.init_from
+        if given and self.pretrain.init_sha256 not in evaluate.contestants_sha256.values():
+            contestants = {**evaluate.contestants, BEGINNING: given}
+            judged = EvaluateConfig.model_validate({**evaluate.model_dump(), "contestants": contestants})
+            object.__setattr__(self, "evaluate", judged)
+        return self
 
 
 class Curated(Frozen):

@@ -56,6 +56,20 @@ def test_labels_and_conditions_that_are_no_sql_are_told_before_anything_runs(tmp
         assert f"--set: {key} = " in str(told.value) and str(told.value).count("not an SQL expression") == 3
 
 
+def test_weights_that_training_goes_on_from_are_scored_beside_what_became_of_them(tmp_path):
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "config.json").write_text("{}")
+    base = f'extends = "stories"\npretrain.init_from = "{tmp_path / "weights"}"\n'
+    recipe = load(written(tmp_path, "goes_on", base)).recipe
+    assert recipe.evaluate.contestants == {"init_from": tmp_path / "weights"}
+    assert recipe.evaluate.contestants_sha256 == {"init_from": recipe.pretrain.init_sha256}
+    named = base + f'evaluate.contestants.mine = "{tmp_path / "weights"}"'
+    assert set(load(written(tmp_path, "named", named)).recipe.evaluate.contestants) == {"mine"}
+    none = base + "evaluate.contest_documents = 0"
+    assert not load(written(tmp_path, "none", none)).recipe.evaluate.contestants
+    assert not load("stories").recipe.evaluate.contestants
+
+
 def test_all_mistakes_are_told_at_once_with_file_key_value_and_the_nearest_name(tmp_path):
     path = written(
         tmp_path,

@@ -82,6 +82,33 @@ def test_a_model_with_another_tokenizer_is_scored_on_the_same_items(base: Path, 
     assert items[0] == items[1]
 
 
+def test_contestants_read_the_same_documents_with_tokenizers_of_their_own(line: Line, tmp_path: Path) -> None:
+    from tasks.encode.tokenizer import TokenizerConfig, tokenizer
+
+    other = tmp_path / "tokenizer"
+    other.mkdir()
+    tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), {"texts": {"0001": line.texts}}, other)
+    write_model(tmp_path / "other", other, seed=1)
+    contestants = {"twin": line.model / "weights", "other": tmp_path / "other", "gone": "package:no-such-package/m"}
+    few = {"contest_documents": 5, "xz": False, "next_passage": 0, "draws": 200}
+    config = EvaluateConfig.model_validate({"contestants": contestants, **few})
+    out = tmp_path / "out"
+    out.mkdir()
+    evaluate_base(config, line.inputs(), out)
+    figures_hold(out, "base")
+    entry = summary_of(out)["contest/test"]
+    assert entry["items"] == 5
+    assert entry["baselines"]["twin"] == pytest.approx(entry["figure"], rel=1e-6)
+    assert entry["baselines"]["other"] != pytest.approx(entry["figure"], rel=1e-3)
+    rows = pq.read_table(out / "scores.parquet").to_pylist()
+    own, whole = (
+        {r["item_id"]: r["score"] for r in rows if (r["model"], r["task"]) == ("base", task)}
+        for task in ("contest/test", "bits_per_byte/test")
+    )
+    assert own == {item: pytest.approx(whole[item], rel=1e-6) for item in own}
+    assert set(entry["baselines"]) == {"twin", "other"} and "no-such-package" in config.absent["gone"]
+
+
 def test_max_documents_takes_a_sample_that_does_not_depend_on_order(line: Line, tmp_path: Path) -> None:
     evaluate_base(QUICK.model_copy(update={"max_documents": 4, "xz": False}), line.inputs(), tmp_path)
     rows = pq.read_table(tmp_path / "scores.parquet").to_pylist()
