@@ -39,7 +39,8 @@ def explained(error: OSError, where: object = "") -> UserError | None:
     """What the system refused to write, with its cure; None where that is not for the user to mend."""
     if error.errno not in CURES:
         return None
-    return UserError(f"{error.filename or where}: {error.strerror}", CURES[error.errno])
+    place = error.filename or where or "what was to be written"
+    return UserError(f"{place}: {error.strerror}", CURES[error.errno])
 
 
 class Skipped(Exception):

@@ -22,6 +22,15 @@ try:
 except SystemExit as ended:
     print(json.dumps([ended.code or 0, sorted(sys.modules)]), file=sys.stderr)
 """
+ENDS = """
+import atexit, sys, triptych
+def main():
+    atexit.register(print, "tidied up")
+    print("x" * 100_000)
+    {end}
+triptych.main = main
+triptych.console_script()
+"""
 ROOT = typer.main.get_command(triptych.app)
 
 
@@ -72,3 +81,25 @@ def test_a_command_that_needs_no_heavy_library_imports_none(arguments, tmp_path:
     code, loaded = json.loads(done.stderr.splitlines()[-1])
     assert code == 0, done.stderr
     assert not HEAVY & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "told"),
+    [
+        ("sys.exit(130)", 130, ""),
+        ("sys.exit()", 0, ""),
+        ("return", 0, ""),
+        ("sys.exit('in words')", 1, "in words"),
+        ("raise ValueError('ours')", 1, "Traceback"),
+    ],
+)
+def test_a_process_ends_with_its_code_once_all_is_written_and_tidied_up(end, code, told):
+    program = ENDS.format(end=end)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, told in done.stderr) == (code, True)
+    assert [len(line) for line in done.stdout.splitlines()] == [100_000, len("tidied up")]
+
+
+def test_a_process_that_is_started_without_stdout_ends_as_ever():
+    command = f"{shlex.quote(sys.executable)} -m triptych sql --list >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], cwd=Path(triptych.__file__).parent, check=False).returncode == 0
