@@ -4,6 +4,8 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
+# Two processes on two cores: a thread each, none that spins; and each module is compiled once for the hundreds of starts.
+TWO_AT_ONCE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
 .PHONY: help setup demo test check bench up clean
@@ -32,7 +34,7 @@ demo: .venv/installed ## from text to promoted models
 
 test: .venv/installed-dev ## all checks and tests, side by side, as CI runs them
 	@$(MAKE) --no-print-directory check & check=$$!; \
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder; tests=$$?; \
+	$(TWO_AT_ONCE) $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder; tests=$$?; \
 	wait $$check || { echo "the checks failed (see above, or: make check)"; exit 1; }; exit $$tests
 
 check: .venv/installed-dev ## format, lint, types, walls between the rooms, dead code

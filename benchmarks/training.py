@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _transformers(decoder: Decoder) -> Any:
-    from transformers import AutoModelForCausalLM
+    from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
     with tempfile.TemporaryDirectory() as folder:
         hub.save(decoder, Path(folder))

@@ -1,15 +1,15 @@
 """The line as a whole, through the command line: what is promised of its outputs, views, models and pages."""
 
 import json
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
+import torch
+from mlflow import MlflowClient
 
+from flows import api
 from tasks.talk import prompts
-from tests.end_to_end.forks import clean_environment
 
 LABELS = [
     "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",
@@ -88,48 +88,27 @@ def test_lineage_reaches_from_a_document_to_step_and_model(smoke):
 
 def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_cached_ones_too(smoke, again):
     home, first = smoke
-    script = (
-        "import json, sys, mlflow\n"
-        "client = mlflow.MlflowClient(sys.argv[1])\n"
-        "for run_id in sys.argv[2:]:\n"
-        "    run = client.get_run(run_id)\n"
-        "    files = [f for f in client.list_artifacts(run_id) if not f.is_dir]\n"
-        "    text = open(client.download_artifacts(run_id, files[0].path), 'rb').read()\n"
-        "    print(json.dumps([len(run.data.metrics), len(text), run.data.tags.get('mlflow.parentRunId')]))\n"
-    )
+    client = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
     ids = [step["mlflow_run_id"] for run in (first, again) for step in run["steps"]]
     assert len(set(ids)) == len(ids)
-    uri = f"sqlite:///{home.path / 'mlflow.db'}"
-    command = [sys.executable, "-c", script, uri, *ids]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean_environment())
-    assert done.returncode == 0, done.stderr
-    found = done.stdout.splitlines()
-    for metrics, characters, parent in map(json.loads, found):
-        assert metrics >= 1 and characters > 0 and parent
+    for run_id in ids:
+        run = client.get_run(run_id)
+        file = next(file for file in client.list_artifacts(run_id) if not file.is_dir)
+        assert Path(client.download_artifacts(run_id, file.path)).stat().st_size
+        assert run.data.metrics and run.data.tags["mlflow.parentRunId"]
 
 
 def test_prefects_page_names_the_tasks_as_in_the_line_and_shows_hits_as_cached(smoke, again):
     home, _ = smoke
-    script = (
-        "import json, sys, urllib.request\n"
-        "def post(path, body):\n"
-        "    headers = {'Content-Type': 'application/json'}\n"
-        "    request = urllib.request.Request(sys.argv[1] + path, json.dumps(body).encode(), headers)\n"
-        "    return json.load(urllib.request.urlopen(request))\n"
-        "runs = post('/flow_runs/filter', {'sort': 'START_TIME_ASC'})\n"
-        "for run in runs:\n"
-        "    tasks = post('/task_runs/filter', {'flow_runs': {'id': {'any_': [run['id']]}}})\n"
-        "    print(json.dumps([run['state']['name'], sorted((t['name'], t['state']['name']) for t in tasks)]))\n"
-        "print(json.dumps(sorted({a['type'] for a in post('/artifacts/filter', {})})))\n"
-    )
-    server = json.loads(next(home.path.glob("**/prefect-server.json")).read_text())
-    command = [sys.executable, "-c", script, server["url"].removesuffix("/api") + "/api"]
-    first, second, *_, artifacts = map(
-        json.loads, subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    )
+    url = json.loads(next(home.path.glob("**/prefect-server.json")).read_text())["url"] + "/api"
+    said = []
+    for run in api.post(url, "/flow_runs/filter", {"sort": "START_TIME_ASC"}):
+        tasks = api.post(url, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+        said.append([run["state"]["name"], sorted([task["name"], task["state"]["name"]] for task in tasks)])
+    first, second, *_ = said
     assert first == ["Completed", sorted([label, "Completed"] for label in LABELS)]
     assert second == ["Cached", sorted([label, "Cached"] for label in LABELS)]
-    assert {"markdown", "table"} <= set(artifacts)
+    assert {"markdown", "table"} <= {artifact["type"] for artifact in api.post(url, "/artifacts/filter", {})}
 
 
 def test_prefects_page_asks_its_own_server_wherever_that_listens(smoke):
@@ -140,22 +119,19 @@ def test_prefects_page_asks_its_own_server_wherever_that_listens(smoke):
 
 
 def test_chat_score_and_export_use_the_champion(smoke, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # for this test alone: seconds
+
     home, _ = smoke
-    assert home.run("chat", "--prompt", "When was this said?", "--max-tokens", "5").stdout.strip()
+    assert home.fork("chat", "--prompt", "When was this said?", "--max-tokens", "5").stdout.strip()
     scored = home.json("score", "smoke-base@champion", "--prompt", "Fellow citizens")
     assert len(scored["ids"]) == len(scored["tokens"]) == len(scored["logprobs"]) > 1
     home.call("export", "smoke-base@champion", "--format", "hf", "--to", str(tmp_path / "out"))
-    script = (
-        "import json, sys, torch, transformers\n"
-        "model = transformers.AutoModelForCausalLM.from_pretrained(sys.argv[1])\n"
-        "tokenizer = transformers.AutoTokenizer.from_pretrained(sys.argv[1])\n"
-        "ids = tokenizer('<|endoftext|>Fellow citizens').input_ids\n"
-        "scores = model(torch.tensor([ids])).logits.log_softmax(-1)[0, :-1]\n"
-        "print(json.dumps([ids[1:], scores.gather(1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()]))\n"
-    )
-    command = [sys.executable, "-c", script, str(tmp_path / "out")]
-    theirs = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
-    assert json.loads(theirs) == [scored["ids"], pytest.approx(scored["logprobs"], abs=1e-4)]
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    ids = AutoTokenizer.from_pretrained(tmp_path / "out")("<|endoftext|>Fellow citizens").input_ids
+    logits = theirs(torch.tensor([ids])).logits.log_softmax(-1)[0, :-1]
+    assert ids[1:] == scored["ids"]
+    expected = logits.gather(1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()
+    assert scored["logprobs"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_weights_in_the_store_are_asked_as_the_step_that_made_them_taught(smoke):
