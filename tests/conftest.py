@@ -18,6 +18,7 @@ SHARE_A_HOME = (
     "test_states.py",
     "test_kills.py",
 )
+LONG = ("test_training.py", "test_finetune.py", "test_publish.py", "test_tracker.py", "test_installed.py")
 SHARE_A_PREFECT = ("test_pages.py", "test_reconcile.py", "test_schedule.py", "test_server.py", "test_services.py")
 
 
@@ -51,7 +52,8 @@ class ByHome(LoadScopeScheduling):
 def _turn(item: pytest.Item) -> int:
     if item.path.name in SHARE_A_HOME:
         return SHARE_A_HOME.index(item.path.name)
-    return len(SHARE_A_HOME) + (item.path.parent.name not in ("end_to_end", "flows"))
+    is_long = item.path.parent.name in ("end_to_end", "flows") or item.path.name in LONG
+    return len(SHARE_A_HOME) + (not is_long)
 
 
 @pytest.fixture(scope="session")

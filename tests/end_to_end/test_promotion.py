@@ -6,11 +6,11 @@ import sys
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from tests.end_to_end.conftest import Home
 from tests.end_to_end.forks import clean_environment
 
-MOVE = "import mlflow, sys; mlflow.MlflowClient(sys.argv[1]).set_registered_model_alias(*sys.argv[2:])"
 LOAD = """
 import json, sys, mlflow, pandas
 mlflow.set_tracking_uri(sys.argv[1])
@@ -22,10 +22,13 @@ print(json.dumps([list(texts.columns), list(labels.columns), labels.iloc[0].to_d
 """
 
 
-def elsewhere(home: Home, script: str, *arguments: str) -> str:
+def address(home: Home) -> str:
+    return f"sqlite:///{home.path / 'mlflow.db'}"
+
+
+def elsewhere(home: Home, script: str) -> str:
     """A script in a clean process in another folder, which has MLflow and not this checkout."""
-    uri = f"sqlite:///{home.path / 'mlflow.db'}"
-    command = [sys.executable, "-I", "-c", script, uri, *arguments]
+    command = [sys.executable, "-I", "-c", script, address(home)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=clean_environment())
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -50,11 +53,7 @@ def audit(home: Home) -> list[dict[str, Any]]:
 
 
 def test_each_version_says_where_it_comes_from_and_what_the_gate_said(two_versions):
-    tags = (
-        "import mlflow, sys, json; c = mlflow.MlflowClient(sys.argv[1]);"
-        "print(json.dumps(c.get_model_version('smoke-base', sys.argv[2]).tags))"
-    )
-    found = json.loads(elsewhere(two_versions, tags, "2"))
+    found = MlflowClient(address(two_versions)).get_model_version("smoke-base", "2").tags
     assert {"key", "git_commit", "data_fingerprint", "verdict", "reasons"} <= found.keys()
     assert found["verdict"] == "not worse"  # the same weights, within a margin
 
@@ -81,7 +80,7 @@ def test_a_fully_cached_run_never_undoes_a_rollback(two_versions):
 
 def test_an_alias_moved_by_hand_is_noticed_kept_and_audited(two_versions):
     two_versions.json("promote", "smoke-base/1")
-    elsewhere(two_versions, MOVE, "smoke-base", "champion", "2")
+    MlflowClient(address(two_versions)).set_registered_model_alias("smoke-base", "champion", "2")
     status = two_versions.json("status")
     assert champion(two_versions) == 2
     assert any("smoke-base" in line for line in status["noticed"]), status["noticed"]
