@@ -1,18 +1,16 @@
 """The command line: one short function a command. stdout carries data, stderr talk; `--json` is one line, the last."""
 
-import atexit
 import json
 import math
 import os
-import signal
 import sys
-from gc import set_threshold
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tasks.errors import INTERRUPTED, UsageError, UserError, explained
+from flows.command import ends_as_told, lives_briefly
+from tasks.errors import INTERRUPTED, UsageError
 
 app = typer.Typer(
     name="triptych",
@@ -453,62 +451,13 @@ def _finite(value: Any) -> Any:
 
 
 def main() -> None:
-    """The command that sys.argv asks for: a mistake of the user's is a line with a cure, never a traceback."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow everybody down
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends as Ctrl-C does: checkpoint, exit code 130
-    try:
-        sys.exit(app(standalone_mode=False))  # a command's typer.Exit comes back as its code
-    except (typer.Abort, KeyboardInterrupt):
-        print(INTERRUPTED, file=sys.stderr)
-        sys.exit(130)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if (told := explained(error)) is None:
-            raise
-        print(f"error: {told}", file=sys.stderr)
-        sys.exit(told.exit_code)
-    except Exception as error:
-        _end_on_usage(error)
-        raise
-
-
-def _end_on_usage(error: Exception) -> None:
-    """Typer's own complaints about flags and arguments, told as ours are."""
-    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        if message := error.format_message():  # type: ignore[attr-defined]  # empty: no command, and the help was shown
-            print(f"error: {message}\n  cure: triptych --help", file=sys.stderr)
-        sys.exit(UsageError.exit_code if message else 0)
+    """The command that sys.argv asks for."""
+    ends_as_told(lambda: app(standalone_mode=False))  # a command's typer.Exit comes back as its code
 
 
 def console_script() -> None:
-    """`main` as a process of its own, which lives as briefly as it can: what it imports, it never lets go of.
-
-    Python would look for garbage among a million objects again and again, and take each of them apart at the end:
-    together a quarter of a run that finds all its steps complete.
-    """
-    set_threshold(50_000, 20, 20)
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed, as some schedulers start a process
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
-    code = 1  # of a mistake of ours, whose traceback is told before anything ends
-    atexit.register(lambda: _leave(code))  # called last, since it is registered first
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        raise
-
-
-def _leave(code: int) -> None:
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:  # a closed pipe, or a full disk: Python says so as it always does
-        return
-    os._exit(code)
+    """`main` as a process of its own."""
+    lives_briefly(main)
 
 
 if __name__ == "__main__":
