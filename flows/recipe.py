@@ -66,6 +66,8 @@ class Recipe(Frozen):
         """Whether more training made given weights better can only be told beside them."""
         evaluate, given = self.evaluate, self.pretrain.init_from
         if given and self.pretrain.init_sha256 not in evaluate.contestants_sha256.values():
+            if BEGINNING in evaluate.contestants:
+                raise ValueError(f"evaluate.contestants.{BEGINNING}: pretrain.{BEGINNING} has this name; give another")
             contestants = {**evaluate.contestants, BEGINNING: given}
             judged = EvaluateConfig.model_validate({**evaluate.model_dump(), "contestants": contestants})
             object.__setattr__(self, "evaluate", judged)
@@ -228,7 +230,8 @@ def _explain(path: Path, error: ErrorDetails, origins: Mapping[str, str]) -> str
     if error["type"] == "missing":
         return f"{origin}: {where}: missing"
     found = "" if isinstance(error["input"], Mapping | BaseModel) else f" = {error['input']!r}"
-    return f"{origin}: {where}{found}: {error['msg'].removeprefix('Value error, ')}"
+    named = f"{where}{found}: " if where else ""  # a mistake between two tables names its keys itself
+    return f"{origin}: {named}{error['msg'].removeprefix('Value error, ')}"
 
 
 def _fields_at(annotation: Any, keys: Sequence[str]) -> set[str]:

@@ -65,6 +65,11 @@ def test_weights_that_training_goes_on_from_are_scored_beside_what_became_of_the
     assert recipe.evaluate.contestants_sha256 == {"init_from": recipe.pretrain.init_sha256}
     named = base + f'evaluate.contestants.mine = "{tmp_path / "weights"}"'
     assert set(load(written(tmp_path, "named", named)).recipe.evaluate.contestants) == {"mine"}
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "config.json").write_text("[]")
+    taken = base + f'evaluate.contestants.init_from = "{tmp_path / "others"}"'
+    with pytest.raises(UsageError, match="has this name; give another"):
+        load(written(tmp_path, "taken", taken))
     none = base + "evaluate.contest_documents = 0"
     assert not load(written(tmp_path, "none", none)).recipe.evaluate.contestants
     assert not load("stories").recipe.evaluate.contestants
