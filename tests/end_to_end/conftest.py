@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import triptych
+from tasks.tracking.tracker import Shipper
 from tests.end_to_end.forks import REPOSITORY, Forked, Forks, clean_environment, folder_above, forking
 
 
@@ -109,3 +110,10 @@ def smoke(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[tu
 def again(smoke: tuple[Home, dict[str, Any]]) -> dict[str, Any]:
     """What a second run of the same said."""
     return smoke[0].json("run", "smoke")
+
+
+@pytest.fixture
+def without_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What MLflow is told waits in the outbox: its tables take two seconds a home."""
+    monkeypatch.setattr(Shipper, "ship", lambda _: True)
+    monkeypatch.setattr(Shipper, "follow", lambda *_: None)

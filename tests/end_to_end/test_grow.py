@@ -9,21 +9,14 @@ import pytest
 from flows.questions import answer
 from flows.record import RunRecord
 from flows.session import Request, opened, perform
-from tasks.tracking.tracker import Shipper
 
+pytestmark = pytest.mark.usefixtures("without_mlflow")
 WORDS = [a + b for a in ("ba", "ke", "lo", "mi", "nu", "ra", "se", "ti") for b in ("dan", "fel", "gor", "him", "jun")]
 
 
 def text(seed: int, words: int = 120) -> str:
     drawn = random.Random(seed)
     return ". ".join(" ".join(drawn.choices(WORDS, k=12)).capitalize() for _ in range(words // 12)) + "."
-
-
-@pytest.fixture(autouse=True)
-def without_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What MLflow is told waits in each home's outbox: seconds a home, and no question here."""
-    monkeypatch.setattr(Shipper, "ship", lambda _: True)
-    monkeypatch.setattr(Shipper, "follow", lambda *_: None)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 from flows import forecast, session
 from flows.propose import propose
 from flows.session import Request, opened, perform
-from tasks.tracking.tracker import Shipper
 from tests.tasks.corpora import write
 
 QUICK = ("pretrain.steps=2", "pretrain.width=32", "pretrain.context=64", "finetune.instruct.steps=2")
@@ -24,11 +23,9 @@ SYLLABLES = [c + v for c in "कखगचजटडतदनपबमरलवस
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Short trials, a working directory of its own, and nobody to publish to: MLflow's tables take their time."""
+    """Short trials, a working directory of its own, and nobody to publish to."""
     monkeypatch.setattr(forecast, "SIGNAL_SECONDS", 0.2)
     monkeypatch.setattr(forecast, "TRAINING_SECONDS", 0.1)
-    monkeypatch.setattr(Shipper, "ship", lambda _: True)
-    monkeypatch.setattr(Shipper, "follow", lambda *_: None)
     monkeypatch.setattr(session, "publisher", lambda *_: lambda _: "")
     monkeypatch.chdir(tmp_path)
 
@@ -40,6 +37,7 @@ def unpunctuated(seed: int) -> str:
     return "\n".join(" ".join(words[i : i + 9]) for i in range(0, len(words), 9))
 
 
+@pytest.mark.usefixtures("without_mlflow")
 def test_text_without_sentence_marks_becomes_models_that_can_be_published(tmp_path: Path) -> None:
     folder = write(tmp_path / "mine", {f"{n:02d}.txt": unpunctuated(n) for n in range(12)})
     propose(folder, tmp_path / "home")
