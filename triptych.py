@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.command import ends_as_told, lives_briefly
+from commands.process import ends_as_told, lives_briefly
 from tasks.errors import INTERRUPTED, UsageError
 
 app = typer.Typer(
@@ -52,10 +52,10 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a recipe: text in, evaluated and promoted models out. What is complete is found, never made twice."""
+    from commands.show import show_explanations, show_run
     from flows.report import found as report_on
     from flows.session import Request
     from flows.start import explained, started
-    from flows.summary import show_explanations, show_run
 
     request = Request(home(), recipe, tuple(change), start, until, only, strict)
     if explain:
@@ -75,8 +75,8 @@ def run(
 @app.command(epilog="Example:  triptych status --json")
 def status(as_json: JsonOption = False) -> None:
     """Show the latest run step by step, the registered models, and scheduled runs that failed or were missed."""
-    from flows.status import status_of
-    from flows.summary import show_status
+    from commands.show import show_status
+    from commands.status import status_of
 
     found = status_of(home())
     _print_json(found) if as_json else show_status(found)
@@ -93,15 +93,15 @@ def sql(
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values on stdout.")] = False,
 ) -> None:
     """Ask the latest run's data a question in SQL (DuckDB). Opens only the run's own tables and writes nothing."""
-    from flows.questions import answer, questions
-    from flows.summary import show_table
+    from commands.ask.sql import answer, questions
+    from commands.show import show_table
 
     if show_list:
         rows = [{"name": name, "question": text} for name, text in questions().items()]
     else:
         rows = answer(home(), name, expression, param, run_id)
     if as_csv:
-        from flows.questions import as_csv_text
+        from commands.ask.sql import as_csv_text
 
         sys.stdout.write(as_csv_text(rows))
     else:
@@ -117,8 +117,8 @@ def what_if(
     as_json: JsonOption = False,
 ) -> None:
     """What would be kept at other thresholds? Answers from stored scores; opens ten texts and writes nothing."""
-    from flows.answers import show_what_if
-    from flows.what_if import what_if as asked
+    from commands.ask.show import show_what_if
+    from commands.ask.what_if import what_if as asked
 
     found = asked(home(), expression, recipe, change, seed)
     _print_json(found) if as_json else show_what_if(found)
@@ -133,8 +133,8 @@ def look(
     as_json: JsonOption = False,
 ) -> None:
     """Read documents that were dropped for a reason: the deciding value, its threshold, and where it shows."""
-    from flows.answers import show_look
-    from flows.look import look as looked
+    from commands.ask.look import look as looked
+    from commands.ask.show import show_look
 
     found = looked(home(), reason, count, seed, run_id)
     _print_json(found) if as_json else show_look(found)
@@ -149,8 +149,8 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """What happened to a document and which models saw it; which documents a training step or a model saw."""
-    from flows import trace as traces
-    from flows.answers import show_trace
+    from commands.ask import trace as traces
+    from commands.ask.show import show_trace
 
     if document and step is None:
         found = traces.trace_document(home(), document, model, run_id)
@@ -184,7 +184,7 @@ def chat(
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Talk to a model: the champion of the latest run, unless another is named."""
-    from flows.use import answer_prompt, converse
+    from commands.models import answer_prompt, converse
 
     if prompt:
         print(answer_prompt(home(), model, prompt, max_tokens, temperature, seed))
@@ -203,7 +203,7 @@ def serve(
     as_json: JsonOption = False,
 ) -> None:
     """Serve a model behind an OpenAI-compatible API and a chat page; it follows its alias, Ctrl-C ends it."""
-    from flows.use import champion
+    from commands.models import champion
     from serve.limits import limits
 
     limited = limits(change)
@@ -240,7 +240,7 @@ def keys_revoke(name: Annotated[str, typer.Argument(help="As listed.")], as_json
 @keys.command("list", epilog="Example:  triptych keys list")
 def keys_list(as_json: JsonOption = False) -> None:
     """Show the names and dates of the keys."""
-    from flows.summary import show_table
+    from commands.show import show_table
     from serve.keys import listed
 
     _print_json(listed(home())) if as_json else show_table(listed(home()))
@@ -249,8 +249,8 @@ def keys_list(as_json: JsonOption = False) -> None:
 @app.command(epilog="Example:  triptych score demo-base@champion --prompt 'Fellow citizens of the Senate' --json")
 def score(model: ModelArgument, prompt: Annotated[str, typer.Option()], as_json: JsonOption = False) -> None:
     """Log-probability (nats) of each token of a text, given the tokens before it."""
-    from flows.summary import show_table
-    from flows.use import scored
+    from commands.models import scored
+    from commands.show import show_table
 
     found = scored(home(), model, prompt)
     rows = zip(*found.values(), strict=True)
@@ -264,8 +264,8 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score a model: the stored scores of its run, or multiple-choice tasks of your own given by path."""
-    from flows.summary import show_table
-    from flows.use import evaluated
+    from commands.models import evaluated
+    from commands.show import show_table
 
     found = evaluated(home(), model, [Path(path) for path in task])
     _print_json(found) if as_json else show_table(found)
@@ -279,7 +279,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a model in a format that other tools load."""
-    from flows.use import exported
+    from commands.models import exported
 
     folder = exported(home(), model, form, to)
     _print_json({"path": str(folder), "format": form}) if as_json else print(folder)
@@ -290,7 +290,7 @@ def mask(
     recipe: RecipeArgument = "demo", rows: Annotated[int, typer.Option(min=1)] = 3, as_json: JsonOption = False
 ) -> None:
     """Show which tokens of the instruction rows the loss counts: the assistant's, in colour."""
-    from flows.use import show_mask
+    from commands.models import show_mask
 
     found = show_mask(home(), recipe, rows, as_json)
     if as_json:
@@ -304,7 +304,7 @@ def promote(
     as_json: JsonOption = False,
 ) -> None:
     """Make a version the champion by hand; the one before it becomes `previous`. Audited."""
-    from flows.use import promoted
+    from commands.models import promoted
 
     _report(promoted(home(), model, why), as_json)
 
@@ -316,7 +316,7 @@ def rollback(
     as_json: JsonOption = False,
 ) -> None:
     """Make the `previous` version the champion again. Audited."""
-    from flows.use import rolled_back
+    from commands.models import rolled_back
 
     _report(rolled_back(home(), model, why), as_json)
 
@@ -329,7 +329,7 @@ def schedule(
     as_json: JsonOption = False,
 ) -> None:
     """Resume or pause the nightly run; `triptych up` must have been run once."""
-    from flows.schedule import schedule as switch
+    from flows.servers.schedule import schedule as switch
 
     if recipe:
         from flows.recipe import load
@@ -345,9 +345,9 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Start the Prefect server, a worker for scheduled runs, and MLflow's pages; print their addresses."""
-    from flows import services
+    from flows.servers import up
 
-    _report(services.stop(home()) if stop else services.up(home(), notify), as_json)
+    _report(up.stop(home()) if stop else up.up(home(), notify), as_json)
 
 
 @app.command(epilog="Example:  triptych init my_folder    triptych init films --as-text .srt --as-text .vtt")
@@ -361,7 +361,7 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Look at a folder and write a recipe for it: what is in it, what a run will take, and what it can give."""
-    from flows.propose import propose, told
+    from commands.init.propose import propose, told
 
     proposal = propose(folder, home(), force, adapt, as_text)
     _print_json(proposal.as_json()) if as_json else print("\n".join(told(proposal)))
@@ -370,8 +370,8 @@ def init(
 @app.command(epilog="Example:  triptych doctor --json")
 def doctor(as_json: JsonOption = False) -> None:
     """Look at this machine and home: versions, disk, CPU, ports, leftover processes; each finding with a cure."""
-    from flows.doctor import examine
-    from flows.summary import show_table
+    from commands.home.doctor import examine
+    from commands.show import show_table
 
     found = examine(home())
     _print_json(found) if as_json else show_table(found)
@@ -387,8 +387,8 @@ def gc(
     as_json: JsonOption = False,
 ) -> None:
     """Show, or with --yes remove, what neither a registered version nor a latest run needs."""
-    from flows.disk import collect
-    from flows.summary import show_garbage
+    from commands.show import show_garbage
+    from flows.retention import collect
 
     found = collect(home(), keep, partials, yes)
     _print_json(found) if as_json else show_garbage(found)
@@ -401,7 +401,7 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Copy the home into a folder, each file with its hash: store, records, both databases, registry, audit, keys."""
-    from flows.backup import backup as copy_home
+    from commands.home.backup import backup as copy_home
 
     _report(copy_home(home(), to, everything), as_json)
 
@@ -412,7 +412,7 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Make an empty home what it was at a backup, once every file's hash is found right; else nothing is written."""
-    from flows.backup import restore as restored
+    from commands.home.backup import restore as restored
 
     _report(restored(home(), source), as_json)
 
@@ -424,15 +424,15 @@ def forget(
     as_json: JsonOption = False,
 ) -> None:
     """Remove a document's text from the home for good, and name the models that saw it. The next run does without."""
-    from flows.forget import forget as forgotten
-    from flows.summary import show_forgotten
+    from commands.home.forget import forget as forgotten
+    from commands.show import show_forgotten
 
     found = forgotten(home(), document, why)
     _print_json(found) if as_json else show_forgotten(found)
 
 
 def _report(found: Any, as_json: bool) -> None:
-    from flows.summary import show_facts
+    from commands.show import show_facts
 
     _print_json(found) if as_json else show_facts(found)
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.line import Call, CallOf, Made
+from flows.graph import Call, CallOf, Made
 from flows.scope import Scope
-from tasks.step import Stats, Step, keyed
-from tasks.store import MANIFEST, Artifact, Store
+from tasks.store.artifacts import MANIFEST, Artifact, Store
+from tasks.store.step import Stats, Step, keyed
 
 
 @dataclass(frozen=True)

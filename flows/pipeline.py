@@ -10,12 +10,12 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
 from prefect.states import Completed, Failed
 
-from flows.line import Made
-from flows.pages import leave_figures, leave_links, left
-from flows.reconcile import process_of
+from flows.graph import Made
+from flows.prefect_pages import leave_figures, leave_links, left
 from flows.report import report_at_end
-from flows.run import Work
-from flows.schedule import DEFAULT
+from flows.runner import Work
+from flows.servers.reconcile import process_of
+from flows.servers.schedule import DEFAULT
 from flows.session import Request, opened, perform
 from tasks.errors import UserError
 

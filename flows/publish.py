@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from flows.line import Made
-from flows.run import Runner, content_of
+from flows.graph import Made
+from flows.runner import Runner, content_of
 from tasks.errors import UserError
-from tasks.hashing import file_sha256
 from tasks.progress import say
 from tasks.register.publish import Rescore, RunInfo, publish
-from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
+from tasks.store.hashing import file_sha256
+from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.tracking.registry import models
 
 if TYPE_CHECKING:

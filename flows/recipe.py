@@ -23,11 +23,11 @@ from tasks.encode.tokenizer import TokenizerConfig
 from tasks.errors import UsageError
 from tasks.evaluate.steps import EvaluateConfig
 from tasks.finetune.steps import ClassifyConfig, InstructConfig, PreferConfig
-from tasks.garbage import StoreConfig
 from tasks.ingest.steps import IngestConfig
 from tasks.pretrain import PretrainConfig
 from tasks.register.package import RegisterConfig
-from tasks.step import Frozen
+from tasks.store.garbage import StoreConfig
+from tasks.store.step import Frozen
 
 BEGINNING = "init_from"  # the contestant that pretraining began from
 RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

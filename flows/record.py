@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.store import write_durably
+from tasks.store.artifacts import write_durably
 
 RECORDS = "records"  # folder in the home, one JSON file a run, names in order of their start
 

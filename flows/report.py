@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from flows.questions import record_of, tables_of
 from flows.recipe import amended
 from flows.record import RunRecord
+from flows.run_tables import record_of, tables_of
 from tasks.progress import say
 
 REPORTS = "reports"  # folder in the home, one page a run

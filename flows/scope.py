@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from flows.line import Call, CallOf, Made, line
+from flows.graph import Call, CallOf, Made, line
 from flows.recipe import Recipe
 from tasks.errors import UsageError
 from tasks.ingest.ledger import Corpus
-from tasks.step import Stats, Step
-from tasks.store import Artifact
+from tasks.store.artifacts import Artifact
+from tasks.store.step import Stats, Step
 
 
 @dataclass(frozen=True)

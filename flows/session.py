@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.disk import make_room
-from flows.line import line
+from flows.graph import line
 from flows.publish import publisher
 from flows.recipe import Recipe, load
 from flows.record import RunRecord
-from flows.run import AsTask, Runner, bare
+from flows.retention import make_room
+from flows.runner import AsTask, Runner, bare
 from flows.scope import Scope, edges, scope
 from tasks.errors import INTERRUPTED, UserError
-from tasks.garbage import in_use
-from tasks.hub import fetched
+from tasks.ingest.hub import fetched
 from tasks.ingest.ledger import Corpus, corpus
 from tasks.ingest.sources import Part
 from tasks.ingest.steps import INGEST
 from tasks.progress import say
-from tasks.step import keyed
-from tasks.store import Artifact, Store
+from tasks.store.artifacts import Artifact, Store
+from tasks.store.garbage import in_use
+from tasks.store.step import keyed
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.runs import PipelineRun
 from tasks.tracking.tracker import Tracker

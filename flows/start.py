@@ -5,10 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 from flows.explain import Explainer
-from flows.line import line
-from flows.reconcile import reconcile
+from flows.graph import line
 from flows.record import RECORDS, RunRecord, read
-from flows.server import ensure_server, environment, inherited
+from flows.servers.prefect_server import ensure_server, environment, inherited
+from flows.servers.reconcile import reconcile
 from flows.session import Request, new_run, opened
 from tasks.errors import UserError
 from tasks.progress import say
@@ -28,8 +28,8 @@ def started(request: Request) -> RunRecord:
     reconcile(home, url)
     publish_waiting(home)
     say(f"watch: {url.removesuffix('/api')}")
-    from flows.patience import final_state
     from flows.pipeline import pipeline
+    from flows.servers.prefect_client import final_state
 
     run = new_run()
     answer = final_state(lambda: pipeline(**asked(request), run=run, return_state=True))

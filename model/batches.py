@@ -7,6 +7,7 @@ looks into.
 b batch · t position
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,7 +20,6 @@ from torch import Tensor
 
 from model.attention import document_mask
 from model.order import Order, Share
-from model.packing import pack
 from model.stream import Document, TokenStream, as_numpy
 
 IGNORE = -100  # a target that no loss counts: torch's and transformers' convention
@@ -194,6 +194,29 @@ class Batches:
         """The documents in step `step` (from 0) over all ranks, in order and each once."""
         whole = Share(self.share.batch).places(step, part=0)
         return list(dict.fromkeys(self.source.documents(self.order.at(whole))))
+
+
+def pack(lengths: Sequence[int], context: int) -> list[list[int]]:
+    """Row numbers by sequence, each row in one sequence and no sequence longer than `context`.
+
+    Best-fit decreasing (Ding et al. 2024, arXiv 2404.10830): rows from the longest on, each into the fullest sequence
+    that still holds it; ties by row number, so that equal lengths give equal packs.
+    """
+    packs: list[list[int]] = []
+    room: list[tuple[int, int]] = []  # (tokens left, pack), sorted
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        length = lengths[row]
+        if length > context:
+            raise ValueError(f"row {row} has {length} tokens, more than a sequence of {context} holds")
+        place = bisect_left(room, (length, -1))
+        if place < len(room):
+            left, number = room.pop(place)
+            packs[number].append(row)
+        else:
+            left, number = context, len(packs)
+            packs.append([row])
+        insort(room, (left - length, number))
+    return packs
 
 
 def read_rows(path: Path) -> pa.Table:

@@ -82,6 +82,15 @@ def checksum(tensors: Mapping[str, Tensor]) -> int:
     return crc
 
 
+def settle(partial: Path, done: Path) -> None:
+    """Files on disk first, then their folder's name."""
+    for file in partial.iterdir():
+        sync(file)
+    sync(partial)
+    partial.rename(done)
+    sync(done.parent)
+
+
 def sync(path: Path) -> None:
     """Waits until a file, or a folder's list of names, is on disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -9,6 +9,7 @@ import gc
 import json
 import math
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,21 +18,22 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 
-from model import checkpoint, logs
-from model.checkpoint import Damaged
-from model.finish import finish
+from model import checkpoint, head, hub
+from model.checkpoint import Damaged, settle
 from model.fit import Report, evaluate, fit
+from model.head import Classifier
 from model.hub_config import WeightsError
 from model.lifeline import Lifeline
-from model.logs import Logs
+from model.lora import merge, save_adapter
 from model.machine import peak_flops
-from model.pace import Pace
 from model.ranks import join, leave
 from model.samples import samples
 from model.session import Session, describe, learning_flops, prepare
-from model.spec import DocumentShards, Spec
+from model.spec import TOKENIZER_FILES, DocumentShards, Spec
+from model.training_log import METRICS, SAMPLES, SPEED, Logs, Pace
 
 ENDED_EARLY = 130
+WEIGHTS, ADAPTER = "weights", "adapter"
 
 
 class CannotTrain(Exception):
@@ -92,7 +94,7 @@ def train(session: Session, lifeline: Lifeline) -> bool:
             return False
     if log:
         log.close()
-        finish(session)
+        save_weights(session)
     ranks.wait()
     return True
 
@@ -112,11 +114,11 @@ def note(session: Session, report: Report, log: Logs | None, pace: Pace) -> None
             row |= validation(session)
             pace.peak_flops = max(pace.peak_flops, peak(session))  # the first trial may have met a busy machine
         if log:
-            log.write(logs.METRICS, row)
-            log.write(logs.SPEED, speed)
+            log.write(METRICS, row)
+            log.write(SPEED, speed)
             pace.tell(row, speed)
             for sample in samples(session, report.step) if evaluates else ():
-                log.write(logs.SAMPLES, sample)
+                log.write(SAMPLES, sample)
 
 
 def readings(session: Session, report: Report) -> dict[str, float]:
@@ -153,6 +155,27 @@ def keep(session: Session, log: Logs | None) -> None:
         }
         checkpoint.save(session.spec.work / "checkpoints", session.state.step, session.tensors(), kept)
     session.plan.ranks.wait()
+
+
+def save_weights(session: Session) -> None:
+    """Writes `out/weights` (Hugging Face layout, with the tokenizer; a classifier's head beside it).
+
+    A low-rank change is merged there; by itself it goes to `out/adapter` in peft's layout.
+    """
+    if session.spec.lora:
+        save_adapter(session.decoder, session.spec.lora, session.spec.out / ADAPTER)
+        merge(session.decoder)
+    folder = session.spec.work / "weights.partial"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    if isinstance(session.model, Classifier):
+        head.save(session.model, folder)
+    else:
+        hub.save(session.model, folder)
+    for name in TOKENIZER_FILES:
+        if (file := session.spec.tokenizer / name).is_file():
+            shutil.copyfile(file, folder / name)
+    settle(folder, session.spec.out / WEIGHTS)
 
 
 @contextmanager

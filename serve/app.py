@@ -14,13 +14,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from model.chat import Turn
-from serve.answer import DONE, Envelope, Piece, described, refusal_event
-from serve.asked import ROLES, Asked, ChatAsked, TextAsked
+from serve.alias_follower import Following, Served
+from serve.api_error import Refusal
 from serve.engine import Sampling
-from serve.following import Following, Served
 from serve.generation import Generations, Job, room, seed_of
 from serve.limits import Limits
-from serve.refusal import Refusal
+from serve.requests import ROLES, Asked, ChatAsked, TextAsked
+from serve.responses import DONE, Envelope, Piece, described, refusal_event
 
 T = TypeVar("T")
 MISTAKES_TOLD = 3

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tasks.given import decoder_of
+from tasks.models.pretrained import decoder_of
 
 
 @dataclass(frozen=True)

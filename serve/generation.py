@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from anyio import CapacityLimiter, to_thread
 
-from serve.answer import Piece
+from serve.alias_follower import Served
+from serve.api_error import Refusal
+from serve.detokenizer import Writing
 from serve.engine import Sampling
-from serve.following import Served
 from serve.limits import Limits
-from serve.refusal import Refusal
+from serve.responses import Piece
 from serve.slots import Slots
-from serve.writing import Writing
 
 BEGUN = Piece("")  # a slot is taken: from now on it is an answer and no refusal
 

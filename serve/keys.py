@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UsageError, UserError
-from tasks.store import write_durably
+from tasks.store.artifacts import write_durably
 
 PREFIX = "tk"
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from serve.refusal import Refusal
+from serve.api_error import Refusal
 from tasks.errors import UsageError
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import uvicorn
 
 from serve import keys
+from serve.access import Door, is_loopback
+from serve.alias_follower import Following
 from serve.app import application
-from serve.door import Door, is_loopback
 from serve.engine import DecoderEngine
-from serve.following import Following
 from serve.generation import Generations
 from serve.keys import Keyring
 from serve.limits import Limits

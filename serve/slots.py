@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from serve.refusal import Refusal
+from serve.api_error import Refusal
 
 SECONDS_TO_COME_AGAIN = 2
 

@@ -14,8 +14,8 @@ from pydantic import Field, model_validator
 
 from model.spec import Lora
 from tasks.errors import UserError
-from tasks.given import GivenModel, as_folder, content_of
-from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
+from tasks.models.pretrained import GivenModel, as_folder, content_of
+from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.training import PROGRAM, tidy, train
 
 if TYPE_CHECKING:

@@ -20,7 +20,13 @@ SHARE_A_HOME = (
 )
 # Beside those of end_to_end/ and flows/.
 LONG = ("test_training.py", "test_finetune.py", "test_publish.py", "test_tracker.py", "test_installed.py")
-SHARE_A_PREFECT = ("test_pages.py", "test_reconcile.py", "test_schedule.py", "test_server.py", "test_services.py")
+SHARE_A_PREFECT = (
+    "test_reconcile.py",
+    "test_schedule.py",
+    "test_prefect_server.py",
+    "test_up.py",
+    "test_prefect_pages.py",
+)
 
 
 def pytest_configure() -> None:
@@ -53,7 +59,7 @@ class ByHome(LoadScopeScheduling):
 def _turn(item: pytest.Item) -> int:
     if item.path.name in SHARE_A_HOME:
         return SHARE_A_HOME.index(item.path.name)
-    is_long = item.path.parent.name in ("end_to_end", "flows") or item.path.name in LONG
+    is_long = item.path.parent.name in ("end_to_end", "flows", "servers", "home", "init") or item.path.name in LONG
     return len(SHARE_A_HOME) + (not is_long)
 
 

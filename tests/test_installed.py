@@ -17,12 +17,12 @@ def test_a_wheel_installed_elsewhere_finds_its_sql_and_recipes(tmp_path):
     subprocess.run([*pip, "install", *offline, "--target", elsewhere, wheel], check=True, capture_output=True)
     script = (
         "from pathlib import Path\n"
-        "import flows.recipe, flows.questions, tasks.views, tasks.curate.decide, tasks.report.page\n"
+        "import flows.recipe, commands.ask.sql, tasks.tables.views, tasks.curate.decide, tasks.report.page\n"
         f"assert Path(flows.recipe.__file__).is_relative_to({str(elsewhere)!r}), flows.recipe.__file__\n"
         "assert flows.recipe.load('demo').recipe.name == 'demo'\n"
         "import serve; assert (Path(serve.__file__).parent / 'page' / 'index.html').is_file()\n"
         "assert (Path(tasks.report.page.__file__).parent / 'page.html').is_file()\n"
-        "assert len(flows.questions.questions()) >= 13 and 'documents' in tasks.views.Tables.views()\n"
+        "assert len(commands.ask.sql.questions()) >= 13 and 'documents' in tasks.tables.views.Tables.views()\n"
     )
     command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(elsewhere)!r})\n{script}"]
     subprocess.run(command, check=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": ""})

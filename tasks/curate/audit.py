@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.privacy import mask
-from tasks.step import Frozen
+from tasks.store.step import Frozen
 
 DUPLICATES = ("exact_duplicate", "near_duplicate")
 TRUTH = "truth.parquet"

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 import pyarrow as pa
 
 from tasks.errors import UsageError
-from tasks.query import ask
+from tasks.tables.query import ask
 
 STATES = ("kept", "live", "empty", "takedown", "superseded", "removed")  # what else stands where reasons do
 VOLATILE = re.compile(r"(?i)\b(random|uuid\w*|gen_random_uuid|now|today|current_\w+|nextval)\b")

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.step import NOT_IN_KEY, Frozen
+from tasks.store.step import NOT_IN_KEY, Frozen
 
 FilterName = Literal["gopher_quality", "gopher_repetition", "c4", "fineweb"]
 Withdrawn = Mapping[str, Mapping[str, Mapping[str, str]]]  # partition → source → uri → superseded | removed

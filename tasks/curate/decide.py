@@ -16,8 +16,8 @@ from tasks.curate.config import DecideConfig, FilterName
 from tasks.curate.dedup import Text, near_texts, places
 from tasks.curate.index import read_places
 from tasks.curate.split import UNSEEN, By, Earlier, Member, assign, choose_by
-from tasks.ingest.sources import file_of
-from tasks.query import query
+from tasks.document_names import file_of
+from tasks.tables.query import query
 
 SCHEMA = pa.schema(
     [
@@ -58,12 +58,12 @@ class Decided:
 
 
 def verdicts(signals: pa.Table | Path, config: DecideConfig) -> pa.Table:
-    """doc_id, passes, reason, reasons of each scored document, by `sql/decide.sql`."""
+    """doc_id, passes, reason, reasons of each scored document, by `sql/internal/decide.sql`."""
     tables = [getattr(config, name).model_dump() for name in get_args(FilterName)]
     thresholds = {name: value for table in tables for name, value in table.items()}
     assert len(thresholds) == sum(map(len, tables)), "two filters have a setting of one name"
     others = {"filters": list(config.filters), "languages": list(config.languages), "c4_rewrite": config.c4_rewrite}
-    sql = (files("sql") / "decide.sql").read_text(encoding="utf-8")
+    sql = (files("sql") / "internal/decide.sql").read_text(encoding="utf-8")
     scored = pq.read_table(signals) if isinstance(signals, Path) else signals
     return query(sql, thresholds | others, {"signals": scored, "own": unmet(config.keep_if, scored)})
 

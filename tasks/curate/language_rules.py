@@ -11,9 +11,9 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from tasks.curate.config import C4Lines
-from tasks.curate.language import likeliest
 from tasks.curate.spacy_rules import NEED_A_SEGMENTER
 from tasks.curate.words import UNSPACED
+from tasks.language import likeliest
 
 AUTO, NEUTRAL, UNSPACED_SCRIPT = "auto", "neutral", "unspaced"
 GOPHER = ("the", "be", "to", "of", "and", "that", "have", "with")  # arXiv 2112.11446, table A1: for English

@@ -9,12 +9,12 @@ from xxhash import xxh3_128_hexdigest
 
 from tasks.curate.c4 import walk
 from tasks.curate.config import SignalsConfig
-from tasks.curate.language import detect
 from tasks.curate.language_rules import c4_lines, rule_set, spaced, stop_words
 from tasks.curate.lines import line_signals
 from tasks.curate.minhash import shingles
 from tasks.curate.ngrams import REPEATED, TOP, Tokens, repeated_gram_characters, top_gram_characters
 from tasks.curate.words import Words, words_of
+from tasks.language import detect
 
 Column = list | np.ndarray  # one value a document
 WHOLE = pa.int64()

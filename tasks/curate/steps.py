@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.curate.config import DecideConfig, SignalsConfig
-from tasks.step import Inputs, Stats, Step
+from tasks.store.step import Inputs, Stats, Step
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +21,7 @@ def signals(config: SignalsConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.curate.index import INDEX_ONLY, read_index, write_index
     from tasks.curate.pairs import find_pairs
     from tasks.curate.score import score_documents
-    from tasks.step import Funnel
+    from tasks.store.step import Funnel
 
     work = out / "work"  # finished ranks, for a rerun
     table = pa.concat_tables(score_documents(_folder(inputs, "documents") / "documents", work, config))
@@ -48,7 +48,7 @@ def curate(config: DecideConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.curate.decide import Folders, decide, verdicts
     from tasks.curate.report import notes
     from tasks.curate.texts import judged_by_datatrove, write_texts
-    from tasks.step import Funnel
+    from tasks.store.step import Funnel
 
     documents, scores = _folder(inputs, "documents"), _folder(inputs, "signals")
     folders = Folders(scores, _folders(inputs, "earlier_signals"), _folders(inputs, "earlier"))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
 from tasks.fan_out import live_with_parent
+from tasks.models.vocabulary import Vocabulary
 from tasks.privacy import mask
-from tasks.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import numpy as np

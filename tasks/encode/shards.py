@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from tasks.document_names import names_of
 from tasks.encode.encoding import encoded_batches
-from tasks.forget.takedown import names_of
 from tasks.progress import progress
-from tasks.step import NOT_IN_KEY, Frozen, Funnel, Inputs, Stats, Step
+from tasks.store.step import NOT_IN_KEY, Frozen, Funnel, Inputs, Stats, Step
 
 if TYPE_CHECKING:
     import numpy as np

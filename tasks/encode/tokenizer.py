@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.errors import UserError
-from tasks.given import GivenModel, content_of, copy_tokenizer
+from tasks.models.pretrained import GivenModel, content_of, copy_tokenizer
+from tasks.models.vocabulary import ASSISTANT, END, END_OF_TEXT, PAD, SPECIALS, SYSTEM, USER, pre_tokenizer
 from tasks.privacy import mask
 from tasks.progress import progress
-from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
-from tasks.vocabulary import ASSISTANT, END, END_OF_TEXT, PAD, SPECIALS, SYSTEM, USER, pre_tokenizer
+from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"

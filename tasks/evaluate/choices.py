@@ -11,7 +11,7 @@ import numpy as np
 
 from tasks.evaluate.likelihood import Window, log_probabilities, windows
 from tasks.evaluate.task_files import Question
-from tasks.vocabulary import END_OF_TEXT, Vocabulary
+from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 
 if TYPE_CHECKING:
     from model.decoder import Decoder

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from tasks.errors import UserError
 from tasks.evaluate import task_files
-from tasks.given import content_of, located
-from tasks.step import NOT_IN_KEY, Frozen
+from tasks.models.pretrained import content_of, located
+from tasks.store.step import NOT_IN_KEY, Frozen
 
 
 class EvaluateConfig(Frozen):

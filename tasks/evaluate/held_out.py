@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.vocabulary import Vocabulary
+from tasks.models.vocabulary import Vocabulary
 
 TOKENIZER_FILE = "tokenizer.json"
 

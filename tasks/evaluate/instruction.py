@@ -7,7 +7,7 @@ import numpy as np
 
 from tasks.evaluate.likelihood import log_probabilities, windows
 from tasks.finetune.tokenised_rows import rendered_rows
-from tasks.vocabulary import Vocabulary
+from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from model.decoder import Decoder

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.evaluate.baselines import NGramBaseline, xz_bits
-from tasks.evaluate.board import Board, Items
 from tasks.evaluate.choices import Answer, answers, decoder_log_likelihoods
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.contamination import contaminated
 from tasks.evaluate.held_out import Corpus, Document, in_vocabulary
 from tasks.evaluate.next_passage import write_next_passage
 from tasks.evaluate.perplexity import document_bits
+from tasks.evaluate.score_table import Board, Items
 from tasks.evaluate.task_files import Question, Task, read_task
-from tasks.vocabulary import END_OF_TEXT
+from tasks.models.vocabulary import END_OF_TEXT
 
 if TYPE_CHECKING:
     from model.decoder import Decoder

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model import hub
-from tasks.evaluate.board import Board
-from tasks.evaluate.children import Taught
+from tasks.evaluate.finetuned import Taught
 from tasks.evaluate.instruction import target_losses
+from tasks.evaluate.score_table import Board
 from tasks.finetune.preferences import side
-from tasks.vocabulary import Vocabulary
+from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from model.decoder import Decoder

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.evaluate.config import EvaluateConfig
-from tasks.step import Inputs, Stats, Step
+from tasks.store.step import Inputs, Stats, Step
 
 if TYPE_CHECKING:
     from model.decoder import Decoder
-    from tasks.evaluate.board import Board
-    from tasks.evaluate.children import Taught
+    from tasks.evaluate.finetuned import Taught
     from tasks.evaluate.held_out import Corpus
+    from tasks.evaluate.score_table import Board
 
 
 def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     """Bits per byte and multiple choice, beside n-grams, xz, chance and public models."""
-    from tasks.evaluate.contest import hold_contest
     from tasks.evaluate.language import score_beside_baselines, set_exam
+    from tasks.evaluate.reference_models import hold_contest
 
     board, corpus, weights = _board("base", config), _corpus(inputs), _folder(inputs, "model") / "weights"
     exam = set_exam(config, corpus, out)
@@ -49,7 +49,7 @@ def evaluate_prefer(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
 
 def evaluate_classify(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     """Accuracy, loss, macro-F1 and the confusion matrix, beside tf-idf with logistic regression."""
-    from tasks.evaluate.children import score_labels
+    from tasks.evaluate.finetuned import score_labels
 
     board = _board("classify", config)
     child = _taught(config, inputs, _corpus(inputs))
@@ -59,7 +59,7 @@ def evaluate_classify(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stat
 
 def _answering(role: str, config: EvaluateConfig, inputs: Inputs, out: Path) -> tuple["Board", "Taught", "Decoder"]:
     """The scores that every model has that answers."""
-    from tasks.evaluate.children import score_answers
+    from tasks.evaluate.finetuned import score_answers
     from tasks.evaluate.language import score_model, set_exam
 
     board, corpus = _board(role, config), _corpus(inputs)
@@ -70,7 +70,7 @@ def _answering(role: str, config: EvaluateConfig, inputs: Inputs, out: Path) -> 
 
 
 def _board(role: str, config: EvaluateConfig) -> "Board":
-    from tasks.evaluate.board import Board
+    from tasks.evaluate.score_table import Board
 
     return Board(role, config.draws, config.seed)
 
@@ -85,7 +85,7 @@ def _corpus(inputs: Inputs) -> "Corpus":
 
 
 def _taught(config: EvaluateConfig, inputs: Inputs, corpus: "Corpus") -> "Taught":
-    from tasks.evaluate.children import Taught
+    from tasks.evaluate.finetuned import Taught
 
     rows = _folder(inputs, "rows" if "rows" in inputs else "model") / "rows"
     base = _folder(inputs, "base") / "weights" if "base" in inputs else None

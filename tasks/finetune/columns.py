@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import pyarrow as pa
 from pydantic import AfterValidator
 
-from tasks import query as door
 from tasks.errors import UsageError
+from tasks.tables import query as door
 
 OWN = ("doc_id", "text", "source", "split", "origin", "bytes")
 NUMBERS = ("UBIGINT", "BIGINT")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.finetune.tokenised_rows import rendered_rows
-from tasks.vocabulary import Vocabulary
+from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from rich.text import Text

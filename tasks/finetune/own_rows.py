@@ -19,8 +19,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from tasks.errors import UserError
-from tasks.hashing import file_sha256
-from tasks.step import NOT_IN_KEY, Frozen
+from tasks.store.hashing import file_sha256
+from tasks.store.step import NOT_IN_KEY, Frozen
 
 SPLITS = ("train", "validation", "test")
 ROLES = ("system", "user", "assistant")

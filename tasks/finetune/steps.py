@@ -28,9 +28,9 @@ from tasks.finetune.tokenised_rows import (
     preference_table,
     written,
 )
-from tasks.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
+from tasks.models.vocabulary import Vocabulary
+from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.training import PROGRAM, tidy, train
-from tasks.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,7 +98,7 @@ def classify(config: ClassifyConfig, inputs: Inputs, out: Path) -> Stats:
 
 def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
     """A model that answers, taught on the assistant's tokens alone; Skipped where no document makes a row that fits."""
-    from model.packing import pack
+    from model.batches import pack
     from model.spec import ConversationTokens
 
     parent = parent_of(inputs, config.context)

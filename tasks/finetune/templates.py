@@ -21,7 +21,7 @@ from pydantic import field_validator
 
 from tasks.finetune.columns import Expression
 from tasks.ingest.passages import Span, passages
-from tasks.step import Frozen
+from tasks.store.step import Frozen
 
 PIECES = ("text", "first_sentence", "rest", "opening", "continuation")
 PIECE_CHARACTERS = 400

@@ -9,7 +9,7 @@ from model.chat import Markup, Rendered, Turn, fit, render
 from tasks.errors import UserError
 from tasks.finetune.preferences import side
 from tasks.finetune.templates import PIECE_CHARACTERS
-from tasks.vocabulary import Vocabulary
+from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pyarrow as pa

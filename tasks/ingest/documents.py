@@ -17,7 +17,6 @@ from datatrove.pipeline.readers.base import BaseDiskReader
 from fsspec.implementations.local import LocalFileSystem
 
 from tasks.errors import UserError
-from tasks.hashing import file_sha256
 from tasks.ingest.document_rows import DOCUMENTS, QUARANTINE, Rows
 from tasks.ingest.kinds import TEXT, ending
 from tasks.ingest.passages import passages
@@ -26,6 +25,7 @@ from tasks.ingest.read.choose import reader_of
 from tasks.ingest.readers import Bad, as_json
 from tasks.ingest.sources import File, FileSource
 from tasks.ingest.walk import root_of
+from tasks.store.hashing import file_sha256
 
 EXAMPLES = 5  # bad records that an error message quotes
 NUMBER = re.compile(r"\d[\d,]*")  # reasons that differ in numbers only are one kind of reason

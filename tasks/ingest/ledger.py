@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.forget.forgotten import Forgotten, forgotten, touching
+from tasks.ingest.forgotten import Forgotten, forgotten, touching
 from tasks.ingest.listing import Listing, list_sources, told
 from tasks.ingest.sources import File, IngestConfig, Part
-from tasks.store import write_durably
+from tasks.store.artifacts import write_durably
 
 FIRST = 1
 Entries = dict[str, dict[str, Any]]  # partition → {"files": [[name, size, sha256, metadata]], "unread", "after"}

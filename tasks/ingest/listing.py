@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.errors import UserError
-from tasks.hashing import file_sha256
 from tasks.ingest.kinds import TEXT, cure_of, ending
 from tasks.ingest.source_index import index_rows
 from tasks.ingest.sources import File, FileSource, IngestConfig, Unread
 from tasks.ingest.walk import Found, Times, no_text, some, walked
 from tasks.progress import progress
-from tasks.store import write_durably
+from tasks.store.artifacts import write_durably
+from tasks.store.hashing import file_sha256
 
 SETTLED_NS = 2_000_000_000  # a file touched less than this ago may change again within one tick of its clock
 

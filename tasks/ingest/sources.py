@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, StringConstraints, model_validator
 
 from tasks.errors import UsageError
-from tasks.step import NOT_IN_KEY, Frozen, canonical
+from tasks.store.step import NOT_IN_KEY, Frozen, canonical
 
 FOLDER = "folder"  # the name of the one source that `--set ingest.path=DIR` leaves
 MIB = 1 << 20
@@ -183,12 +183,6 @@ class IngestConfig(Frozen):
             max_bad_records=self.max_bad_records,
             workers=self.workers,
         )
-
-
-def file_of(uri: str) -> str:
-    """The file in the source that a document's uri lies in: the archive for a member of one."""
-    end = uri.lower().find(".zip!/")
-    return uri if end < 0 else uri[: end + len(".zip")]
 
 
 def content(files: tuple[File, ...], forgotten: tuple[str, ...] = ()) -> str:

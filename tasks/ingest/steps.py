@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
-from tasks.forget.forgotten import leave_out
+from tasks.ingest.forgotten import leave_out
 from tasks.ingest.listing import kilobytes, unread_note
 from tasks.ingest.sources import MIB, File, IngestConfig, IngestPart, SourcePart
 from tasks.progress import progress
-from tasks.step import Funnel, Inputs, Stats, Step
+from tasks.store.step import Funnel, Inputs, Stats, Step
 
 if TYPE_CHECKING:
     from tasks.ingest.documents import Group, Tally

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UsageError
-from tasks.store import write_durably
+from tasks.store.artifacts import write_durably
 from tasks.tracking.registry import Version, aliases, find, versions
 from tasks.tracking.versions import Registry, open_registry
 

@@ -20,7 +20,7 @@ from pydantic import Field
 from tasks.errors import UserError
 from tasks.register.card import card
 from tasks.register.gate import Standard
-from tasks.step import Frozen, Inputs, Stats, Step
+from tasks.store.step import Frozen, Inputs, Stats, Step
 
 ROLES = ("base", "classify", "instruct", "prefer")
 SUFFIX = {"prefer": "instruct"}  # a preference-tuned model is a version of NAME-instruct

@@ -16,8 +16,8 @@ from tasks.register.aliases import ANCHOR, CANDIDATE, CHAMPION, PENDING, crown, 
 from tasks.register.gate import Scores, Standard, Verdict, judge, same_items
 from tasks.register.package import ROLES, StandardConfig, registered_name
 from tasks.register.scores import read_scores
-from tasks.step import Frozen
-from tasks.store import MANIFEST, content_hash, verify, write_durably
+from tasks.store.artifacts import MANIFEST, content_hash, verify, write_durably
+from tasks.store.step import Frozen
 from tasks.tracking.registry import Version, aliases, find, verified, versions
 from tasks.tracking.versions import MlflowAway, Registry, open_registry
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from tasks.report.blocks import Block, Section, Words, table
 from tasks.report.svg import bars
-from tasks.store import MANIFEST
+from tasks.store.artifacts import MANIFEST
+from tasks.tables.views import Tables
 from tasks.tracking.registry import Version
-from tasks.views import Tables
 
 
 def steps(tables: Tables, record: Mapping[str, Any]) -> Section | None:

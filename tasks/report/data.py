@@ -12,7 +12,7 @@ from tasks.curate.config import CurateConfig
 from tasks.curate.rules import FILTERS, Rule
 from tasks.report.blocks import Block, Heading, Section, Words, table
 from tasks.report.svg import Plot, bars, figure, histogram
-from tasks.views import Tables
+from tasks.tables.views import Tables
 
 BINS = 40
 SHOWN_TO = 0.995  # quantile at which a signal's axis ends, but for thresholds up to REACH times its length away
@@ -28,7 +28,7 @@ KINDS = {
 
 def funnel(tables: Tables) -> Section | None:
     """Documents step by step, and why they went."""
-    from tasks.query import ask
+    from tasks.tables.query import ask
 
     steps = ask("select * exclude (position) from funnels order by position", {}, tables.raw(), {}).to_pylist()
     if not steps:
@@ -45,7 +45,7 @@ def funnel(tables: Tables) -> Section | None:
 
 def corpus(tables: Tables) -> Section | None:
     """Sources, languages and licences, in documents and bytes."""
-    from tasks.query import ask
+    from tasks.tables.query import ask
 
     if not tables.parts("signals"):
         return None

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.report.blocks import Block, Heading, Passage, Section, Words, table
 from tasks.report.svg import curves, intervals
-from tasks.views import Tables
+from tasks.tables.views import Tables
 
 if TYPE_CHECKING:
     import numpy as np
 
     from model.stream import TokenStream
+    from tasks.models.vocabulary import Vocabulary
     from tasks.report.copying import Match
-    from tasks.vocabulary import Vocabulary
 
 SMOOTHED = 50  # steps that the mean line of a loss looks back on, at most
 PASSAGES = 6  # of the last samples beside their nearest training passages
@@ -87,7 +87,7 @@ def copying(tables: Tables, most_tokens: int) -> Section | None:
     rows = _lines(found / "samples.jsonl")[-PASSAGES:] if found else []
     if not rows or found is None:
         return None
-    from tasks.vocabulary import Vocabulary
+    from tasks.models.vocabulary import Vocabulary
 
     vocabulary, stream = Vocabulary(found / "weights"), _stream(tables, found)
     written = [_ids(ids) for ids in vocabulary.encode_ordinary([row["text"] for row in rows])]

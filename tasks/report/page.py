@@ -9,9 +9,9 @@ from tasks.curate.config import CurateConfig
 from tasks.errors import UserError
 from tasks.report import account, data, learning
 from tasks.report.blocks import Section, Words
-from tasks.store import write_durably
+from tasks.store.artifacts import write_durably
+from tasks.tables.views import Tables
 from tasks.tracking.registry import Version, versions
-from tasks.views import Tables
 
 MOST_TOKENS = 50_000_000  # of training text that samples are compared with: some ten seconds
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.store import MANIFEST
+from tasks.store.artifacts import MANIFEST
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tasks.locks import alone
-from tasks.store import write_durably
+from tasks.store.artifacts import write_durably
+from tasks.store.locks import alone
 
 Event = dict[str, Any]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UsageError, UserError
-from tasks.hashing import file_sha256
+from tasks.store.hashing import file_sha256
 from tasks.tracking.connection import ARTIFACTS, DATABASE
 
 FILES = "files.json"  # in a registered model: name → sha256 of every other file in it

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from tasks.step import Frozen
+from tasks.store.step import Frozen
 from tasks.tracking.artifacts import file_uri, name_artifacts
 from tasks.tracking.connection import ARTIFACTS, DATABASE
 from tasks.tracking.series import ship_series

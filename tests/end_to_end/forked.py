@@ -17,7 +17,7 @@ LIBRARIES = (
     "torch", "spacy", "datasets", "matplotlib.pyplot", "sklearn.feature_extraction.text", "tokenizers",
     "mlflow.store.db.utils",
 )  # fmt: skip
-OURS = ("flows.start", "flows.session", "flows.summary", "tasks.report.page", "triptych")
+OURS = ("flows.start", "flows.session", "commands.show", "tasks.report.page", "triptych")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from flows.questions import answer
+from commands.ask.sql import answer
 from flows.record import RunRecord
 from flows.session import Request, opened, perform
 

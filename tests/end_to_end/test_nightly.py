@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows import api, detached, services
+from flows.servers import detached_process, prefect_api, up
 from tests.end_to_end.conftest import Home
 
 SECONDS_TO_WAIT = 200.0  # on a machine that is busy with other tests
@@ -23,7 +23,7 @@ def pages(smoke: tuple[Home, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     home.json("schedule", "--on", "--recipe", "smoke", "--cron", EVERY_10_SECONDS)
     yield addresses
     home.json("schedule", "--off")
-    detached.end(home.path, services.WORKER)  # what comes after has this home to itself
+    detached_process.end(home.path, up.WORKER)  # what comes after has this home to itself
 
 
 def test_a_worker_completes_smoke_as_scheduled(smoke, pages):
@@ -40,7 +40,9 @@ def test_a_worker_completes_smoke_as_scheduled(smoke, pages):
 def test_prefects_page_links_each_step_to_its_mlflow_run(smoke, pages):
     home, _ = smoke
     (run, *_) = flow_runs(pages, "COMPLETED")
-    found = api.post(f"{pages['prefect']}/api", "/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+    found = prefect_api.post(
+        f"{pages['prefect']}/api", "/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}
+    )
     (links,) = [artifact["data"] for artifact in found if artifact["key"] == "mlflow"]
     for step in home.json("status")["steps"]:
         assert f"({pages['mlflow']}/#/runs/{step['mlflow_run_id']})" in links, step["step"]
@@ -52,7 +54,7 @@ def test_prefects_page_links_each_step_to_its_mlflow_run(smoke, pages):
 def flow_runs(pages: dict[str, Any], state: str) -> list[dict[str, Any]]:
     """Runs of the deployment in that state."""
     wanted = {"state": {"type": {"any_": [state]}}, "deployment_id": {"is_null_": False}}
-    return api.post(f"{pages['prefect']}/api", "/flow_runs/filter", {"flow_runs": wanted})
+    return prefect_api.post(f"{pages['prefect']}/api", "/flow_runs/filter", {"flow_runs": wanted})
 
 
 def until(found: Callable[[], Any]) -> Any:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import forecast, session
-from flows.propose import propose
+from commands.init import forecast
+from commands.init.propose import propose
+from flows import session
 from flows.session import Request, opened, perform
 from tests.tasks.corpora import write
 

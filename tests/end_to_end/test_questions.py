@@ -5,10 +5,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from flows.look import look
+from commands.ask.look import look
+from commands.ask.trace import trace_document, trace_model, trace_step
+from commands.ask.what_if import what_if
 from flows.recipe import load
-from flows.trace import trace_document, trace_model, trace_step
-from flows.what_if import what_if
 from tasks.curate.steps import CURATE
 from tasks.errors import UsageError
 from tests.end_to_end.conftest import Home

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.questions import record_of
 from flows.recipe import amended
+from flows.run_tables import record_of
 from tasks.report.blocks import Passage, Section, Words
 from tasks.report.page import render, write_page
-from tasks.views import Tables
+from tasks.tables.views import Tables
 from tests.browser import Page, browser, chromium
 from tests.end_to_end.conftest import Home
 

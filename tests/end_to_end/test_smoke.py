@@ -8,8 +8,8 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from flows import api
-from tasks.talk import prompts
+from flows.servers import prefect_api
+from tasks.models.prompting import prompts
 
 LABELS = [
     "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",
@@ -102,13 +102,13 @@ def test_prefects_page_names_the_tasks_as_in_the_line_and_shows_hits_as_cached(s
     home, _ = smoke
     url = json.loads(next(home.path.glob("**/prefect-server.json")).read_text())["url"] + "/api"
     said = []
-    for run in api.post(url, "/flow_runs/filter", {"sort": "START_TIME_ASC"}):
-        tasks = api.post(url, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+    for run in prefect_api.post(url, "/flow_runs/filter", {"sort": "START_TIME_ASC"}):
+        tasks = prefect_api.post(url, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
         said.append([run["state"]["name"], sorted([task["name"], task["state"]["name"]] for task in tasks)])
     first, second, *_ = said
     assert first == ["Completed", sorted([label, "Completed"] for label in LABELS)]
     assert second == ["Cached", sorted([label, "Cached"] for label in LABELS)]
-    assert {"markdown", "table"} <= {artifact["type"] for artifact in api.post(url, "/artifacts/filter", {})}
+    assert {"markdown", "table"} <= {artifact["type"] for artifact in prefect_api.post(url, "/artifacts/filter", {})}
 
 
 def test_prefects_page_asks_its_own_server_wherever_that_listens(smoke):

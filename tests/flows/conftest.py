@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import forecast, services
-from flows.server import ensure_server, environment, inherited
+from flows.servers import up
+from flows.servers.prefect_server import ensure_server, environment, inherited
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("home")
     ensure_server(folder)
     yield folder
-    services.stop(folder)
+    up.stop(folder)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def another_home(empty_database: Path, tmp_path_factory: pytest.TempPathFactory)
     (folder / "prefect").mkdir()
     shutil.copy(empty_database, folder / "prefect" / "prefect.db")
     yield folder
-    services.stop(folder)
+    up.stop(folder)
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +55,3 @@ def with_prefect() -> Callable[[Path, str], subprocess.CompletedProcess[str]]:
         )
 
     return run
-
-
-@pytest.fixture
-def short_trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Short trials, in a working directory of its own."""
-    monkeypatch.setattr(forecast, "SIGNAL_SECONDS", 0.2)
-    monkeypatch.setattr(forecast, "TRAINING_SECONDS", 0.1)
-    monkeypatch.chdir(tmp_path)

@@ -7,12 +7,12 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
-from flows.line import Call, CallOf, Made
+from flows.graph import Call, CallOf, Made
 from flows.recipe import load
 from flows.scope import stand_in
 from tasks.ingest.ledger import Corpus
 from tasks.ingest.sources import File, Part
-from tasks.step import NOT_IN_KEY, Frozen, Step, fingerprint
+from tasks.store.step import NOT_IN_KEY, Frozen, Step, fingerprint
 
 STEPS: dict[str, tuple[Step, Frozen]] = {}
 
@@ -31,7 +31,7 @@ class Collect:
 
 
 def collected() -> dict[str, tuple[Step, Frozen]]:
-    from flows.line import line
+    from flows.graph import line
 
     files = (File("a.txt", 3, "0" * 64),)
     line(load("demo").recipe, Corpus({"0001": Part({"addresses": files}, planted=("planted",))}), Collect())

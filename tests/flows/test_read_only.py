@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import triptych
+from commands.status import status_of
 from flows.record import RunRecord
-from flows.status import status_of
 
 
 @pytest.fixture

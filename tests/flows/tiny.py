@@ -8,8 +8,8 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
 
-from flows.reconcile import process_of
 from flows.record import RunRecord, StepRecord
+from flows.servers.reconcile import process_of
 
 
 @task(name="count", cache_policy=NO_CACHE)

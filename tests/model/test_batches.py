@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.batches import IGNORE, Batches, Blocks
+from model.batches import IGNORE, Batches, Blocks, pack
 from model.order import Order, Share
-from model.packing import pack
 from model.stream import TokenStream, open_shards
 from tests.tiny_training import noise, write_shard
 

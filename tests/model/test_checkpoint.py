@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from model import checkpoint
-from model.logs import METRICS, Logs
+from model.training_log import METRICS, Logs
 
 CPU = torch.device("cpu")
 WRITER = """

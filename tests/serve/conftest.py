@@ -14,13 +14,13 @@ from openai import OpenAI
 
 from serve import keys
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
+from tasks.models.vocabulary import Vocabulary
 from tasks.register.aliases import promote
 from tasks.register.package import REGISTER, RegisterConfig
 from tasks.register.publish import RunInfo, publish
-from tasks.step import Frozen, Stats, Step
-from tasks.store import Store
+from tasks.store.artifacts import Store
+from tasks.store.step import Frozen, Stats, Step
 from tasks.tracking.connection import connect
-from tasks.vocabulary import Vocabulary
 from tests.tasks.encode.conftest import SENTENCES, curated
 
 REPOSITORY = Path(__file__).parents[2]

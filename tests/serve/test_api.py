@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from openai import NotFoundError, OpenAI, UnprocessableEntityError
 
+from tasks.models.vocabulary import Vocabulary
 from tasks.register.aliases import promote, rollback
 from tasks.tracking.registry import find
-from tasks.vocabulary import Vocabulary
 from tests.serve.conftest import CONTEXT, MODEL, Server
 
 ASKED = [{"role": "user", "content": "When did the committee meet?"}]

@@ -15,7 +15,7 @@ from tasks.ingest.ledger import Corpus, corpus
 from tasks.ingest.listing import list_sources
 from tasks.ingest.sources import File
 from tasks.ingest.steps import IngestConfig, ingest
-from tasks.step import Stats
+from tasks.store.step import Stats
 
 LENIENT = {"max_bad_fraction": 1.0}
 

@@ -10,10 +10,10 @@ from tokenizers import Tokenizer, models
 
 from model import hub
 from model.batches import Blocks
-from model.seen import replay
+from model.replay import replay
 from tasks.errors import UserError
 from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain
-from tasks.step import Stats, fingerprint
+from tasks.store.step import Stats, fingerprint
 from tests.tiny_training import VOCABULARY, encoded
 
 TINY = {"depth": 1, "width": 32, "heads": 2, "head_width": 16, "context": 32, "batch": 4, "steps": 12}

@@ -45,7 +45,7 @@ def latin_encoding(raw: bytes) -> str | None:
 
 
 def _fit(raw: bytes, encoding: str) -> Fit | None:
-    from tasks.curate.language import likeliest
+    from tasks.language import likeliest
 
     try:
         text = raw.decode(encoding)

@@ -15,7 +15,7 @@ from tasks.curate.config import CurateConfig
 from tasks.curate.score import _run_rank
 from tasks.curate.steps import SIGNALS
 from tasks.errors import UserError
-from tasks.step import Stats
+from tasks.store.step import Stats
 
 from .corpus import generated, write_documents
 

@@ -17,7 +17,7 @@ from tasks.curate.config import C4, CurateConfig, DecideConfig, Dedup, FineWeb, 
 from tasks.curate.decide import SCHEMA, Folders, decide, deduplicated, verdicts
 from tasks.curate.steps import CURATE, SIGNALS
 from tasks.errors import UserError
-from tasks.step import Stats, fingerprint
+from tasks.store.step import Stats, fingerprint
 
 from .corpus import passages, write_documents
 from .test_pairs import edited

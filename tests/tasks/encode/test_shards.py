@@ -9,7 +9,7 @@ import pytest
 
 from tasks.encode import encoding
 from tasks.encode.shards import EncodePart, encode
-from tasks.vocabulary import Vocabulary
+from tasks.models.vocabulary import Vocabulary
 from tests.tasks.encode.conftest import curated
 
 

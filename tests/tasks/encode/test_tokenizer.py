@@ -9,7 +9,7 @@ import pytest
 
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
 from tasks.errors import UserError
-from tasks.vocabulary import PRE_SPLITS, SPECIALS, Vocabulary
+from tasks.models.vocabulary import PRE_SPLITS, SPECIALS, Vocabulary
 from tests.tasks.encode.conftest import curated
 
 AWKWARD = [

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.encode.shards import EncodePart, encode
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
-from tasks.step import Inputs
+from tasks.store.step import Inputs
 
 WORDS = (
     *("the", "river", "committee", "horse", "winter", "letter", "answer", "garden"),
@@ -71,7 +71,7 @@ def write_model(weights: Path, tokenizer_folder: Path, seed: int = 0) -> None:
     from model import hub
     from model.decoder import Decoder, initialise
     from model.family import Shape
-    from tasks.vocabulary import Vocabulary
+    from tasks.models.vocabulary import Vocabulary
 
     shape = Shape(
         family="llama",

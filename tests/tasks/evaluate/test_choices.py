@@ -63,7 +63,7 @@ def test_every_item_scores_as_with_lm_evals_own_model(suite: Path, line: Line, m
     from model import hub
     from tasks.evaluate.choices import answers, decoder_log_likelihoods
     from tasks.evaluate.harness import DecoderLM
-    from tasks.vocabulary import Vocabulary
+    from tasks.models.vocabulary import Vocabulary
 
     monkeypatch.chdir(suite)
     weights = line.model / "weights"
@@ -106,7 +106,7 @@ def test_a_made_question_has_one_true_continuation_and_three_of_other_texts(suit
 
 
 def test_the_key_follows_the_content_of_task_files_and_not_their_place(suite: Path, tmp_path: Path) -> None:
-    from tasks.step import keyed
+    from tasks.store.step import keyed
 
     for name in ("pairs.yaml", "pairs.jsonl"):
         (tmp_path / name).write_bytes((suite / name).read_bytes())

@@ -10,7 +10,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from tasks.errors import UserError
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.steps import evaluate_base, evaluate_classify, evaluate_instruct
-from tasks.vocabulary import Vocabulary
+from tasks.models.vocabulary import Vocabulary
 from tests.tasks.evaluate.conftest import Line, passage, write_model
 
 QUICK = EvaluateConfig(draws=200, next_passage=10, exact_answers=3)

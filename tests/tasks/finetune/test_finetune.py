@@ -29,8 +29,8 @@ from tasks.finetune.rows import instruction_rows
 from tasks.finetune.steps import ClassifyConfig, InstructConfig, PreferConfig, classify, instruct, parent_of, prefer
 from tasks.finetune.templates import Template
 from tasks.finetune.tokenised_rows import rendered_rows
-from tasks.step import TIMING, Inputs, Stats
-from tasks.vocabulary import SPECIALS, Vocabulary, pre_tokenizer
+from tasks.models.vocabulary import SPECIALS, Vocabulary, pre_tokenizer
+from tasks.store.step import TIMING, Inputs, Stats
 from tests.tasks.languages import JAPANESE
 
 CONTEXT = 48

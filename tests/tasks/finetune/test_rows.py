@@ -273,7 +273,7 @@ def test_bad_own_rows_that_stand_later_in_a_long_file_stop_the_run(tmp_path: Pat
 
 
 def test_own_rows_are_known_by_content_and_not_by_path(tmp_path: Path) -> None:
-    from tasks.step import keyed
+    from tasks.store.step import keyed
 
     rows = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(60)]
     here, there = jsonl(tmp_path / "a.jsonl", rows), jsonl(tmp_path / "b.jsonl", rows)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from commands.init.survey import survey
 from tasks.ingest import kinds
 from tasks.ingest.listing import list_sources
-from tasks.ingest.survey import survey
 from tests.tasks.corpora import config_of, ingested, write
 from tests.tasks.languages import GERMAN, JAPANESE, PAGE
 

@@ -11,7 +11,7 @@ from tasks.errors import UserError
 from tasks.ingest.ledger import Corpus, corpus
 from tasks.ingest.sources import Part
 from tasks.ingest.steps import INGEST, IngestConfig
-from tasks.step import fingerprint
+from tasks.store.step import fingerprint
 from tests.tasks.corpora import config_of, ingested, made, write
 
 

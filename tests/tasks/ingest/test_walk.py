@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from commands.init import survey as surveying
 from tasks.errors import UserError
 from tasks.ingest import kinds
-from tasks.ingest import survey as surveying
 from tasks.ingest.kinds import ending
 from tasks.ingest.listing import list_sources, unread_note
 from tests.tasks.corpora import config_of, ingested, listed, write

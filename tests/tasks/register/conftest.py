@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.register.package import REGISTER, BaseStandard, RegisterConfig
-from tasks.step import Frozen, Stats, Step
-from tasks.store import Store
+from tasks.store.artifacts import Store
+from tasks.store.step import Frozen, Stats, Step
 
 CONFIG = RegisterConfig(name="demo", base=BaseStandard(task="text", baseline="ngram", margin=0.05))
 NOISE = np.random.default_rng(0).normal(0, 0.01, 40)

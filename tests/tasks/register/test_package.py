@@ -10,8 +10,8 @@ import pytest
 from tasks.errors import UserError
 from tasks.register.package import REGISTER, RegisterConfig
 from tasks.register.publish import RunInfo, publish
-from tasks.step import Frozen, Stats, Step
-from tasks.store import Store
+from tasks.store.artifacts import Store
+from tasks.store.step import Frozen, Stats, Step
 from tasks.tracking.connection import tracking_uri
 from tests.tasks.register.conftest import CONFIG, Given, write_scores
 

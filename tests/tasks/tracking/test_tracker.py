@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tasks.store import MANIFEST
+from tasks.store.artifacts import MANIFEST
 from tasks.tracking.connection import DATABASE, tracking_uri
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.runs import Part, PipelineRun, StepRun

@@ -1,0 +1,96 @@
+"""`triptych look`: documents at random that went for a reason (or stayed), with what decided it and where it shows."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from flows.recipe import amended
+from flows.run_tables import record_of, tables_of
+from tasks.curate.config import CurateConfig
+from tasks.errors import UsageError, UserError
+
+KEPT = "kept"
+DRAWN = """
+select e.doc_id, d.source, d.uri, g.language, g.bytes, e.reasons, e.kept_id, e.similarity,
+       g.* exclude (doc_id, partition), count(*) over () as documents
+from decisions e join signals g using (doc_id) join described d using (doc_id)
+where case when $reason = 'kept' then e.kept else list_contains(e.reasons, $reason) end
+order by hash(e.doc_id || $seed), e.doc_id limit $count
+"""
+REASONS = """
+select reason, count(*) as documents from (select unnest(reasons) as reason from decisions)
+group by all order by documents desc, reason
+"""
+
+
+def look(home: Path, reason: str, count: int, seed: int, run: str = "") -> dict[str, Any]:
+    """How many documents have that reason, and `count` of them: the deciding value, its threshold, text and spans."""
+    from tasks.tables.documents import texts
+    from tasks.tables.query import ask
+
+    record = record_of(home, run)
+    tables = tables_of(home, record)
+    documents = tables.parts("ingest")
+    if not tables.parts("curate"):
+        raise UserError(f"run {record.run} did not come to a decision", f"triptych run {record.recipe} --until curate")
+    raw = tables.raw()
+    _known(reason, ask(REASONS, {}, raw, tables.views()).to_pylist())
+    asked = {"reason": reason, "seed": str(seed), "count": count}
+    rows = ask(DRAWN, asked, raw, tables.views()).to_pylist()
+    config = amended(record.settings, ())
+    read = texts(
+        documents, [row[name] for row in rows for name in ("doc_id", "kept_id") if row[name]], config.normalise
+    )
+    shown = [_shown(reason, row, read, config) for row in rows]
+    total = rows[0]["documents"] if rows else 0
+    return {"run": record.run, "recipe": record.recipe, "reason": reason, "documents": total, "shown": shown}
+
+
+def _known(reason: str, found: list[dict[str, Any]]) -> None:
+    """UsageError with the nearest names where the reason is none."""
+    from tasks.curate.rules import RULES
+
+    here = {row["reason"]: row["documents"] for row in found}
+    known = {KEPT, *RULES, *here}
+    if reason not in known:
+        near = get_close_matches(reason, known, n=2)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        told = ", ".join(f"{name} ({count:,})" for name, count in here.items()) or "nothing was dropped"
+        raise UsageError(f"no reason {reason!r}", f"{hint}in this run: {told}; or kept")
+
+
+def _shown(reason: str, row: dict[str, Any], read: dict[str, str], config: CurateConfig) -> dict[str, Any]:
+    from tasks.curate.marks import differences, marks
+
+    text = read[row["doc_id"]]
+    partner = row["kept_id"] if reason in ("exact_duplicate", "near_duplicate") else None
+    kept_text = read.get(partner) if partner else None
+    spans = differences(text, kept_text) if kept_text is not None else marks(reason, text, config)
+    return {
+        **{name: row[name] for name in ("doc_id", "source", "uri", "language", "bytes", "reasons")},
+        **_decided_by(reason, row, config),
+        "text": text,
+        "spans": [list(span) for span in spans],
+        "kept_id": partner,
+        "kept_text": kept_text,
+    }
+
+
+def _decided_by(reason: str, row: dict[str, Any], config: CurateConfig) -> dict[str, Any]:
+    """The signal, its value, how it was compared with which threshold, and the setting of that."""
+    from tasks.curate.rules import RULES
+
+    found: dict[str, Any] = {"signal": None, "value": None, "relation": None, "threshold": None, "setting": None}
+    if condition := config.keep_if.get(reason):
+        return found | {"signal": condition, "setting": f"curate.keep_if.{reason}"}
+    if rule := RULES.get(reason):
+        found["setting"] = f"curate.{rule.setting}"
+        if rule.signal:
+            compared = {"relation": rule.relation, "threshold": rule.value(config)}
+            return found | {"signal": rule.signal, "value": row[rule.signal], **compared}
+    if reason == "language":
+        return found | {"signal": "language", "value": row["language"], "threshold": list(config.languages)}
+    if reason == "near_duplicate":
+        least = {"relation": ">=", "threshold": config.minhash.jaccard, "setting": "curate.minhash.jaccard"}
+        return found | {"signal": "similarity", "value": row["similarity"], **least}
+    return found

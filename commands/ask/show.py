@@ -1,0 +1,164 @@
+"""What a person reads of what-if, look and trace: tables, and passages with what matters in them marked."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from commands.show import show_table, standard_output
+
+EXCERPT = 320  # characters of a passage
+WINDOW, BEFORE_A_MARK = 1000, 200  # characters of a text shown around its first mark
+STEPS_SHOWN, ROWS_SHOWN = 8, 20
+GROUPS_SHOWN = 8  # sources and languages; the others are summed up
+
+_DIFFERENCE = {True: "marked is what this one says otherwise", False: "this one says nothing that it does not say"}
+
+
+def show_what_if(found: Mapping[str, Any]) -> None:
+    """Totals, then by source and language, then reasons, then changed documents to read."""
+    out, total = standard_output(), found["total"]
+    asked = (
+        found["expression"] or " ".join(f"--set {change}" for change in found["changes"]) or "the recipe as it stands"
+    )
+    out.print(f"run {found['run']} of recipe {found['recipe']}, decided by: {escape(asked)}")
+    table = _table("", "documents", "tokens", "bytes")
+    for name, word in (("kept today", "today"), ("kept then", "then")):
+        table.add_row(name, *(f"{total[f'{what}_{word}']:,}" for what in ("kept", "tokens", "bytes")))
+    out.print(table)
+    out.print(
+        f"of {total['documents']:,} documents: {total['newly_kept']:,} newly kept, "
+        f"{total['newly_dropped']:,} newly dropped"
+    )
+    for title, rows in (("source", found["sources"]), ("language", found["languages"])):
+        _show_groups(out, title, rows)
+    table = _table("dropped for", "today", "then")
+    for row in found["reasons"]:
+        table.add_row(escape(row["reason"]), f"{row['today']:,}", f"{row['then']:,}")
+    out.print(table)
+    for row in found["changed"]:
+        was = "kept" if row["reason_today"] is None else f"dropped, {row['reason_today']}"
+        becomes = "kept" if row["kept_then"] else f"dropped, {row['reason_then']}"
+        out.print(f"[bold]{escape(row['doc_id'])}[/bold]  {escape(was)} → {escape(becomes)}", soft_wrap=True)
+        out.print(escape(_excerpt(row["text"])), style="dim")
+    if found["bytes_per_token"]:
+        note = f"tokens of what was never encoded are reckoned at {found['bytes_per_token']:.2f} bytes a token"
+        out.print(note, style="dim")
+
+
+def _show_groups(out: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    names = ("documents", "kept today", "kept then", "tokens today", "tokens then", "bytes today", "bytes then")
+    table = _table(title, *names)
+    keys = [name.replace(" ", "_") for name in names]
+    for row in rows[:GROUPS_SHOWN]:
+        table.add_row(escape(row["name"]), *(f"{row[key]:,}" for key in keys))
+    if others := rows[GROUPS_SHOWN:]:
+        table.add_row(f"{len(others)} others", *(f"{sum(row[key] for row in others):,}" for key in keys))
+    out.print(table)
+
+
+def _table(first: str, *names: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first)
+    for name in names:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _excerpt(text: str) -> str:
+    return textwrap.shorten(text, EXCERPT, placeholder=" …")
+
+
+def show_look(found: Mapping[str, Any]) -> None:
+    """Each document with what decided it, and its text with the spans marked."""
+    out = standard_output()
+    verb = "kept" if found["reason"] == "kept" else f"with the reason {found['reason']}"
+    out.print(f"run {found['run']} of recipe {found['recipe']}: {found['documents']:,} documents {escape(verb)}")
+    for row in found["shown"]:
+        place = f"{row['source']}, {row['language'] or 'language unknown'}, {row['bytes']:,} bytes"
+        out.print(f"\n[bold]{escape(row['doc_id'])}[/bold]  [dim]{escape(place)}[/dim]", soft_wrap=True)
+        if row["signal"]:
+            value = f"{row['signal']} {_figure(row['value'])} {row['relation'] or 'not in'} {_figure(row['threshold'])}"
+            out.print(f"  {escape(value)}   [dim]{row['setting']}[/dim]")
+        if row["kept_id"]:
+            out.print(f"  kept for it: {escape(row['kept_id'])}; {_DIFFERENCE[bool(row['spans'])]}", soft_wrap=True)
+        out.print(marked(row["text"], row["spans"], brackets=not out.is_terminal), soft_wrap=True)
+
+
+def marked(text: str, spans: Sequence[Sequence[int]], brackets: bool) -> Text:
+    """The part of a text where its first spans lie, these in colour; in ⟦brackets⟧ where there are no colours."""
+    first = spans[0][0] if spans else 0
+    begin = max(0, first - BEFORE_A_MARK)
+    end = min(len(text), begin + WINDOW)
+    out, at = Text("… " if begin else ""), begin
+    for a, b in spans:
+        if a >= end:
+            break
+        out.append(text[at:a])
+        piece = text[a : min(b, end)].replace("\n", "⏎\n")
+        out.append(f"⟦{piece}⟧" if brackets else piece, style="black on yellow")
+        at = min(b, end)
+    out.append(text[at:end])
+    return out.append(" …" if end < len(text) else "")
+
+
+def _figure(value: Any) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def show_trace(found: Mapping[str, Any]) -> None:
+    """What happened to a document, or what a step or a model saw."""
+    out = standard_output()
+    if "document" in found:
+        _show_document(out, found)
+    elif "step" in found:
+        reported = "  ".join(f"{name} {_figure(value)}" for name, value in found["reported"].items() if name != "step")
+        out.print(f"step {found['step']} of {escape(found['model'])} ({found['training']})   [dim]{reported}[/dim]")
+        show_table([{n: row[n] for n in ("doc_id", "source", "uri", "shard", "row")} for row in found["documents"]])
+    else:
+        _show_model(out, found)
+
+
+def _show_document(out: Console, found: Mapping[str, Any]) -> None:
+    row = found["document"]
+    out.print(f"[bold]{escape(row['doc_id'])}[/bold] in run {found['run']} of recipe {found['recipe']}", soft_wrap=True)
+    decision = "kept" if row["kept"] else f"dropped: {', '.join(row['reasons'] or ['not decided yet'])}"
+    if row["kept_id"]:
+        decision += f" ({row['similarity']:.3g} like {row['kept_id']}, which was kept)"
+    tokens = f"{row['shard']}, row {row['row']}, {row['tokens']:,} tokens" if row["shard"] else "in no shard"
+    facts = {
+        "read from": f"{row['source']}, {row['uri']}, position {row['position']}, partition {row['partition']}",
+        "licence": row["licence"],
+        "text": f"{row['language'] or 'unknown language'}, {row['bytes'] or 0:,} bytes, cut from {row['origin']}",
+        "decision": decision,
+        "state": row["state"],
+        "encoded": f"{tokens}, split {row['split'] or 'none'}",
+    }
+    for name, value in facts.items():
+        out.print(f"  {name:10} {escape(value)}", soft_wrap=True)
+    if not found["models"]:
+        out.print("  no model was trained in this home yet")
+    for model in found["models"]:
+        told = [f"{t['training']}: {_steps(t['steps'])}" for t in model["trainings"] if t["steps"]]
+        aliases = f" ({', '.join(model['aliases'])})" if model["aliases"] else ""
+        verdict = "saw it · " + " · ".join(told) if told else "never saw it"
+        out.print(f"  {escape(model['model'])}{aliases}: {verdict}", soft_wrap=True)
+
+
+def _steps(steps: Sequence[int]) -> str:
+    shown = ", ".join(map(str, steps[:STEPS_SHOWN])) + (" …" if len(steps) > STEPS_SHOWN else "")
+    return f"{len(steps)} step{'s' if len(steps) > 1 else ''} ({shown})"
+
+
+def _show_model(out: Console, found: Mapping[str, Any]) -> None:
+    out.print(f"[bold]{escape(found['model'])}[/bold]  {', '.join(found['aliases'])}  made by run {found['run']}")
+    show_table(found["trainings"])
+    sources = " · ".join(f"{name} {count:,}" for name, count in found["sources"].items())
+    out.print(f"documents it saw, by source: {escape(sources)}")
+    show_table(found["documents"][:ROWS_SHOWN])
+    if len(found["documents"]) > ROWS_SHOWN:
+        out.print(f"… and {len(found['documents']) - ROWS_SHOWN:,} more rows: --json has all", style="dim")

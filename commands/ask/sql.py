@@ -1,0 +1,75 @@
+"""`triptych sql`: the questions that come with triptych, and those of the user, asked of one run."""
+
+import csv
+import io
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from flows.run_tables import record_of, tables_of
+from tasks.errors import UsageError
+
+
+def questions() -> dict[str, str]:
+    """{name: its leading comment} of every question in sql/."""
+    found = {f.name.removesuffix(".sql"): f.read_text() for f in files("sql").iterdir() if f.name.endswith(".sql")}
+    return {name: _leading_comment(text) for name, text in sorted(found.items())}
+
+
+def answer(home: Path, name: str, expression: str, params: Sequence[str], run: str) -> list[dict[str, Any]]:
+    """The rows of a question by name, or of an expression, about one run."""
+    if bool(name) == bool(expression):
+        raise UsageError(
+            "one question is expected", "triptych sql NAME, or triptych sql -e 'SELECT …'; --list shows all"
+        )
+    statement = expression or _statement(name)
+    values = dict(_parameter(param) for param in params)
+    record = record_of(home, run)
+    from tasks.tables.query import ask, parameters
+
+    if unknown := values.keys() - set(parameters(statement)):
+        takes = ", ".join(parameters(statement)) or "none"
+        raise UsageError(f"no parameter {', '.join(sorted(unknown))} in this question", f"it takes: {takes}")
+    tables = tables_of(home, record)
+    return ask(statement, values, tables.raw(), tables.views()).to_pylist()
+
+
+def as_csv_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Comma-separated values with a header."""
+    out = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(out, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return out.getvalue()
+
+
+def _statement(name: str) -> str:
+    if name not in questions():
+        near = get_close_matches(name, questions(), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"no question {name!r}", f"{hint}triptych sql --list shows all")
+    return (files("sql") / f"{name}.sql").read_text()
+
+
+def _leading_comment(text: str) -> str:
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line.removeprefix("--").strip())
+    return " ".join(lines)
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"-p {text}: NAME=VALUE is expected", "write e.g. -p min_words=80")
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value

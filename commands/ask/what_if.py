@@ -1,0 +1,149 @@
+"""`triptych what-if`: what other thresholds, or a rule of one's own, would keep and drop, from stored scores alone.
+
+An expression decides in place of the filters and in place of nothing else: duplicates go as before. In it every signal
+and every column of `documents` but the text can be named, and `passes`, which is what the filters say.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.recipe import amended, find, load
+from flows.record import RunRecord, latest
+from flows.run_tables import record_of, tables_of
+from tasks.curate.config import CurateConfig
+from tasks.errors import UsageError, UserError
+from tasks.store.step import keyed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tasks.tables.views import Tables
+
+CHANGED_SHOWN = 10
+FACTS = """
+select g.* exclude (partition), d.* exclude (doc_id), c.split, s.tokens, e.kept, e.reason, w.reason as withheld
+from signals g join described d using (doc_id) join decisions e using (doc_id) join curate_decisions c using (doc_id)
+left join shards s using (doc_id) left join encode_withheld w using (doc_id)
+"""
+VERDICTS = "select doc_id, len(unmet) = 0 as passes, unmet[1] as reason, unmet as reasons from judged"
+DECIDED = """
+select f.doc_id, f.source, f.language, f.bytes, f.tokens, f.kept as kept_today, f.reason as reason_today,
+       t.kept and f.withheld is null as kept_then, coalesce(t.reason, f.withheld) as reason_then
+from facts f join redecided t using (doc_id)
+"""
+REASONS = """
+select coalesce(t.reason, n.reason) as reason, coalesce(today, 0) as today, coalesce("then", 0) as "then"
+from (select reason_today as reason, count(*) as today from decided where reason_today is not null group by all) t
+full join (select reason_then as reason, count(*) as "then" from decided where reason_then is not null group by all) n
+  using (reason)
+order by greatest(today, "then") desc, reason
+"""
+CHANGED = """
+select doc_id, source, language, bytes, kept_then, reason_today, reason_then from decided
+where kept_then <> kept_today order by hash(doc_id || $seed) limit $most
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked, of which run."""
+
+    record: RunRecord
+    tables: "Tables"
+    config: CurateConfig
+    expression: str
+
+
+def what_if(home: Path, expression: str, recipe: str, changes: Sequence[str], seed: int = 0) -> dict[str, Any]:
+    """Documents, tokens and bytes kept and dropped, against today's decision; and changed documents to read."""
+    from tasks.tables.documents import texts
+    from tasks.tables.query import query
+
+    asked = _understood(home, expression, recipe, changes)
+    facts = _facts(asked.tables)
+    redecided = _redecided(asked, facts)
+    decided = query(DECIDED, {}, {"facts": facts, "redecided": redecided})
+    density = _bytes_per_token(facts)
+    changed = (files("sql") / "internal/changed.sql").read_text(encoding="utf-8")
+    rows = query(changed, {"bytes_per_token": density}, {"decided": decided}).to_pylist()
+    examples = query(CHANGED, {"seed": str(seed), "most": CHANGED_SHOWN}, {"decided": decided}).to_pylist()
+    read = texts(asked.tables.parts("ingest"), [row["doc_id"] for row in examples], asked.config.normalise)
+    return {
+        "run": asked.record.run,
+        "recipe": asked.record.recipe,
+        "expression": expression or None,
+        "changes": list(changes),
+        "bytes_per_token": density,
+        "total": _without(next(row for row in rows if row["kind"] == "all"), "kind", "name"),
+        "sources": [_without(row, "kind") for row in rows if row["kind"] == "source"],
+        "languages": [_without(row, "kind") for row in rows if row["kind"] == "language"],
+        "reasons": query(REASONS, {}, {"decided": decided}).to_pylist(),
+        "changed": [{**row, "text": read.get(row["doc_id"], "")} for row in examples],
+    }
+
+
+def _understood(home: Path, expression: str, recipe: str, changes: Sequence[str]) -> Asked:
+    if not (expression.strip() or recipe or changes):
+        raise UsageError("what if what?", "give an EXPRESSION such as 'plain_words >= 80', --set curate.…, or --recipe")
+    record = latest(home, find(recipe).stem) if recipe else None
+    record = record or record_of(home)
+    config = load(recipe, changes).recipe.curate if recipe else amended(record.settings, changes)
+    rescored = _differing(keyed(config.signals), keyed(amended(record.settings, ()).signals))
+    if rescored:
+        cure = "triptych run --until curate --set …, which scores anew"
+        raise UsageError(
+            f"{', '.join(rescored)}: changes the scores themselves, and what-if knows the stored ones", cure
+        )
+    tables = tables_of(home, record)
+    if not tables.parts("curate"):
+        raise UserError(f"run {record.run} did not come to a decision", f"triptych run {record.recipe} --until curate")
+    return Asked(record, tables, config, expression.strip())
+
+
+def _facts(tables: "Tables") -> "pa.Table":
+    """One row a document: its signals, what is known of it, and today's decision."""
+    from tasks.tables.query import ask
+
+    return ask(FACTS, {}, tables.raw(), tables.views())
+
+
+def _redecided(asked: Asked, facts: "pa.Table") -> "pa.Table":
+    import json
+
+    import pyarrow as pa
+
+    from tasks.curate.conditions import unmet
+    from tasks.curate.decide import verdicts
+    from tasks.curate.redecide import Scored, redecide
+    from tasks.tables.query import query
+
+    judged = verdicts(facts, asked.config.decide())
+    if asked.expression:
+        passes = dict(zip(judged["doc_id"].to_pylist(), judged["passes"].to_pylist(), strict=True))
+        column = pa.array([passes[doc_id] for doc_id in facts["doc_id"].to_pylist()], pa.bool_())
+        judged = unmet({"the expression": asked.expression}, facts.append_column("passes", column))
+        judged = query(VERDICTS, {}, {"judged": judged})
+    signals, decided = asked.tables.parts("signals"), asked.tables.parts("curate")
+    configs = {p: json.loads((folder / "manifest.json").read_text())["config"] for p, folder in decided.items()}
+    return redecide(asked.config, judged, {p: Scored(signals[p], configs[p]["withdrawn"]) for p in decided})
+
+
+def _bytes_per_token(facts: "pa.Table") -> float | None:
+    """Of the documents that were encoded; None where none was."""
+    import pyarrow.compute as pc
+
+    encoded = facts.filter(pc.field("tokens").is_valid())
+    tokens = pc.call_function("sum", [encoded["tokens"]]).as_py()
+    return pc.call_function("sum", [encoded["bytes"]]).as_py() / tokens if tokens else None
+
+
+def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The curate.… settings that are not the same in two configs of scoring."""
+    return [f"curate.{name}" for name in one if one[name] != other[name]]
+
+
+def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}

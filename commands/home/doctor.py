@@ -1,0 +1,149 @@
+"""`triptych doctor`: what of this machine and home can spoil a run or expose it; each finding with a cure."""
+
+import os
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from commands.home.doctor_processes import findings
+from flows.retention import usage
+from flows.servers import detached_process
+from flows.servers.up import STOPPED_IN_ORDER
+from flows.session import writable
+from tasks.errors import UserError
+
+FLOORS = {"mlflow": (3, 11), "torch": (2, 10), "prefect": (3, 8)}  # safety and behaviour the code relies on
+CEILINGS = {
+    "fastapi": ((0, 151), "the Prefect server then silently creates no scheduled runs"),
+    "sqlalchemy": ((2, 1), "flows crash under Prefect 3.8"),
+    "xxhash": ((4, 0), "every datatrove hash breaks"),
+}
+DISK_BYTES_WANTED = 4 << 30
+MUCH_GARBAGE = 1 << 30  # bytes
+
+
+def examine(home: Path) -> list[dict[str, Any]]:
+    """One row a finding: level (ok, warning, error), what, cure."""
+    rows = [_python(), *_versions(), _home(home), _disk(home), _cpu(), _compiler(), _torch_build()]
+    return [*rows, *_garbage(home), *_processes(home), *findings(home.absolute())]
+
+
+def _row(level: str, what: str, cure: str = "") -> dict[str, Any]:
+    return {"level": level, "what": what, "cure": cure}
+
+
+def _python() -> dict[str, Any]:
+    return _row("ok", f"Python {platform.python_version()}")
+
+
+def _versions() -> list[dict[str, Any]]:
+    rows = []
+    for name, floor in FLOORS.items():
+        if _version(name) < floor:
+            rows.append(_row("error", f"{name} {metadata.version(name)} is below the floor", "make setup"))
+    for name, (ceiling, why) in CEILINGS.items():
+        if _version(name) >= ceiling:
+            rows.append(_row("error", f"{name} {metadata.version(name)}: {why}", "make setup"))
+    rows += [_row("error", what, "make setup") for what in _outside_their_ranges()]
+    found = ", ".join(
+        f"{name} {metadata.version(name)}" for name in ("prefect", "mlflow", "torch", "datatrove", "duckdb")
+    )
+    return rows or [_row("ok", found)]
+
+
+def _outside_their_ranges() -> list[str]:
+    """What triptych requires and this environment has not, or has in a version that was not seen to work."""
+    from packaging.requirements import Requirement
+
+    try:
+        requirements = [Requirement(line) for line in metadata.requires("triptych") or ()]
+    except metadata.PackageNotFoundError:  # a checkout that is not installed says nothing of itself
+        return []
+    found = []
+    for needs in requirements:
+        if needs.marker and not needs.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = metadata.version(needs.name)
+        except metadata.PackageNotFoundError:
+            found.append(f"{needs.name} is not installed")
+            continue
+        if not needs.specifier.contains(version, prereleases=True) and needs.name not in CEILINGS:
+            found.append(f"{needs.name} {version} is outside {needs.specifier}")
+    return found
+
+
+def _version(name: str) -> tuple[int, ...]:
+    numbers = metadata.version(name).split("+")[0].split(".")[:2]
+    return tuple(int("".join(c for c in number if c.isdigit()) or 0) for number in numbers)
+
+
+def _home(home: Path) -> dict[str, Any]:
+    try:
+        writable(home)
+    except UserError as error:
+        return _row("error", error.what, error.cure)
+    return _row("ok", f"home {home} can be written")
+
+
+def _disk(home: Path) -> dict[str, Any]:
+    place = next(p for p in (home, *home.parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    if free < DISK_BYTES_WANTED:
+        return _row(
+            "warning", f"{free / 2**30:.1f} GiB free for {home}", "free some space, or set TRIPTYCH_HOME elsewhere"
+        )
+    return _row("ok", f"{free / 2**30:.0f} GiB free")
+
+
+def _garbage(home: Path) -> list[dict[str, Any]]:
+    """What could be freed, where it is worth a word."""
+    try:
+        disk = usage(home)
+    except UserError as error:
+        return [_row("error", error.what, error.cure)]
+    spare = disk["can_go"] + disk["partials"]
+    if spare < MUCH_GARBAGE:
+        return []
+    return [_row("warning", f"{spare / 1e9:.1f} GB of the home are needed by nothing", "triptych gc --partials")]
+
+
+def _cpu() -> dict[str, Any]:
+    from tasks.pretrain import PRETRAIN
+    from tasks.store.drift import environment
+
+    found = environment(PRETRAIN)["cpu"]
+    if "bf16" not in found:
+        return _row("ok", f"{os.cpu_count()} CPUs, {found}: training in float32, as there are no bf16 instructions")
+    return _row("ok", f"{os.cpu_count()} CPUs, {found}: training in bf16")
+
+
+def _compiler() -> dict[str, Any]:
+    found = next((name for name in ("g++", "clang++") if shutil.which(name)), None)
+    if found is None:
+        return _row("ok", "no C++ compiler: torch.compile is left out, training is somewhat slower")
+    return _row("ok", f"C++ compiler {found}: torch.compile can be used for long runs")
+
+
+def _torch_build() -> dict[str, Any]:
+    """A GPU build where there is no GPU costs gigabytes of disk and nothing else."""
+    version = metadata.version("torch")
+    nvidia = any(d.metadata["Name"].startswith("nvidia-cu") for d in metadata.distributions() if d.metadata["Name"])
+    if nvidia and not Path("/dev/nvidia0").exists():
+        return _row(
+            "warning",
+            f"torch {version} is a GPU build on a machine without one",
+            "install a CPU wheel: see README.md, top",
+        )
+    return _row("ok", f"torch {version}")
+
+
+def _processes(home: Path) -> list[dict[str, Any]]:
+    found = {name: detached_process.find(home, name) for name in STOPPED_IN_ORDER}
+    return [
+        _row("ok", f"{name} runs, process {process.pid} {process.url}".strip(), "triptych up --stop ends it")
+        for name, process in found.items()
+        if process is not None
+    ]

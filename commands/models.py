@@ -1,0 +1,164 @@
+"""What is done with a model that exists: talk, score, evaluate, export, promote, roll back."""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flows.record import latest
+from tasks.errors import UsageError, UserError
+from tasks.models.prompting import ANSWERING, Talker
+from tasks.progress import say
+from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
+from tasks.tracking.registry import Version, find, resolve, verified, versions
+
+FORMATS = ("hf",)
+
+
+def answer_prompt(home: Path, model: str, prompt: str, max_tokens: int, temperature: float, seed: int) -> str:  # noqa: PLR0917
+    """The whole answer to one prompt."""
+    from model.chat import Turn
+
+    return "".join(_talker(home, model).reply([Turn("user", prompt)], max_tokens, temperature, seed))
+
+
+def converse(home: Path, model: str, max_tokens: int, temperature: float, seed: int) -> None:
+    """A conversation on the terminal, until the input ends."""
+    from model.chat import Turn
+
+    talker, turns = _talker(home, model), list[Turn]()
+    say("write, and end with Ctrl-D" + ("" if talker.answers else " (a base model: it continues your text)"))
+    while (text := _line()) is not None:
+        turns = [*turns, Turn("user", text)] if talker.answers else [Turn("user", text)]
+        pieces = []
+        for piece in talker.reply(turns, max_tokens, temperature, seed + len(turns)):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+            pieces.append(piece)
+        print()
+        turns.append(Turn("assistant", "".join(pieces)))
+
+
+def scored(home: Path, model: str, prompt: str) -> dict[str, Any]:
+    """Ids, tokens and log-probabilities of a text."""
+    return _talker(home, model).score(prompt)
+
+
+def evaluated(home: Path, model: str, tasks: Sequence[Path]) -> list[dict[str, Any]]:
+    """The figures stored with a registered version; of tasks given by path, those reached now."""
+    if tasks:
+        return _answered(_weights(home, model), tasks)
+    version = verified(find(model or at_hand(home), home))
+    summary = json.loads((version.evidence / "summary.json").read_text())
+    return [{"task": task, **{k: v for k, v in row.items() if k != "baselines"}} for task, row in summary.items()]
+
+
+def exported(home: Path, model: str, form: str, to: Path) -> Path:
+    """The folder with the model in that format."""
+    if form not in FORMATS:
+        raise UsageError(f"--format {form}: not known", f"there are: {', '.join(FORMATS)}")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise UsageError(f"--to {to}: is there already and not empty", "give a folder that does not exist yet")
+    shutil.copytree(_weights(home, model), to, dirs_exist_ok=True)
+    return to
+
+
+def show_mask(home: Path, recipe: str, rows: int, as_json: bool) -> list[list[list[Any]]]:
+    """The first instruction rows of the latest run of a recipe, token by token with whether the loss counts it."""
+    from tasks.finetune.masks import painted, show
+
+    record = latest(home, recipe)
+    step = next((s for s in record.steps if s.step == "finetune/instruct" and s.path), None) if record else None
+    if step is None:
+        raise UserError(f"no run of {recipe!r} with instruction rows in {home}", f"triptych run {recipe}")
+    folder = Path(step.path or "")
+    context = json.loads((folder / "weights" / "config.json").read_text())
+    length = context.get("max_position_embeddings") or context["n_positions"]
+    shown = show(folder / "rows", folder / "weights", rows, length)
+    if not as_json:
+        from rich.console import Console
+
+        for conversation in shown:
+            Console().print(painted(conversation), "\n")
+    return [[list(token) for token in conversation] for conversation in shown]
+
+
+def promoted(home: Path, model: str, why: str) -> dict[str, Any]:
+    """The version that is champion now."""
+    return _crowned(promote(model, home, why or "by hand"))
+
+
+def rolled_back(home: Path, name: str, why: str) -> dict[str, Any]:
+    """The version that is champion again."""
+    return _crowned(rollback(name, home, why or "by hand"))
+
+
+def champion(home: Path) -> str:
+    """NAME@champion of the latest run: its model that answers, else its base."""
+    named = _latest(home)
+    if not named.endswith(f"@{CHAMPION}"):
+        raise UserError(
+            f"no champion for {named}: the gate promoted none (why: triptych report)",
+            f"name {named}, or make it champion by hand: triptych promote {named}",
+        )
+    return named
+
+
+def at_hand(home: Path) -> str:
+    """The champion; where the gate has promoted none the candidate, and that is said."""
+    named = _latest(home)
+    if not named.endswith(f"@{CHAMPION}"):
+        say(f"{named}: the gate has promoted no model of this recipe (why: triptych report)")
+    return named
+
+
+def _latest(home: Path) -> str:
+    """Of the latest run's models a champion before a candidate, and one that answers before the base."""
+    record = latest(home)
+    if record is None:
+        raise UserError(f"no run in {home} yet", "triptych run demo")
+    there = {f"{version.name}@{alias}" for version in versions(home) for alias in version.aliases}
+    names = (f"{record.recipe}{ANSWERING}", f"{record.recipe}-base")
+    named = (f"{name}@{alias}" for alias in (CHAMPION, CANDIDATE) for name in names)
+    if found := next((one for one in named if one in there), None):
+        return found
+    raise UserError(f"no model of recipe {record.recipe!r} yet", f"triptych run {record.recipe}")
+
+
+def _answered(weights: Path, tasks: Sequence[Path]) -> list[dict[str, Any]]:
+    """Accuracy on multiple-choice tasks, as lm-eval counts it."""
+    from model.hub import load
+    from tasks.evaluate.choices import answers, decoder_log_likelihoods
+    from tasks.evaluate.task_files import read_task
+    from tasks.models.vocabulary import Vocabulary
+
+    decoder, vocabulary, rows = load(weights).eval(), Vocabulary(weights), []
+    for task in map(read_task, tasks):
+        found = answers(
+            task.questions, vocabulary, lambda pairs: [p for p, _ in decoder_log_likelihoods(decoder, pairs)]
+        )
+        means = {name: sum(getattr(answer, name) for answer in found) / len(found) for name in ("acc", "acc_norm")}
+        rows.append({"task": task.name, "items": len(found), **means})
+    return rows
+
+
+def _weights(home: Path, model: str) -> Path:
+    return resolve(model or at_hand(home), home)
+
+
+def _talker(home: Path, model: str) -> Talker:
+    model = model or at_hand(home)
+    return Talker(model, _weights(home, model))
+
+
+def _crowned(version: Version) -> dict[str, Any]:
+    return {"name": version.name, "version": version.version, "aliases": list(version.aliases)}
+
+
+def _line() -> str | None:
+    try:
+        return input("» ")
+    except EOFError:
+        return None

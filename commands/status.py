@@ -1,0 +1,57 @@
+"""`triptych status`: the latest run, the registered models, and what went wrong while nobody was looking."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flows.record import RunRecord, latest
+from flows.retention import usage
+from flows.servers import detached_process
+from flows.servers.schedule import missed_and_failed
+from flows.servers.up import WORKER
+from flows.session import with_mlflow_ids
+from tasks.errors import UserError
+from tasks.register.aliases import look
+from tasks.register.publish import publish_waiting
+from tasks.tracking.live import is_alive
+from tasks.tracking.registry import models
+from tasks.tracking.tracker import LIVE, ship
+
+NO_RUN = {"run": None, "recipe": None, "state": None, "seconds": 0.0, "steps": [], "models": []}
+
+
+def status_of(home: Path) -> dict[str, Any]:
+    """The JSON value of `status --json`; every field is there in a home without a run too."""
+    watched = {"schedule": missed_and_failed(home), "disk": {}}
+    noticed = _asleep(home)
+    try:
+        watched["disk"] = usage(home)
+    except UserError as error:  # a damaged manifest is no reason to show nothing
+        noticed.append(str(error))
+    record = latest(home)
+    if record is None:
+        return NO_RUN | watched | {"noticed": noticed}
+    try:
+        publish_waiting(home)
+        if waiting := ship(home):
+            noticed.append(f"{waiting} records wait for MLflow, which is away")
+    except OSError as error:
+        noticed.append(f"nothing was sent to MLflow: {error}")
+    return _as_it_stands(record, home) | watched | {"models": models(home), "noticed": [*look(home), *noticed]}
+
+
+def _as_it_stands(record: RunRecord, home: Path) -> dict[str, Any]:
+    """The record with MLflow's ids; a run whose process is gone is not running, whatever it says."""
+    record = with_mlflow_ids(record, home)
+    if record.state == "running" and not is_alive(home / LIVE, record.run):
+        record = replace(record, state="killed", error="its process is gone; the same command goes on from there")
+        steps = (replace(s, state="failed", reason="killed") if s.state == "running" else s for s in record.steps)
+        record = replace(record, steps=tuple(steps))
+    return record.as_json()
+
+
+def _asleep(home: Path) -> list[str]:
+    """That scheduled runs do not start, in a home where `up` was said once."""
+    if detached_process.recorded(home, WORKER) is None or detached_process.find(home, WORKER):
+        return []
+    return ["no worker is running, so scheduled runs do not start; next:  triptych up"]

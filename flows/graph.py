@@ -1,0 +1,139 @@
+"""The graph as a value: what follows what, once. Running under Prefect, running bare and `--explain` are three `do`s.
+
+`do(label, step, call)` makes one artifact; `do.parts(label, step, call_of, partitions)` one for each partition, where
+`call_of(partition, earlier)` may use the parts made before it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+from flows.recipe import Recipe
+from tasks.curate.steps import CURATE, SIGNALS
+from tasks.encode.shards import ENCODE
+from tasks.encode.takedown import entries, touching
+from tasks.encode.tokenizer import TOKENIZER
+from tasks.evaluate.steps import EVALUATE_BASE, EVALUATE_CLASSIFY, EVALUATE_INSTRUCT, EVALUATE_PREFER
+from tasks.finetune.steps import FINETUNE_CLASSIFY, FINETUNE_INSTRUCT, FINETUNE_PREFER
+from tasks.ingest.ledger import Corpus
+from tasks.ingest.sources import Part
+from tasks.ingest.steps import INGEST
+from tasks.pretrain import PRETRAIN
+from tasks.register.package import REGISTER
+from tasks.store.artifacts import Artifact, ArtifactInputs
+from tasks.store.step import Frozen, Step
+
+State = Literal["complete", "cached", "skipped", "failed", "absent"]
+WAYS = {
+    "classify": (FINETUNE_CLASSIFY, EVALUATE_CLASSIFY),
+    "instruct": (FINETUNE_INSTRUCT, EVALUATE_INSTRUCT),
+    "prefer": (FINETUNE_PREFER, EVALUATE_PREFER),
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one label of the line left: one artifact, or a bundle of one for each partition."""
+
+    label: str
+    state: State
+    parts: Mapping[str, Artifact] = field(default_factory=dict)
+    is_bundle: bool = False
+    reason: str = ""
+
+    def __getitem__(self, partition: str) -> "Made":
+        """One partition's artifact."""
+        parts = {partition: self.parts[partition]} if partition in self.parts else {}
+        return replace(self, parts=parts, is_bundle=False)
+
+    def before(self, partition: str) -> "Made":
+        """The artifacts of the earlier partitions."""
+        return self.among(p for p in self.parts if p < partition)
+
+    def among(self, partitions: Iterable[str]) -> "Made":
+        """The artifacts of these partitions alone."""
+        return replace(self, parts={p: self.parts[p] for p in partitions if p in self.parts}, is_bundle=True)
+
+    @property
+    def artifact(self) -> Artifact:
+        """The only artifact of what is no bundle."""
+        (artifact,) = self.parts.values()
+        return artifact
+
+
+@dataclass(frozen=True)
+class Call:
+    """A step's config and its inputs by role."""
+
+    config: Frozen
+    inputs: Mapping[str, Made]
+
+    def artifacts(self) -> ArtifactInputs:
+        return {role: made.parts if made.is_bundle else made.artifact for role, made in self.inputs.items()}
+
+    def needs(self) -> set[str]:
+        """The labels this call reads."""
+        return {made.label for made in self.inputs.values()}
+
+    def missing(self) -> list[Made]:
+        """The inputs that are not there: skipped, or out of scope and not complete."""
+        return [made for made in self.inputs.values() if made.state in ("skipped", "absent")]
+
+
+CallOf = Callable[[str, Made], Call]  # (partition, the parts of this label made before it)
+
+
+class Do(Protocol):
+    def __call__(self, label: str, step: Step, call: Call) -> Made: ...
+    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made: ...
+
+
+def line(recipe: Recipe, corpus: Corpus, do: Do) -> None:
+    """From text to packaged models."""
+    parts = corpus.parts
+    documents = do.parts("ingest", INGEST, parts, lambda p, earlier: _ingest(recipe, parts[p], earlier))
+    signals = do.parts("signals", SIGNALS, parts, lambda p, earlier: _signals(recipe, documents[p], earlier))
+    decided = do.parts(
+        "curate", CURATE, parts, lambda p, earlier: _curate(recipe, corpus, p, (documents, signals, earlier))
+    )
+    tokenizer = do("tokenizer", TOKENIZER, Call(recipe.tokenizer, {"texts": decided.among(list(parts)[:1])}))
+    shards = do.parts("encode", ENCODE, parts, lambda p, _: _encode(recipe, corpus, p, (documents, decided, tokenizer)))
+    base = do("pretrain", PRETRAIN, Call(recipe.pretrain, {"shards": shards, "tokenizer": tokenizer}))
+    held_out = {"shards": shards, "texts": decided, "tokenizer": tokenizer}
+    scores = {"base": do("evaluate/base", EVALUATE_BASE, Call(recipe.evaluate, {"model": base, **held_out}))}
+    children = dict[str, Made]()
+    for way, config in recipe.finetune.ways.items():
+        tune, evaluate = WAYS[way]
+        parent = children.get("instruct", base) if way == "prefer" else base
+        child = do(f"finetune/{way}", tune, Call(config, {"model": parent, "texts": decided, "shards": shards}))
+        judged = Call(recipe.evaluate, {"model": child, "rows": child, "base": parent, **held_out})
+        scores[way] = do(f"evaluate/{way}", evaluate, judged)
+        children[way] = child
+    evidence = {f"scores_{role}": made for role, made in scores.items() if made.state != "skipped"}
+    models = {way: child for way, child in children.items() if child.state != "skipped"}
+    do("register", REGISTER, Call(recipe.registry.named(recipe.name), {"base": base, **models, **evidence}))
+
+
+def _ingest(recipe: Recipe, part: Part, earlier: Made) -> Call:
+    return Call(recipe.ingest.part(part), {"earlier": earlier})
+
+
+def _signals(recipe: Recipe, documents: Made, earlier: Made) -> Call:
+    return Call(recipe.curate.signals, {"documents": documents, "earlier": earlier})
+
+
+def _curate(recipe: Recipe, corpus: Corpus, p: str, made: tuple[Made, Made, Made]) -> Call:
+    documents, signals, earlier = made
+    inputs = {"documents": documents[p], "signals": signals[p], "earlier_signals": signals.before(p)}
+    config = recipe.curate.decide(corpus.withdrawn_before(p))
+    return Call(config, {**inputs, "earlier": earlier})
+
+
+def _encode(recipe: Recipe, corpus: Corpus, p: str, made: tuple[Made, Made, Made]) -> Call:
+    """What was withdrawn or taken down since enters here, for the partition that it touches."""
+    documents, decided, tokenizer = made
+    listed = entries(recipe.curate.takedown)
+    here = documents[p].parts
+    touched = touching(listed, here[p].path) if here else listed
+    config = recipe.encode.part(touched, corpus.withdrawn_from(p))
+    return Call(config, {"texts": decided[p], "tokenizer": tokenizer})

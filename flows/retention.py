@@ -1,0 +1,129 @@
+"""The disk of a home: what uses it, what can go, and `triptych gc`, which never removes what something needs.
+
+Needed is what a registered version was made of (it can be traced and made again), what the latest runs of each recipe
+made or found, and what waits to be published or shown in MLflow.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flows.record import RunRecord, records
+from tasks.errors import UserError
+from tasks.progress import say
+from tasks.register.publish import WAITING
+from tasks.store.contents import KEY, holdings, keys_in
+from tasks.store.garbage import StoreConfig, bytes_freed, bytes_of, garbage, remove, unused
+from tasks.store.tombstones import inputs_of_what_is_gone
+from tasks.tracking.outbox import Outbox
+from tasks.tracking.registry import versions
+
+STORE = "store"
+RUNS_KEPT = 1  # of each recipe, beside its latest complete one
+GB = 1e9
+BUSY = "a run works in this home, and may have found what no record names yet: nothing complete goes until it has ended"
+
+
+def usage(home: Path) -> dict[str, Any]:
+    """Bytes by step and by room of the home, what is free, and what `gc` would free."""
+    held = holdings(home / STORE)
+    spare = garbage(held, needed(home))
+    steps = dict[str, dict[str, Any]]()
+    for step in sorted({entry.step for entry in (*held.artifacts.values(), *held.leftovers)}):
+        mine = [entry.path for entry in (*held.artifacts.values(), *held.leftovers) if entry.step == step]
+        going = [entry.path for entry in spare.entries(partials=True) if entry.step == step]
+        steps[step] = {"folders": len(mine), "bytes": bytes_of(mine), "can_go": bytes_freed(going)}
+    rooms = {path.name: _bytes(path) for path in sorted(home.iterdir())} if home.is_dir() else {}
+    place = next(path for path in (home, *home.parents) if path.exists())
+    return {
+        "bytes": bytes_of([home]),
+        "free": shutil.disk_usage(place).free,
+        "can_go": bytes_freed([entry.path for entry in spare.entries(partials=False)]),
+        "partials": bytes_freed([entry.path for entry in spare.partials]),
+        "steps": steps,
+        "rooms": {name: size for name, size in rooms.items() if size},
+    }
+
+
+def collect(home: Path, keep: int = RUNS_KEPT, partials: bool = False, yes: bool = False) -> dict[str, Any]:
+    """What goes and what it frees; it has gone only with `yes`."""
+    with unused(home / STORE) as alone:
+        held = holdings(home / STORE)
+        keys = needed(home, keep) if alone else set(held.artifacts)
+        spare = garbage(held, keys)
+        going = spare.entries(partials) if alone else ()
+        report = {
+            "removed": yes,
+            "bytes": bytes_freed([entry.path for entry in going]),
+            "partial_bytes": bytes_freed([entry.path for entry in spare.partials]),
+            "kept": len(held.artifacts) - len(spare.artifacts),
+            "folders": [
+                {"step": entry.step, "folder": entry.path.name, "bytes": bytes_of([entry.path])} for entry in going
+            ],
+            "notes": [] if alone else [BUSY],
+        }
+        if yes:
+            passed = [entry.path.name for entry in going if not remove(entry)]
+            report["notes"] += [f"{name}: some process works on it; left as it is" for name in passed]
+    return report
+
+
+def make_room(home: Path, config: StoreConfig) -> None:
+    """Removes garbage where the store is above its cap; UserError where that is not enough."""
+    if config.max_gb is None or (used := bytes_of([home / STORE])) <= config.max_gb * GB:
+        return
+    report = collect(home, yes=True)
+    say(
+        f"  the store held {used / GB:.3g} GB, above store.max_gb = {config.max_gb:g}: removed {len(report['folders'])}"
+    )
+    if (left := bytes_of([home / STORE])) > config.max_gb * GB:
+        why = report["notes"][0] if report["notes"] else "the rest is needed by registered versions or latest runs"
+        raise UserError(
+            f"{home / STORE} holds {left / GB:.3g} GB, above store.max_gb = {config.max_gb:g}: {why}",
+            "triptych gc --partials --yes; delete versions that you need no more in MLflow's page and run "
+            "`triptych gc --yes`; or raise store.max_gb",
+        )
+
+
+def needed(home: Path, keep: int = RUNS_KEPT) -> set[str]:
+    """The keys that must stay; what they were made of must stay with them."""
+    keys = set[str]()
+    for version in versions(home):
+        keys |= {version.tags[tag] for tag in ("key", "weights_key") if tag in version.tags}
+        keys |= keys_in(json.loads(version.tags.get("parents", "{}")))
+    for record in _latest(home, keep):
+        keys |= keys_of(record)
+    return inputs_of_what_is_gone(home, keys | set(_waiting(home)))
+
+
+def keys_of(record: RunRecord) -> set[str]:
+    """The artifacts that a run made or found."""
+    paths = [part["path"] for step in record.steps for part in (step.parts or ({"path": step.path},)) if part["path"]]
+    return {name for name in (Path(path).name for path in paths) if KEY.fullmatch(name)}
+
+
+def _latest(home: Path, keep: int) -> Iterator[RunRecord]:
+    """The latest runs of each recipe, and the latest one that came to its end."""
+    seen, ended = dict[str, int](), set[str]()
+    for record in records(home):
+        count = seen[record.recipe] = seen.get(record.recipe, 0) + 1
+        is_the_complete_one = record.state == "complete" and record.recipe not in ended
+        if is_the_complete_one:
+            ended.add(record.recipe)
+        if count <= keep or (keep and is_the_complete_one):
+            yield record
+
+
+def _waiting(home: Path) -> Iterator[str]:
+    """Artifacts that MLflow has not seen yet, or that are to be published."""
+    for path in (home / WAITING).glob("*.json"):
+        yield path.stem
+    for path in Outbox(home).waiting():
+        parts = json.loads(path.read_bytes()).get("step", {}).get("parts", {})
+        yield from (part["key"] for part in parts.values())
+
+
+def _bytes(path: Path) -> int:
+    return bytes_of([path]) if path.is_dir() else path.stat().st_size

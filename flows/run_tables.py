@@ -1,0 +1,36 @@
+"""The tables of one run, as DuckDB is asked for them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.record import RECORDS, RunRecord, latest, read
+from tasks.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from tasks.tables.views import Tables
+
+
+def tables_of(home: Path, record: RunRecord) -> "Tables":
+    """The tables of that run."""
+    from tasks.tables.views import Tables
+
+    return Tables(home, record.as_json(), lambda: _models(home))
+
+
+def record_of(home: Path, run: str = "") -> RunRecord:
+    """The record of that run, or of the latest; UserError where there is none."""
+    if run:
+        path = home / RECORDS / f"{run}.json"
+        if not path.is_file():
+            raise UsageError(f"no run {run!r} in {home}", "triptych status shows the latest")
+        return read(path)
+    record = latest(home)
+    if record is None:
+        raise UserError(f"no run in {home} yet", "triptych run demo")
+    return record
+
+
+def _models(home: Path) -> list[dict[str, Any]]:
+    from tasks.tracking.registry import models
+
+    return models(home)

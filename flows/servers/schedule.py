@@ -1,0 +1,76 @@
+"""The nightly run, switched on and off, and what went wrong with scheduled runs while nobody was looking.
+
+Prefect raises `prefect.flow-run.Late`, `.Failed` and `.Crashed` for these by itself; `flows/notify.py` turns them into
+a webhook call.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+from flows.servers import prefect_api
+from flows.servers.prefect_server import running
+from tasks.errors import UsageError, UserError
+
+FLOW = "pipeline"
+NIGHTLY = "nightly"
+DEFAULT = "demo"  # what the flow runs where nobody said another recipe
+UNPROCESSABLE = 422
+DAYS_LOOKED_BACK = 7
+RUNS_SHOWN = 20
+
+
+def schedule(home: Path, on: bool, recipe: str | None = None, cron: str | None = None) -> dict[str, Any]:
+    """The nightly schedule, resumed or paused; a recipe is what it runs, a cron line (UTC) when, from now on."""
+    url = running(home)
+    if url is None:
+        raise UserError("the Prefect server of this home is not running", "triptych up")
+    try:
+        nightly = prefect_api.get(url, f"/deployments/name/{FLOW}/{NIGHTLY}")
+    except HTTPError as error:
+        if error.code != 404:
+            raise
+        raise UserError("nothing is deployed in this home yet", "triptych up") from error
+    entry, runs = nightly["schedules"][0], nightly["parameters"]
+    when = entry["schedule"] | ({"cron": cron} if cron else {})
+    if recipe is not None:
+        runs = runs | {"recipe": recipe}
+        prefect_api.patch(url, f"/deployments/{nightly['id']}", {"parameters": runs})
+    try:
+        prefect_api.patch(
+            url, f"/deployments/{nightly['id']}/schedules/{entry['id']}", {"active": on, "schedule": when}
+        )
+    except HTTPError as error:
+        if error.code != UNPROCESSABLE:
+            raise
+        raise UsageError(
+            f"not a cron line: {cron!r}", "minute hour day month weekday, in UTC, such as '0 3 * * *'"
+        ) from error
+    said = {"recipe": runs.get("recipe", DEFAULT), "cron": when["cron"], "timezone": when["timezone"]}
+    return {"deployment": f"{FLOW}/{NIGHTLY}", "on": on, **said}
+
+
+def missed_and_failed(home: Path) -> list[dict[str, Any]]:
+    """Deployed runs of the last days that failed, crashed, or are late by now; empty where no server runs."""
+    url = running(home)
+    if url is None:
+        return []
+    since = datetime.now(UTC) - timedelta(days=DAYS_LOOKED_BACK)
+    wanted = {
+        "deployment_id": {"is_null_": False},
+        "expected_start_time": {"after_": since.isoformat()},
+        "state": {"operator": "or_", "type": {"any_": ["FAILED", "CRASHED"]}, "name": {"any_": ["Late"]}},
+    }
+    body = {"flow_runs": wanted, "sort": "EXPECTED_START_TIME_DESC", "limit": RUNS_SHOWN}
+    return [_trouble(url, run) for run in prefect_api.post(url, "/flow_runs/filter", body)]
+
+
+def _trouble(url: str, run: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": run["name"],
+        "state": run["state"]["name"],
+        "expected": run["expected_start_time"],
+        "message": run["state"]["message"] or "",
+        "url": f"{url.removesuffix('/api')}/runs/flow-run/{run['id']}",
+    }

@@ -1,0 +1,124 @@
+"""A detached process that answers HTTP on loopback: found again if it answers, else started on a free port and awaited.
+
+The port is remembered in the record, so that a page keeps its address when its process was stopped or killed.
+"""
+
+import fcntl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flows.servers import detached_process
+from flows.servers.detached_process import LOOPBACK, Detached
+from tasks.errors import UserError
+from tasks.progress import say
+
+SECONDS_TO_START = 180.0  # a fresh Prefect database takes 12 s on an idle machine, several times that on a busy one
+SECONDS_BETWEEN_WORDS = 5.0
+NOT_STARTED = 0  # in the place of a pid
+PORTS_TO_TRY = 3  # a port can be taken between our look at it and the process's bind
+
+
+@dataclass(frozen=True)
+class Service:
+    """What listens, how to start it at a port, and how to see that it does."""
+
+    name: str  # of its record and its log
+    title: str  # as people know it
+    command: Callable[[int], Sequence[str]]  # at this port
+    health: str  # path that answers 200 once it works
+    cure: str
+
+
+def ensure(home: Path, service: Service, environment: Mapping[str, str]) -> Detached:
+    """The service, answering; one process starts it and others wait for it."""
+    found = detached_process.find(home, service.name)
+    if found and answers(found.url, service.health):
+        return found
+    with exclusive(home, service.name):
+        found = detached_process.find(home, service.name)
+        if found is None:
+            return _started(home, service, environment)
+        if _came_up(home, service, found):
+            return found
+        raise _failure(home, service, "ended")
+
+
+def address(home: Path, name: str) -> str:
+    """Where the service of that name listens, or will once it is started: its port is kept for it from now on."""
+    with exclusive(home, name):
+        known = detached_process.recorded(home, name)
+        if known is None:
+            known = Detached(NOT_STARTED, 0.0, f"http://{LOOPBACK}:{detached_process.free_port()}")
+            detached_process.write_record(home, name, known)
+    return known.url
+
+
+def answers(url: str, health: str, timeout_seconds: float = 2.0) -> bool:
+    """Whether something answers 200 at this address."""
+    try:
+        with urllib.request.urlopen(f"{url}{health}", timeout=timeout_seconds) as reply:
+            return reply.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@contextmanager
+def exclusive(home: Path, name: str) -> Iterator[None]:
+    """Held by one process at a time."""
+    folder = home / "prefect"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / f"{name}.lock").open("w")
+    except OSError as error:
+        raise UserError(
+            f"cannot write in the home {home}: {error.strerror}",
+            "point TRIPTYCH_HOME at a folder that can be written",
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _started(home: Path, service: Service, environment: Mapping[str, str]) -> Detached:
+    say(f"starting {service.title} of this home")
+    former = detached_process.recorded(home, service.name)
+    port = urlsplit(former.url).port if former else None
+    for _ in range(PORTS_TO_TRY):
+        port = detached_process.free_port(port)
+        url = f"http://{LOOPBACK}:{port}"
+        process = detached_process.start(home, service.name, service.command(port), environment, url)
+        if _came_up(home, service, process):
+            return process
+        if detached_process.is_free(port):
+            break
+    raise _failure(home, service, "ended while starting")
+
+
+def _came_up(home: Path, service: Service, process: Detached) -> bool:
+    """True once it answers, False when it ended; an error when it does neither."""
+    began = spoke = time.monotonic()
+    while detached_process.is_alive(process):
+        if answers(process.url, service.health):
+            return True
+        now = time.monotonic()
+        if now - began > SECONDS_TO_START:
+            raise _failure(home, service, f"did not answer within {SECONDS_TO_START:.0f} s")
+        if now - spoke > SECONDS_BETWEEN_WORDS:
+            say(
+                f"  waiting for {service.title}: {now - began:.0f} s (longest in a fresh home, which gets its database)"
+            )
+            spoke = now
+        time.sleep(0.1)
+    return False
+
+
+def _failure(home: Path, service: Service, what: str) -> UserError:
+    log = detached_process.log_of(home, service.name)
+    end = detached_process.last_lines(log)
+    return UserError(f"{service.title} {what}; the last lines of {log}:\n{end}", service.cure)

@@ -1,0 +1,141 @@
+"""Who comes in: every path but the page's and /health asks for a key where there are keys; everything else is refused.
+
+Two things guard a server on loopback against the pages that a browser has open: only names of this machine are taken
+as Host (a foreign name that was pointed at 127.0.0.1, DNS rebinding, is not), and a request that a page of another
+origin has sent is refused.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from anyio import CapacityLimiter, to_thread
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve.api_error import Refusal
+from serve.keys import Keyring
+from serve.limits import Limits, Rate
+from tasks.errors import UserError
+from tasks.progress import say
+
+OPEN = frozenset({"/", "/page.css", "/page.js", "/icon.svg", "/health"})
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+EVERYWHERE = frozenset({"0.0.0.0", "::"})
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    ),
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+
+
+class Door:
+    """ASGI middleware: host, origin, key, rate, size of the body; then the app, whose every answer gets HEADERS."""
+
+    def __init__(self, app: ASGIApp, host: str, keyring: Keyring, limits: Limits) -> None:
+        self.app, self.keyring, self.limits = app, keyring, limits
+        self.rate = Rate(limits.requests_per_minute)
+        own_name = socket.gethostname() if host in EVERYWHERE else host
+        self._hosts = LOOPBACK_NAMES | {own_name.lower()}
+        self._takes_addresses = host in EVERYWHERE
+        self._hashing = CapacityLimiter(1)  # whoever tries keys gets one core at most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # lifespan; a websocket finds no route
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        try:
+            try:
+                await self._look(scope)
+            except Refusal:
+                await self._body(receive, limit=0)  # a client that is still sending would not hear it
+                raise
+            body = await self._body(receive, self.limits.body_bytes)
+        except Refusal as refusal:
+            answer = JSONResponse(refusal.body, refusal.status, refusal.headers)
+            await answer(scope, receive, send_with_headers)
+        else:
+            await self.app(scope, _replayed(body, receive), send_with_headers)
+
+    async def _look(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        host = urlsplit(f"//{headers.get('host', '')}")
+        if not self._is_ours(host.hostname or ""):
+            raise Refusal(403, f"this server is not {host.hostname!r}", "wrong_host")
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.netloc.lower():
+            raise Refusal(403, "no page of another origin may ask", "wrong_origin")
+        if scope["path"] not in OPEN:
+            self.rate.count(await self._client(scope, headers))
+
+    async def _client(self, scope: Scope, headers: Headers) -> str:
+        """Who asks: the key's name, or the address where no key is asked for."""
+        if not self.keyring.required:
+            return (scope.get("client") or ("",))[0]
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise Refusal(401, "a key is needed: Authorization: Bearer KEY", "missing_key", WWW_Authenticate="Bearer")
+        try:
+            name = await to_thread.run_sync(self.keyring.holder, key.strip(), limiter=self._hashing)
+        except UserError as error:
+            say(f"nobody is let in: {error}")
+            raise Refusal(503, "the keys cannot be read; the server's log says why", "keys_unreadable") from error
+        if name is None:
+            raise Refusal(401, "this key is not known, or was revoked", "invalid_api_key", WWW_Authenticate="Bearer")
+        return name
+
+    async def _body(self, receive: Receive, limit: int) -> bytes:
+        """All of the body; of one that is larger than the limit nothing is kept."""
+        body, size = bytearray(), 0
+        try:
+            async with asyncio.timeout(self.limits.body_seconds):
+                is_more = True
+                while is_more:
+                    message = await receive()
+                    chunk = message.get("body", b"")
+                    size, is_more = size + len(chunk), message.get("more_body", False)
+                    body = body + chunk if size <= limit else bytearray()
+        except TimeoutError:
+            raise Refusal(408, f"the body took longer than {self.limits.body_seconds:g} s", "body_too_slow") from None
+        if limit and size > limit:
+            raise Refusal(413, f"the body has more than {limit:,} bytes", "body_too_large")
+        return bytes(body)
+
+    def _is_ours(self, host: str) -> bool:
+        return host.lower() in self._hosts or (self._takes_addresses and _is_address(host))
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The body as one message, then whatever comes: the client that hangs up."""
+    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return received
+
+
+def is_loopback(host: str) -> bool:
+    return host.lower() in LOOPBACK_NAMES or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,94 @@
+"""The model that an alias names at this moment: looked up for each request, loaded when it has moved.
+
+A request waits for the version that the alias names when it comes, and keeps that version to its end. A version that
+cannot be used (a changed file, an alias that was removed) does not end the service: the one before goes on, every
+answer names the version it is from, and the reason is said on stderr and in /health.
+"""
+
+import time
+from asyncio import Lock
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from anyio import to_thread
+
+from serve.engine import Engine
+from tasks.errors import UsageError, UserError
+from tasks.models.prompting import Prompts, prompts
+from tasks.progress import say
+from tasks.tracking.registry import FILES_TAG, Version, find, verified, weights_in
+
+SECONDS_AFTER_TROUBLE = 2.0  # before the registry is asked again
+
+
+@dataclass(frozen=True)
+class Served:
+    """One version, loaded."""
+
+    name: str  # NAME/VERSION, or a folder's name
+    fingerprint: str  # of its files: with a seed, what an answer depends on
+    prompts: Prompts
+    engine: Engine
+
+
+class Following:
+    """Follows MODEL: NAME@ALIAS wherever it points; NAME/VERSION and a path stay what they are."""
+
+    def __init__(self, home: Path, model: str, engine: Callable[[Path], Engine]) -> None:
+        self.model = model
+        self.trouble = ""  # why it is not the newest version that answers
+        self._home, self._engine, self._lock = home, engine, Lock()
+        self._look_again = 0.0  # on the monotonic clock
+        self._served = self._load(_first(model, home))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a request may call the model."""
+        name = self._served.name.partition("/")[0]
+        return tuple(dict.fromkeys((self.model, self._served.name, name)))
+
+    @property
+    def served(self) -> Served:
+        """What answered last."""
+        return self._served
+
+    async def current(self) -> Served:
+        """What answers a request that begins now."""
+        async with self._lock:
+            return await to_thread.run_sync(self._follow)
+
+    def _follow(self) -> Served:
+        if time.monotonic() < self._look_again:
+            return self._served
+        try:
+            found = _first(self.model, self._home)
+            if _name(found) != self._served.name:
+                self._served = self._load(found)
+                say(f"now answering with {self._served.name}")
+            self.trouble = ""
+        except UserError as error:
+            self._look_again = time.monotonic() + SECONDS_AFTER_TROUBLE
+            if error.what != self.trouble:
+                self.trouble = error.what
+                say(f"still answering with {self._served.name}: {error}")
+        return self._served
+
+    def _load(self, found: Version | Path) -> Served:
+        weights = found if isinstance(found, Path) else verified(found).weights
+        fingerprint = "" if isinstance(found, Path) else found.tags[FILES_TAG][:12]
+        return Served(_name(found), fingerprint, prompts(_name(found), weights), self._engine(weights))
+
+
+def _first(model: str, home: Path) -> Version | Path:
+    """What MODEL means: a registered version before a path of the same name."""
+    try:
+        return find(model, home)
+    except UsageError:
+        if weights := weights_in(Path(model)):
+            return weights
+        raise
+
+
+def _name(found: Version | Path) -> str:
+    return found.absolute().name if isinstance(found, Path) else f"{found.name}/{found.version}"

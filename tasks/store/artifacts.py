@@ -1,0 +1,276 @@
+"""The step store: where a step's work becomes true at one instant, and is never done twice.
+
+    work = STORE/<step>/<key>.partial/      done = STORE/<step>/<key>/ with manifest.json, written last
+
+Two callers of one key: one works, the other waits and finds it done (`flock`). A kill at any moment leaves either a
+complete artifact or a partial one, which the next run resumes (where the step can) or clears away.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import Skipped, UserError, explained
+from tasks.progress import say
+from tasks.store.drift import code_digests, drift, environment, recorded
+from tasks.store.hashing import file_sha256
+from tasks.store.step import TIMING, Frozen, Inputs, Stats, Step, canonical, fingerprint, keyed
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a step made: complete, whole, and never changed again."""
+
+    step: str
+    key: str
+    path: Path
+    sha256: str
+    stats: Stats
+    seconds: float  # of work in this process; 0.0 for a hit
+    hit: bool
+    notes: tuple[str, ...] = ()  # drift and reproduction, to be told
+
+
+ArtifactInputs = Mapping[str, Artifact | Mapping[str, Artifact]]
+
+
+@dataclass(frozen=True)
+class Store:
+    """The artifacts below `root`; with `strict`, code and library versions are part of every key."""
+
+    root: Path
+    strict: bool = False
+    git_commit: str | None = field(default=None, compare=False)
+
+    def key(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> str:
+        extra = [code_digests(step), environment(step)["libraries"]] if self.strict else None
+        return fingerprint(step, config, _keys(inputs), extra)
+
+    def folder(self, step: Step, key: str) -> Path:
+        return self.root / step.name / key
+
+    def work(self, step: Step, key: str) -> Path:
+        """Where the artifact of that key is being made."""
+        return self.root / step.name / f"{key}.partial"
+
+    def find(self, step: Step, key: str, config: Frozen | None = None) -> Artifact | None:
+        """The complete artifact of this key, all its files there and of the right size; None where there is none.
+
+        Drift is told of all that the key does not see; of threads only to a caller who says his config.
+        """
+        manifest = self.manifest(step, key)
+        if manifest is None:
+            return None
+        folder = self.folder(step, key)
+        for name, entry in manifest["files"].items():
+            if not (folder / name).is_file() or (folder / name).stat().st_size != entry["bytes"]:
+                raise damaged(folder / name)
+        stats = Stats.model_validate(manifest["stats"])
+        notes = tuple(drift(step, manifest, config))
+        return Artifact(step.name, key, folder, manifest["sha256"], stats, 0.0, True, notes)
+
+    def skipped(self, step: Step, key: str) -> str | None:
+        """Why the step had nothing to do for this key, where that was found out before."""
+        path = self.root / step.name / f"{key}.skipped"
+        return path.read_text() if path.is_file() else None
+
+    def manifest(self, step: Step, key: str) -> dict[str, Any] | None:
+        path = self.folder(step, key) / MANIFEST
+        try:
+            return json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise damaged(path) from error
+
+    def complete(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> Artifact:
+        """The step's artifact: found in the store, or made now and renamed into place once whole."""
+        key = self.key(step, config, inputs)
+        if found := self.find(step, key, config):
+            return found
+        done = self.folder(step, key)
+        with _full_disk_explained(done), _locked(done):
+            if found := self.find(step, key, config):
+                return found
+            verify_inputs(inputs)
+            work = self.work(step, key)
+            if work.exists() and not step.resumes:
+                shutil.rmtree(work)
+            return self._make(step, config, inputs, work, done)
+
+    def again(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> Artifact:
+        """The step computed anew beside the stored artifact, which is never overwritten (`run --from`)."""
+        key = self.key(step, config, inputs)
+        stored = self.find(step, key, config)
+        if stored is None:
+            return self.complete(step, config, inputs)
+        done = self.folder(step, key)
+        with _full_disk_explained(done), _locked(done):
+            work, fresh = done.with_name(f"{key}.again.partial"), done.with_name(f"{key}.again")
+            verify_inputs(inputs)
+            for leftover in (work, fresh):
+                shutil.rmtree(leftover, ignore_errors=True)
+            made = self._make(step, config, inputs, work, fresh)
+            if made.sha256 == stored.sha256:
+                shutil.rmtree(fresh)
+                note = "reproduced: the same bytes again"
+            else:
+                kept = done.with_name(f"{key}.differs-{made.sha256[:8]}")
+                shutil.rmtree(kept, ignore_errors=True)
+                fresh.rename(kept)
+                note = f"NOT reproduced: other bytes, kept aside in {kept}"
+        return Artifact(step.name, key, done, stored.sha256, stored.stats, made.seconds, False, (note, *stored.notes))
+
+    def _make(self, step: Step, config: Frozen, inputs: ArtifactInputs, work: Path, done: Path) -> Artifact:
+        work.mkdir(parents=True, exist_ok=True)
+        (work / MANIFEST).unlink(missing_ok=True)
+        started = time.monotonic()
+        try:
+            stats = step.run(config, _folders(inputs), work)
+        except Skipped as skip:
+            shutil.rmtree(work)
+            write_durably(done.with_name(f"{done.name}.skipped"), skip.reason.encode())
+            raise
+        seconds = time.monotonic() - started
+        described = self._describe(step, config, inputs, work)
+        manifest = described | {
+            "stats": stats.model_dump(mode="json"),
+            "seconds": round(seconds, 3),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        write_durably(work / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+        _sync_folder(work)
+        if done.exists():  # what is left of a removal that was cut short: it has no manifest any more
+            shutil.rmtree(done)
+        work.rename(done)
+        _sync_folder(done.parent)
+        return Artifact(step.name, done.name.split(".")[0], done, described["sha256"], stats, seconds, False)
+
+    def _describe(self, step: Step, config: Frozen, inputs: ArtifactInputs, work: Path) -> dict[str, Any]:
+        files = {str(path.relative_to(work)): _file_entry(path) for path in sorted(_files(work))}
+        return {
+            "step": step.name,
+            "version": step.version,
+            "key": self.key(step, config, inputs),
+            "config": keyed(config),
+            "inputs": _keys(inputs),
+            "input_steps": _steps(inputs),
+            "files": files,
+            "sha256": content_hash(files),
+            "git_commit": self.git_commit,
+            **recorded(step, config),
+        }
+
+
+def verify(folder: Path) -> None:
+    """Every file of an artifact is read and its hash compared; a difference is a UserError that names the file."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise damaged(folder / MANIFEST) from error
+    for name, entry in manifest["files"].items():
+        path = folder / name
+        if not path.is_file() or file_sha256(path) != entry["sha256"]:
+            raise damaged(path)
+
+
+def verify_inputs(inputs: ArtifactInputs) -> None:
+    """A step never reads an artifact whose bytes have changed since they were written."""
+    for _, artifact in each(inputs):
+        verify(artifact.path)
+
+
+def each(inputs: ArtifactInputs) -> Iterator[tuple[str, Artifact]]:
+    """(role, artifact) for every artifact, partitions one after another."""
+    for role, value in inputs.items():
+        for artifact in [value] if isinstance(value, Artifact) else value.values():
+            yield role, artifact
+
+
+def content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """The hash over names and hashes of an artifact's files, those under `timing/` left out."""
+    content = {name: entry["sha256"] for name, entry in files.items() if Path(name).parts[0] != TIMING}
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """A temporary file, fsync, then one rename: a reader sees the old bytes or the new ones, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def damaged(path: Path) -> UserError:
+    folder = next((p for p in path.parents if p.with_name(f"{p.name}.lock").exists()), path.parent)
+    return UserError(f"{path}: not what was stored (missing, cut or changed)", f"rm -r '{folder}' and run again")
+
+
+@contextmanager
+def _locked(done: Path) -> Generator[None]:
+    done.parent.mkdir(parents=True, exist_ok=True)
+    with done.with_name(f"{done.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"  {done.parent.name}: another run is making this; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _full_disk_explained(done: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        if (told := explained(error, done)) is None:
+            raise
+        raise told from error
+
+
+def _file_entry(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _keys(inputs: ArtifactInputs) -> dict[str, Any]:
+    return {r: v.key if isinstance(v, Artifact) else {p: a.key for p, a in v.items()} for r, v in inputs.items()}
+
+
+def _steps(inputs: ArtifactInputs) -> dict[str, str]:
+    return {role: artifact.step for role, artifact in each(inputs)}
+
+
+def _folders(inputs: ArtifactInputs) -> Inputs:
+    return {r: v.path if isinstance(v, Artifact) else {p: a.path for p, a in v.items()} for r, v in inputs.items()}

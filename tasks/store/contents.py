@@ -1,0 +1,116 @@
+"""What the store holds, by its manifests: each artifact with the keys that it was made of, and what is left over.
+
+STORE/<step>/<key>/            complete: it has a manifest              <key>.partial/   work that was cut short
+STORE/<step>/<key>.differs-…/  computed again, with other bytes         <key>.lock       held while one works on it
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.store.artifacts import MANIFEST, damaged
+
+KEY = re.compile(r"[0-9a-f]{24}")
+ENTRY = re.compile(rf"({KEY.pattern})(\.partial|\.again|\.again\.partial|\.differs-[0-9a-f]+)?")
+PARTIAL = ".partial"  # the only leftover that can be worth keeping: a training goes on from it
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One complete artifact."""
+
+    step: str
+    key: str
+    path: Path
+    inputs: frozenset[str] = frozenset()  # keys of what it was made of
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A folder that no run finds: a partial one, one that was computed again, or what a removal left."""
+
+    step: str
+    key: str
+    path: Path
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the next run of its step may go on from it."""
+        return self.path.name == f"{self.key}{PARTIAL}"
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """All that lies in a store."""
+
+    artifacts: Mapping[str, Stored]  # by key
+    leftovers: tuple[Leftover, ...] = ()
+
+    def with_ancestors(self, keys: Iterable[str]) -> set[str]:
+        """These artifacts and all that they were made of, as far as the store has them."""
+        found, ahead = set[str](), list(keys)
+        while ahead:
+            key = ahead.pop()
+            if key in self.artifacts and key not in found:
+                found.add(key)
+                ahead += self.artifacts[key].inputs
+        return found
+
+    def with_descendants(self, keys: Iterable[str]) -> set[str]:
+        """These artifacts and all that was made of them."""
+        made_of = dict[str, list[str]]()
+        for artifact in self.artifacts.values():
+            for parent in artifact.inputs:
+                made_of.setdefault(parent, []).append(artifact.key)
+        found, ahead = set[str](), [key for key in keys if key in self.artifacts]
+        while ahead:
+            key = ahead.pop()
+            if key not in found:
+                found.add(key)
+                ahead += made_of.get(key, [])
+        return found
+
+
+def holdings(root: Path) -> Holdings:
+    """The artifacts and leftovers of the store below `root`; UserError where a manifest cannot be read."""
+    artifacts, leftovers = dict[str, Stored](), list[Leftover]()
+    for path, step in _entries(root):
+        match = ENTRY.fullmatch(path.name)
+        assert match
+        if match[2] is None and (path / MANIFEST).is_file():
+            artifacts[match[1]] = Stored(step, match[1], path, _inputs(path))
+        else:
+            leftovers.append(Leftover(step, match[1], path))
+    return Holdings(artifacts, tuple(leftovers))
+
+
+def keys_in(inputs: Mapping[str, str | Mapping[str, str]]) -> set[str]:
+    """The keys in a manifest's or a version's inputs: role → key, or role → {partition: key}."""
+    return {key for value in inputs.values() for key in ([value] if isinstance(value, str) else value.values())}
+
+
+def _entries(root: Path) -> Iterator[tuple[Path, str]]:
+    """Every folder of an artifact, complete or not, with its step: a step's name may have a slash."""
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        if not folder.is_dir():
+            continue
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda e: e.name, reverse=True):
+                if not entry.is_dir(follow_symlinks=False):
+                    continue
+                if ENTRY.fullmatch(entry.name):
+                    yield Path(entry.path), folder.relative_to(root).as_posix()
+                else:
+                    folders.append(Path(entry.path))
+
+
+def _inputs(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(keys_in(json.loads((folder / MANIFEST).read_text())["inputs"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(folder / MANIFEST) from error

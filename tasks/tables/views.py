@@ -1,0 +1,223 @@
+"""The tables behind `triptych sql`: what a run's artifacts say, under the names that scripts may rely on.
+
+A raw table is one kind of file over all partitions (`ingest_documents`); a view is a .sql file in sql/views over raw
+tables. Only what a question names is opened.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.document_names import file_of
+from tasks.errors import UserError
+from tasks.tables.documents import described
+
+TEXT, BYTES = pa.string(), pa.int64()
+PARQUET = {  # raw table → (label, file pattern, its columns where a run has none of it)
+    "ingest_documents": (
+        "ingest",
+        "documents/*.parquet",
+        {"doc_id": TEXT, "text": TEXT, "source": TEXT, "uri": TEXT, "position": BYTES, "licence": TEXT}
+        | {"language": TEXT, "origin": TEXT, "metadata": TEXT},
+    ),
+    "ingest_quarantine": (
+        "ingest",
+        "quarantine.parquet",
+        {"source": TEXT, "uri": TEXT, "position": BYTES, "reason": TEXT, "raw": pa.binary()},
+    ),
+    "ingest_truth": ("ingest", "truth.parquet", {"doc_id": TEXT, "kind": TEXT, "level": pa.float64(), "of": TEXT}),
+    "signals_signals": ("signals", "signals.parquet", {"doc_id": TEXT, "text_hash": TEXT, "language": TEXT}),
+    "signals_pairs": ("signals", "pairs.parquet", {"doc_id": TEXT, "other_id": TEXT, "similarity": pa.float64()}),
+    "curate_decisions": (
+        "curate",
+        "decisions.parquet",
+        {"doc_id": TEXT, "kept": pa.bool_(), "reason": TEXT, "reasons": pa.list_(TEXT), "cluster_id": TEXT}
+        | {"kept_id": TEXT, "similarity": pa.float64(), "split": TEXT},
+    ),
+    "encode_withheld": ("encode", "withheld.parquet", {"doc_id": TEXT, "reason": TEXT}),
+}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The raw tables and views of one run, opened by name."""
+
+    home: Path
+    record: Mapping[str, Any]
+    models: Callable[[], list[dict[str, Any]]]  # the registry's versions, asked only when a question names them
+
+    def raw(self) -> dict[str, Callable[[], pa.Table]]:
+        own = {
+            "encode_rows": self._shard_rows,
+            "steps": self._steps,
+            "funnels": self._funnels,
+            "scores": self._scores,
+            "curve": self._curve,
+            "trained": self._trained,
+            "models": self._models,
+            "described": lambda: described(self.parts("ingest")),
+            "withdrawn": self._withdrawn,
+        }
+        return own | {name: lambda name=name: self._parquet(name) for name in PARQUET}
+
+    @staticmethod
+    def views() -> dict[str, str]:
+        """{name: SQL} of the views over raw tables."""
+        folder = files("sql") / "views"
+        return {f.name.removesuffix(".sql"): f.read_text() for f in folder.iterdir() if f.name.endswith(".sql")}
+
+    def parts(self, label: str) -> dict[str, Path]:
+        """{partition: artifact folder} of a label; empty where the run has none."""
+        return dict(self._folders(label))
+
+    def _folders(self, label: str) -> Iterator[tuple[str, Path]]:
+        """(partition, artifact folder) of a label; partition "" where it is no bundle."""
+        step = next((s for s in self.record["steps"] if s["step"] == label and s["path"]), None)
+        if step is not None:
+            parts = step["parts"] or [{"step": "@", "path": step["path"]}]
+            for part in parts:
+                yield part["step"].partition("@")[2], self._present(Path(part["path"]))
+
+    def _present(self, folder: Path) -> Path:
+        """The artifact's folder, in a home that was moved as well; UserError where it is gone."""
+        here = self.home / "store" / str(folder).rpartition("/store/")[2]
+        for path in (folder, here):
+            if (path / "manifest.json").is_file():
+                return path
+        raise UserError(f"{folder}: this artifact of the run is gone", f"triptych run {self.record['recipe']}")
+
+    def labels(self, first: str) -> list[str]:
+        """The labels with that first part that left an artifact."""
+        return [s["step"] for s in self.record["steps"] if s["step"].split("/")[0] == first and s["path"]]
+
+    def _parquet(self, name: str) -> pa.Table:
+        label, pattern, columns = PARQUET[name]
+        tables = []
+        for partition, folder in self._folders(label):
+            for path in sorted(folder.glob(pattern)):
+                table = pq.read_table(path)
+                tables.append(table.append_column("partition", pa.repeat(pa.scalar(partition), len(table))))
+        if not tables:
+            return pa.schema([*columns.items(), ("partition", TEXT)]).empty_table()
+        return pa.concat_tables(tables, promote_options="permissive")
+
+    def _shard_rows(self) -> pa.Table:
+        columns = {"doc_id": TEXT, "shard": TEXT, "row": BYTES, "tokens": BYTES, "split": TEXT, "partition": TEXT}
+        tables = [
+            _rows_of(path, partition)
+            for partition, folder in self._folders("encode")
+            for path in sorted(folder.glob("*.arrow"))
+        ]
+        return pa.concat_tables(tables) if tables else pa.schema(columns.items()).empty_table()
+
+    def _steps(self) -> pa.Table:
+        rows = []
+        for step in self.record["steps"]:
+            for part in step["parts"] or [step]:
+                rows.append({name: part.get(name) for name in ("step", "key", "state", "seconds", "path", "sha256")})
+                rows[-1]["parents"] = _parents(part.get("path"))
+        types = {"step": TEXT, "key": TEXT, "state": TEXT, "seconds": pa.float64(), "path": TEXT, "sha256": TEXT}
+        return pa.Table.from_pylist(rows, schema=pa.schema([*types.items(), ("parents", pa.list_(TEXT))]))
+
+    def _funnels(self) -> pa.Table:
+        rows = []
+        for label in [s["step"] for s in self.record["steps"]]:
+            found = [_manifest(folder)["stats"]["funnel"] for _, folder in self._folders(label)]
+            funnels = [funnel for funnel in found if funnel]
+            if funnels:
+                sums = {name: sum(f[name] for f in funnels) for name in ("read", "kept", "quarantined")}
+                dropped = sum(sum(f["dropped"].values()) for f in funnels)
+                rows.append({"position": len(rows), "step": label, **sums, "dropped": dropped})
+        names = ("position", "read", "kept", "dropped", "quarantined")
+        return pa.Table.from_pylist(rows, schema=pa.schema([("step", TEXT), *((name, BYTES) for name in names)]))
+
+    def _withdrawn(self) -> pa.Table:
+        """doc_id and reason of all documents, kept or not, whose file was superseded or removed later."""
+        rows, read = list[tuple[str, str]](), self.parts("ingest")
+        for partition, folder in self._folders("encode"):
+            gone = _manifest(folder).get("config", {}).get("withdrawn", {})
+            documents = described({partition: read[partition]}).to_pylist() if gone else []
+            found = ((row["doc_id"], gone.get(row["source"], {}).get(file_of(row["uri"]))) for row in documents)
+            rows += [(doc_id, reason) for doc_id, reason in found if reason]
+        return pa.table({name: pa.array([row[i] for row in rows], TEXT) for i, name in enumerate(("doc_id", "reason"))})
+
+    def _scores(self) -> pa.Table:
+        paths = [folder / "scores.parquet" for label in self.labels("evaluate") for _, folder in self._folders(label)]
+        if not paths:
+            columns = {"model": TEXT, "task": TEXT, "item_id": TEXT, "score": pa.float64(), "contaminated": pa.bool_()}
+            return pa.schema([*columns.items(), ("weight", pa.float64())]).empty_table()
+        return pa.concat_tables([pq.read_table(path) for path in paths], promote_options="permissive")
+
+    def _curve(self) -> pa.Table:
+        rows = []
+        for label in [*self.labels("pretrain"), *self.labels("finetune")]:
+            for _, folder in self._folders(label):
+                role = label.partition("/")[2] or "base"
+                lines = (folder / "metrics.jsonl").read_text().splitlines()
+                rows += [{"model": role, **json.loads(line)} for line in lines]
+        names = sorted({name for row in rows for name in row} - {"model", "step"})
+        schema = pa.schema([("model", TEXT), ("step", BYTES), *((name, pa.float64()) for name in names)])
+        return pa.Table.from_pylist(rows, schema=schema)
+
+    def _trained(self) -> pa.Table:
+        """Which document's tokens were in which training step of the base model, from 1 as in `curve`: replayed."""
+        schema = pa.schema([("step", BYTES), ("doc_id", TEXT), ("shard", TEXT), ("row", BYTES)])
+        found = [folder / "data.json" for _, folder in self._folders("pretrain") if (folder / "data.json").is_file()]
+        if not found:
+            return schema.empty_table()
+        from model.replay import replay
+
+        data = json.loads(found[0].read_text())
+        files = {f"{p}/{path.name}": path for p, folder in self._folders("encode") for path in folder.glob("*.arrow")}
+        replayed = replay(data, files)
+        rows = [
+            {"step": step, "doc_id": document.doc_id, "shard": document.shard, "row": document.row}
+            for step in range(1, data["steps"] + 1)
+            for document in replayed.documents(step)
+        ]
+        return pa.Table.from_pylist(rows, schema=schema)
+
+    def _models(self) -> pa.Table:
+        columns = {"name": TEXT, "version": BYTES, "aliases": pa.list_(TEXT), "parent": TEXT, "key": TEXT}
+        columns |= {"weights_key": TEXT}
+        rows = [{name: model.get(name) for name in columns} for model in self.models()]
+        return pa.Table.from_pylist(rows, schema=pa.schema(columns.items()))
+
+
+def _rows_of(path: Path, partition: str) -> pa.Table:
+    """One row a document of an Arrow stream shard; the tokens themselves stay on disk."""
+    import pyarrow.compute as pc
+
+    with pa.memory_map(str(path)) as source:
+        table = pa.ipc.open_stream(source).read_all()
+    rows = len(table)
+    shard = f"{partition}/{path.name}"
+    return pa.table(
+        {
+            "doc_id": table["doc_id"].cast(TEXT),
+            "shard": pa.repeat(pa.scalar(shard), rows),
+            "row": pa.array(range(rows), BYTES),
+            "tokens": pc.call_function("list_value_length", [table["tokens"]]).cast(BYTES),
+            "split": pa.repeat(pa.scalar(path.name.split("-")[0]), rows),
+            "partition": pa.repeat(pa.scalar(partition), rows),
+        }
+    )
+
+
+def _parents(path: str | None) -> list[str]:
+    """The keys of an artifact's inputs."""
+    if path is None:
+        return []
+    inputs = _manifest(Path(path))["inputs"].values()
+    return [key for value in inputs for key in ([value] if isinstance(value, str) else value.values())]
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    return json.loads(path.read_text()) if path.is_file() else {"inputs": {}, "stats": {"funnel": None}}

@@ -1,0 +1,150 @@
+"""A document is forgotten in a home with a registered model: no file of it holds the text, and no next run reads it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import commands.home.forget
+from commands.home.forget import HELD, TRAINED, forget
+from commands.home.text_overlaps import Quotes
+from flows.record import RunRecord, StepRecord
+from tasks.errors import UsageError, UserError
+from tasks.ingest.ledger import corpus
+from tasks.ingest.steps import INGEST
+from tasks.register.package import REGISTER
+from tasks.register.publish import RunInfo, publish
+from tasks.store.artifacts import Artifact, Store
+from tasks.store.contents import holdings
+from tasks.store.garbage import in_use
+from tasks.store.step import Frozen, Inputs, Stats, Step
+from tasks.tracking.registry import versions
+from tests.tasks.corpora import config_of, jsonl, write
+from tests.tasks.register.conftest import CONFIG, Given, made_up_weights, write_scores
+
+SECRET = " ".join(f"secret{i}" for i in range(40))
+TESTED = " ".join(f"tested{i}" for i in range(40))
+NAMES = ("books/secret", "books/tested")
+
+
+class Nothing(Frozen):
+    pass
+
+
+def encode(config: Nothing, inputs: Inputs, out: Path) -> Stats:
+    """Says of each document in which split it is; `tested` is not trained on."""
+    documents = inputs["documents"]
+    assert isinstance(documents, Path)
+    ids = pq.read_table(next(documents.glob("documents/*.parquet")))["doc_id"].to_pylist()
+    splits = ["test" if doc_id == "books/tested" else "train" for doc_id in ids]
+    pq.write_table(pa.table({"doc_id": ids, "split": splits}), out / "bytes.parquet")
+    return Stats()
+
+
+def evaluate(config: Given, inputs: Inputs, out: Path) -> Stats:
+    write_scores(out, config.loss, config.items)
+    (out / "samples.jsonl").write_text(json.dumps({"text": f"it wrote:\n{SECRET}"}))
+    return Stats()
+
+
+ENCODE = Step("encode", 1, Nothing, encode)
+TRAIN = Step("pretrain", 1, Given, made_up_weights)
+EVALUATE = Step("evaluate/base", 1, Given, evaluate)
+
+
+def made(home: Path, folder: Path) -> list[Artifact]:
+    """The line in small: ingest, shards, training, evaluation, package."""
+    config, store = config_of(folder), Store(home / "store")
+    part = corpus("demo", config, home).parts["0001"]
+    documents = store.complete(INGEST, config.part(part), {"earlier": {}})
+    shards = store.complete(ENCODE, Nothing(), {"documents": documents})
+    model = store.complete(TRAIN, Given(loss=1.0), {"shards": {"0001": shards}})
+    scores = store.complete(EVALUATE, Given(loss=1.0), {"model": model})
+    package = store.complete(REGISTER, CONFIG, {"base": model, "scores_base": scores})
+    return [documents, shards, model, scores, package]
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("once")
+    others = [{"id": f"d{i}", "text": " ".join(f"other{i}x{j}" for j in range(30))} for i in range(4)]
+    asked = [{"id": "secret", "text": SECRET}, {"id": "tested", "text": TESTED}]
+    write(root / "in", {"a.jsonl": jsonl(*others, *asked)})
+    artifacts = made(root / "runs", root / "in")
+    steps = tuple(StepRecord(a.step, a.key, "complete", "", 1.0, a.sha256, str(a.path)) for a in artifacts)
+    RunRecord("r1", "demo", "complete", "", steps=steps).write(root / "runs")
+    publish(artifacts[-1].path, root / "runs", RunInfo(run="r1", recipe="demo"))
+    tracked = root / "runs" / "mlflow-artifacts" / "demo" / "run" / "artifacts"
+    write(tracked, {"samples.jsonl": jsonl({"text": f"it wrote: {SECRET}"}), "summary.json": "{}"})
+    return root
+
+
+@pytest.fixture
+def home(made_once: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "runs"
+
+
+def quoting(home: Path, text: str) -> list[str]:
+    quotes = Quotes([text])
+    return [path.name for path in home.rglob("*") if path.is_file() and quotes.within_file(path)]
+
+
+def test_its_text_leaves_every_file_and_the_next_run_does_without(home):
+    assert {"samples.jsonl", "00000.parquet"} <= set(quoting(home, SECRET))
+    report = forget(home, ["books/secret"], why="its author asked")
+    assert report["still_quoted_in"] == [] == quoting(home, SECRET)
+    assert (home / "mlflow-artifacts" / "demo" / "run" / "artifacts" / "summary.json").exists()
+    assert report["versions"] == [{"version": "demo-base/1", "why": TRAINED}] and report["run_again"] == ["demo"]
+    (version,) = versions(home)
+    assert json.loads(version.tags["forgotten"]) == ["books/secret"] and version.weights.is_dir()
+    line = json.loads((home / "audit.jsonl").read_text().splitlines()[-1])
+    assert (line["what"], line["why"]) == ("forget", "its author asked")
+    documents = made(home, home.with_name("in"))[0]
+    ids = pq.read_table(documents.path / "documents" / "00000.parquet")["doc_id"].to_pylist()
+    assert "books/secret" not in ids and len(ids) == 5 and quoting(home, TESTED)
+
+
+def test_a_model_that_was_only_tested_with_it_is_named_as_such(home):
+    assert forget(home, ["books/tested"])["versions"] == [{"version": "demo-base/1", "why": HELD}]
+
+
+def test_a_model_whose_artifacts_went_for_one_document_is_still_named_for_the_next(home):
+    forget(home, ["books/tested"])
+    assert forget(home, ["books/d1"])["versions"] == [{"version": "demo-base/1", "why": TRAINED}]
+    (version,) = versions(home)
+    assert json.loads(version.tags["forgotten"]) == ["books/tested", "books/d1"]
+    documents = made(home, home.with_name("in"))[0]
+    assert documents.stats.funnel and documents.stats.funnel.dropped == {"forgotten": 2}
+
+
+def test_a_removal_that_is_cut_short_is_finished_by_the_same_command(home, monkeypatch):
+    remove, count = commands.home.forget.remove, 0
+
+    def killed(entry):
+        nonlocal count
+        if (count := count + 1) == 3:
+            raise KeyboardInterrupt
+        return remove(entry)
+
+    monkeypatch.setattr(commands.home.forget, "remove", killed)
+    with pytest.raises(KeyboardInterrupt):
+        forget(home, NAMES)
+    monkeypatch.undo()
+    report = forget(home, NAMES)
+    assert report["versions"] == [{"version": "demo-base/1", "why": TRAINED}]
+    assert not holdings(home / "store").artifacts and quoting(home, SECRET) == []
+    assert forget(home, NAMES)["artifacts_removed"] == {}
+
+
+def test_a_name_that_no_document_has_and_a_home_at_work_are_refused_and_nothing_goes(home):
+    before = holdings(home / "store").artifacts.keys()
+    with pytest.raises(UsageError, match="nothing was forgotten") as error:
+        forget(home, ["books/secret", "books/secrt"])
+    assert "books/secret" in error.value.cure
+    with in_use(home / "store"), pytest.raises(UserError, match="a run works"):
+        forget(home, ["books/secret"])
+    assert holdings(home / "store").artifacts.keys() == before and quoting(home, SECRET)

@@ -1,0 +1,115 @@
+"""A cron deployment gets runs; one that fails or is missed is seen, and calls a webhook."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from subprocess import CompletedProcess
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from commands.status import status_of
+from flows.servers import prefect_api, up
+from flows.servers.prefect_server import ensure_server
+from flows.servers.schedule import missed_and_failed, schedule
+from tasks.errors import UserError
+
+DEPLOY = """
+from flows.deployments import Planned, deploy
+from flows.notify import notify
+notify({webhook!r})
+variables = {{"env": {{"TRIPTYCH_HOME": {home!r}}}, "working_dir": {folder!r}}}
+often = Planned("often", "", cron="* * * * * */10", is_active=True)
+deploy(variables, [often], "tests.flows.tiny.counts")
+deploy(variables, [Planned("by-hand", "")], "tests.flows.tiny.fails")
+"""
+SECONDS_TO_WAIT = 120.0  # on a machine that is busy with other tests; a quiet one needs a fifth of it
+
+
+@pytest.fixture(scope="module")
+def calls() -> Iterator[list[dict[str, str]]]:
+    """What the webhook at `calls.address` was sent."""
+    received: list[dict[str, str]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Not on stderr."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        received.append({"address": f"http://127.0.0.1:{server.server_address[1]}"})
+        yield received
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def url(home: Path, calls: list[dict[str, str]], with_prefect: Callable[[Path, str], CompletedProcess[str]]) -> str:
+    """The server's address, with a cron deployment, one that fails, a webhook, and no worker yet."""
+    address = ensure_server(home)
+    code = DEPLOY.format(webhook=calls[0]["address"], home=str(home), folder=str(Path(__file__).parents[3]))
+    done = with_prefect(home, code)
+    assert done.returncode == 0, done.stderr
+    return address
+
+
+def test_a_cron_deployment_gets_its_runs_scheduled(url: str) -> None:
+    assert until(lambda: _runs(url, "counts", "SCHEDULED"))
+
+
+def test_a_missed_run_is_seen_and_calls_the_webhook(url: str, home: Path, calls: list[dict[str, str]]) -> None:
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    state = {"type": "SCHEDULED", "state_details": {"scheduled_time": an_hour_ago}}
+    deployment = prefect_api.get(url, "/deployments/name/fails/by-hand")
+    run = prefect_api.post(url, f"/deployments/{deployment['id']}/create_flow_run", {"state": state})
+    wanted = {"event": "prefect.flow-run.Late", "flow": "fails", "run": run["name"]}
+    assert until(lambda: wanted in calls)
+    assert (run["name"], "Late") in [(trouble["name"], trouble["state"]) for trouble in status_of(home)["schedule"]]
+
+
+@pytest.fixture(scope="module")
+def worker(url: str, home: Path) -> None:
+    """A worker for them, from here on."""
+    up.start_worker(home, url)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_failed_run_is_seen_and_calls_the_webhook(url: str, home: Path, calls: list[dict[str, str]]) -> None:
+    assert until(lambda: any(call.get("event") == "prefect.flow-run.Failed" for call in calls))
+    failed = [trouble for trouble in missed_and_failed(home) if trouble["state"] == "Failed"]
+    assert [trouble["message"] for trouble in failed] == ["Flow run encountered an exception: ValueError: as it must"]
+    assert failed[0]["url"].startswith(url.removesuffix("/api"))
+
+
+def test_scheduled_runs_wait_for_each_other(url: str) -> None:
+    limits = prefect_api.post(url, "/v2/concurrency_limits/filter", {})
+    assert {limit["limit"] for limit in limits if limit["name"].startswith("deployment:")} == {1}
+    assert prefect_api.get(url, f"/work_pools/{up.POOL}")["concurrency_limit"] == 1
+
+
+def test_the_nightly_run_cannot_be_switched_where_nothing_is_deployed(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as told:
+        schedule(tmp_path, on=True)
+    assert told.value.cure == "triptych up"
+    assert missed_and_failed(tmp_path) == []
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What it found in the end, or what it found instead when the time was over."""
+    deadline = time.monotonic() + SECONDS_TO_WAIT
+    while not (what := found()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return what
+
+
+def _runs(url: str, flow: str, state: str) -> list[dict[str, Any]]:
+    body = {"flows": {"name": {"any_": [flow]}}, "flow_runs": {"state": {"type": {"any_": [state]}}}}
+    return prefect_api.post(url, "/flow_runs/filter", body)

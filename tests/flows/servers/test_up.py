@@ -1,0 +1,109 @@
+"""`triptych up`: everything runs, is deployed as prefect.yaml says, stays as it is when asked again, and ends."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.servers import detached_process, prefect_api, up
+from flows.servers.prefect_server import ensure_server, environment, inherited
+from flows.servers.schedule import schedule
+from tasks.errors import UsageError
+
+REPOSITORY = Path(__file__).parents[3]
+SAID_IN_PREFECT_YAML = (
+    "entrypoint",
+    "description",
+    "parameters",
+    "job_variables",
+    "pull_steps",
+    "path",
+    "work_pool_name",
+    "global_concurrency_limit",
+    "concurrency_options",
+    "enforce_parameter_schema",
+    "parameter_openapi_schema",
+    "paused",
+    "tags",
+)
+
+
+@pytest.fixture(scope="module")
+def addresses(home: Path) -> dict[str, Any]:
+    return up.up(home)
+
+
+def test_up_gives_pages_that_answer_and_a_worker_that_lives(addresses: dict[str, Any], home: Path) -> None:
+    for page in (addresses["prefect"], addresses["mlflow"]):
+        with urllib.request.urlopen(page, timeout=30) as reply:
+            assert b"<html" in reply.read().lower()
+    worker = detached_process.find(home, up.WORKER)
+    assert worker and worker.pid == addresses["worker"]
+
+
+def test_what_a_run_left_beside_its_figures_opens_in_mlflows_pages(addresses: dict[str, Any], home: Path) -> None:
+    run = prefect_api.post(addresses["mlflow"], "/api/2.0/mlflow/runs/create", {"experiment_id": "0"})["run"]["info"]
+    folder = Path(run["artifact_uri"].removeprefix("file://"))
+    folder.mkdir(parents=True)
+    (folder / "note.txt").write_text("it opens")
+    where = f"{addresses['mlflow']}/get-artifact?run_id={run['run_id']}&path=note.txt"
+    with urllib.request.urlopen(where, timeout=30) as reply:
+        assert reply.read() == b"it opens"
+    assert folder.is_relative_to(home / "mlflow-artifacts")
+
+
+def test_up_again_leaves_what_runs_as_it_is(addresses: dict[str, Any], home: Path) -> None:
+    assert up.up(home) == addresses
+
+
+def test_the_nightly_run_is_paused_until_it_is_switched_on(addresses: dict[str, Any], home: Path) -> None:
+    assert not _deployment(home, "nightly")["schedules"][0]["active"]
+    nightly = {"deployment": "pipeline/nightly", "timezone": "UTC"}
+    assert schedule(home, on=True) == {**nightly, "on": True, "recipe": "demo", "cron": "0 3 * * *"}
+    assert _deployment(home, "nightly")["schedules"][0]["active"]
+    schedule(home, on=False)
+    assert not _deployment(home, "nightly")["schedules"][0]["active"]
+
+
+def test_what_was_said_of_the_nightly_run_outlives_another_up(addresses: dict[str, Any], home: Path) -> None:
+    said = schedule(home, on=False, recipe="smoke", cron="30 4 * * 1")
+    assert said["recipe"] == "smoke" and said["cron"] == "30 4 * * 1"
+    up.up(home)
+    assert schedule(home, on=False) == said
+    with pytest.raises(UsageError, match="not a cron line"):
+        schedule(home, on=False, cron="whenever")
+    assert schedule(home, on=False) == said
+    deployment = _deployment(home, "nightly")
+    prefect_api.patch(ensure_server(home), f"/deployments/{deployment['id']}", {"parameters": {}})
+    schedule(home, on=False, cron="0 3 * * *")
+
+
+def test_prefect_yaml_deploys_the_same(addresses: dict[str, Any], home: Path) -> None:
+    ours = {name: _deployment(home, name) for name in ("pipeline", "nightly")}
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "prefect.yaml"]
+    settings = inherited() | environment(home) | {"PWD": str(Path.cwd())}
+    done = subprocess.run(command, cwd=REPOSITORY, env=settings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name, before in ours.items():
+        after = _deployment(home, name)
+        assert {key: after[key] for key in SAID_IN_PREFECT_YAML} == {key: before[key] for key in SAID_IN_PREFECT_YAML}
+        assert _schedules(after) == _schedules(before)
+
+
+def test_stop_ends_all_of_this_home_and_nothing_else(addresses: dict[str, Any], home: Path, tmp_path: Path) -> None:
+    detached_process.start(tmp_path, up.WORKER, ["sleep", "60"], os.environ)
+    assert up.stop(home) == {"stopped": ["prefect-worker", "mlflow-ui", "prefect-server"]}
+    assert up.stop(home) == {"stopped": []}
+    assert up.stop(tmp_path) == {"stopped": ["prefect-worker"]}
+
+
+def _deployment(home: Path, name: str) -> dict[str, Any]:
+    return prefect_api.get(ensure_server(home), f"/deployments/name/pipeline/{name}")
+
+
+def _schedules(deployment: dict[str, Any]) -> list[tuple[bool, dict[str, Any]]]:
+    return [(entry["active"], entry["schedule"]) for entry in deployment["schedules"]]

@@ -1,0 +1,177 @@
+"""gc over random graphs of artifacts, runs and registered versions, in a home whose registry is MLflow's own."""
+
+import fcntl
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.record import RunRecord, StepRecord
+from flows.retention import BUSY, collect, make_room, usage
+from tasks.errors import UserError
+from tasks.store.artifacts import MANIFEST
+from tasks.store.contents import holdings
+from tasks.store.garbage import StoreConfig, in_use
+from tasks.tracking.connection import DATABASE, connect
+
+STEPS = ("ingest", "evaluate/base", "pretrain")
+BYTES = 1000  # of each artifact's one file
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database, empty."""
+    home = tmp_path_factory.mktemp("registry")
+    assert not isinstance(connect(home), str)
+    return home / DATABASE
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A home: node i is made of `inputs[i]`, all of them smaller numbers."""
+
+    inputs: list[set[int]]
+    runs: list[tuple[str, str, set[int]]]  # recipe, state, artifacts; the first began first
+    versions: list[tuple[set[int], bool]]  # artifacts in its tags, whether it is there still
+    worked_on: set[int]
+    keep: int
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    count = draw(st.integers(1, 10))
+    some = st.sets(st.integers(0, count - 1), max_size=3)
+    inputs = [{i for i in draw(some) if i < node} for node in range(count)]
+    run = st.tuples(st.sampled_from(["demo", "mine"]), st.sampled_from(["complete", "failed"]), some)
+    return Plan(
+        inputs=inputs,
+        runs=draw(st.lists(run, max_size=5)),
+        versions=draw(st.lists(st.tuples(some, st.booleans()), max_size=3)),
+        worked_on=draw(some),
+        keep=draw(st.integers(0, 2)),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(plan=plans())
+def test_gc_removes_all_that_nothing_needs_and_nothing_else(registry: Path, plan: Plan) -> None:
+    with TemporaryDirectory() as folder, ExitStack() as locks:
+        home = build(Path(folder), registry, plan)
+        for node in plan.worked_on:
+            lock = locks.enter_context(folder_of(home, node).with_name(f"{key(node)}.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        before = holdings(home / "store").artifacts.keys()
+        shown = collect(home, plan.keep)
+        assert holdings(home / "store").artifacts.keys() == before, "nothing goes without --yes"
+        done = collect(home, plan.keep, yes=True)
+        left = {int(k, 16) for k in holdings(home / "store").artifacts}
+        assert left == needed(plan)
+        assert done["bytes"] == shown["bytes"]
+        assert done["bytes"] >= BYTES * (len(plan.inputs) - len(left))
+
+
+def needed(plan: Plan) -> set[int]:
+    """By the definition: what a version, a kept run or a process names, and then again whatever that was made of."""
+    named = {node for nodes, exists in plan.versions if exists for node in nodes} | plan.worked_on
+    for recipe in ("demo", "mine"):
+        runs = [(state, nodes) for name, state, nodes in plan.runs if name == recipe]
+        complete = [nodes for state, nodes in runs if state == "complete"]
+        if plan.keep:
+            for nodes in [nodes for _, nodes in runs[-plan.keep :]] + complete[-1:]:
+                named |= nodes
+    while more := {i for node in named for i in plan.inputs[node]} - named:
+        named |= more
+    return named
+
+
+def build(home: Path, registry: Path, plan: Plan) -> Path:
+    shutil.copy(registry, home / DATABASE)
+    for node, inputs in enumerate(plan.inputs):
+        store(home, node, inputs)
+    for number, (recipe, state, nodes) in enumerate(plan.runs):
+        steps = tuple(StepRecord(f"s{n}", key(n), "complete", "", 1.0, "", str(folder_of(home, n))) for n in nodes)
+        RunRecord(f"r{number}", recipe, state, "", steps=steps).write(home)
+    with closing(sqlite3.connect(home / DATABASE)) as database:
+        for number, (nodes, exists) in enumerate(plan.versions, 1):
+            stage = "None" if exists else "Deleted_Internal"
+            database.execute(
+                "INSERT INTO model_versions (name, version, source, current_stage) VALUES ('m', ?, '/', ?)",
+                (number, stage),
+            )
+            first, *rest = [*nodes, None]
+            tags = {"parents": json.dumps({"shards": {str(n): key(n) for n in rest if n is not None}})}
+            tags |= {"key": key(first)} if first is not None else {}
+            rows = [("m", number, name, value) for name, value in tags.items()]
+            database.executemany("INSERT INTO model_version_tags (name, version, key, value) VALUES (?, ?, ?, ?)", rows)
+        database.commit()
+    return home
+
+
+def store(home: Path, node: int, inputs: Iterable[int] = ()) -> Path:
+    folder = folder_of(home, node)
+    folder.mkdir(parents=True)
+    (folder / "data").write_bytes(b"x" * BYTES)
+    (folder / MANIFEST).write_text(json.dumps({"inputs": {str(i): key(i) for i in inputs}}))
+    return folder
+
+
+def folder_of(home: Path, node: int) -> Path:
+    return home / "store" / STEPS[node % len(STEPS)] / key(node)
+
+
+def key(node: int) -> str:
+    return f"{node:024x}"
+
+
+def test_while_a_run_works_nothing_goes(tmp_path: Path) -> None:
+    store(tmp_path, 1)
+    with in_use(tmp_path / "store"):
+        report = collect(tmp_path, yes=True)
+    assert report["notes"] == [BUSY] and report["bytes"] == 0 and folder_of(tmp_path, 1).exists()
+
+
+def test_work_that_was_cut_short_goes_on_request_only_and_what_nobody_can_use_at_once(tmp_path: Path) -> None:
+    folder = store(tmp_path, 1)
+    for ending in (".partial", ".again.partial", ".differs-0123abcd"):
+        shutil.copytree(folder, folder.with_name(folder.name + ending))
+    (store(tmp_path, 2) / MANIFEST).unlink()  # as a removal leaves it that was cut short
+    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(folder)),)).write(tmp_path)
+    collect(tmp_path, yes=True)
+    assert sorted(p.name for p in (tmp_path / "store").rglob("0*/")) == [folder.name, f"{folder.name}.partial"]
+    assert collect(tmp_path, partials=True, yes=True)["folders"][0]["folder"] == f"{folder.name}.partial"
+    assert [p.name for p in (tmp_path / "store").rglob("0*/")] == [folder.name]
+
+
+def test_what_a_forgotten_artifact_was_made_of_stays_for_the_model_that_names_it(tmp_path: Path) -> None:
+    kept, middle, top = (store(tmp_path, node, {node - 1}) for node in (1, 2, 3))
+    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(top)),)).write(tmp_path)
+    for folder in (middle, top):
+        shutil.move(folder, tmp_path / "lineage" / folder.relative_to(tmp_path / "store"))
+    collect(tmp_path, yes=True)
+    assert kept.exists()
+
+
+def test_a_file_with_a_name_in_what_stays_frees_nothing(tmp_path: Path) -> None:
+    kept, going = store(tmp_path, 1), store(tmp_path, 2)
+    (going / "data").unlink()
+    (going / "data").hardlink_to(kept / "data")
+    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(kept)),)).write(tmp_path)
+    assert usage(tmp_path)["can_go"] < BYTES
+
+
+def test_a_capped_store_is_cleaned_and_then_refused_with_a_cure(tmp_path: Path) -> None:
+    kept, going = store(tmp_path, 1), store(tmp_path, 2)
+    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(kept)),)).write(tmp_path)
+    make_room(tmp_path, StoreConfig(max_gb=1.5e-6))
+    assert kept.exists() and not going.exists()
+    with pytest.raises(UserError, match=r"store\.max_gb") as error:
+        make_room(tmp_path, StoreConfig(max_gb=0.5e-6))
+    assert "triptych gc" in error.value.cure and kept.exists()

@@ -1,0 +1,52 @@
+"""What was seen, read backwards from the order, equals what each step forwards says."""
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from model.batches import Batches, Blocks, Conversations, Labelled
+from model.order import Order, Share
+from model.replay import Replay
+from model.stream import Shard, TokenStream
+
+
+def stream() -> TokenStream:
+    lengths = [3, 0, 17, 1, 8, 40, 2, 2, 9]
+    rows = {"doc_id": [f"d{n}" for n in range(9)], "tokens": [[7] * length for length in lengths]}
+    types = pa.schema({"doc_id": pa.string(), "tokens": pa.list_(pa.uint16())})
+    table = pa.Table.from_pydict(rows, schema=types)
+    return TokenStream([Shard("a", table.slice(0, 4).combine_chunks()), Shard("b", table.slice(4))], separator=0)
+
+
+def written(path: Path, **columns: list) -> Path:
+    table = pa.table(columns)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+        out.write_table(table)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["blocks", "conversations", "labelled"])
+@pytest.mark.parametrize("steps", [1, 4, 30])
+def test_backwards_equals_forwards(kind, steps, tmp_path):
+    ids, doc_id = [[5] * n for n in (3, 6, 2, 4, 1)], ["x", "y", "z", "y", "w"]
+    match kind:
+        case "blocks":
+            source = Blocks(stream(), context=7)
+        case "conversations":
+            flags = [[True] * len(row) for row in ids]
+            source = Conversations(written(tmp_path / "c", ids=ids, is_target=flags, doc_id=doc_id), 8)
+        case _:
+            source = Labelled(written(tmp_path / "l", ids=ids, label=[0] * 5, doc_id=doc_id), 8)
+    replay = Replay(Batches(source, Order(source.items, 3), Share(2)), steps)
+    forwards = {step: {d.doc_id for d in replay.documents(step)} for step in range(1, steps + 1)}
+    names = set().union(*forwards.values())
+    first = {row["doc_id"]: row["first_step"] for row in replay.seen().to_pylist()}
+    assert first == {name: min(step for step, seen in forwards.items() if name in seen) for name in names}
+    for name in names:
+        assert replay.steps_with(name) == [step for step, seen in forwards.items() if name in seen]
+    assert replay.steps_with("nobody") == []
+    if kind == "labelled":
+        drawn = Counter(doc_id[i] for step in range(steps) for i in replay.batches.items_of(step, 0).tolist())
+        assert {row["doc_id"]: row["times_seen"] for row in replay.seen().to_pylist()} == drawn

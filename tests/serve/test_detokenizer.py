@@ -1,0 +1,37 @@
+"""Text in pieces: the same as the text at once, cut at the first stop sequence."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve.api_error import Refusal
+from serve.detokenizer import Writing
+from serve.limits import Rate
+
+ALPHABET = "ab é🙂"
+
+
+@given(st.text(ALPHABET, max_size=30), st.lists(st.text(ALPHABET, min_size=1, max_size=4), max_size=4), st.data())
+def test_pieces_add_up_to_the_text_before_the_stop_that_is_complete_first(text, stops, data):
+    sizes = data.draw(st.lists(st.integers(1, 3), min_size=len(text.encode()), max_size=len(text.encode())))
+    rest, writing, shown = text.encode(), Writing(stops), ""
+    for size in sizes:
+        shown += writing.add(rest[:size])
+        rest = rest[size:]
+        assert not any(stop in shown for stop in stops)
+    shown += writing.add(b"", is_last=True)
+    complete = [(text.find(stop) + len(stop), text.find(stop)) for stop in stops if stop in text]
+    assert shown == text[: min(complete)[1] if complete else None]
+
+
+def test_a_rate_refills_as_time_goes_by():
+    now = [0.0]
+    rate = Rate(requests_per_minute=2, clock=lambda: now[0])
+    told = []
+    for second in (0, 0, 0, 29, 30, 31):
+        now[0] = second
+        try:
+            rate.count("laptop")
+            told.append("ok")
+        except Refusal as refusal:
+            told.append(refusal.headers["Retry-After"])
+    assert told == ["ok", "ok", "30", "1", "ok", "29"]

@@ -1,0 +1,64 @@
+"""The door to DuckDB: named parameters, and questions of users that can read nothing but the run's own tables."""
+
+import pyarrow as pa
+import pytest
+
+from tasks.errors import UsageError
+from tasks.tables.query import ask, query
+
+DOCUMENTS = pa.table({"doc_id": ["a", "b", "c"], "language": ["en", None, "de"]})
+TABLES = {"documents": lambda: DOCUMENTS, "never": lambda: pytest.fail("opened a table that no question names")}
+VIEWS = {"spoken": "select doc_id, coalesce(language, 'unknown') as language from documents"}
+
+
+def rows(sql: str, **params: object) -> list[dict]:
+    return ask(sql, params, TABLES, VIEWS).to_pylist()
+
+
+def test_only_the_tables_that_a_question_names_are_opened_through_views_too():
+    assert len(rows("select * from spoken")) == 3
+
+
+def test_a_parameter_not_given_is_null_and_loses_no_row():
+    sql = "select doc_id from documents where $language is null or language = $language order by doc_id"
+    assert [r["doc_id"] for r in rows(sql)] == ["a", "b", "c"]
+    assert [r["doc_id"] for r in rows(sql, language="de")] == ["c"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "create table t as select 1",
+        "copy (select 1) to 'leak.csv'",
+        "select * from read_csv('/etc/passwd')",
+        "select * from read_text('/etc/passwd')",
+        "select * from '/etc/passwd'",
+        "select * from glob('/etc/*')",
+        "attach 'other.db'",
+        "set enable_external_access = true",
+        "select 1; drop view spoken",
+        "install httpfs",
+        "pragma database_list",
+        "",
+    ],
+)
+def test_a_question_can_neither_write_nor_read_files_nor_change_settings(sql, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError):
+        rows(sql)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mistake_in_sql_names_the_views_there_are():
+    with pytest.raises(UsageError) as error:
+        rows("select * from document")
+    assert "documents, never, spoken" in error.value.cure
+
+
+def test_an_answer_binds_only_the_parameters_that_the_sql_names():
+    found = query(
+        "select count(*) as n from t where x > $least -- not $other",
+        {"least": 1, "other": 2},
+        {"t": pa.table({"x": [1, 2, 3]})},
+    )
+    assert found.to_pylist() == [{"n": 2}]
