@@ -1,6 +1,6 @@
 """What a training writes as it goes on: logs of one JSON object a line, cut back on resume, and its speed and progress.
 
-A checkpoint records how long each log was. Lines after it belong to steps that will be done again, so a resume cuts them
+A checkpoint records how long each log was. Lines after it belong to steps that will be done again: a resume cuts them
 off, and a killed run ends with the bytes of an undisturbed one. Only steps count in the rates: evaluation, samples and
 checkpoints are left out.
 """

@@ -1,7 +1,7 @@
 """What is deployed to the home's Prefect server: a work pool and the pipeline twice, by hand and nightly.
 
 `prefect.yaml` says the same to `prefect deploy --all`; a test holds the two together. `triptych up` runs this module
-as a process of its own (`python -m flows.servers.deployments [WEBHOOK]`): Prefect takes its settings when it is imported.
+as a process of its own (`python -m flows.servers.deployments [WEBHOOK]`): Prefect takes its settings on import.
 The flow is part of the installed package, so a worker needs no step that pulls code.
 """
 

@@ -125,7 +125,8 @@ def test_prefect_settings_of_another_server_do_not_reach_ours(home: Path, monkey
 
 
 def test_importing_the_server_costs_no_prefect() -> None:
-    code = "import sys, flows.servers.up, flows.servers.schedule; print([m for m in ('prefect', 'httpx') if m in sys.modules])"
+    imports = "import sys, flows.servers.up, flows.servers.schedule"
+    code = f"{imports}; print([m for m in ('prefect', 'httpx') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
