@@ -19,7 +19,7 @@ from model.depth import from_depth
 from model.fit import Plan, State, fit
 from model.objectives import NextToken
 from model.optimizer import AdamW
-from model.schedule import Rates, Schedule
+from model.schedule import OptimizerConfig, Schedule
 
 STEPS, THREADS = 8, 2
 
@@ -41,7 +41,7 @@ def main() -> None:
     def ours() -> float:
         learner = NextToken(decoder)
         plan = Plan(Schedule(steps=given.steps, warmup_steps=0, decay_steps=0))
-        state = State(AdamW(learner, Rates(learning_rate=1e-9)))
+        state = State(AdamW(learner, OptimizerConfig(learning_rate=1e-9)))
         data = TokenBatch(ids[:, :-1].contiguous(), ids[:, 1:].contiguous())
         reports = list(fit(learner, lambda step, part: data, plan, state))
         return reports[0].metrics["loss"].item()

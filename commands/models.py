@@ -9,7 +9,7 @@ from typing import Any
 
 from flows.record import latest
 from tasks.errors import UsageError, UserError
-from tasks.models.prompting import ANSWERING, Talker
+from tasks.models.prompting import ANSWERING, ChatModel
 from tasks.progress import say
 from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
 from tasks.tracking.registry import Version, find, resolve, verified, versions
@@ -148,9 +148,9 @@ def _weights(home: Path, model: str) -> Path:
     return resolve(model or at_hand(home), home)
 
 
-def _talker(home: Path, model: str) -> Talker:
+def _talker(home: Path, model: str) -> ChatModel:
     model = model or at_hand(home)
-    return Talker(model, _weights(home, model))
+    return ChatModel(model, _weights(home, model))
 
 
 def _crowned(version: Version) -> dict[str, Any]:

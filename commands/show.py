@@ -104,7 +104,7 @@ def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:
     """One line a step: hit or miss, and why."""
     out = standard_output()
     for row in found:
-        colour = {"hit": "cyan", "miss": "yellow", "again": "yellow", "skipped": "dim"}[row["verdict"]]
+        colour = {"hit": "cyan", "miss": "yellow", "recompute": "yellow", "skipped": "dim"}[row["verdict"]]
         reasons = escape("; ".join(row["reasons"]))
         out.print(
             f"[{colour}]{row['verdict']:7}[/{colour}] {row['step']:20} {row['key'][:12]}  {reasons}", soft_wrap=True

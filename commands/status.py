@@ -11,7 +11,7 @@ from flows.servers.schedule import missed_and_failed
 from flows.servers.up import WORKER
 from flows.session import with_mlflow_ids
 from tasks.errors import UserError
-from tasks.register.aliases import look
+from tasks.register.aliases import audit_if_unlocked
 from tasks.register.publish import publish_waiting
 from tasks.tracking.live import is_alive
 from tasks.tracking.registry import models
@@ -37,7 +37,11 @@ def status_of(home: Path) -> dict[str, Any]:
             noticed.append(f"{waiting} records wait for MLflow, which is away")
     except OSError as error:
         noticed.append(f"nothing was sent to MLflow: {error}")
-    return _as_it_stands(record, home) | watched | {"models": models(home), "noticed": [*look(home), *noticed]}
+    return (
+        _as_it_stands(record, home)
+        | watched
+        | {"models": models(home), "noticed": [*audit_if_unlocked(home), *noticed]}
+    )
 
 
 def _as_it_stands(record: RunRecord, home: Path) -> dict[str, Any]:

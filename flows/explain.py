@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.graph import Call, CallOf, Made
+from flows.graph import Invocation, InvocationOf, StepOutput
 from flows.scope import Scope
 from tasks.store.artifacts import MANIFEST, Artifact, Store
 from tasks.store.step import Stats, Step, keyed
@@ -17,7 +17,7 @@ class Explanation:
 
     step: str  # the label, `ingest@0002` for a partition
     key: str
-    verdict: str  # hit, miss, again
+    verdict: str  # hit, miss, recompute
     reasons: tuple[str, ...]
 
 
@@ -30,26 +30,26 @@ class Explainer:
     found: list[Explanation] = field(default_factory=list)
     misses: set[str] = field(default_factory=set)
 
-    def __call__(self, label: str, step: Step, call: Call) -> Made:
+    def __call__(self, label: str, step: Step, call: Invocation) -> StepOutput:
         if missing := call.missing():
             self._skipped(label, label, "", f"{missing[0].label} is skipped")
-            return Made(label, "skipped")
+            return StepOutput(label, "skipped")
         artifact = self._explain(label, label, step, call)
-        return Made(label, "complete" if artifact else "skipped", {"": artifact} if artifact else {})
+        return StepOutput(label, "complete" if artifact else "skipped", {"": artifact} if artifact else {})
 
-    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made:
-        made = Made(label, "complete", {}, is_bundle=True)
+    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: InvocationOf) -> StepOutput:
+        made = StepOutput(label, "complete", {}, is_bundle=True)
         for partition in partitions:
             artifact = self._explain(label, f"{label}@{partition}", step, call_of(partition, made))
             assert artifact is not None, "no step of partitions is ever skipped"
-            made = Made(label, "complete", {**made.parts, partition: artifact}, is_bundle=True)
+            made = StepOutput(label, "complete", {**made.parts, partition: artifact}, is_bundle=True)
         return made
 
     def _skipped(self, label: str, name: str, key: str, reason: str) -> None:
         if label in self.scope.labels:
             self.found.append(Explanation(name, key, "skipped", (reason,)))
 
-    def _explain(self, label: str, name: str, step: Step, call: Call) -> Artifact | None:
+    def _explain(self, label: str, name: str, step: Step, call: Invocation) -> Artifact | None:
         inputs = call.artifacts()
         key = self.store.key(step, call.config, inputs)
         if reason := self.store.skipped(step, key):
@@ -58,18 +58,18 @@ class Explainer:
         if hit is None:
             self.misses.add(label)
         if label in self.scope.labels:
-            verdict = "miss" if hit is None else "again" if label in self.scope.again else "hit"
+            verdict = "miss" if hit is None else "recompute" if label in self.scope.recompute else "hit"
             reasons = tuple(self._causes(label, step, call)) if hit is None else hit.notes
             self.found.append(Explanation(name, key, verdict, reasons))
         return hit or Artifact(step.name, key, self.store.folder(step, key), "", Stats(), 0.0, False)
 
-    def _causes(self, label: str, step: Step, call: Call) -> Iterator[str]:
+    def _causes(self, label: str, step: Step, call: Invocation) -> Iterator[str]:
         """The label's own changes, then the labels whose miss makes this one a miss."""
         missed = sorted((call.needs() & self.misses) - {label})
         yield from (text for text in self._compare(step, call) if not missed or not text.startswith("input "))
         yield from (f"← {other}" for other in missed)
 
-    def _compare(self, step: Step, call: Call) -> Iterator[str]:
+    def _compare(self, step: Step, call: Invocation) -> Iterator[str]:
         """The differences to the stored artifact that is nearest to this call."""
         config = _flat(keyed(call.config))
         inputs = _input_keys(call)
@@ -93,7 +93,7 @@ class Explainer:
                 yield f"input {role}: another one"
 
 
-def _input_keys(call: Call) -> dict[str, Any]:
+def _input_keys(call: Invocation) -> dict[str, Any]:
     return {
         role: value.key if isinstance(value, Artifact) else {p: a.key for p, a in value.items()}
         for role, value in call.artifacts().items()

@@ -24,7 +24,7 @@ from tasks.store.artifacts import Artifact, ArtifactInputs
 from tasks.store.step import Frozen, Step
 
 State = Literal["complete", "cached", "skipped", "failed", "absent"]
-WAYS = {
+METHODS = {
     "classify": (FINETUNE_CLASSIFY, EVALUATE_CLASSIFY),
     "instruct": (FINETUNE_INSTRUCT, EVALUATE_INSTRUCT),
     "prefer": (FINETUNE_PREFER, EVALUATE_PREFER),
@@ -32,7 +32,7 @@ WAYS = {
 
 
 @dataclass(frozen=True)
-class Made:
+class StepOutput:
     """What one label of the line left: one artifact, or a bundle of one for each partition."""
 
     label: str
@@ -41,16 +41,16 @@ class Made:
     is_bundle: bool = False
     reason: str = ""
 
-    def __getitem__(self, partition: str) -> "Made":
+    def __getitem__(self, partition: str) -> "StepOutput":
         """One partition's artifact."""
         parts = {partition: self.parts[partition]} if partition in self.parts else {}
         return replace(self, parts=parts, is_bundle=False)
 
-    def before(self, partition: str) -> "Made":
+    def before(self, partition: str) -> "StepOutput":
         """The artifacts of the earlier partitions."""
         return self.among(p for p in self.parts if p < partition)
 
-    def among(self, partitions: Iterable[str]) -> "Made":
+    def among(self, partitions: Iterable[str]) -> "StepOutput":
         """The artifacts of these partitions alone."""
         return replace(self, parts={p: self.parts[p] for p in partitions if p in self.parts}, is_bundle=True)
 
@@ -62,11 +62,11 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Call:
+class Invocation:
     """A step's config and its inputs by role."""
 
     config: Frozen
-    inputs: Mapping[str, Made]
+    inputs: Mapping[str, StepOutput]
 
     def artifacts(self) -> ArtifactInputs:
         return {role: made.parts if made.is_bundle else made.artifact for role, made in self.inputs.items()}
@@ -75,65 +75,67 @@ class Call:
         """The labels this call reads."""
         return {made.label for made in self.inputs.values()}
 
-    def missing(self) -> list[Made]:
+    def missing(self) -> list[StepOutput]:
         """The inputs that are not there: skipped, or out of scope and not complete."""
         return [made for made in self.inputs.values() if made.state in ("skipped", "absent")]
 
 
-CallOf = Callable[[str, Made], Call]  # (partition, the parts of this label made before it)
+InvocationOf = Callable[[str, StepOutput], Invocation]  # (partition, the parts of this label made before it)
 
 
-class Do(Protocol):
-    def __call__(self, label: str, step: Step, call: Call) -> Made: ...
-    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made: ...
+class Interpreter(Protocol):
+    def __call__(self, label: str, step: Step, call: Invocation) -> StepOutput: ...
+    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: InvocationOf) -> StepOutput: ...
 
 
-def line(recipe: Recipe, corpus: Corpus, do: Do) -> None:
+def graph(recipe: Recipe, corpus: Corpus, run: Interpreter) -> None:
     """From text to packaged models."""
     parts = corpus.parts
-    documents = do.parts("ingest", INGEST, parts, lambda p, earlier: _ingest(recipe, parts[p], earlier))
-    signals = do.parts("signals", SIGNALS, parts, lambda p, earlier: _signals(recipe, documents[p], earlier))
-    decided = do.parts(
+    documents = run.parts("ingest", INGEST, parts, lambda p, earlier: _ingest(recipe, parts[p], earlier))
+    signals = run.parts("signals", SIGNALS, parts, lambda p, earlier: _signals(recipe, documents[p], earlier))
+    decided = run.parts(
         "curate", CURATE, parts, lambda p, earlier: _curate(recipe, corpus, p, (documents, signals, earlier))
     )
-    tokenizer = do("tokenizer", TOKENIZER, Call(recipe.tokenizer, {"texts": decided.among(list(parts)[:1])}))
-    shards = do.parts("encode", ENCODE, parts, lambda p, _: _encode(recipe, corpus, p, (documents, decided, tokenizer)))
-    base = do("pretrain", PRETRAIN, Call(recipe.pretrain, {"shards": shards, "tokenizer": tokenizer}))
+    tokenizer = run("tokenizer", TOKENIZER, Invocation(recipe.tokenizer, {"texts": decided.among(list(parts)[:1])}))
+    shards = run.parts(
+        "encode", ENCODE, parts, lambda p, _: _encode(recipe, corpus, p, (documents, decided, tokenizer))
+    )
+    base = run("pretrain", PRETRAIN, Invocation(recipe.pretrain, {"shards": shards, "tokenizer": tokenizer}))
     held_out = {"shards": shards, "texts": decided, "tokenizer": tokenizer}
-    scores = {"base": do("evaluate/base", EVALUATE_BASE, Call(recipe.evaluate, {"model": base, **held_out}))}
-    children = dict[str, Made]()
+    scores = {"base": run("evaluate/base", EVALUATE_BASE, Invocation(recipe.evaluate, {"model": base, **held_out}))}
+    children = dict[str, StepOutput]()
     for way, config in recipe.finetune.ways.items():
-        tune, evaluate = WAYS[way]
+        tune, evaluate = METHODS[way]
         parent = children.get("instruct", base) if way == "prefer" else base
-        child = do(f"finetune/{way}", tune, Call(config, {"model": parent, "texts": decided, "shards": shards}))
-        judged = Call(recipe.evaluate, {"model": child, "rows": child, "base": parent, **held_out})
-        scores[way] = do(f"evaluate/{way}", evaluate, judged)
+        child = run(f"finetune/{way}", tune, Invocation(config, {"model": parent, "texts": decided, "shards": shards}))
+        judged = Invocation(recipe.evaluate, {"model": child, "rows": child, "base": parent, **held_out})
+        scores[way] = run(f"evaluate/{way}", evaluate, judged)
         children[way] = child
     evidence = {f"scores_{role}": made for role, made in scores.items() if made.state != "skipped"}
     models = {way: child for way, child in children.items() if child.state != "skipped"}
-    do("register", REGISTER, Call(recipe.registry.named(recipe.name), {"base": base, **models, **evidence}))
+    run("register", REGISTER, Invocation(recipe.registry.named(recipe.name), {"base": base, **models, **evidence}))
 
 
-def _ingest(recipe: Recipe, part: Part, earlier: Made) -> Call:
-    return Call(recipe.ingest.part(part), {"earlier": earlier})
+def _ingest(recipe: Recipe, part: Part, earlier: StepOutput) -> Invocation:
+    return Invocation(recipe.ingest.part(part), {"earlier": earlier})
 
 
-def _signals(recipe: Recipe, documents: Made, earlier: Made) -> Call:
-    return Call(recipe.curate.signals, {"documents": documents, "earlier": earlier})
+def _signals(recipe: Recipe, documents: StepOutput, earlier: StepOutput) -> Invocation:
+    return Invocation(recipe.curate.signals, {"documents": documents, "earlier": earlier})
 
 
-def _curate(recipe: Recipe, corpus: Corpus, p: str, made: tuple[Made, Made, Made]) -> Call:
+def _curate(recipe: Recipe, corpus: Corpus, p: str, made: tuple[StepOutput, StepOutput, StepOutput]) -> Invocation:
     documents, signals, earlier = made
     inputs = {"documents": documents[p], "signals": signals[p], "earlier_signals": signals.before(p)}
     config = recipe.curate.decide(corpus.withdrawn_before(p))
-    return Call(config, {**inputs, "earlier": earlier})
+    return Invocation(config, {**inputs, "earlier": earlier})
 
 
-def _encode(recipe: Recipe, corpus: Corpus, p: str, made: tuple[Made, Made, Made]) -> Call:
+def _encode(recipe: Recipe, corpus: Corpus, p: str, made: tuple[StepOutput, StepOutput, StepOutput]) -> Invocation:
     """What was withdrawn or taken down since enters here, for the partition that it touches."""
     documents, decided, tokenizer = made
     listed = entries(recipe.curate.takedown)
     here = documents[p].parts
     touched = touching(listed, here[p].path) if here else listed
     config = recipe.encode.part(touched, corpus.withdrawn_from(p))
-    return Call(config, {"texts": decided[p], "tokenizer": tokenizer})
+    return Invocation(config, {"texts": decided[p], "tokenizer": tokenizer})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flows.graph import Call, Made
+from flows.graph import Invocation, StepOutput
 from flows.record import StepRecord
 from tasks.store.artifacts import Artifact
 from tasks.store.step import keyed
@@ -12,9 +12,9 @@ from tasks.tracking.runs import Part, PipelineRun, StepRun
 
 def step_run(
     pipeline: PipelineRun,
-    made: Made,
+    made: StepOutput,
     record: StepRecord,
-    calls: Mapping[str, Call],
+    calls: Mapping[str, Invocation],
     *,
     began_at: float,
     seconds: float,
@@ -38,7 +38,7 @@ def step_run(
     )
 
 
-def _funnel(made: Made) -> dict[str, Any]:
+def _funnel(made: StepOutput) -> dict[str, Any]:
     """The funnels of all partitions together; empty where the step handles no documents."""
     funnels = [a.stats.funnel for a in made.parts.values() if a.stats.funnel]
     if not funnels:
@@ -56,7 +56,7 @@ def _part(artifact: Artifact) -> Part:
     )
 
 
-def _inputs(call: Call) -> dict[str, Part]:
+def _inputs(call: Invocation) -> dict[str, Part]:
     """By role, or role@partition for a bundle."""
     return {
         (f"{role}@{partition}" if made.is_bundle else role): _part(artifact)

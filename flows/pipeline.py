@@ -10,7 +10,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
 from prefect.states import Completed, Failed
 
-from flows.graph import Made
+from flows.graph import StepOutput
 from flows.prefect_pages import leave_figures, leave_links, left
 from flows.report import report_at_end
 from flows.runner import Work
@@ -55,8 +55,8 @@ class Tasks:
         self.home = home
         self.states: dict[str, State] = {}
 
-    def __call__(self, label: str, work: Work, needs: set[str]) -> Made:
-        made: list[Made] = []
+    def __call__(self, label: str, work: Work, needs: set[str]) -> StepOutput:
+        made: list[StepOutput] = []
         mistake: list[BaseException] = []
 
         @task(name=label, task_run_name=label, cache_policy=NO_CACHE, persist_result=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from flows.graph import Made
+from flows.graph import StepOutput
 from flows.record import RunRecord
 from flows.servers.prefect_server import running
 from flows.servers.up import mlflow_address
@@ -23,7 +23,7 @@ def left(home: Path, page: Callable[[], None]) -> None:
         say(f"  Prefect did not take a page of this run: {error}")
 
 
-def leave_figures(made: Made) -> None:
+def leave_figures(made: StepOutput) -> None:
     """Artifacts of the running Prefect task, as far as the label has something to show."""
     name = made.label.replace("/", "-")
     if text := _figures(made):
@@ -64,7 +64,7 @@ def score_rows(summary: dict[str, dict]) -> list[dict[str, object]]:
     ]
 
 
-def _figures(made: Made) -> str:
+def _figures(made: StepOutput) -> str:
     """The funnel and the metrics of a label as Markdown tables."""
     lines = [f"# {made.label}", f"state: **{made.state}** {made.reason}", ""]
     for partition, artifact in made.parts.items():

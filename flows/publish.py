@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from flows.graph import Made
+from flows.graph import StepOutput
 from flows.runner import Runner, content_of
 from tasks.errors import UserError
 from tasks.progress import say
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from flows.session import Session
 
 
-def publisher(session: "Session", runner: Runner) -> Callable[[Made], str]:
+def publisher(session: "Session", runner: Runner) -> Callable[[StepOutput], str]:
     """The end of `register`: its answer is the verdicts in words, for the run's record."""
 
-    def finish(made: Made) -> str:
+    def finish(made: StepOutput) -> str:
         home, record = session.request.home, runner.record
         patience = 0.0 if made.state == "cached" else 1.0  # seconds: only a new version names the run
         encoded = runner.made["encode"]

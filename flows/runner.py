@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flows.graph import Call, CallOf, Made
+from flows.graph import Invocation, InvocationOf, StepOutput
 from flows.mlflow_runs import step_run
 from flows.record import RunRecord, StepRecord
 from flows.scope import Scope
@@ -17,11 +17,11 @@ from tasks.store.artifacts import Artifact, Store
 from tasks.store.step import Step, canonical
 from tasks.tracking.tracker import Tracker
 
-Work = Callable[[], Made]
-AsTask = Callable[[str, Work, set[str]], Made]  # (label, its work, the labels it reads)
+Work = Callable[[], StepOutput]
+AsTask = Callable[[str, Work, set[str]], StepOutput]  # (label, its work, the labels it reads)
 
 
-def bare(label: str, work: Work, needs: set[str]) -> Made:
+def bare(label: str, work: Work, needs: set[str]) -> StepOutput:
     """A label made in this process, with no orchestrator."""
     return work()
 
@@ -36,19 +36,23 @@ class Runner:
     record: RunRecord
     as_task: AsTask = bare
     tracker: Tracker | None = None
-    finish: Mapping[str, Callable[[Made], str]] = field(default_factory=dict)  # {"register": publish}
-    calls: dict[str, tuple[Step, Call]] = field(default_factory=dict)  # what was asked for a label, its last partition
-    made: dict[str, Made] = field(default_factory=dict)  # by label: in scope or only looked up
+    finish: Mapping[str, Callable[[StepOutput], str]] = field(default_factory=dict)  # {"register": publish}
+    calls: dict[str, tuple[Step, Invocation]] = field(
+        default_factory=dict
+    )  # what was asked for a label, its last partition
+    made: dict[str, StepOutput] = field(default_factory=dict)  # by label: in scope or only looked up
     started: float = field(default_factory=time.monotonic)
 
-    def __call__(self, label: str, step: Step, call: Call) -> Made:
-        return self._make(label, step, {"": lambda _: call}, Made(label, "complete"))
+    def __call__(self, label: str, step: Step, call: Invocation) -> StepOutput:
+        return self._make(label, step, {"": lambda _: call}, StepOutput(label, "complete"))
 
-    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made:
+    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: InvocationOf) -> StepOutput:
         calls = {p: (lambda earlier, p=p: call_of(p, earlier)) for p in partitions}
-        return self._make(label, step, calls, Made(label, "complete", is_bundle=True))
+        return self._make(label, step, calls, StepOutput(label, "complete", is_bundle=True))
 
-    def _make(self, label: str, step: Step, calls: Mapping[str, Callable[[Made], Call]], empty: Made) -> Made:
+    def _make(
+        self, label: str, step: Step, calls: Mapping[str, Callable[[StepOutput], Invocation]], empty: StepOutput
+    ) -> StepOutput:
         if label not in self.scope.labels:
             self.made[label] = self._look_up(step, calls, empty)
         else:
@@ -56,7 +60,9 @@ class Runner:
             self.made[label] = self.as_task(label, lambda: self._work(label, step, calls, empty), needs)
         return self.made[label]
 
-    def _look_up(self, step: Step, calls: Mapping[str, Callable[[Made], Call]], empty: Made) -> Made:
+    def _look_up(
+        self, step: Step, calls: Mapping[str, Callable[[StepOutput], Invocation]], empty: StepOutput
+    ) -> StepOutput:
         """What the store has of a label out of scope; `absent` where a part of it is missing."""
         made = empty
         for partition, call_of in calls.items():
@@ -72,10 +78,12 @@ class Runner:
             made = replace(made, state="cached", parts={**made.parts, partition: found})
         return made
 
-    def _work(self, label: str, step: Step, calls: Mapping[str, Callable[[Made], Call]], empty: Made) -> Made:
+    def _work(
+        self, label: str, step: Step, calls: Mapping[str, Callable[[StepOutput], Invocation]], empty: StepOutput
+    ) -> StepOutput:
         self._tell(StepRecord(label, None, "running", "", 0.0, None, None))
         began, began_at = time.monotonic(), time.time()
-        made, done = empty, dict[str, Call]()
+        made, done = empty, dict[str, Invocation]()
         try:
             for partition, call_of in calls.items():
                 call = done[partition] = self._checked(label, call_of(made))
@@ -100,14 +108,14 @@ class Runner:
         self._told(made, done, began_at, round(time.monotonic() - began, 3))
         return made
 
-    def _told(self, made: Made, calls: Mapping[str, Call], began_at: float, seconds: float) -> None:
+    def _told(self, made: StepOutput, calls: Mapping[str, Invocation], began_at: float, seconds: float) -> None:
         """Into the record, then to MLflow; nothing waits for it."""
         record = step_record(made)
         self._tell(record)
         if self.tracker:
             self.tracker.step(step_run(self.tracker.pipeline, made, record, calls, began_at=began_at, seconds=seconds))
 
-    def _checked(self, label: str, call: Call) -> Call:
+    def _checked(self, label: str, call: Invocation) -> Invocation:
         for made in call.missing():
             if made.state == "skipped":
                 raise Skipped(f"{made.label} was skipped: {made.reason}")
@@ -115,9 +123,9 @@ class Runner:
             raise UserError(f"{label}: its input {made.label} is not complete", cure)
         return call
 
-    def _complete(self, label: str, step: Step, call: Call) -> Artifact:
-        if label in self.scope.again:
-            return self.store.again(step, call.config, call.artifacts())
+    def _complete(self, label: str, step: Step, call: Invocation) -> Artifact:
+        if label in self.scope.recompute:
+            return self.store.recompute(step, call.config, call.artifacts())
         return self.store.complete(step, call.config, call.artifacts())
 
     def _tell(self, step: StepRecord) -> None:
@@ -132,7 +140,7 @@ def _let_go(error: UserError) -> None:
     error.__cause__ = error.__context__ = None
 
 
-def step_record(made: Made) -> StepRecord:
+def step_record(made: StepOutput) -> StepRecord:
     """What a run's record says of a label."""
     artifacts = list(made.parts.values())
     if not artifacts:
@@ -157,7 +165,7 @@ def step_record(made: Made) -> StepRecord:
     )
 
 
-def content_of(made: Made) -> str:
+def content_of(made: StepOutput) -> str:
     """The hash of what a label made; of several partitions, of them all in their order."""
     return _together([artifact.sha256 for artifact in made.parts.values()])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from flows.graph import Call, CallOf, Made, line
+from flows.graph import Invocation, InvocationOf, StepOutput, graph
 from flows.recipe import Recipe
 from tasks.errors import UsageError
 from tasks.ingest.ledger import Corpus
@@ -18,7 +18,7 @@ class Scope:
     """The labels of a run in order; those of `again` are computed anew even where the store has them."""
 
     labels: tuple[str, ...]
-    again: frozenset[str] = frozenset()
+    recompute: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -27,21 +27,21 @@ class Edges:
 
     needs: dict[str, set[str]] = field(default_factory=dict)
 
-    def __call__(self, label: str, step: Step, call: Call) -> Made:
+    def __call__(self, label: str, step: Step, call: Invocation) -> StepOutput:
         self.needs[label] = call.needs() - {label}
-        return Made(label, "complete", {"": stand_in(label)})
+        return StepOutput(label, "complete", {"": stand_in(label)})
 
-    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: CallOf) -> Made:
-        made = Made(label, "complete", {p: stand_in(label) for p in partitions}, is_bundle=True)
+    def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: InvocationOf) -> StepOutput:
+        made = StepOutput(label, "complete", {p: stand_in(label) for p in partitions}, is_bundle=True)
         self.needs[label] = set().union(*(call_of(p, made.before(p)).needs() for p in partitions)) - {label}
         return made
 
 
 def edges(recipe: Recipe, corpus: Corpus) -> dict[str, set[str]]:
     """{label: labels it reads}, in the order of the line."""
-    graph = Edges()
-    line(recipe, corpus, graph)
-    return graph.needs
+    recorder = Edges()
+    graph(recipe, corpus, recorder)
+    return recorder.needs
 
 
 def scope(needs: Mapping[str, set[str]], start: str = "", until: str = "", only: str = "") -> Scope:
@@ -53,13 +53,13 @@ def scope(needs: Mapping[str, set[str]], start: str = "", until: str = "", only:
     labels = set(needs)
     if until:
         labels &= _reached(needs, named(needs, until))
-    again = set[str]()
+    recompute = set[str]()
     if start:
         readers = {label: {other for other in needs if label in needs[other]} for label in needs}
-        again = labels = labels & _reached(readers, named(needs, start))
+        recompute = labels = labels & _reached(readers, named(needs, start))
         if not labels:
             raise UsageError(f"--from {start} --until {until}: nothing lies between", "swap them, or drop one")
-    return Scope(tuple(label for label in needs if label in labels), frozenset(again))
+    return Scope(tuple(label for label in needs if label in labels), frozenset(recompute))
 
 
 def named(needs: Mapping[str, set[str]], name: str) -> list[str]:

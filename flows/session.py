@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.graph import line
+from flows.graph import graph
 from flows.publish import publisher
 from flows.recipe import Recipe, load
 from flows.record import RunRecord
@@ -114,7 +114,7 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
         runner.finish = {"register": publisher(session, runner)}
         state, error = "failed", ""
         try:
-            line(recipe, session.corpus, runner)
+            graph(recipe, session.corpus, runner)
             state = "complete"
         except KeyboardInterrupt:
             state, error = "interrupted", INTERRUPTED

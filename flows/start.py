@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from flows.explain import Explainer
-from flows.graph import line
+from flows.graph import graph
 from flows.record import RECORDS, RunRecord, read
 from flows.servers.prefect_server import ensure_server, environment, inherited
 from flows.servers.reconcile import reconcile
@@ -49,5 +49,5 @@ def explained(request: Request) -> list[dict[str, Any]]:
     """Hit or miss of every label in scope, with its reasons; nothing is written."""
     session = opened(request, write=False)
     explainer = Explainer(session.store, session.scope)
-    line(session.recipe, session.corpus, explainer)
+    graph(session.recipe, session.corpus, explainer)
     return [asdict(found) for found in explainer.found]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from model.attention import document_mask
-from model.order import Order, Share
+from model.order import BatchSlice, Order
 from model.stream import Document, TokenStream, as_numpy
 
 IGNORE = -100  # a target that no loss counts: torch's and transformers' convention
@@ -27,7 +27,7 @@ PAD = 1  # any id would do: no loss sees it, and no token before it does
 
 
 @dataclass(frozen=True)
-class OnDevice:
+class Batch:
     tokens_bt: Tensor  # int64, padded on the right where rows differ in length
 
     def to(self, device: torch.device) -> Self:
@@ -42,37 +42,37 @@ class OnDevice:
 
 
 @dataclass(frozen=True)
-class TokenBatch(OnDevice):
+class TokenBatch(Batch):
     targets_bt: Tensor  # int64; IGNORE where no loss is counted
     positions_bt: Tensor | None = None
     mask_b1tt: Tensor | None = None  # True: may attend
 
 
 @dataclass(frozen=True)
-class LabelledBatch(OnDevice):
+class LabelledBatch(Batch):
     lengths_b: Tensor  # int64
     labels_b: Tensor  # int64
 
 
 @dataclass(frozen=True)
-class PairBatch(OnDevice):
+class PairBatch(Batch):
     """Rows 0 … n-1 are the chosen answers of n prompts, rows n … 2n-1 the rejected ones, in the same order."""
 
     targets_bt: Tensor  # int64; IGNORE on the prompt and on padding
 
 
-class Source(Protocol):
+class Dataset(Protocol):
     """Items that can be looked up in any order."""
 
     items: int
     targets: int  # tokens or texts that one epoch counts
 
-    def batch(self, items: np.ndarray) -> OnDevice: ...
+    def batch(self, items: np.ndarray) -> Batch: ...
 
     def documents(self, items: np.ndarray) -> list[Document]: ...
 
 
-class Blocks:
+class TokenBlocks:
     """The stream cut into windows of `context` targets: in one epoch every token is a target exactly once."""
 
     def __init__(self, stream: TokenStream, context: int) -> None:
@@ -177,12 +177,12 @@ class Preferences:
 class Batches:
     """`batches(step, part)` is this rank's micro-batch; `documents_of(step)` says what the whole step saw."""
 
-    source: Source
+    source: Dataset
     order: Order
-    share: Share
+    share: BatchSlice
     tokens: int = 0  # given out so far, padding included: what the network computes on
 
-    def __call__(self, step: int, part: int) -> OnDevice:
+    def __call__(self, step: int, part: int) -> Batch:
         batch = self.source.batch(self.items_of(step, part))
         self.tokens += batch.tokens_bt.numel()
         return batch
@@ -192,7 +192,7 @@ class Batches:
 
     def documents_of(self, step: int) -> list[Document]:
         """The documents in step `step` (from 0) over all ranks, in order and each once."""
-        whole = Share(self.share.batch).places(step, part=0)
+        whole = BatchSlice(self.share.batch).places(step, part=0)
         return list(dict.fromkeys(self.source.documents(self.order.at(whole))))
 
 

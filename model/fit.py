@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model.batches import OnDevice
-from model.objectives import Sums
+from model.batches import Batch
+from model.objectives import LossSums
 from model.optimizer import AdamW
 from model.ranks import Ranks
 from model.schedule import Schedule
 
 CPU, ALONE = torch.device("cpu"), Ranks()
-BatchAt = Callable[[int, int], OnDevice]  # (step, part) → this rank's micro-batch
+BatchAt = Callable[[int, int], Batch]  # (step, part) → this rank's micro-batch
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def fit(learner: nn.Module, batch_at: BatchAt, plan: Plan, state: State) -> Iter
         yield Report(state.step, means, state.optimizer.rates.learning_rate * fraction, count)
 
 
-def add_gradients(learner: nn.Module, batch_at: BatchAt, plan: Plan, step: int) -> Sums:
+def add_gradients(learner: nn.Module, batch_at: BatchAt, plan: Plan, step: int) -> LossSums:
     """Sums of this rank's micro-batches, their gradients left in the parameters (ranks' averaged at the last one)."""
-    total: Sums | None = None
+    total: LossSums | None = None
     for part in range(plan.parts):
         batch = batch_at(step, part).to(plan.device)
         with _alone(learner) if part + 1 < plan.parts else nullcontext():
@@ -87,9 +87,9 @@ def add_gradients(learner: nn.Module, batch_at: BatchAt, plan: Plan, step: int) 
 
 
 @torch.no_grad()
-def evaluate(learner: nn.Module, batches: Iterator[OnDevice], plan: Plan) -> dict[str, float]:
+def evaluate(learner: nn.Module, batches: Iterator[Batch], plan: Plan) -> dict[str, float]:
     """Means over all batches of all ranks; no gradient, no change."""
-    total: Sums | None = None
+    total: LossSums | None = None
     for batch in batches:
         with plan.precision():
             sums = learner(batch.to(plan.device))
@@ -99,10 +99,10 @@ def evaluate(learner: nn.Module, batches: Iterator[OnDevice], plan: Plan) -> dic
     return {name: mean.item() for name, mean in means.items()}
 
 
-def over_ranks(sums: Sums, ranks: Ranks) -> tuple[dict[str, Tensor], Tensor]:
+def over_ranks(sums: LossSums, ranks: Ranks) -> tuple[dict[str, Tensor], Tensor]:
     """Means over the global batch, and how much was counted in it."""
-    names = ["loss", *sums.counted]
-    vector = torch.stack([x.double() for x in (sums.count, sums.loss, *sums.counted.values())])
+    names = ["loss", *sums.metric_sums]
+    vector = torch.stack([x.double() for x in (sums.count, sums.loss, *sums.metric_sums.values())])
     count, *totals = ranks.total(vector).float().unbind()
     count = count.clamp(min=1)  # a batch in which nothing is counted moves nothing
     return {name: total / count for name, total in zip(names, totals, strict=True)}, count
@@ -112,9 +112,11 @@ def _alone(learner: nn.Module) -> AbstractContextManager[object]:
     return learner.no_sync() if isinstance(learner, DistributedDataParallel) else nullcontext()
 
 
-def _detached(sums: Sums) -> Sums:
-    return Sums(sums.loss.detach(), sums.count, {name: x.detach() for name, x in sums.counted.items()})
+def _detached(sums: LossSums) -> LossSums:
+    return LossSums(sums.loss.detach(), sums.count, {name: x.detach() for name, x in sums.metric_sums.items()})
 
 
-def _add(a: Sums, b: Sums) -> Sums:
-    return Sums(a.loss + b.loss, a.count + b.count, {name: x + b.counted[name] for name, x in a.counted.items()})
+def _add(a: LossSums, b: LossSums) -> LossSums:
+    return LossSums(
+        a.loss + b.loss, a.count + b.count, {name: x + b.metric_sums[name] for name, x in a.metric_sums.items()}
+    )

@@ -12,10 +12,10 @@ from model.attention import Past
 from model.cross_entropy import token_losses
 from model.decoder import Decoder
 
-COLDEST = 1e-4  # a temperature below it overflows the logits; at it the likeliest token is all but certain
+MIN_TEMPERATURE = 1e-4  # a temperature below it overflows the logits; at it the likeliest token is all but certain
 
 
-class KeysAndValues:
+class KVCache:
     """What one block's attention has seen, in memory taken once."""
 
     def __init__(self, context: int) -> None:
@@ -62,7 +62,7 @@ def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
         if len(read) + len(unread) > context:
             unread, read = (read + unread)[-half:], []
         if not read:
-            pasts = [KeysAndValues(context) for _ in decoder.blocks]
+            pasts = [KVCache(context) for _ in decoder.blocks]
         token = draw(next_logits(decoder, unread, len(read), pasts), temperature, top_k, top_p, generator)
         read, unread = read + unread, [token]
         yield token
@@ -86,7 +86,7 @@ def draw(logits_v: Tensor, temperature: float, top_k: int, top_p: float, generat
 
     top-p is nucleus sampling (Holtzman et al. 2020, arXiv 1904.09751); the likeliest id is always left.
     """
-    if temperature < COLDEST:
+    if temperature < MIN_TEMPERATURE:
         return int(logits_v.argmax())
     kept = min(top_k or len(logits_v), len(logits_v))
     scaled_v, ids_v = (logits_v / temperature).topk(kept)  # largest first

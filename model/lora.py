@@ -50,7 +50,7 @@ class LowRank(nn.Module):
         return self.frozen
 
 
-def adapt(decoder: Decoder, lora: Lora, seed: int = 0) -> Decoder:
+def add_lora(decoder: Decoder, lora: Lora, seed: int = 0) -> Decoder:
     """The decoder, frozen but for a low-rank change of every target matrix in its blocks."""
     decoder.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
@@ -60,7 +60,7 @@ def adapt(decoder: Decoder, lora: Lora, seed: int = 0) -> Decoder:
 
 
 @contextmanager
-def unchanged(decoder: Decoder) -> Iterator[None]:
+def lora_disabled(decoder: Decoder) -> Iterator[None]:
     """The decoder as it was before: within, no change is added."""
     changes = [module for module in decoder.modules() if isinstance(module, LowRank)]
     for change in changes:
@@ -107,7 +107,7 @@ def load_adapter(decoder: Decoder, folder: Path) -> Decoder:
     said = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     tensors = load_file(folder / ADAPTER_WEIGHTS)
     lora = Lora(rank=said["r"], alpha=said["lora_alpha"], targets=_ours(decoder, said["target_modules"]))
-    adapt(decoder, lora)
+    add_lora(decoder, lora)
     for name, module in _changed(decoder):
         theirs = PEFT_PREFIX + _stored(decoder, name)
         module.a_ri.data.copy_(tensors.pop(f"{theirs}.lora_A.weight"))

@@ -16,13 +16,13 @@ from model.batches import IGNORE, LabelledBatch, PairBatch, TokenBatch
 from model.cross_entropy import cross_entropy
 from model.decoder import Decoder
 from model.head import Classifier
-from model.lora import unchanged
+from model.lora import lora_disabled
 
 
-class Sums(NamedTuple):
+class LossSums(NamedTuple):
     loss: Tensor  # nats, summed
     count: Tensor  # how many were counted
-    counted: dict[str, Tensor]  # further sums to be divided by the count: {"accuracy": correct ones}
+    metric_sums: dict[str, Tensor]  # further sums to be divided by the count: {"accuracy": correct ones}
 
 
 class NextToken(nn.Module):
@@ -32,10 +32,10 @@ class NextToken(nn.Module):
         super().__init__()
         self.decoder = decoder
 
-    def forward(self, batch: TokenBatch) -> Sums:
+    def forward(self, batch: TokenBatch) -> LossSums:
         x_btd = self.decoder(batch.tokens_bt, batch.positions_bt, batch.mask_b1tt)
         loss = cross_entropy(x_btd, self.decoder.head_weight_vd, batch.targets_bt)
-        return Sums(loss, (batch.targets_bt != IGNORE).sum(), {})
+        return LossSums(loss, (batch.targets_bt != IGNORE).sum(), {})
 
 
 class Prefer(nn.Module):
@@ -50,19 +50,19 @@ class Prefer(nn.Module):
         self.decoder, self.beta = decoder, beta
         self.reference = reference.requires_grad_(False) if reference else None
 
-    def forward(self, batch: PairBatch) -> Sums:
+    def forward(self, batch: PairBatch) -> LossSums:
         with torch.no_grad():
             if self.reference:
                 before_b = answer_logprobs(self.reference, batch)
             else:
-                with unchanged(self.decoder):
+                with lora_disabled(self.decoder):
                     before_b = answer_logprobs(self.decoder, batch)
         reward_b = self.beta * (answer_logprobs(self.decoder, batch) - before_b)
         chosen, rejected = reward_b.chunk(2)
         margin = chosen - rejected
-        counted = {"accuracy": (margin > 0).float(), "margin": margin, "chosen_reward": chosen}
+        metric_sums = {"accuracy": (margin > 0).float(), "margin": margin, "chosen_reward": chosen}
         loss = -F.logsigmoid(margin).sum()
-        return Sums(loss, loss.new_tensor(len(margin)), {name: x.detach().sum() for name, x in counted.items()})
+        return LossSums(loss, loss.new_tensor(len(margin)), {name: x.detach().sum() for name, x in metric_sums.items()})
 
 
 def answer_logprobs(decoder: Decoder, batch: PairBatch) -> Tensor:
@@ -81,8 +81,8 @@ class Classify(nn.Module):
         super().__init__()
         self.classifier = classifier
 
-    def forward(self, batch: LabelledBatch) -> Sums:
+    def forward(self, batch: LabelledBatch) -> LossSums:
         logits_bc = self.classifier(batch.tokens_bt, batch.lengths_b).float()
         loss = F.cross_entropy(logits_bc, batch.labels_b, reduction="sum")
         correct = (logits_bc.argmax(-1) == batch.labels_b).sum()
-        return Sums(loss, loss.new_tensor(len(batch.labels_b)), {"accuracy": correct})
+        return LossSums(loss, loss.new_tensor(len(batch.labels_b)), {"accuracy": correct})

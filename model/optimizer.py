@@ -9,13 +9,13 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from model.schedule import Rates
+from model.schedule import OptimizerConfig
 
 
 class AdamW:
     """Moments and updates of every parameter that wants gradients (Loshchilov & Hutter 2019, arXiv 1711.05101)."""
 
-    def __init__(self, model: nn.Module, rates: Rates) -> None:
+    def __init__(self, model: nn.Module, rates: OptimizerConfig) -> None:
         self.rates = rates
         self.groups: dict[str, dict[str, nn.Parameter]] = {}
         for name, parameter in model.named_parameters():

@@ -30,7 +30,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Share:
+class BatchSlice:
     """One rank's part of every global batch, cut into `parts` equal micro-batches."""
 
     batch: int  # items a step, over all ranks

@@ -12,15 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model.batches import Batches, Blocks, Conversations, Labelled, Preferences, Source
-from model.order import Order, Share
+from model.batches import Batches, Conversations, Dataset, Labelled, Preferences, TokenBlocks
+from model.order import BatchSlice, Order
 from model.stream import Document, TokenStream, open_shards
 
 DRAWN_AT_ONCE = 1 << 22  # places
 
 
 @dataclass(frozen=True)
-class Standing:
+class RowSpan:
     """Where rows stand: row r of `doc_ids` in the items first[r] … last[r] (none where last < first)."""
 
     doc_ids: pa.Array
@@ -91,32 +91,32 @@ def replay(data: Mapping[str, Any], files: Mapping[str, Path]) -> Replay:
     source = _source(data, files)
     if source.items != data["items"]:
         raise ValueError(f"these files make {source.items} items, and the record speaks of {data['items']}")
-    return Replay(Batches(source, Order(source.items, data["seed"]), Share(data["batch"])), data["steps"])
+    return Replay(Batches(source, Order(source.items, data["seed"]), BatchSlice(data["batch"])), data["steps"])
 
 
-def where(source: Source) -> Standing:
+def where(source: Dataset) -> RowSpan:
     """Where each row of a source stands among its items."""
     match source:
-        case Blocks(stream=stream, context=context):
+        case TokenBlocks(stream=stream, context=context):
             begin, end = stream.separators[:-1] + 1, stream.separators[1:] - 1  # first and last id of each document
             first = np.maximum(-(-(begin - context) // context), 0)  # block i reads ids i·context … + context
             last = np.minimum(end // context, source.items - 1)
-            return Standing(_ids(stream), first, np.where(end >= begin, last, -1))
+            return RowSpan(_ids(stream), first, np.where(end >= begin, last, -1))
         case Conversations():
             item = np.full(len(source.ids), -1, dtype=np.int64)
             for number, rows in enumerate(source.packs):
                 item[rows] = number
-            return Standing(_column(source.table), np.maximum(item, 0), item)
+            return RowSpan(_column(source.table), np.maximum(item, 0), item)
         case Labelled() | Preferences():
             item = np.arange(source.items)
-            return Standing(_column(source.table), item, item)
+            return RowSpan(_column(source.table), item, item)
     raise TypeError(f"no way to look into {type(source).__name__}")
 
 
-def _source(data: Mapping[str, Any], files: Mapping[str, Path]) -> Source:
+def _source(data: Mapping[str, Any], files: Mapping[str, Path]) -> Dataset:
     if data["kind"] == "documents":
         shards = open_shards({shard["name"]: files[shard["name"]] for shard in data["shards"]})
-        return Blocks(TokenStream(shards, data["separator"]), data["context"])
+        return TokenBlocks(TokenStream(shards, data["separator"]), data["context"])
     kinds = {"conversations": Conversations, "labelled": Labelled, "preferences": Preferences}
     return kinds[data["kind"]](files["train.arrow"], data["context"])
 

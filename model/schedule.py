@@ -24,7 +24,7 @@ class Schedule(BaseModel):
         return min(1.0, up, down)
 
 
-class Rates(BaseModel):
+class OptimizerConfig(BaseModel):
     """Peak learning rates are `learning_rate` times the scale of the group of parameters (model/optimizer.py)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

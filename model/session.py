@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model import checkpoint, hub
-from model.batches import Batches, Blocks, Conversations, Labelled, OnDevice, Preferences, Source
+from model.batches import Batch, Batches, Conversations, Dataset, Labelled, Preferences, TokenBlocks
 from model.decoder import Decoder, initialise
 from model.depth import attention_flops, matrix_parameters
 from model.fit import Plan, State
 from model.head import Classifier, freeze
-from model.lora import adapt, refuse_nameless
+from model.lora import add_lora, refuse_nameless
 from model.machine import pick_compiled, pick_device, pick_dtype
 from model.objectives import Classify, NextToken, Prefer
 from model.optimizer import AdamW
-from model.order import Order, Share
+from model.order import BatchSlice, Order
 from model.ranks import Ranks
 from model.spec import ConversationTokens, DocumentShards, LabelledTokens, PreferenceTokens, Spec
 from model.stream import TokenStream, open_shards
@@ -35,7 +35,7 @@ class Session:
     objective: nn.Module  # evaluation calls it as it is …
     learner: nn.Module  # … training compiled and over all ranks
     train: Batches
-    validation: Source
+    validation: Dataset
     plan: Plan
     state: State
     log_lengths: dict[str, int]
@@ -52,7 +52,7 @@ class Session:
         second = {f"second/{name}": pair[1] for name, pair in self.state.optimizer.moments.items()}
         return weights | first | second
 
-    def validation_batches(self) -> Iterator[OnDevice]:
+    def validation_batches(self) -> Iterator[Batch]:
         """This rank's part of the same validation items each time."""
         items = min(self.spec.eval_items, self.validation.items)
         chosen = Order(self.validation.items, VALIDATION_SEED).at(torch.arange(items).numpy())
@@ -74,7 +74,7 @@ def prepare(spec: Spec, ranks: Ranks) -> Session:
     if saved:
         restore(model, state, tensors, kept)
     train, validation = sources(spec)
-    share = Share(spec.batch, ranks.rank, ranks.count, spec.parts)
+    share = BatchSlice(spec.batch, ranks.rank, ranks.count, spec.parts)
     batches = Batches(train, Order(train.items, spec.seed), share)
     plan = Plan(spec.schedule, spec.parts, device, dtype, ranks, compiled)
     learner = cast(nn.Module, torch.compile(objective)) if compiled else objective
@@ -97,7 +97,7 @@ def describe(session: Session) -> dict[str, Any]:
         "dtype": str(session.plan.dtype).removeprefix("torch."),
         "compiled": session.plan.compiled,
     }
-    if isinstance(source, Blocks) and isinstance(spec.data, DocumentShards):
+    if isinstance(source, TokenBlocks) and isinstance(spec.data, DocumentShards):
         shards = source.stream.shards
         said |= {"separator": spec.data.separator, "shards": [shard.summary() for shard in shards]}
     return said
@@ -108,7 +108,7 @@ def network(spec: Spec) -> tuple[Decoder | Classifier, nn.Module]:
     if spec.weights is not None:
         decoder = hub.load(spec.weights)
         if spec.lora:
-            refuse_nameless(adapt(decoder, spec.lora, spec.seed))
+            refuse_nameless(add_lora(decoder, spec.lora, spec.seed))
     else:
         assert spec.shape is not None, "a spec has a shape or weights"
         decoder = initialise(Decoder(spec.shape), spec.seed)
@@ -127,13 +127,13 @@ def network(spec: Spec) -> tuple[Decoder | Classifier, nn.Module]:
             assert_never(spec.data)
 
 
-def sources(spec: Spec) -> tuple[Source, Source]:
+def sources(spec: Spec) -> tuple[Dataset, Dataset]:
     """Training and validation items."""
     data = spec.data
     match data:
         case DocumentShards():
             streams = (TokenStream(open_shards(files), data.separator) for files in (data.train, data.validation))
-            train, validation = (Blocks(stream, spec.context) for stream in streams)
+            train, validation = (TokenBlocks(stream, spec.context) for stream in streams)
         case ConversationTokens():
             train, validation = (Conversations(path, spec.context) for path in (data.train, data.validation))
         case LabelledTokens():

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from model.family import Shape
-from model.schedule import Rates, Schedule
+from model.schedule import OptimizerConfig, Schedule
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
@@ -82,7 +82,7 @@ class Spec(Strict):
     batch: int = Field(ge=1)  # sequences or texts a step, over all ranks
     parts: int = Field(default=1, ge=1)  # micro-batches a rank and step
     schedule: Schedule
-    rates: Rates
+    rates: OptimizerConfig
     seed: int = 0
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     compiled: bool | Literal["auto"] = "auto"

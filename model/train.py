@@ -30,7 +30,7 @@ from model.ranks import join, leave
 from model.samples import samples
 from model.session import Session, describe, learning_flops, prepare
 from model.spec import TOKENIZER_FILES, DocumentShards, Spec
-from model.training_log import METRICS, SAMPLES, SPEED, Logs, Pace
+from model.training_log import METRICS, SAMPLES, SPEED, Logs, Throughput
 
 ENDED_EARLY = 130
 WEIGHTS, ADAPTER = "weights", "adapter"
@@ -81,13 +81,13 @@ def train(session: Session, lifeline: Lifeline) -> bool:
     if ranks.is_first:
         told = json.dumps(describe(session), indent=1)
         (spec.out / "data.json").write_text(told + "\n", encoding="utf-8")
-    pace = Pace(spec, session.state.step, learning_flops(session.objective), peak(session))
+    pace = Throughput(spec, session.state.step, learning_flops(session.objective), peak(session))
     for report in fit(session.learner, session.train, session.plan, session.state):
         is_last = report.step == spec.schedule.steps
         if is_last or report.step % spec.log_every == 0 or report.step % spec.eval_every == 0:
             note(session, report, log, pace)
         with pace.paused():
-            ends = ranks.any(lifeline.ended or pace.is_unheard)
+            ends = ranks.any(lifeline.ended or pace.stdout_closed)
             if ends or is_last or report.step % spec.checkpoint_every == 0:
                 keep(session, log)
         if ends and not is_last:
@@ -104,9 +104,9 @@ def peak(session: Session) -> float:
     return session.plan.ranks.count * peak_flops(session.plan.device, session.plan.dtype)
 
 
-def note(session: Session, report: Report, log: Logs | None, pace: Pace) -> None:
+def note(session: Session, report: Report, log: Logs | None, pace: Throughput) -> None:
     """Writes what the step has to say; evaluates and samples where it is time to. All ranks take part."""
-    row = readings(session, report)
+    row = to_row(session, report)
     speed = pace.reach(report.step, session.train.tokens * session.plan.ranks.count)
     with pace.paused():
         evaluates = report.step % session.spec.eval_every == 0 or report.step == session.spec.schedule.steps
@@ -121,7 +121,7 @@ def note(session: Session, report: Report, log: Logs | None, pace: Pace) -> None
                 log.write(SAMPLES, sample)
 
 
-def readings(session: Session, report: Report) -> dict[str, float]:
+def to_row(session: Session, report: Report) -> dict[str, float]:
     """The report as numbers; raises where the loss is none."""
     row = {name: value.item() for name, value in report.metrics.items()}
     if not all(math.isfinite(value) for value in row.values()):

@@ -43,14 +43,14 @@ class Logs:
             file.close()
 
 
-class Pace:
+class Throughput:
     """Starts its clock at once, at `step` steps done."""
 
     def __init__(self, spec: Spec, step: int, flops_per_token: float, peak_flops: float) -> None:
         self.flops_per_token, self.peak_flops = flops_per_token, peak_flops
         self.steps, self.first, self.step = spec.schedule.steps, step, step
         self.seconds, self.tokens = 0.0, 0  # of all steps since the clock started
-        self.is_unheard = False  # nobody reads our progress any more
+        self.stdout_closed = False  # nobody reads our progress any more
         self._since, self._told = time.monotonic(), 0.0
 
     def reach(self, step: int, tokens: int) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Pace:
         try:
             print(json.dumps(line), flush=True)
         except BrokenPipeError:
-            self.is_unheard = True
+            self.stdout_closed = True
 
 
 def _opened(path: Path, length: int) -> IO[bytes]:

@@ -4,14 +4,14 @@ import time
 
 import torch
 
-from model.batches import OnDevice, TokenBatch
+from model.batches import Batch, TokenBatch
 from model.decoder import Decoder, initialise
 from model.family import Shape
 from model.fit import Plan, State, fit
 from model.machine import pick_device, pick_dtype
 from model.objectives import NextToken
 from model.optimizer import AdamW
-from model.schedule import Rates, Schedule
+from model.schedule import OptimizerConfig, Schedule
 
 STEPS = 10_000  # more than any trial gets to
 
@@ -23,11 +23,11 @@ def tokens_per_second(shape: Shape, batch: int, seconds: float, threads: int = 2
     model = initialise(Decoder(shape), seed=0).to(device)
     learner = NextToken(model)
     plan = Plan(Schedule(steps=STEPS), device=device, dtype=pick_dtype("auto", device))
-    state = State(AdamW(learner, Rates(learning_rate=1e-3)))
+    state = State(AdamW(learner, OptimizerConfig(learning_rate=1e-3)))
     ids_bt = torch.randint(0, shape.vocabulary, (batch, shape.context + 1))
     data = TokenBatch(ids_bt[:, :-1].contiguous(), ids_bt[:, 1:].contiguous())
 
-    def batch_at(_: int, __: int) -> OnDevice:
+    def batch_at(_: int, __: int) -> Batch:
         return data
 
     started = time.monotonic()

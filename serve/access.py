@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve.api_error import Refusal
+from serve.api_error import ApiError
 from serve.keys import Keyring
 from serve.limits import Limits, Rate
 from tasks.errors import UserError
@@ -37,7 +37,7 @@ HEADERS = {
 }
 
 
-class Door:
+class AccessControl:
     """ASGI middleware: host, origin, key, rate, size of the body; then the app, whose every answer gets HEADERS."""
 
     def __init__(self, app: ASGIApp, host: str, keyring: Keyring, limits: Limits) -> None:
@@ -61,11 +61,11 @@ class Door:
         try:
             try:
                 await self._look(scope)
-            except Refusal:
+            except ApiError:
                 await self._body(receive, limit=0)  # a client that is still sending would not hear it
                 raise
             body = await self._body(receive, self.limits.body_bytes)
-        except Refusal as refusal:
+        except ApiError as refusal:
             answer = JSONResponse(refusal.body, refusal.status, refusal.headers)
             await answer(scope, receive, send_with_headers)
         else:
@@ -75,10 +75,10 @@ class Door:
         headers = Headers(scope=scope)
         host = urlsplit(f"//{headers.get('host', '')}")
         if not self._is_ours(host.hostname or ""):
-            raise Refusal(403, f"this server is not {host.hostname!r}", "wrong_host")
+            raise ApiError(403, f"this server is not {host.hostname!r}", "wrong_host")
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.netloc.lower():
-            raise Refusal(403, "no page of another origin may ask", "wrong_origin")
+            raise ApiError(403, "no page of another origin may ask", "wrong_origin")
         if scope["path"] not in OPEN:
             self.rate.count(await self._client(scope, headers))
 
@@ -88,14 +88,14 @@ class Door:
             return (scope.get("client") or ("",))[0]
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
-            raise Refusal(401, "a key is needed: Authorization: Bearer KEY", "missing_key", WWW_Authenticate="Bearer")
+            raise ApiError(401, "a key is needed: Authorization: Bearer KEY", "missing_key", WWW_Authenticate="Bearer")
         try:
             name = await to_thread.run_sync(self.keyring.holder, key.strip(), limiter=self._hashing)
         except UserError as error:
             say(f"nobody is let in: {error}")
-            raise Refusal(503, "the keys cannot be read; the server's log says why", "keys_unreadable") from error
+            raise ApiError(503, "the keys cannot be read; the server's log says why", "keys_unreadable") from error
         if name is None:
-            raise Refusal(401, "this key is not known, or was revoked", "invalid_api_key", WWW_Authenticate="Bearer")
+            raise ApiError(401, "this key is not known, or was revoked", "invalid_api_key", WWW_Authenticate="Bearer")
         return name
 
     async def _body(self, receive: Receive, limit: int) -> bytes:
@@ -110,9 +110,9 @@ class Door:
                     size, is_more = size + len(chunk), message.get("more_body", False)
                     body = body + chunk if size <= limit else bytearray()
         except TimeoutError:
-            raise Refusal(408, f"the body took longer than {self.limits.body_seconds:g} s", "body_too_slow") from None
+            raise ApiError(408, f"the body took longer than {self.limits.body_seconds:g} s", "body_too_slow") from None
         if limit and size > limit:
-            raise Refusal(413, f"the body has more than {limit:,} bytes", "body_too_large")
+            raise ApiError(413, f"the body has more than {limit:,} bytes", "body_too_large")
         return bytes(body)
 
     def _is_ours(self, host: str) -> bool:

@@ -15,7 +15,7 @@ from anyio import to_thread
 
 from serve.engine import Engine
 from tasks.errors import UsageError, UserError
-from tasks.models.prompting import Prompts, prompts
+from tasks.models.prompting import PromptBuilder, prompt_builder
 from tasks.progress import say
 from tasks.tracking.registry import FILES_TAG, Version, find, verified, weights_in
 
@@ -23,16 +23,16 @@ SECONDS_AFTER_TROUBLE = 2.0  # before the registry is asked again
 
 
 @dataclass(frozen=True)
-class Served:
+class LoadedVersion:
     """One version, loaded."""
 
     name: str  # NAME/VERSION, or a folder's name
     fingerprint: str  # of its files: with a seed, what an answer depends on
-    prompts: Prompts
+    prompt_builder: PromptBuilder
     engine: Engine
 
 
-class Following:
+class AliasFollower:
     """Follows MODEL: NAME@ALIAS wherever it points; NAME/VERSION and a path stay what they are."""
 
     def __init__(self, home: Path, model: str, engine: Callable[[Path], Engine]) -> None:
@@ -49,16 +49,16 @@ class Following:
         return tuple(dict.fromkeys((self.model, self._served.name, name)))
 
     @property
-    def served(self) -> Served:
+    def served(self) -> LoadedVersion:
         """What answered last."""
         return self._served
 
-    async def current(self) -> Served:
+    async def current(self) -> LoadedVersion:
         """What answers a request that begins now."""
         async with self._lock:
             return await to_thread.run_sync(self._follow)
 
-    def _follow(self) -> Served:
+    def _follow(self) -> LoadedVersion:
         if time.monotonic() < self._look_again:
             return self._served
         try:
@@ -74,10 +74,10 @@ class Following:
                 say(f"still answering with {self._served.name}: {error}")
         return self._served
 
-    def _load(self, found: Version | Path) -> Served:
+    def _load(self, found: Version | Path) -> LoadedVersion:
         weights = found if isinstance(found, Path) else verified(found).weights
         fingerprint = "" if isinstance(found, Path) else found.tags[FILES_TAG][:12]
-        return Served(_name(found), fingerprint, prompts(_name(found), weights), self._engine(weights))
+        return LoadedVersion(_name(found), fingerprint, prompt_builder(_name(found), weights), self._engine(weights))
 
 
 def _first(model: str, home: Path) -> Version | Path:

@@ -5,7 +5,7 @@ from typing import Any
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A status, a sentence for people, a code for programs, and the field that it is about."""
 
     def __init__(self, status: int, message: str, code: str, param: str | None = None, **headers: str) -> None:
@@ -14,7 +14,7 @@ class Refusal(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
     @classmethod
-    def busy(cls, message: str, code: str, wait_seconds: int) -> "Refusal":
+    def busy(cls, message: str, code: str, wait_seconds: int) -> "ApiError":
         return cls(429, f"{message}; try again in {wait_seconds} s", code, Retry_After=str(wait_seconds))
 
     @property

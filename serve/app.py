@@ -14,13 +14,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from model.chat import Turn
-from serve.alias_follower import Following, Served
-from serve.api_error import Refusal
+from serve.alias_follower import AliasFollower, LoadedVersion
+from serve.api_error import ApiError
 from serve.engine import Sampling
 from serve.generation import Generations, Job, room, seed_of
 from serve.limits import Limits
-from serve.requests import ROLES, Asked, ChatAsked, TextAsked
-from serve.responses import DONE, Envelope, Piece, described, refusal_event
+from serve.requests import ROLES, ChatRequest, GenerationRequest, TextRequest
+from serve.responses import DONE, Piece, ResponseBuilder, described, refusal_event
 
 T = TypeVar("T")
 MISTAKES_TOLD = 3
@@ -28,7 +28,7 @@ PAGE = {"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript"
 CLIENT_CLOSED_REQUEST = 499  # nobody reads it
 
 
-def application(following: Following, generations: Generations, limits: Limits) -> FastAPI:
+def application(following: AliasFollower, generations: Generations, limits: Limits) -> FastAPI:
     """The app, without the door before it."""
     app = FastAPI(title="triptych", openapi_url=None)  # its pages of documentation would load scripts from elsewhere
     _tell_refusals(app)
@@ -49,25 +49,27 @@ def application(following: Following, generations: Generations, limits: Limits) 
         return described((name,), served)["data"][0]
 
     @app.post("/v1/chat/completions")
-    async def chat(asked: ChatAsked, request: Request) -> Response:
+    async def chat(asked: ChatRequest, request: Request) -> Response:
         served = await _served(asked.model)
         turns = [Turn(ROLES.get(message.role, message.role), message.content) for message in asked.messages]
-        return await _answer(Envelope("chat", served), served.prompts.of_turns(turns), asked, request)
+        return await _answer(ResponseBuilder("chat", served), served.prompt_builder.of_turns(turns), asked, request)
 
     @app.post("/v1/completions")
-    async def completions(asked: TextAsked, request: Request) -> Response:
+    async def completions(asked: TextRequest, request: Request) -> Response:
         served = await _served(asked.model)
-        return await _answer(Envelope("text", served), served.prompts.of_text(asked.prompt), asked, request)
+        return await _answer(
+            ResponseBuilder("text", served), served.prompt_builder.of_text(asked.prompt), asked, request
+        )
 
-    async def _served(model: str) -> Served:
+    async def _served(model: str) -> LoadedVersion:
         served = await following.current()
         if model and model not in following.names:
             message = f"no model {model!r} here; there is {', '.join(following.names)}"
-            raise Refusal(404, message, "model_not_found", "model")
+            raise ApiError(404, message, "model_not_found", "model")
         return served
 
     async def _answer(
-        envelope: Envelope, prompt: tuple[list[int], set[int]], asked: Asked, request: Request
+        envelope: ResponseBuilder, prompt: tuple[list[int], set[int]], asked: GenerationRequest, request: Request
     ) -> Response:
         ids, stop = prompt
         most = room(envelope.served, ids, asked.tokens, limits)
@@ -97,20 +99,20 @@ class EventStream(StreamingResponse):
             await self._pieces.aclose()
 
 
-async def _events(envelope: Envelope, pieces: AsyncGenerator[Piece], with_usage: bool) -> AsyncGenerator[str]:
+async def _events(envelope: ResponseBuilder, pieces: AsyncGenerator[Piece], with_usage: bool) -> AsyncGenerator[str]:
     try:
         yield envelope.opening()
         async for piece in pieces:
             yield envelope.chunk(piece)
             if piece.reason and with_usage:
                 yield envelope.usage(piece)
-    except Refusal as refusal:
+    except ApiError as refusal:
         yield refusal_event(refusal)
     else:
         yield DONE
 
 
-async def _whole(envelope: Envelope, pieces: AsyncGenerator[Piece]) -> Response:
+async def _whole(envelope: ResponseBuilder, pieces: AsyncGenerator[Piece]) -> Response:
     async with aclosing(pieces):
         made = [piece async for piece in pieces]
     return JSONResponse(envelope.whole("".join(piece.text for piece in made), made[-1]))
@@ -124,7 +126,7 @@ async def _unless_gone(request: Request, work: Callable[[], Awaitable[T]]) -> T:
             return await work()
         finally:
             watching.cancel()
-    raise Refusal(CLIENT_CLOSED_REQUEST, "the client has hung up", "client_gone")
+    raise ApiError(CLIENT_CLOSED_REQUEST, "the client has hung up", "client_gone")
 
 
 async def _when_gone(request: Request, then: Callable[[], None]) -> None:
@@ -136,26 +138,26 @@ async def _when_gone(request: Request, then: Callable[[], None]) -> None:
 def _tell_refusals(app: FastAPI) -> None:
     """Every way of not answering has the same shape."""
 
-    @app.exception_handler(Refusal)
-    async def refused(_: Request, refusal: Refusal) -> Response:
+    @app.exception_handler(ApiError)
+    async def refused(_: Request, refusal: ApiError) -> Response:
         return JSONResponse(refusal.body, refusal.status, refusal.headers)
 
     @app.exception_handler(RequestValidationError)
     async def wrong(_: Request, error: RequestValidationError) -> Response:
         found = [_mistake(mistake) for mistake in error.errors()[:MISTAKES_TOLD]]
         message = "; ".join(f"{field or 'body'}: {what}" for field, what in found)
-        refusal = Refusal(422, message, "invalid_request", found[0][0] or None)
+        refusal = ApiError(422, message, "invalid_request", found[0][0] or None)
         return JSONResponse(refusal.body, refusal.status)
 
     @app.exception_handler(HTTPException)
     async def not_found(request: Request, error: HTTPException) -> Response:
         message = f"{request.method} {request.url.path}: {error.detail}"
-        refusal = Refusal(error.status_code, message, "invalid_request")
+        refusal = ApiError(error.status_code, message, "invalid_request")
         return JSONResponse(refusal.body, refusal.status, error.headers)
 
     @app.exception_handler(Exception)
     async def failed(_: Request, error: Exception) -> Response:
-        refusal = Refusal(500, "the server failed; its log says why", "internal_error")
+        refusal = ApiError(500, "the server failed; its log says why", "internal_error")
         return JSONResponse(refusal.body, refusal.status)
 
 

@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Sequence
 
 
-class Writing:
+class StopFilter:
     """The text so far, handed out piece by piece: what could still become a stop sequence is held back."""
 
     def __init__(self, stops: Sequence[str]) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from anyio import CapacityLimiter, to_thread
 
-from serve.alias_follower import Served
-from serve.api_error import Refusal
-from serve.detokenizer import Writing
+from serve.alias_follower import LoadedVersion
+from serve.api_error import ApiError
+from serve.detokenizer import StopFilter
 from serve.engine import Sampling
 from serve.limits import Limits
 from serve.responses import Piece
@@ -23,13 +23,13 @@ BEGUN = Piece("")  # a slot is taken: from now on it is an answer and no refusal
 class Job:
     """A request as the engine takes it, and where its text ends."""
 
-    served: Served
+    served: LoadedVersion
     prompt: tuple[int, ...]
     sampling: Sampling
     stops: tuple[str, ...]
 
 
-def room(served: Served, prompt: list[int], asked: int | None, limits: Limits) -> int:
+def room(served: LoadedVersion, prompt: list[int], asked: int | None, limits: Limits) -> int:
     """The tokens an answer may have; a Refusal where prompt and answer together are too much."""
     left = served.engine.context - len(prompt)
     most = min(left, limits.answer_tokens)
@@ -40,7 +40,7 @@ def room(served: Served, prompt: list[int], asked: int | None, limits: Limits) -
             f"this model reads {served.engine.context:,} tokens, prompt and answer together{more}; "
             f"the prompt has {len(prompt):,}{wanted}"
         )
-        raise Refusal(422, message, "context_length_exceeded", "max_tokens" if asked else "messages")
+        raise ApiError(422, message, "context_length_exceeded", "max_tokens" if asked else "messages")
     return asked or min(limits.default_tokens, most)
 
 
@@ -67,11 +67,11 @@ class Generations:
                         yield piece
 
     async def _written(self, job: Job, tokens: Generator[int]) -> AsyncGenerator[Piece]:
-        vocabulary, writing, made = job.served.prompts.vocabulary, Writing(job.stops), 0
+        vocabulary, writing, made = job.served.prompt_builder.vocabulary, StopFilter(job.stops), 0
         until, reason = time.monotonic() + self.limits.answer_seconds, "length"
         while time.monotonic() < until:
             if time.monotonic() > self._until:
-                raise Refusal(503, "the server is being stopped", "server_stopping")
+                raise ApiError(503, "the server is being stopped", "server_stopping")
             token = await to_thread.run_sync(next, tokens, None, limiter=self._threads)
             if token is None:
                 break

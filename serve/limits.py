@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from serve.api_error import Refusal
+from serve.api_error import ApiError
 from tasks.errors import UsageError
 
 
@@ -51,7 +51,7 @@ class Rate:
         left = min(self.capacity, left + (now - then) * self.per_second)
         if left < 1:
             wait = math.ceil((1 - left) / self.per_second)
-            raise Refusal.busy(f"more than {self.capacity} requests a minute", "rate_limit_exceeded", wait)
+            raise ApiError.busy(f"more than {self.capacity} requests a minute", "rate_limit_exceeded", wait)
         self._left[client] = (left - 1, now)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import uvicorn
 
 from serve import keys
-from serve.access import Door, is_loopback
-from serve.alias_follower import Following
+from serve.access import AccessControl, is_loopback
+from serve.alias_follower import AliasFollower
 from serve.app import application
 from serve.engine import DecoderEngine
 from serve.generation import Generations
@@ -30,10 +30,10 @@ def serve(home: Path, model: str, address: tuple[str, int], limits: Limits, told
         cure = "triptych keys add NAME, or stay on 127.0.0.1"
         raise UsageError(f"--host {host} can be reached from other machines, and this home has no key", cure)
     with _listening(host, port) as listener:
-        following = Following(home, model, DecoderEngine)
+        following = AliasFollower(home, model, DecoderEngine)
         keyring = Keyring(home, required=keys.are_asked_for(home))
         generations = Generations(limits)
-        app = Door(application(following, generations, limits), host, keyring, limits)
+        app = AccessControl(application(following, generations, limits), host, keyring, limits)
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -77,7 +77,7 @@ def _listening(host: str, port: int) -> socket.socket:
         raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}", cure) from error
 
 
-def _say_what_holds(url: str, following: Following, keyring: Keyring, home: Path) -> None:
+def _say_what_holds(url: str, following: AliasFollower, keyring: Keyring, home: Path) -> None:
     served = following.served
     say(f"{served.name} answers ({following.model}, {served.engine.context:,} tokens of context)")
     say(f"  chat page   {url}/\n  API         {url}/v1   OpenAI's chat and completions; the model is {following.model}")

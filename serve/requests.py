@@ -80,7 +80,7 @@ class StreamOptions(Strict):
     include_obfuscation: Annotated[Any, _only(None, False)] = None
 
 
-class Asked(Strict):
+class GenerationRequest(Strict):
     """What both endpoints take."""
 
     model: str = ""
@@ -106,7 +106,7 @@ class Asked(Strict):
         return self.max_tokens
 
 
-class ChatAsked(Asked):
+class ChatRequest(GenerationRequest):
     """POST /v1/chat/completions."""
 
     messages: list[Message] = Field(min_length=1)
@@ -125,7 +125,7 @@ class ChatAsked(Asked):
         return self.max_completion_tokens or self.max_tokens
 
 
-class TextAsked(Asked):
+class TextRequest(GenerationRequest):
     """POST /v1/completions."""
 
     prompt: Annotated[Text, BeforeValidator(_one)]

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from serve.alias_follower import Served
-from serve.api_error import Refusal
+from serve.alias_follower import LoadedVersion
+from serve.api_error import ApiError
 
 DONE = "data: [DONE]\n\n"
 KINDS = {"chat": ("chatcmpl", "chat.completion"), "text": ("cmpl", "text_completion")}
@@ -33,11 +33,11 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Envelope:
+class ResponseBuilder:
     """What all objects of one answer have in common."""
 
     kind: Literal["chat", "text"]
-    served: Served
+    served: LoadedVersion
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -75,7 +75,7 @@ class Envelope:
         return event(self._object(".chunk", *choices) | more)
 
 
-def refusal_event(refusal: Refusal) -> str:
+def refusal_event(refusal: ApiError) -> str:
     """How a stream that has begun is told that it ends early."""
     return event(refusal.body)
 
@@ -84,7 +84,7 @@ def event(value: dict[str, Any]) -> str:
     return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
 
 
-def described(names: tuple[str, ...], served: Served) -> dict[str, Any]:
+def described(names: tuple[str, ...], served: LoadedVersion) -> dict[str, Any]:
     """GET /v1/models: the name to ask for, which stays when the version changes, and the version it means now."""
     about = {
         "object": "model",
@@ -92,6 +92,6 @@ def described(names: tuple[str, ...], served: Served) -> dict[str, Any]:
         "owned_by": "triptych",
         "version": served.name,
         "max_model_len": served.engine.context,
-        "answers": served.prompts.answers,  # False: it continues a text and was not taught to answer
+        "answers": served.prompt_builder.answers,  # False: it continues a text and was not taught to answer
     }
     return {"object": "list", "data": [{"id": name, **about} for name in names]}

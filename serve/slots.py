@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from serve.api_error import Refusal
+from serve.api_error import ApiError
 
 SECONDS_TO_COME_AGAIN = 2
 
@@ -26,13 +26,13 @@ class Slots:
 
     async def _take(self) -> None:
         if self._free.locked() and self._waiting >= self.queue:
-            raise Refusal.busy(f"busy, and {self._waiting} requests wait already", "queue_full", SECONDS_TO_COME_AGAIN)
+            raise ApiError.busy(f"busy, and {self._waiting} requests wait already", "queue_full", SECONDS_TO_COME_AGAIN)
         self._waiting += 1
         try:
             async with asyncio.timeout(self.queue_seconds):
                 await self._free.acquire()
         except TimeoutError:
             what = f"no slot came free within {self.queue_seconds:g} s"
-            raise Refusal.busy(what, "queue_timeout", SECONDS_TO_COME_AGAIN) from None
+            raise ApiError.busy(what, "queue_timeout", SECONDS_TO_COME_AGAIN) from None
         finally:
             self._waiting -= 1

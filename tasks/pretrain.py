@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from model.spec import Lora
 from tasks.errors import UserError
-from tasks.models.pretrained import GivenModel, as_folder, content_of
+from tasks.models.pretrained import PretrainedModel, as_folder, content_of
 from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.training import PROGRAM, tidy, train
 
@@ -35,7 +35,7 @@ class PretrainConfig(Frozen):
     ffn_width: int | None = Field(default=None, ge=1)
     tied: bool | None = None
     context: int = Field(default=256, ge=8)
-    init_from: GivenModel = None  # weights to go on from (tasks/given.py says which) …
+    init_from: PretrainedModel = None  # weights to go on from (tasks/given.py says which) …
     init_sha256: str | None = None  # … whose content, not their place, is in the key
     lora: Lora | None = None  # only a low-rank change of them is learned
 
@@ -98,7 +98,7 @@ def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
 def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape", begins: Path | None = None) -> "Spec":
     """The child's whole task; it begins with the weights of a folder, or with fresh ones."""
     from model.depth import Given, training_plan
-    from model.schedule import Rates, Schedule
+    from model.schedule import OptimizerConfig, Schedule
     from model.spec import Spec
 
     shards = inputs["shards"]
@@ -107,7 +107,7 @@ def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape", b
     plan = training_plan(shape, given)
     shares = {"warmup_steps": config.warmup, "decay_steps": config.decay}
     schedule = Schedule(steps=plan.steps, **{name: round(share * plan.steps) for name, share in shares.items()})
-    rates = Rates(learning_rate=plan.learning_rate, **_set(config, *RATES))
+    rates = OptimizerConfig(learning_rate=plan.learning_rate, **_set(config, *RATES))
     first = {"weights": begins.absolute(), "lora": config.lora} if begins else {"shape": shape}
     return Spec(
         out=out.absolute(),

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.family import Shape
-from model.schedule import Rates, Schedule
+from model.schedule import OptimizerConfig, Schedule
 from model.spec import DocumentShards, Spec
 
 VOCABULARY = 64
@@ -72,7 +72,7 @@ def spec(out: Path, shards: Path, **changes: Any) -> Spec:
         context=SHAPE.context,
         batch=8,
         schedule=Schedule(steps=150, warmup_steps=10, decay_steps=50),
-        rates=Rates(learning_rate=0.001),
+        rates=OptimizerConfig(learning_rate=0.001),
         compiled=False,
         threads=1,
         eval_every=25,

@@ -23,7 +23,7 @@ from flows.report import REPORTS
 from flows.retention import STORE, keys_of
 from tasks.errors import UsageError, UserError
 from tasks.ingest.forgotten import Forgotten, forgotten, names_by_which, remember
-from tasks.register.aliases import me, registry_lock, write_line
+from tasks.register.aliases import current_user, registry_lock, write_line
 from tasks.store.artifacts import MANIFEST
 from tasks.store.contents import Holdings, Stored, holdings, keys_in
 from tasks.store.garbage import is_worked_on, remove, unused
@@ -88,7 +88,7 @@ def forget(home: Path, names: Sequence[str], why: str = "") -> dict[str, Any]:
         "run_again": rebuilt,
     }
     more = {"documents": report["documents"], "versions": [v["version"] for v in report["versions"]], "why": why}
-    write_line(home, me(), "forget", more)
+    write_line(home, current_user(), "forget", more)
     return report
 
 

@@ -144,7 +144,9 @@ def _taught(peeks: list[Peek], files: Mapping[str, Times]) -> dict[str, str]:
 def _way(records: Sequence[Record]) -> str | None:
     """What rows like these teach."""
     fields = set[str].intersection(*(set(record) for record in records))
-    fields -= {name for name in SPOKEN if not all(conversations.is_lesson(record.get(name)) for record in records)}
+    fields -= {
+        name for name in SPOKEN if not all(conversations.is_finetuning_row(record.get(name)) for record in records)
+    }
     return next((way for way, forms in FORMS.items() if any(form <= fields for form in forms)), None)
 
 

@@ -31,7 +31,7 @@ SECONDS_FOR_AN_ANSWER = 15.0  # of a server that is there, and hangs
 def final_state(flow: Callable[[], State]) -> State | None:
     """What the flow ended in; None where the server went away before it could be told."""
     try:
-        with impatient():
+        with short_timeouts():
             return flow()
     except httpx.HTTPError as error:  # gone, or too busy to note an end
         say(f"  the Prefect server went away ({error}): it is told how this run ended at the next start")
@@ -39,7 +39,7 @@ def final_state(flow: Callable[[], State]) -> State | None:
 
 
 @contextmanager
-def impatient() -> Iterator[None]:
+def short_timeouts() -> Iterator[None]:
     """Within, calls and events to a dead server fail at once; on leaving, what was queued has been sent."""
     settings: dict[Any, Any] = {
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # its thread costs a flow a second at the end

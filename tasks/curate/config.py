@@ -17,7 +17,7 @@ from tasks.store.step import NOT_IN_KEY, Frozen
 FilterName = Literal["gopher_quality", "gopher_repetition", "c4", "fineweb"]
 Withdrawn = Mapping[str, Mapping[str, Mapping[str, str]]]  # partition → source → uri → superseded | removed
 Reason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 PAIR_FLOOR = 0.5  # Jaccard similarity from which a pair is stored: `jaccard` can be moved above it without rescoring
 
 
@@ -29,9 +29,9 @@ class GopherQuality(Frozen):
     min_avg_word_length: float = Field(default=3, ge=0)  # characters
     max_avg_word_length: float = Field(default=10, ge=0)
     max_symbol_word_ratio: float = Field(default=0.1, ge=0)  # '#', and apart from it ellipses, per word
-    max_bullet_lines_ratio: Share = 0.9
-    max_ellipsis_lines_ratio: Share = 0.3
-    max_non_alpha_words_ratio: Share = 0.8  # datatrove's name: at least this share of words has a letter
+    max_bullet_lines_ratio: Fraction = 0.9
+    max_ellipsis_lines_ratio: Fraction = 0.3
+    max_non_alpha_words_ratio: Fraction = 0.8  # datatrove's name: at least this share of words has a letter
     min_stop_words: int = Field(default=2, ge=0)  # different ones
     stop_words: tuple[str, ...] | None = Field(
         default=None, max_length=64
@@ -39,10 +39,10 @@ class GopherQuality(Frozen):
 
 
 class GopherRepetition(Frozen):
-    dup_line_frac: Share = 0.3
-    dup_para_frac: Share = 0.3
-    dup_line_char_frac: Share = 0.2
-    dup_para_char_frac: Share = 0.2
+    dup_line_frac: Fraction = 0.3
+    dup_para_frac: Fraction = 0.3
+    dup_line_char_frac: Fraction = 0.2
+    dup_para_char_frac: Fraction = 0.2
     top_2_gram: float = Field(
         default=0.20, ge=0
     )  # characters of the most frequent 2-gram, all its occurrences, per character
@@ -78,11 +78,11 @@ class C4(C4Lines):
 
 
 class FineWeb(Frozen):
-    line_punct_thr: Share = 0.12
+    line_punct_thr: Fraction = 0.12
     line_punct_exclude_zero: bool = False
-    short_line_thr: Share = 0.67
+    short_line_thr: Fraction = 0.67
     short_line_length: int = Field(default=30, ge=0)  # characters
-    char_duplicates_ratio: Share = 0.01
+    char_duplicates_ratio: Fraction = 0.01
     new_line_ratio: float = Field(default=0.3, ge=0)  # per word
 
 
@@ -124,7 +124,7 @@ class SignalsConfig(Frozen):
     tasks: Annotated[int, NOT_IN_KEY] = 0
 
 
-class Deciding(Frozen):
+class CurationSettings(Frozen):
     """What a recipe says of the decision, and the decision depends on."""
 
     engine: Literal["signals", "datatrove"] = "signals"  # datatrove: its own filter classes judge; the slow reference
@@ -141,7 +141,7 @@ class Deciding(Frozen):
     dedup: Literal["none", "exact", "minhash"] = "minhash"
     split: Split = Split()
     unseen: tuple[str, ...] = ()  # sources that nothing here is trained or chosen on: their split is `unseen`
-    warn_share: Share = 0.05  # a note where one rule alone drops more than this share of the documents
+    warn_share: Fraction = 0.05  # a note where one rule alone drops more than this share of the documents
 
     @field_validator("keep_if")
     @classmethod
@@ -153,7 +153,7 @@ class Deciding(Frozen):
         return conditions
 
 
-class DecideConfig(Deciding):
+class DecisionConfig(CurationSettings):
     """All that a decision depends on beside the scores."""
 
     jaccard: float = 0.7
@@ -162,7 +162,7 @@ class DecideConfig(Deciding):
     )  # files of earlier partitions that no later document may be dropped for
 
 
-class CurateConfig(Deciding):
+class CurateConfig(CurationSettings):
     """The recipe's table [curate]."""
 
     minhash: Dedup = Dedup()
@@ -199,7 +199,7 @@ class CurateConfig(Deciding):
             tasks=self.tasks,
         )
 
-    def decide(self, withdrawn: Withdrawn = {}) -> DecideConfig:  # noqa: B006  never written to
+    def decide(self, withdrawn: Withdrawn = {}) -> DecisionConfig:  # noqa: B006  never written to
         """For a partition before which files of earlier ones were superseded or removed."""
-        shared = {name: getattr(self, name) for name in Deciding.model_fields}
-        return DecideConfig(**shared, jaccard=self.minhash.jaccard, withdrawn=withdrawn)
+        shared = {name: getattr(self, name) for name in CurationSettings.model_fields}
+        return DecisionConfig(**shared, jaccard=self.minhash.jaccard, withdrawn=withdrawn)

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.curate.conditions import unmet
-from tasks.curate.config import DecideConfig, FilterName
-from tasks.curate.dedup import Text, near_texts, places
+from tasks.curate.config import DecisionConfig, FilterName
+from tasks.curate.dedup import Text, dedup_decisions, near_texts
 from tasks.curate.index import read_places
 from tasks.curate.split import UNSEEN, By, Earlier, Member, assign, choose_by
 from tasks.document_names import file_of
@@ -57,7 +57,7 @@ class Decided:
         return self.table["kept"].to_pylist().count(True)
 
 
-def verdicts(signals: pa.Table | Path, config: DecideConfig) -> pa.Table:
+def verdicts(signals: pa.Table | Path, config: DecisionConfig) -> pa.Table:
     """doc_id, passes, reason, reasons of each scored document, by `sql/internal/decide.sql`."""
     tables = [getattr(config, name).model_dump() for name in get_args(FilterName)]
     thresholds = {name: value for table in tables for name, value in table.items()}
@@ -68,14 +68,14 @@ def verdicts(signals: pa.Table | Path, config: DecideConfig) -> pa.Table:
     return query(sql, thresholds | others, {"signals": scored, "own": unmet(config.keep_if, scored)})
 
 
-def decide(config: DecideConfig, folders: Folders, judged: pa.Table) -> Decided:
+def decide(config: DecisionConfig, folders: Folders, judged: pa.Table) -> Decided:
     """Every document of the partition: kept or dropped and why, its cluster, the document kept for it, its split."""
     rows = deduplicated(config, folders, judged)
     by = _split(rows, config, folders)
     return Decided(pa.Table.from_pylist(rows, schema=SCHEMA), by)
 
 
-def deduplicated(config: DecideConfig, folders: Folders, judged: pa.Table) -> list[dict]:
+def deduplicated(config: DecisionConfig, folders: Folders, judged: pa.Table) -> list[dict]:
     """The rows of a decision but for their split: verdicts, and duplicates among the documents that pass."""
     own = read_places(folders.signals / "index.arrow")
     verdict = {row["doc_id"]: row for row in judged.to_pylist()}
@@ -83,7 +83,7 @@ def deduplicated(config: DecideConfig, folders: Folders, judged: pa.Table) -> li
     earlier, earlier_hashes = _earlier_texts(config, folders)
     near = near_texts(pq.read_table(folders.signals / "pairs.parquet"), earlier_hashes | hashes, config.jaccard)
     passing = [Text(doc_id, text, doc_id) for doc_id, text in hashes.items() if verdict[doc_id]["passes"]]
-    found = places(passing, earlier, near, config.dedup)
+    found = dedup_decisions(passing, earlier, near, config.dedup)
     rows = [_row(verdict[doc_id]) for doc_id in hashes]
     for row in rows:
         if place := found.get(row["doc_id"]):
@@ -99,7 +99,7 @@ def _row(verdict: dict) -> dict:
     return {"doc_id": verdict["doc_id"]} | kept | nothing_like_it
 
 
-def _earlier_texts(config: DecideConfig, folders: Folders) -> tuple[list[Text], dict[str, str]]:
+def _earlier_texts(config: DecisionConfig, folders: Folders) -> tuple[list[Text], dict[str, str]]:
     """The kept documents of earlier partitions that still count; and the text_hash of every earlier document."""
     texts, hashes = [], {}
     for partition, folder in folders.earlier.items():
@@ -114,7 +114,7 @@ def _earlier_texts(config: DecideConfig, folders: Folders) -> tuple[list[Text], 
     return texts, hashes
 
 
-def _split(rows: list[dict], config: DecideConfig, folders: Folders) -> By | None:
+def _split(rows: list[dict], config: DecisionConfig, folders: Folders) -> By | None:
     """Adds the split to each row; which groups it went by."""
     earlier, members = _earlier_splits(folders), list[Member]()
     for row, place in zip(rows, read_places(folders.signals / "index.arrow").to_pylist(), strict=True):

@@ -25,7 +25,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Place:
+class DedupDecision:
     """Where a passing document stands among those like it; without a reason it is kept."""
 
     cluster_id: str
@@ -34,23 +34,23 @@ class Place:
     similarity: float | None = None
 
 
-def places(documents: list[Text], earlier: list[Text], near: Near, mode: Mode) -> dict[str, Place]:
+def dedup_decisions(documents: list[Text], earlier: list[Text], near: Near, mode: Mode) -> dict[str, DedupDecision]:
     """By doc_id, in reading order. Where near-duplicates stay (mode none or exact) they still share a cluster."""
     kept: dict[str, Text] = {}  # by text_hash, the first in reading order
     for text in earlier:
         kept.setdefault(text.text_hash, text)
     clusters = Clusters({text.cluster_id for text in earlier})
-    found: dict[str, Place] = {}
+    found: dict[str, DedupDecision] = {}
     for text in documents:
         like = [(1.0, kept[text.text_hash])] if text.text_hash in kept else []
         like += _by_similarity(text.text_hash, kept, near)
         if like and like[0][1].text_hash == text.text_hash and mode != "none":
-            found[text.doc_id] = Place(like[0][1].cluster_id, "exact_duplicate", like[0][1].doc_id, 1.0)
+            found[text.doc_id] = DedupDecision(like[0][1].cluster_id, "exact_duplicate", like[0][1].doc_id, 1.0)
         elif like and mode == "minhash":
-            found[text.doc_id] = Place(like[0][1].cluster_id, "near_duplicate", like[0][1].doc_id, like[0][0])
+            found[text.doc_id] = DedupDecision(like[0][1].cluster_id, "near_duplicate", like[0][1].doc_id, like[0][0])
         else:
             clusters.join(text.cluster_id, [other.cluster_id for _, other in like])
-            found[text.doc_id] = Place(text.cluster_id)
+            found[text.doc_id] = DedupDecision(text.cluster_id)
             kept.setdefault(text.text_hash, text)
     return {doc_id: replace(place, cluster_id=clusters.root(place.cluster_id)) for doc_id, place in found.items()}
 

@@ -16,14 +16,14 @@ from datatrove.pipeline.filters.base_filter import BaseFilter, get_filter_result
 from datatrove.utils.word_tokenizers import SpaCyTokenizer
 
 from tasks.curate.c4 import rewritten
-from tasks.curate.config import DecideConfig, FilterName
+from tasks.curate.config import DecisionConfig, FilterName
 from tasks.curate.language_rules import stop_words
 from tasks.curate.ngrams import REPEATED, TOP
 from tasks.curate.spacy_rules import spacy_code
 from tasks.progress import progress
 
 
-def judged(texts: Iterable[tuple[str, str, str | None]], total: int, config: DecideConfig) -> pa.Table:
+def judged(texts: Iterable[tuple[str, str, str | None]], total: int, config: DecisionConfig) -> pa.Table:
     """doc_id, passes, reason, reasons of (doc_id, normalised text, language): the first reason of each class."""
     filters = [filter_class(name, config) for name in config.filters]
     rows = []
@@ -50,7 +50,7 @@ def first_reason(one: BaseFilter, text: str) -> str | None:
     return None if keeps else reason
 
 
-def filter_class(name: FilterName, config: DecideConfig) -> BaseFilter:
+def filter_class(name: FilterName, config: DecisionConfig) -> BaseFilter:
     """datatrove's class of that name with the recipe's thresholds."""
     words: Any = _splitter(spacy_code(config.language))  # a tokenizer or a name of one: datatrove says only str
     if name == "gopher_quality":

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.curate.audit import DUPLICATES
-from tasks.curate.config import DecideConfig
+from tasks.curate.config import DecisionConfig
 from tasks.curate.decide import Decided
 from tasks.curate.rules import loosening
 from tasks.curate.split import FEWEST_ORIGINS
@@ -19,7 +19,7 @@ OPENING_CHARACTERS = 100
 MOST_DROPPED = 0.5  # of the documents: more is told whatever the rules
 
 
-def notes(decided: Decided, config: DecideConfig, is_first: bool, documents: Path) -> tuple[str, ...]:
+def notes(decided: Decided, config: DecisionConfig, is_first: bool, documents: Path) -> tuple[str, ...]:
     """Warnings on the decision, with examples; a UserError where it leaves a first partition with nothing."""
     read = decided.table.num_rows
     if is_first and decided.kept == 0:

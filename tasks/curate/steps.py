@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.curate.config import DecideConfig, SignalsConfig
+from tasks.curate.config import DecisionConfig, SignalsConfig
 from tasks.store.step import Inputs, Stats, Step
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def signals(config: SignalsConfig, inputs: Inputs, out: Path) -> Stats:
     )
 
 
-def curate(config: DecideConfig, inputs: Inputs, out: Path) -> Stats:
+def curate(config: DecisionConfig, inputs: Inputs, out: Path) -> Stats:
     """decisions.parquet, texts.parquet, split.json and, where dirt was planted, planted.json of one partition."""
     import json
 
@@ -101,7 +101,7 @@ SIGNALS = Step(
 CURATE = Step(
     "curate",
     2,  # the mask of personal data and the quarantine are audited too
-    DecideConfig,
+    DecisionConfig,
     curate,
     libraries=("duckdb", "pyarrow"),
 )

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.curate.c4 import rewritten
-from tasks.curate.config import DecideConfig
+from tasks.curate.config import DecisionConfig
 from tasks.curate.language_rules import c4_lines, rule_set
 from tasks.curate.normalise import normalise
 
@@ -18,7 +18,7 @@ SCHEMA = pa.schema(
 )
 
 
-def write_texts(documents: Path, decisions: pa.Table, config: DecideConfig, path: Path) -> int:
+def write_texts(documents: Path, decisions: pa.Table, config: DecisionConfig, path: Path) -> int:
     """Kept documents in reading order, their text normalised (and C4's lines out, where asked); their bytes."""
     begin = total = 0
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
@@ -38,7 +38,7 @@ def write_texts(documents: Path, decisions: pa.Table, config: DecideConfig, path
     return total
 
 
-def judged_by_datatrove(documents: Path, scores: Path, config: DecideConfig) -> pa.Table:
+def judged_by_datatrove(documents: Path, scores: Path, config: DecisionConfig) -> pa.Table:
     """The verdicts of datatrove's own classes, in the columns of `sql/decide.sql`."""
     from tasks.curate.reference import judged
 
@@ -52,7 +52,7 @@ def judged_by_datatrove(documents: Path, scores: Path, config: DecideConfig) -> 
     return judged(rows, len(languages), config)
 
 
-def _text(text: str, language: str | None, config: DecideConfig) -> str:
+def _text(text: str, language: str | None, config: DecisionConfig) -> str:
     text = normalise(text, config.normalise)
     if not config.c4_rewrite:
         return text

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.errors import UserError
-from tasks.models.pretrained import GivenModel, content_of, copy_tokenizer
+from tasks.models.pretrained import PretrainedModel, content_of, copy_tokenizer
 from tasks.models.vocabulary import ASSISTANT, END, END_OF_TEXT, PAD, SPECIALS, SYSTEM, USER, pre_tokenizer
 from tasks.privacy import mask
 from tasks.progress import progress
@@ -38,7 +38,7 @@ class TokenizerConfig(Frozen):
     pattern: Literal["gpt2", "llama3", "qwen2"] = "gpt2"  # the pre-split, by the name llama.cpp knows it by
     mask_pii: bool = True  # or an address in the corpus may become a token
     batch: Annotated[int, NOT_IN_KEY] = 1000  # documents read at a time
-    init_from: GivenModel = None  # a model whose tokenizer is taken as it is
+    init_from: PretrainedModel = None  # a model whose tokenizer is taken as it is
     init_sha256: str | None = None  # its content, filled in when the recipe is read
 
     @model_validator(mode="after")

@@ -15,8 +15,8 @@ from tasks.evaluate import classification as counted
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.contamination import contaminated
 from tasks.evaluate.held_out import Corpus
-from tasks.evaluate.instruction import is_said, short_rows, target_losses
-from tasks.evaluate.score_table import Better, Board, Items
+from tasks.evaluate.instruction import exact_match, short_rows, target_losses
+from tasks.evaluate.score_table import Better, Items, ScoreTable
 from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Taught:
+class FineTuned:
     """A child's weights and the rows/ folder it was taught from; `base` holds the weights it began from, if known."""
 
     weights: Path
@@ -68,7 +68,7 @@ class Taught:
         return Items(ids, [row["origin"] for row in rows], weights, dirty)
 
 
-def score_answers(board: Board, child: Taught, decoder: "Decoder") -> None:
+def score_answers(board: ScoreTable, child: FineTuned, decoder: "Decoder") -> None:
     """The loss on held-out answers beside the base's, and short answers said word for word."""
     vocabulary, rows = Vocabulary(child.weights), child.held_out()
     found = target_losses(decoder, vocabulary, rows)
@@ -87,7 +87,7 @@ def score_answers(board: Board, child: Taught, decoder: "Decoder") -> None:
         _score_exactness(board, child, decoder, short)
 
 
-def score_labels(board: Board, child: Taught, out: Path) -> None:
+def score_labels(board: ScoreTable, child: FineTuned, out: Path) -> None:
     """Accuracy, loss and macro-F1 beside tf-idf with logistic regression, and the confusion matrix."""
     classifier, train = head.load(child.weights), child.dataset["train"]
     names = train.features["label"].names
@@ -112,17 +112,17 @@ def score_labels(board: Board, child: Taught, out: Path) -> None:
     counted.write_confusion(counted.confusion(answers[board.role], labels).sum(0), names, out)
 
 
-def _enter(board: Board, task: str, items: Items, scores: dict[str, list[float]], better: Better) -> None:
+def _enter(board: ScoreTable, task: str, items: Items, scores: dict[str, list[float]], better: Better) -> None:
     board.add(task, items, scores.pop(board.role), better)
     for name, theirs in scores.items():
         board.add_baseline(name, task, items, theirs)
 
 
-def _score_exactness(board: Board, child: Taught, decoder: "Decoder", rows: Rows) -> None:
+def _score_exactness(board: ScoreTable, child: FineTuned, decoder: "Decoder", rows: Rows) -> None:
     """Beside who always gives the commonest answer to that kind of question."""
     vocabulary = Vocabulary(child.weights)
     items = child.items(rows, [row["response"] for row in rows], [1.0] * len(rows))
-    board.add("instruct/exact", items, [float(is_said(decoder, vocabulary, row)) for row in rows], "higher")
+    board.add("instruct/exact", items, [float(exact_match(decoder, vocabulary, row)) for row in rows], "higher")
     given: dict[str, Counter[str]] = {}
     for row in child.dataset["train"].select_columns(["kind", "response"]).to_list():
         given.setdefault(row["kind"], Counter())[row["response"]] += 1

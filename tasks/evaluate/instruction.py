@@ -39,7 +39,7 @@ def short_rows(vocabulary: Vocabulary, rows: Rows, most: int) -> list[int]:
     return [n for n, answer in enumerate(ids) if 0 < len(answer) <= SHORT and rows[n]["prompt"]][:most]
 
 
-def is_said(decoder: "Decoder", vocabulary: Vocabulary, row: Mapping[str, Any]) -> bool:
+def exact_match(decoder: "Decoder", vocabulary: Vocabulary, row: Mapping[str, Any]) -> bool:
     """Whether greedy decoding answers the prompt with exactly the response, but for space around it."""
     from model.chat import Turn, ask
     from model.generate import generate

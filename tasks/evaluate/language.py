@@ -14,7 +14,7 @@ from tasks.evaluate.contamination import contaminated
 from tasks.evaluate.held_out import Corpus, Document, in_vocabulary
 from tasks.evaluate.next_passage import write_next_passage
 from tasks.evaluate.perplexity import document_bits
-from tasks.evaluate.score_table import Board, Items
+from tasks.evaluate.score_table import Items, ScoreTable
 from tasks.evaluate.task_files import Question, Task, read_task
 from tasks.models.vocabulary import END_OF_TEXT
 
@@ -25,7 +25,7 @@ SPLITS = ("validation", "test", "unseen")
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvalSet:
     """The items of one evaluation, and which of them stand in the training text."""
 
     documents: dict[str, list[Document]]
@@ -43,7 +43,7 @@ class Exam:
         return Items(ids, origins, [1.0] * len(ids), [self.is_contaminated[name] for name in ids])
 
 
-def set_exam(config: EvaluateConfig, corpus: Corpus, out: Path) -> Exam:
+def build_eval_set(config: EvaluateConfig, corpus: Corpus, out: Path) -> EvalSet:
     """Held-out documents, a task made of them (written to `out`), and the recipe's own tasks."""
     documents = {split: corpus.held_out(split, config.max_documents) for split in SPLITS}
     if not any(documents.values()):
@@ -55,10 +55,10 @@ def set_exam(config: EvaluateConfig, corpus: Corpus, out: Path) -> Exam:
     for question in (question for task in tasks for question in task.questions):
         texts[question.item_id] = _said(question)
     found = contaminated(list(texts.values()), corpus.train_texts())
-    return Exam(documents, tasks, dict(zip(texts, found, strict=True)))
+    return EvalSet(documents, tasks, dict(zip(texts, found, strict=True)))
 
 
-def score_model(board: Board, exam: Exam, corpus: Corpus, weights: Path) -> "Decoder":
+def score_model(board: ScoreTable, exam: EvalSet, corpus: Corpus, weights: Path) -> "Decoder":
     """Enters a model's own scores; the decoder, for what else is to be asked of it."""
     from model import hub
 
@@ -79,7 +79,7 @@ def score_model(board: Board, exam: Exam, corpus: Corpus, weights: Path) -> "Dec
 
 
 def score_beside_baselines(
-    board: Board, config: EvaluateConfig, exam: Exam, corpus: Corpus, weights: Path
+    board: ScoreTable, config: EvaluateConfig, exam: EvalSet, corpus: Corpus, weights: Path
 ) -> list[str]:
     """The same with n-grams and xz beside it; xz reads in a thread of its own meanwhile. Notes for who watches."""
     train = corpus.trained_on(config.baseline_bytes)
@@ -103,7 +103,7 @@ def score_beside_baselines(
     return notes
 
 
-def _enter_ngrams(board: Board, exam: Exam, corpus: Corpus, ngrams: NGramBaseline) -> None:
+def _enter_ngrams(board: ScoreTable, exam: EvalSet, corpus: Corpus, ngrams: NGramBaseline) -> None:
     for split in (split for split in SPLITS if exam.documents[split]):
         documents = exam.documents[split]
         bits = ngrams.bits([document.tokens for document in documents])

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model import hub
-from tasks.evaluate.finetuned import Taught
+from tasks.evaluate.finetuned import FineTuned
 from tasks.evaluate.instruction import target_losses
-from tasks.evaluate.score_table import Board
+from tasks.evaluate.score_table import ScoreTable
 from tasks.finetune.preferences import side
 from tasks.models.vocabulary import Vocabulary
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 
 
-def score_preferences(board: Board, child: Taught, decoder: "Decoder") -> list[str]:
+def score_preferences(board: ScoreTable, child: FineTuned, decoder: "Decoder") -> list[str]:
     """Rankings beside the parent's and beside "the longer one is better"; a note on reward, margin and length bias."""
     vocabulary, rows = Vocabulary(child.weights), child.held_out()
     own_2n, tokens_2n = _log_probabilities(decoder, vocabulary, rows)

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.held_out import Document
 from tasks.evaluate.perplexity import document_bits
-from tasks.evaluate.score_table import Board
+from tasks.evaluate.score_table import ScoreTable
 from tasks.models.pretrained import copy_tokenizer, decoder_of
 from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 from tasks.progress import say
 
 if TYPE_CHECKING:
     from model.decoder import Decoder
-    from tasks.evaluate.language import Exam
+    from tasks.evaluate.language import EvalSet
 
 SPLITS = ("test", "unseen")
 
 
-def hold_contest(board: Board, config: EvaluateConfig, exam: "Exam", weights: Path) -> None:
+def compare_with_reference_models(board: ScoreTable, config: EvaluateConfig, exam: "EvalSet", weights: Path) -> None:
     """Enters our model and every contestant on the first documents of the splits."""
     from model import hub
 
@@ -47,7 +47,7 @@ def hold_contest(board: Board, config: EvaluateConfig, exam: "Exam", weights: Pa
             board.add_baseline(name, f"contest/{split}", sample.document_items(split), scores)
 
 
-def _sample(exam: "Exam", split: str, most: int) -> "Exam":
+def _sample(exam: "EvalSet", split: str, most: int) -> "EvalSet":
     return replace(exam, documents={split: exam.documents[split][:most]})
 
 

@@ -29,7 +29,7 @@ class Items:
 
 
 @dataclass
-class Board:
+class ScoreTable:
     """Scores as they come in; `role` names the model itself among the contestants."""
 
     role: str

@@ -15,20 +15,20 @@ from tasks.store.step import Inputs, Stats, Step
 
 if TYPE_CHECKING:
     from model.decoder import Decoder
-    from tasks.evaluate.finetuned import Taught
+    from tasks.evaluate.finetuned import FineTuned
     from tasks.evaluate.held_out import Corpus
-    from tasks.evaluate.score_table import Board
+    from tasks.evaluate.score_table import ScoreTable
 
 
 def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     """Bits per byte and multiple choice, beside n-grams, xz, chance and public models."""
-    from tasks.evaluate.language import score_beside_baselines, set_exam
-    from tasks.evaluate.reference_models import hold_contest
+    from tasks.evaluate.language import build_eval_set, score_beside_baselines
+    from tasks.evaluate.reference_models import compare_with_reference_models
 
     board, corpus, weights = _board("base", config), _corpus(inputs), _folder(inputs, "model") / "weights"
-    exam = set_exam(config, corpus, out)
+    exam = build_eval_set(config, corpus, out)
     notes = score_beside_baselines(board, config, exam, corpus, weights)
-    hold_contest(board, config, exam, weights)  # last: the memory of n-grams and xz is free again
+    compare_with_reference_models(board, config, exam, weights)  # last: the memory of n-grams and xz is free again
     return _written(board, out, notes)
 
 
@@ -57,22 +57,24 @@ def evaluate_classify(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stat
     return _written(board, out, child.notes())
 
 
-def _answering(role: str, config: EvaluateConfig, inputs: Inputs, out: Path) -> tuple["Board", "Taught", "Decoder"]:
+def _answering(
+    role: str, config: EvaluateConfig, inputs: Inputs, out: Path
+) -> tuple["ScoreTable", "FineTuned", "Decoder"]:
     """The scores that every model has that answers."""
     from tasks.evaluate.finetuned import score_answers
-    from tasks.evaluate.language import score_model, set_exam
+    from tasks.evaluate.language import build_eval_set, score_model
 
     board, corpus = _board(role, config), _corpus(inputs)
     child = _taught(config, inputs, corpus)
-    decoder = score_model(board, set_exam(config, corpus, out), corpus, child.weights)
+    decoder = score_model(board, build_eval_set(config, corpus, out), corpus, child.weights)
     score_answers(board, child, decoder)
     return board, child, decoder
 
 
-def _board(role: str, config: EvaluateConfig) -> "Board":
-    from tasks.evaluate.score_table import Board
+def _board(role: str, config: EvaluateConfig) -> "ScoreTable":
+    from tasks.evaluate.score_table import ScoreTable
 
-    return Board(role, config.draws, config.seed)
+    return ScoreTable(role, config.draws, config.seed)
 
 
 def _corpus(inputs: Inputs) -> "Corpus":
@@ -84,12 +86,12 @@ def _corpus(inputs: Inputs) -> "Corpus":
     return Corpus(shards, texts, _folder(inputs, "tokenizer"))
 
 
-def _taught(config: EvaluateConfig, inputs: Inputs, corpus: "Corpus") -> "Taught":
-    from tasks.evaluate.finetuned import Taught
+def _taught(config: EvaluateConfig, inputs: Inputs, corpus: "Corpus") -> "FineTuned":
+    from tasks.evaluate.finetuned import FineTuned
 
     rows = _folder(inputs, "rows" if "rows" in inputs else "model") / "rows"
     base = _folder(inputs, "base") / "weights" if "base" in inputs else None
-    return Taught(_folder(inputs, "model") / "weights", rows, base, corpus, config)
+    return FineTuned(_folder(inputs, "model") / "weights", rows, base, corpus, config)
 
 
 def _folder(inputs: Inputs, role: str) -> Path:
@@ -98,7 +100,7 @@ def _folder(inputs: Inputs, role: str) -> Path:
     return folder
 
 
-def _written(board: "Board", out: Path, notes: Sequence[str]) -> Stats:
+def _written(board: "ScoreTable", out: Path, notes: Sequence[str]) -> Stats:
     board.write(out)
     return Stats(metrics=board.metrics(), notes=tuple(notes))
 

@@ -140,7 +140,7 @@ def parent_of(inputs: Inputs, context: int | None = None) -> Parent:
 
 def specify(config: TuningPlan, parent: Parent, data: "Data", items: int, out: Path) -> "Spec":
     """The child's whole task: `items` sequences or texts make an epoch."""
-    from model.schedule import Rates, Schedule
+    from model.schedule import OptimizerConfig, Schedule
     from model.spec import Spec
 
     steps = config.steps or math.ceil(config.epochs * items / config.batch)
@@ -152,7 +152,7 @@ def specify(config: TuningPlan, parent: Parent, data: "Data", items: int, out: P
         tokenizer=parent.weights,
         context=parent.context,
         schedule=Schedule(steps=steps, warmup_steps=warmup_steps, decay_steps=steps - warmup_steps, final_fraction=0.0),
-        rates=Rates(**{name: getattr(config, name) for name in RATES}),
+        rates=OptimizerConfig(**{name: getattr(config, name) for name in RATES}),
         **{name: getattr(config, name) for name in PASSED_ON},
     )
 

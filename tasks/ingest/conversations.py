@@ -25,7 +25,7 @@ def is_conversation(value: Any) -> bool:
     return _messages(value) is not None
 
 
-def is_lesson(value: Any) -> bool:
+def is_finetuning_row(value: Any) -> bool:
     """Whether it is told who speaks, and an assistant has the last word."""
     if not isinstance(value, list) or len(value) < 2:
         return False

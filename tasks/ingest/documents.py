@@ -54,7 +54,7 @@ class Tally:
 
     kept: int = 0
     quarantined: int = 0
-    strays: int = 0  # of the quarantined: not meant for us
+    ignored: int = 0  # of the quarantined: not meant for us
     dropped: Counter[str] = field(default_factory=Counter)
     bytes: int = 0  # of the documents' text
     reasons: Counter[str] = field(default_factory=Counter)  # of the quarantined, their numbers blotted out
@@ -69,7 +69,7 @@ class Tally:
     def add(self, other: "Tally") -> None:
         self.kept += other.kept
         self.quarantined += other.quarantined
-        self.strays += other.strays
+        self.ignored += other.ignored
         self.dropped += other.dropped
         self.bytes += other.bytes
         self.reasons += other.reasons
@@ -182,7 +182,7 @@ class _Reading:
         uri = self.uri(bad.member)
         self.bad_records.add((name, uri, bad.position, bad.reason, bad.raw), len(bad.raw))
         self.tally.quarantined += 1
-        self.tally.strays += bad.is_stray
+        self.tally.ignored += bad.is_stray
         kind = NUMBER.sub("…", bad.reason)
         self.tally.reasons[kind] += 1
         self.tally.first.setdefault(kind, f"{name}: {uri}, record {bad.position + 1}: {bad.reason}")

@@ -114,7 +114,7 @@ def _gather_quarantine(out: Path) -> None:
 
 def _refuse_bad_corpus(config: IngestPart, tally: "Tally", is_first: bool, out: Path) -> None:
     """Called before dirt is planted: that does not count against a source."""
-    bad, read = tally.quarantined - tally.strays, tally.read
+    bad, read = tally.quarantined - tally.ignored, tally.read
     shown = "".join(f"\n    {line}" for line in tally.examples())
     if bad > config.max_bad_records and bad > config.max_bad_fraction * read:
         _gather_quarantine(out)

@@ -39,7 +39,9 @@ def located(value: object) -> object:
     return path.resolve()
 
 
-GivenModel = Annotated[Path | None, NOT_IN_KEY, BeforeValidator(located)]  # its place; its content goes into the key
+PretrainedModel = Annotated[
+    Path | None, NOT_IN_KEY, BeforeValidator(located)
+]  # its place; its content goes into the key
 
 
 @cache

@@ -28,26 +28,26 @@ BY_HAND = "MLflow's page or another program"
 def promote(model: str, home: Path, why: str = "by hand") -> Version:
     """The version becomes its model's champion, the champion before it is kept as `previous`."""
     with registry_lock(home), open_registry(home) as registry:
-        notice(home)
+        audit_external_moves(home)
         version = find(model, home)
-        crown(registry, version, me(), why)
+        set_champion(registry, version, current_user(), why)
     return find(f"{version.name}@{CHAMPION}", home)
 
 
 def rollback(name: str, home: Path, why: str = "by hand") -> Version:
     """`previous` becomes champion, and the champion becomes `previous`: a second rollback undoes the first."""
     with registry_lock(home), open_registry(home) as registry:
-        notice(home)
+        audit_external_moves(home)
         names = sorted({version.name for version in versions(home)})
         if name not in names:
             raise UsageError(f"no registered model {name!r}", f"there are: {', '.join(names) or 'none yet'}")
         if not (previous := aliases(home).get(name, {}).get(PREVIOUS)):
             raise UsageError(f"{name} has no previous version", f"triptych promote {name}/VERSION chooses one")
-        crown(registry, find(f"{name}/{previous}", home), me(), f"rollback: {why}")
+        set_champion(registry, find(f"{name}/{previous}", home), current_user(), f"rollback: {why}")
     return find(f"{name}@{CHAMPION}", home)
 
 
-def crown(registry: Registry, version: Version, who: str, why: str) -> None:
+def set_champion(registry: Registry, version: Version, who: str, why: str) -> None:
     """Moves `previous`, then `champion`: each is one write, and a kill in between leaves the old champion."""
     old = next((v for v in versions(registry.home, version.name) if CHAMPION in v.aliases), None)
     if old is not None and old.version != version.version:
@@ -71,16 +71,16 @@ def move(registry: Registry, name: str, alias: str, version: int, because: tuple
     _remember(registry.home, known)
 
 
-def look(home: Path) -> list[str]:
-    """`notice`, for who only shows things: at once, or left to the next who writes."""
+def audit_if_unlocked(home: Path) -> list[str]:
+    """`audit_external_moves` for commands that only show things: skipped while another process holds the lock."""
     try:
         with registry_lock(home, wait=False):
-            return notice(home)
+            return audit_external_moves(home)
     except OSError:  # a run is publishing, or this home can only be read
         return []
 
 
-def notice(home: Path) -> list[str]:
+def audit_external_moves(home: Path) -> list[str]:
     """Audits every alias that something else moved since triptych last looked; one sentence each. Under the lock."""
     found, known, told = aliases(home), _known(home), []
     for name in sorted(found.keys() | known.keys()):
@@ -128,7 +128,7 @@ def _remember(home: Path, known: dict[str, dict[str, int]]) -> None:
     write_durably(home / KNOWN, json.dumps(known, indent=1, sort_keys=True).encode())
 
 
-def me() -> str:
+def current_user() -> str:
     """Who works here, for the audit."""
     try:
         return getpass.getuser()

@@ -12,14 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from tasks.progress import say
-from tasks.register.aliases import ANCHOR, CANDIDATE, CHAMPION, PENDING, crown, move, notice, registry_lock
+from tasks.register.aliases import (
+    ANCHOR,
+    CANDIDATE,
+    CHAMPION,
+    PENDING,
+    audit_external_moves,
+    move,
+    registry_lock,
+    set_champion,
+)
 from tasks.register.gate import Scores, Standard, Verdict, judge, same_items
 from tasks.register.package import ROLES, StandardConfig, registered_name
 from tasks.register.scores import read_scores
 from tasks.store.artifacts import MANIFEST, content_hash, verify, write_durably
 from tasks.store.step import Frozen
 from tasks.tracking.registry import Version, aliases, find, verified, versions
-from tasks.tracking.versions import MlflowAway, Registry, open_registry
+from tasks.tracking.versions import MlflowUnavailable, Registry, open_registry
 
 GATE = "the gate"
 WAITING = "outbox/publish"  # in the home: packages that MLflow was away for
@@ -57,11 +66,11 @@ def publish(package: Path, home: Path, info: RunInfo, rescore: Rescore | None = 
     later = home / WAITING / f"{manifest['key']}.json"
     try:
         with registry_lock(home), open_registry(home) as registry:
-            notes = tuple(notice(home))
+            notes = tuple(audit_external_moves(home))
             verify(package)
-            desk = Desk(registry, package, manifest, info, rescore)
+            desk = Publisher(registry, package, manifest, info, rescore)
             published = [desk.publish(role, notes) for role in ROLES if (package / role).is_dir()]
-    except MlflowAway as error:
+    except MlflowUnavailable as error:
         later.parent.mkdir(parents=True, exist_ok=True)
         write_durably(later, json.dumps({"package": str(package), "info": info.model_dump()}).encode())
         say(f"  not published yet: {error.what}; the next command that reaches MLflow does it")
@@ -83,7 +92,7 @@ def publish_waiting(home: Path) -> list[Published]:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Publisher:
     """One package on its way into the registry."""
 
     registry: Registry
@@ -105,7 +114,7 @@ class Desk:
         verdict = self._verdict(role, version, champion, StandardConfig.model_validate(about["standard"]).standard())
         version = find(f"{name}/{version.version}", self.registry.home)
         if verdict.promote and version.tags.get(PENDING) == str(champion or 0):
-            crown(self.registry, version, GATE, "; ".join(verdict.reasons))
+            set_champion(self.registry, version, GATE, "; ".join(verdict.reasons))
             version = find(f"{name}/{version.version}", self.registry.home)
         is_champion = CHAMPION in version.aliases
         return Published(name, role, version.version, version.aliases, verdict, is_champion, is_new, notes)

@@ -109,7 +109,7 @@ class Store:
                 shutil.rmtree(work)
             return self._make(step, config, inputs, work, done)
 
-    def again(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> Artifact:
+    def recompute(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> Artifact:
         """The step computed anew beside the stored artifact, which is never overwritten (`run --from`)."""
         key = self.key(step, config, inputs)
         stored = self.find(step, key, config)

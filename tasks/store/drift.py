@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tasks.store.reachable_code import Place, digests, reached, source_names, sources
+from tasks.store.reachable_code import Definition, digests, reached, source_names, sources
 from tasks.store.step import Frozen, Step
 
 
@@ -43,7 +43,7 @@ def drift(step: Step, manifest: Mapping[str, Any], config: Frozen | None) -> Ite
             yield f"made with {name} {then.get(name)}, now {now[name]}"
 
 
-def _reached(step: Step) -> frozenset[Place]:
+def _reached(step: Step) -> frozenset[Definition]:
     return reached((step.run.__module__, step.run.__qualname__), *((module, "") for module in step.code))
 
 

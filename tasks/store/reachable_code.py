@@ -13,10 +13,10 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-Place = tuple[str, str]  # module, top-level name; "": the whole module
+Definition = tuple[str, str]  # module, top-level name; "": the whole module
 ROOMS = ("tasks", "model")
 TALK = ("tasks.progress", "tasks.errors")  # what people are told is no part of a result
-NOWHERE: Place = ("", "")
+NOWHERE: Definition = ("", "")
 SQL = "sql"  # stands in a Place for a module
 
 
@@ -25,12 +25,12 @@ class Source:
     """One module: the statements that make each name, and where the names it imports come from."""
 
     made: dict[str, list[ast.stmt]]
-    imported: dict[str, Place]
+    imported: dict[str, Definition]
 
 
-def reached(*roots: Place) -> frozenset[Place]:
+def reached(*roots: Definition) -> frozenset[Definition]:
     """Every definition that the roots lead to, themselves included."""
-    found, open_ends = set[Place](), [place for root in roots for place in _definitions(*root)]
+    found, open_ends = set[Definition](), [place for root in roots for place in _definitions(*root)]
     while open_ends:
         place = open_ends.pop()
         if place not in found:
@@ -39,7 +39,7 @@ def reached(*roots: Place) -> frozenset[Place]:
     return frozenset(found)
 
 
-def digests(places: Iterable[Place]) -> dict[str, str]:
+def digests(places: Iterable[Definition]) -> dict[str, str]:
     """{module.name: 12 hexadecimal digits} of what each place says."""
     return {f"{module}.{name}": _digest((module, name)) for module, name in sorted(places)}
 
@@ -49,12 +49,12 @@ def sources(names: Iterable[str]) -> dict[str, str]:
     return {name: _bytes_digest(name) for name in sorted(names)}
 
 
-def source_names(places: Iterable[Place]) -> set[str]:
+def source_names(places: Iterable[Definition]) -> set[str]:
     """Where these places stand, as `sources` takes them."""
     return {name if module == SQL else module for module, name in places}
 
 
-def _definitions(module: str, name: str) -> Iterator[Place]:
+def _definitions(module: str, name: str) -> Iterator[Definition]:
     """The name's own place, or all of the module's where it has no such name (a function inside a test, a module)."""
     made = _source(module).made
     if name in made:
@@ -64,11 +64,11 @@ def _definitions(module: str, name: str) -> Iterator[Place]:
 
 
 @cache
-def _uses(place: Place) -> tuple[Place, ...]:
+def _uses(place: Definition) -> tuple[Definition, ...]:
     module, name = place
     if module == SQL:
         return ()
-    source, uses = _source(module), list[Place]()
+    source, uses = _source(module), list[Definition]()
     for node in (inner for statement in source.made[name] for inner in ast.walk(statement)):
         if isinstance(node, ast.Name):
             uses += _meant(module, node.id)
@@ -80,7 +80,7 @@ def _uses(place: Place) -> tuple[Place, ...]:
     return tuple(uses)
 
 
-def _meant(module: str, name: str) -> list[Place]:
+def _meant(module: str, name: str) -> list[Definition]:
     """The definition behind a name in that module; none where it is a local, another project's, or only talk."""
     for _ in range(8):  # imports of imports
         source = _source(module)
@@ -102,7 +102,7 @@ def _source(module: str) -> Source:
     for statement in tree.body:
         for name in _names(statement):
             made.setdefault(name, []).append(statement)
-    imported = dict[str, Place]()
+    imported = dict[str, Definition]()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ROOMS:
             for alias in node.names:
@@ -147,7 +147,7 @@ def _names(statement: ast.stmt) -> list[str]:
 
 
 @cache
-def _digest(place: Place) -> str:
+def _digest(place: Definition) -> str:
     module, name = place
     if module == SQL:
         said = _bytes(name).decode()

@@ -75,7 +75,7 @@ class Registry:
             self.client.create_registered_model(name, description=f"Made by triptych: {name}")
 
 
-class MlflowAway(UserError):
+class MlflowUnavailable(UserError):
     """MLflow cannot be written now; what was to be done there can be done later."""
 
     def __init__(self, reason: str) -> None:
@@ -87,18 +87,18 @@ def open_registry(home: Path) -> Iterator[Registry]:
     """The registry; MlflowAway where it cannot be written, at the start or in the middle."""
     made = connect(home)
     if isinstance(made, str):
-        raise MlflowAway(made)
+        raise MlflowUnavailable(made)
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield Registry(home.absolute(), made.client)
     except SQLAlchemyError as error:
-        raise MlflowAway(str(error)) from error
+        raise MlflowUnavailable(str(error)) from error
     except MlflowException as error:
         if error.error_code != "TEMPORARILY_UNAVAILABLE":
             raise
-        raise MlflowAway(str(error)) from error
+        raise MlflowUnavailable(str(error)) from error
 
 
 def _save(folder: Path, package: Path, about: Mapping[str, Any], logged: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
-from flows.graph import Call, CallOf, Made
+from flows.graph import Invocation, InvocationOf, StepOutput
 from flows.recipe import load
 from flows.scope import stand_in
 from tasks.ingest.ledger import Corpus
@@ -20,21 +20,21 @@ STEPS: dict[str, tuple[Step, Frozen]] = {}
 class Collect:
     """A `do` that keeps each label's step and config."""
 
-    def __call__(self, label: str, step: Step, call: Call) -> Made:
+    def __call__(self, label: str, step: Step, call: Invocation) -> StepOutput:
         STEPS[label] = (step, call.config)
-        return Made(label, "complete", {"": stand_in(label)})
+        return StepOutput(label, "complete", {"": stand_in(label)})
 
-    def parts(self, label: str, step: Step, partitions: Any, call_of: CallOf) -> Made:
-        made = Made(label, "complete", {p: stand_in(label) for p in partitions}, is_bundle=True)
+    def parts(self, label: str, step: Step, partitions: Any, call_of: InvocationOf) -> StepOutput:
+        made = StepOutput(label, "complete", {p: stand_in(label) for p in partitions}, is_bundle=True)
         STEPS[label] = (step, call_of(next(iter(partitions)), made.before("")).config)
         return made
 
 
 def collected() -> dict[str, tuple[Step, Frozen]]:
-    from flows.graph import line
+    from flows.graph import graph
 
     files = (File("a.txt", 3, "0" * 64),)
-    line(load("demo").recipe, Corpus({"0001": Part({"addresses": files}, planted=("planted",))}), Collect())
+    graph(load("demo").recipe, Corpus({"0001": Part({"addresses": files}, planted=("planted",))}), Collect())
     return STEPS
 
 

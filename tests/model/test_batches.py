@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.batches import IGNORE, Batches, Blocks, pack
-from model.order import Order, Share
+from model.batches import IGNORE, Batches, TokenBlocks, pack
+from model.order import BatchSlice, Order
 from model.stream import TokenStream, open_shards
 from tests.tiny_training import noise, write_shard
 
@@ -39,14 +39,16 @@ def test_the_order_is_the_same_for_ever() -> None:
 )
 def test_ranks_and_parts_together_make_the_batch_of_one(ranks: int, parts: int, size: int, step: int) -> None:
     batch = ranks * parts * size
-    whole = Share(batch).places(step, 0).tolist()
-    pieces = [Share(batch, rank, ranks, parts).places(step, part) for rank in range(ranks) for part in range(parts)]
+    whole = BatchSlice(batch).places(step, 0).tolist()
+    pieces = [
+        BatchSlice(batch, rank, ranks, parts).places(step, part) for rank in range(ranks) for part in range(parts)
+    ]
     assert np.concatenate(pieces).tolist() == whole
 
 
 def test_a_batch_that_does_not_divide_is_refused() -> None:
     with pytest.raises(ValueError, match="6 does not divide among 4 ranks"):
-        Share(6, 0, 4)
+        BatchSlice(6, 0, 4)
 
 
 documents_of_ids = st.lists(st.lists(st.integers(1, 9), max_size=12), max_size=12)
@@ -59,7 +61,7 @@ def test_every_token_is_a_target_once_an_epoch_after_the_token_before_it(
 ) -> None:
     stream = stream_of(tmp_path_factory.mktemp("shards"), shards)
     ids = [SEPARATOR, *(i for shard in shards for document in shard for i in (*document, SEPARATOR))]
-    blocks = Blocks(stream, context)
+    blocks = TokenBlocks(stream, context)
     assert len(stream) == len(ids)
     if not blocks.items:
         return
@@ -71,7 +73,7 @@ def test_every_token_is_a_target_once_an_epoch_after_the_token_before_it(
 
 
 def test_a_short_last_block_counts_no_padding_however_often_a_batch_repeats_it(tmp_path: Path) -> None:
-    blocks = Blocks(stream_of(tmp_path, [[[1, 2, 3, 4, 5]]]), 4)  # 6 targets: one block of 4, one of 2
+    blocks = TokenBlocks(stream_of(tmp_path, [[[1, 2, 3, 4, 5]]]), 4)  # 6 targets: one block of 4, one of 2
     batch = blocks.batch(np.array([1, 0, 1]))
     assert (batch.targets_bt != IGNORE).sum(dim=1).tolist() == [2, 4, 2]
 
@@ -91,10 +93,10 @@ def test_a_window_names_the_documents_whose_tokens_it_holds(
 
 
 def test_what_a_step_saw_does_not_depend_on_the_ranks(tmp_path: Path) -> None:
-    blocks = Blocks(stream_of(tmp_path, [noise(40, 1), noise(30, 2)]), 16)
+    blocks = TokenBlocks(stream_of(tmp_path, [noise(40, 1), noise(30, 2)]), 16)
     order = Order(blocks.items, 3)
-    alone = Batches(blocks, order, Share(8))
-    second_of_two = Batches(blocks, order, Share(8, 1, 2, 2))
+    alone = Batches(blocks, order, BatchSlice(8))
+    second_of_two = Batches(blocks, order, BatchSlice(8, 1, 2, 2))
     seen = alone.documents_of(5)
     assert seen == second_of_two.documents_of(5)
     assert {d.doc_id for d in seen} <= {f"{n}#{row}" for n in (0, 1) for row in range(40)}

@@ -5,7 +5,7 @@ from model.decoder import Decoder
 from model.depth import Given, attention_flops, flops_per_token, from_depth, matrix_parameters, training_plan
 from model.family import Shape
 from model.head import Classifier, freeze
-from model.lora import adapt
+from model.lora import add_lora
 from model.objectives import Classify, NextToken, Prefer
 from model.session import learning_flops
 from model.spec import Lora
@@ -70,7 +70,7 @@ def test_a_frozen_network_costs_what_goes_through_it_and_what_learns():
     assert learning_flops(Classify(frozen)) == pytest.approx(
         whole / 3 + (whole + attention_flops(shape)) / 3 / 4 + 2 * last
     )
-    adapted = adapt(Decoder(shape), Lora(rank=2))
+    adapted = add_lora(Decoder(shape), Lora(rank=2))
     learned = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
     through = whole - 2 * matrix_parameters(shape)
     assert learning_flops(NextToken(adapted)) == through + 2 * learned

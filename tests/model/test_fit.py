@@ -19,11 +19,11 @@ from model.fit import Plan, State, evaluate, fit
 from model.head import Classifier, freeze
 from model.objectives import Classify, NextToken
 from model.optimizer import AdamW, group_of
-from model.schedule import Rates, Schedule
+from model.schedule import OptimizerConfig, Schedule
 from tests.tiny_training import SHAPE, VOCABULARY
 
 torch.set_num_threads(1)  # these networks are too small for two
-RATES = Rates(learning_rate=0.003, embedding_scale=2.0, head_scale=0.5, weight_decay=0.05)
+RATES = OptimizerConfig(learning_rate=0.003, embedding_scale=2.0, head_scale=0.5, weight_decay=0.05)
 
 
 def test_the_loss_falls() -> None:
@@ -100,7 +100,7 @@ def test_a_frozen_decoder_stays_and_its_head_learns() -> None:
     learner = Classify(classifier)
     tokens_bt = torch.tensor([[7] * 6, [9] * 6])
     batch = LabelledBatch(tokens_bt, torch.tensor([6, 3]), torch.tensor([0, 1]))
-    reports = list(fit(learner, lambda step, part: batch, plan(60), state(learner, Rates(learning_rate=0.1))))
+    reports = list(fit(learner, lambda step, part: batch, plan(60), state(learner, OptimizerConfig(learning_rate=0.1))))
     assert reports[-1].metrics["accuracy"].item() == 1.0
     assert reports[-1].metrics["loss"] < 0.2 < reports[0].metrics["loss"]
     moved = {name for name, p in classifier.named_parameters() if not torch.equal(p, before[name])}
@@ -150,5 +150,5 @@ def plan(steps: int, parts: int = 1) -> Plan:
     return Plan(Schedule(steps=steps), parts)
 
 
-def state(learner: torch.nn.Module, rates: Rates = RATES) -> State:
+def state(learner: torch.nn.Module, rates: OptimizerConfig = RATES) -> State:
     return State(AdamW(learner, rates))

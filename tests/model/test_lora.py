@@ -6,7 +6,7 @@ import torch
 
 from model import hub
 from model.hub_config import WeightsError
-from model.lora import adapt, load_adapter, merge, refuse_nameless, save_adapter
+from model.lora import add_lora, load_adapter, merge, refuse_nameless, save_adapter
 from model.objectives import NextToken
 from model.spec import Lora
 from tests.model.shapes import SHAPES, decoder_of, tokens_of
@@ -62,7 +62,7 @@ def test_gradients_of_an_adapter_equal_pefts(shared: Path, peft):
 def test_a_fresh_change_changes_nothing_and_only_it_is_trained(name: str):
     decoder, tokens_bt = decoder_of(name), tokens_of(2, 12)
     before = logits(decoder, tokens_bt)
-    adapt(decoder, Lora(rank=2, alpha=4))
+    add_lora(decoder, Lora(rank=2, alpha=4))
     assert torch.equal(logits(decoder, tokens_bt), before)
     trained = {n.rsplit(".", 1)[1] for n, p in decoder.named_parameters() if p.requires_grad}
     assert trained == {"a_ri", "b_or"}
@@ -87,12 +87,12 @@ def test_an_adapter_goes_out_and_comes_in(name: str, tmp_path: Path):
 
 def test_a_family_whose_file_has_no_room_for_an_adapter_is_refused_before_training():
     with pytest.raises(WeightsError, match="one matrix") as told:
-        refuse_nameless(adapt(decoder_of("gpt2"), Lora(rank=2, alpha=4)))
+        refuse_nameless(add_lora(decoder_of("gpt2"), Lora(rank=2, alpha=4)))
     assert "llama" in told.value.cure
 
 
 def changed(name: str):
-    decoder = adapt(decoder_of(name), Lora(rank=2, alpha=4), seed=5)
+    decoder = add_lora(decoder_of(name), Lora(rank=2, alpha=4), seed=5)
     generator = torch.Generator().manual_seed(6)
     with torch.no_grad():
         for parameter in decoder.parameters():

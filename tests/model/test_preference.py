@@ -6,7 +6,7 @@ import torch
 
 from model import hub
 from model.batches import IGNORE, PairBatch
-from model.lora import adapt
+from model.lora import add_lora
 from model.objectives import Prefer, answer_logprobs
 from model.spec import Lora
 from tests.model.shapes import SHAPES, decoder_of
@@ -65,7 +65,7 @@ def test_a_low_rank_change_is_judged_against_the_network_without_it():
     generator = torch.Generator().manual_seed(1)
     shape = SHAPES[ROTARY[0]]
     base = decoder_of(ROTARY[0])
-    adapted = adapt(decoder_of(ROTARY[0]), Lora(rank=2))
+    adapted = add_lora(decoder_of(ROTARY[0]), Lora(rank=2))
     with torch.no_grad():
         for parameter in adapted.parameters():
             if parameter.requires_grad:

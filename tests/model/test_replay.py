@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from model.batches import Batches, Blocks, Conversations, Labelled
-from model.order import Order, Share
+from model.batches import Batches, Conversations, Labelled, TokenBlocks
+from model.order import BatchSlice, Order
 from model.replay import Replay
 from model.stream import Shard, TokenStream
 
@@ -33,13 +33,13 @@ def test_backwards_equals_forwards(kind, steps, tmp_path):
     ids, doc_id = [[5] * n for n in (3, 6, 2, 4, 1)], ["x", "y", "z", "y", "w"]
     match kind:
         case "blocks":
-            source = Blocks(stream(), context=7)
+            source = TokenBlocks(stream(), context=7)
         case "conversations":
             flags = [[True] * len(row) for row in ids]
             source = Conversations(written(tmp_path / "c", ids=ids, is_target=flags, doc_id=doc_id), 8)
         case _:
             source = Labelled(written(tmp_path / "l", ids=ids, label=[0] * 5, doc_id=doc_id), 8)
-    replay = Replay(Batches(source, Order(source.items, 3), Share(2)), steps)
+    replay = Replay(Batches(source, Order(source.items, 3), BatchSlice(2)), steps)
     forwards = {step: {d.doc_id for d in replay.documents(step)} for step in range(1, steps + 1)}
     names = set().union(*forwards.values())
     first = {row["doc_id"]: row["first_step"] for row in replay.seen().to_pylist()}

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.api_error import Refusal
-from serve.detokenizer import Writing
+from serve.api_error import ApiError
+from serve.detokenizer import StopFilter
 from serve.limits import Rate
 
 ALPHABET = "ab é🙂"
@@ -13,7 +13,7 @@ ALPHABET = "ab é🙂"
 @given(st.text(ALPHABET, max_size=30), st.lists(st.text(ALPHABET, min_size=1, max_size=4), max_size=4), st.data())
 def test_pieces_add_up_to_the_text_before_the_stop_that_is_complete_first(text, stops, data):
     sizes = data.draw(st.lists(st.integers(1, 3), min_size=len(text.encode()), max_size=len(text.encode())))
-    rest, writing, shown = text.encode(), Writing(stops), ""
+    rest, writing, shown = text.encode(), StopFilter(stops), ""
     for size in sizes:
         shown += writing.add(rest[:size])
         rest = rest[size:]
@@ -32,6 +32,6 @@ def test_a_rate_refills_as_time_goes_by():
         try:
             rate.count("laptop")
             told.append("ok")
-        except Refusal as refusal:
+        except ApiError as refusal:
             told.append(refusal.headers["Retry-After"])
     assert told == ["ok", "ok", "30", "1", "ok", "29"]

@@ -9,7 +9,7 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from model import hub
-from model.batches import Blocks
+from model.batches import TokenBlocks
 from model.replay import replay
 from tasks.errors import UserError
 from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain
@@ -64,7 +64,7 @@ def test_its_record_says_which_documents_a_step_saw(made: tuple[Path, Stats], in
     files = {shard["name"]: inputs["shards"][shard["name"][:4]] / shard["name"][5:] for shard in data["shards"]}
     assert list(files) == ["0001/train-00000.arrow", "0002/train-00000.arrow"]
     batches = replay(data, files).batches
-    assert isinstance(batches.source, Blocks)
+    assert isinstance(batches.source, TokenBlocks)
     epoch = -(-batches.source.items // 4)
     seen = {(d.shard, d.row) for step in range(epoch) for d in batches.documents_of(step)}
     lengths = {shard.name: shard.lengths for shard in batches.source.stream.shards}

@@ -81,9 +81,9 @@ def test_a_conversation_is_one_text_whatever_its_form_and_its_siblings(tmp_path:
 
 def test_conversations_that_an_assistant_ends_are_lessons_and_others_are_not(tmp_path: Path) -> None:
     files = {kind: jsonl(*({TALKS[kind][0]: TALKS[kind][1], "n": i} for i in range(40))) for kind in TALKS}
-    for kind, is_lesson in {"OpenAI": True, "ShareGPT": True, "Telegram": False, "parts": False}.items():
+    for kind, is_finetuning_row in {"OpenAI": True, "ShareGPT": True, "Telegram": False, "parts": False}.items():
         found = survey(write(tmp_path / kind, {"a.jsonl": files[kind]}), tmp_path / "home")
-        assert found.taught == ({"instruct": "a.jsonl"} if is_lesson else {}), kind
+        assert found.taught == ({"instruct": "a.jsonl"} if is_finetuning_row else {}), kind
 
 
 def test_text_that_lies_deeper_than_the_field_that_is_read_is_told(tmp_path: Path) -> None:

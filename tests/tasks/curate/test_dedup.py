@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.curate.dedup import Mode, Text, near_texts, places
+from tasks.curate.dedup import Mode, Text, dedup_decisions, near_texts
 
 HASHES = "abcdefgh"
 CORPUS = st.lists(st.sampled_from(HASHES), min_size=1, max_size=25)
@@ -34,7 +34,7 @@ def test_no_cluster_loses_all_its_members_and_each_duplicate_is_near_what_is_kep
     near = both_ways(pairs)
     documents, earlier = texts(new), texts(old, "old")
     hashes = {text.doc_id: text.text_hash for text in [*documents, *earlier]}
-    found = places(documents, earlier, near, mode)
+    found = dedup_decisions(documents, earlier, near, mode)
     assert list(found) == [text.doc_id for text in documents]
     kept = {doc_id for doc_id, place in found.items() if place.reason is None} | {text.doc_id for text in earlier}
     for doc_id, place in found.items():
@@ -55,19 +55,19 @@ def test_no_cluster_loses_all_its_members_and_each_duplicate_is_near_what_is_kep
 
 @given(CORPUS, PAIRS)
 def test_near_duplicates_that_stay_share_a_cluster(hashes: list[str], pairs: dict[tuple[str, str], float]) -> None:
-    found = places(texts(hashes), [], near := both_ways(pairs), "none")
+    found = dedup_decisions(texts(hashes), [], near := both_ways(pairs), "none")
     for (a, x), (b, y) in combinations(enumerate(hashes), 2):
         if x == y or y in dict(near[x]):
             assert found[f"d/{a}"].cluster_id == found[f"d/{b}"].cluster_id
 
 
 def test_a_chain_of_small_differences_does_not_drop_its_far_end() -> None:
-    found = places(texts(["a", "b", "c"]), [], both_ways({("a", "b"): 0.8, ("b", "c"): 0.8}), "minhash")
+    found = dedup_decisions(texts(["a", "b", "c"]), [], both_ways({("a", "b"): 0.8, ("b", "c"): 0.8}), "minhash")
     assert [place.reason for place in found.values()] == [None, "near_duplicate", None]
 
 
 def test_the_most_similar_kept_document_is_the_one_kept_for_a_duplicate() -> None:
-    found = places(texts(["a", "b", "c"]), [], both_ways({("a", "c"): 0.75, ("b", "c"): 0.9}), "minhash")
+    found = dedup_decisions(texts(["a", "b", "c"]), [], both_ways({("a", "c"): 0.75, ("b", "c"): 0.9}), "minhash")
     assert (found["d/2"].kept_id, found["d/2"].similarity) == ("d/1", 0.9)
 
 

@@ -12,7 +12,7 @@ from tasks.curate.c4 import rewritten
 from tasks.curate.config import (
     C4,
     CurateConfig,
-    DecideConfig,
+    DecisionConfig,
     FilterName,
     FineWeb,
     GopherQuality,
@@ -86,7 +86,7 @@ def test_each_filter_decides_as_datatroves_class_with_the_same_reason(
     assert min(map(len, met.values())) > 2, "the corpus should meet several rules of each filter"
 
 
-def only(config: CurateConfig, name: FilterName) -> DecideConfig:
+def only(config: CurateConfig, name: FilterName) -> DecisionConfig:
     return config.decide().model_copy(update={"filters": (name,)})
 
 

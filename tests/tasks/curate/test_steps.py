@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tasks.curate.audit import TRUTH
 from tasks.curate.c4 import rewritten
-from tasks.curate.config import C4, CurateConfig, DecideConfig, Dedup, FineWeb, GopherQuality, Withdrawn
+from tasks.curate.config import C4, CurateConfig, DecisionConfig, Dedup, FineWeb, GopherQuality, Withdrawn
 from tasks.curate.decide import SCHEMA, Folders, decide, deduplicated, verdicts
 from tasks.curate.steps import CURATE, SIGNALS
 from tasks.errors import UserError
@@ -34,7 +34,7 @@ def scored(folder: Path, config: CurateConfig, earlier: dict[str, Path]) -> Path
     return out
 
 
-def decided(folder: Path, config: DecideConfig, name: str = "curate", earlier: tuple[Path, ...] = ()) -> Stats:
+def decided(folder: Path, config: DecisionConfig, name: str = "curate", earlier: tuple[Path, ...] = ()) -> Stats:
     (folder / name).mkdir()
     inputs = {
         "documents": folder / "documents",

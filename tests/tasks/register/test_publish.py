@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tasks.errors import UsageError, UserError
-from tasks.register.aliases import notice, promote, rollback
+from tasks.register.aliases import audit_external_moves, promote, rollback
 from tasks.register.publish import RunInfo, publish, publish_waiting
 from tasks.tracking.connection import DATABASE, tracking_uri
 from tasks.tracking.registry import aliases, models, resolve, versions
@@ -104,8 +104,8 @@ def test_an_alias_moved_by_hand_is_kept_and_audited(home, packaged):
     publish(packaged(1.0), home, INFO)
     publish(packaged(0.5), home, INFO)
     MlflowClient(tracking_uri(home)).set_registered_model_alias("demo-base", "champion", "1")
-    assert notice(home) == ["demo-base@champion was moved by hand: 2 → 1; kept"]
-    assert notice(home) == []
+    assert audit_external_moves(home) == ["demo-base@champion was moved by hand: 2 → 1; kept"]
+    assert audit_external_moves(home) == []
     assert audit(home)[-1] | {"time": ""} == {
         "time": "",
         "who": "MLflow's page or another program",

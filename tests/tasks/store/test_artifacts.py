@@ -52,8 +52,8 @@ def test_a_kill_between_any_two_file_operations_leaves_complete_or_absent(tmp_pa
         for manifest in root.rglob(MANIFEST):
             if ".partial" not in str(manifest):
                 verify(manifest.parent)
-        again = Store(root).complete(STEP, Config(), {})
-        assert again.sha256 == undisturbed.sha256
+        recompute = Store(root).complete(STEP, Config(), {})
+        assert recompute.sha256 == undisturbed.sha256
         assert not list(root.rglob("*.partial"))
         if survived:
             break
@@ -170,14 +170,14 @@ def test_a_steps_own_thread_count_is_recorded_and_another_one_is_told(tmp_path):
 def test_computing_again_says_reproduced_and_never_overwrites(tmp_path):
     store = Store(tmp_path / "store")
     made = store.complete(STEP, Config(), {})
-    again = store.again(STEP, Config(), {})
-    assert again.notes[0].startswith("reproduced") and again.sha256 == made.sha256
+    recompute = store.recompute(STEP, Config(), {})
+    assert recompute.notes[0].startswith("reproduced") and recompute.sha256 == made.sha256
 
     def other(config: Config, inputs: Inputs, out: Path) -> Stats:
         (out / "text.txt").write_text("other bytes")
         return Stats()
 
-    differs = store.again(Step("write", 1, Config, other), Config(), {})
+    differs = store.recompute(Step("write", 1, Config, other), Config(), {})
     assert differs.notes[0].startswith("NOT reproduced")
     verify(made.path)
     (aside,) = made.path.parent.glob("*.differs-*")
