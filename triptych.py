@@ -11,6 +11,7 @@ import typer
 
 from commands.process import ends_as_told, lives_briefly
 from tasks.errors import INTERRUPTED, UsageError
+from tasks.home import Home
 
 app = typer.Typer(
     name="triptych",
@@ -35,9 +36,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on the 
 ModelArgument = Annotated[str, typer.Argument(help="NAME@ALIAS, NAME/VERSION or a path; default: the latest champion.")]
 
 
-def home() -> Path:
+def home() -> Home:
     """The root of everything written, absolute: TRIPTYCH_HOME, by default ./runs."""
-    return Path(os.environ.get("TRIPTYCH_HOME") or "runs").absolute()
+    return Home.at(os.environ.get("TRIPTYCH_HOME") or "runs")
 
 
 @app.command(epilog="Example:  triptych run demo --set pretrain.steps=200 --until evaluate/base")

@@ -17,6 +17,7 @@ from tasks.curate.decide import verdicts
 from tasks.curate.normalise import normalise
 from tasks.curate.reference import judged
 from tasks.curate.signals import score
+from tasks.home import Home
 
 DOCUMENTS = 600
 
@@ -30,7 +31,7 @@ def main() -> None:
     config = load("demo").recipe.curate
     decide = config.decide()
     with tempfile.TemporaryDirectory() as home:
-        record = perform(opened(Request(Path(home), "demo", until="ingest")))
+        record = perform(opened(Request(Home.at(home), "demo", until="ingest")))
         files = sorted(Path(record.steps[0].path or "").glob("documents/*.parquet"))
         table = pa.concat_tables([pq.read_table(file, columns=["doc_id", "text"]) for file in files])
     rows = table.slice(0, given.documents).to_pylist()

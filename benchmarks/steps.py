@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, this folder
 from benchmarks.ratio import NO_PEER
 from flows.record import StepRecord
 from flows.session import Request, opened, perform
+from tasks.home import Home
 
 DATA_STEPS = ("ingest", "signals", "curate", "tokenizer", "encode")
 
@@ -30,7 +31,7 @@ def main() -> None:
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as home:
         changes = (f"pretrain.steps={given.steps}",)
-        record = perform(opened(Request(Path(home), given.recipe, changes, until="pretrain")))
+        record = perform(opened(Request(Home.at(home), given.recipe, changes, until="pretrain")))
         rows = [_row(step, _bytes_read(record.steps)) for step in record.steps]
     for row in rows:
         told = "  ".join(f"{name} {value}" for name, value in row.items() if name not in NO_PEER)

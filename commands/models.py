@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.record import latest
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.models.prompting import ANSWERING, ChatModel
 from tasks.progress import say
 from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
@@ -17,14 +18,14 @@ from tasks.tracking.registry import Version, find, resolve, verified, versions
 FORMATS = ("hf",)
 
 
-def answer_prompt(home: Path, model: str, prompt: str, max_tokens: int, temperature: float, seed: int) -> str:  # noqa: PLR0917
+def answer_prompt(home: Home, model: str, prompt: str, max_tokens: int, temperature: float, seed: int) -> str:  # noqa: PLR0917
     """The whole answer to one prompt."""
     from model.chat import Turn
 
     return "".join(_talker(home, model).reply([Turn("user", prompt)], max_tokens, temperature, seed))
 
 
-def converse(home: Path, model: str, max_tokens: int, temperature: float, seed: int) -> None:
+def converse(home: Home, model: str, max_tokens: int, temperature: float, seed: int) -> None:
     """A conversation on the terminal, until the input ends."""
     from model.chat import Turn
 
@@ -41,12 +42,12 @@ def converse(home: Path, model: str, max_tokens: int, temperature: float, seed: 
         turns.append(Turn("assistant", "".join(pieces)))
 
 
-def scored(home: Path, model: str, prompt: str) -> dict[str, Any]:
+def scored(home: Home, model: str, prompt: str) -> dict[str, Any]:
     """Ids, tokens and log-probabilities of a text."""
     return _talker(home, model).score(prompt)
 
 
-def evaluated(home: Path, model: str, tasks: Sequence[Path]) -> list[dict[str, Any]]:
+def evaluated(home: Home, model: str, tasks: Sequence[Path]) -> list[dict[str, Any]]:
     """The figures stored with a registered version; of tasks given by path, those reached now."""
     if tasks:
         return _answered(_weights(home, model), tasks)
@@ -55,7 +56,7 @@ def evaluated(home: Path, model: str, tasks: Sequence[Path]) -> list[dict[str, A
     return [{"task": task, **{k: v for k, v in row.items() if k != "baselines"}} for task, row in summary.items()]
 
 
-def exported(home: Path, model: str, form: str, to: Path) -> Path:
+def exported(home: Home, model: str, form: str, to: Path) -> Path:
     """The folder with the model in that format."""
     if form not in FORMATS:
         raise UsageError(f"--format {form}: not known", f"there are: {', '.join(FORMATS)}")
@@ -65,7 +66,7 @@ def exported(home: Path, model: str, form: str, to: Path) -> Path:
     return to
 
 
-def show_mask(home: Path, recipe: str, rows: int, as_json: bool) -> list[list[list[Any]]]:
+def show_mask(home: Home, recipe: str, rows: int, as_json: bool) -> list[list[list[Any]]]:
     """The first instruction rows of the latest run of a recipe, token by token with whether the loss counts it."""
     from tasks.finetune.masks import painted, show
 
@@ -85,17 +86,17 @@ def show_mask(home: Path, recipe: str, rows: int, as_json: bool) -> list[list[li
     return [[list(token) for token in conversation] for conversation in shown]
 
 
-def promoted(home: Path, model: str, why: str) -> dict[str, Any]:
+def promoted(home: Home, model: str, why: str) -> dict[str, Any]:
     """The version that is champion now."""
     return _crowned(promote(model, home, why or "by hand"))
 
 
-def rolled_back(home: Path, name: str, why: str) -> dict[str, Any]:
+def rolled_back(home: Home, name: str, why: str) -> dict[str, Any]:
     """The version that is champion again."""
     return _crowned(rollback(name, home, why or "by hand"))
 
 
-def champion(home: Path) -> str:
+def champion(home: Home) -> str:
     """NAME@champion of the latest run: its model that answers, else its base."""
     named = _latest(home)
     if not named.endswith(f"@{CHAMPION}"):
@@ -106,7 +107,7 @@ def champion(home: Path) -> str:
     return named
 
 
-def at_hand(home: Path) -> str:
+def at_hand(home: Home) -> str:
     """The champion; where the gate has promoted none the candidate, and that is said."""
     named = _latest(home)
     if not named.endswith(f"@{CHAMPION}"):
@@ -114,7 +115,7 @@ def at_hand(home: Path) -> str:
     return named
 
 
-def _latest(home: Path) -> str:
+def _latest(home: Home) -> str:
     """Of the latest run's models a champion before a candidate, and one that answers before the base."""
     record = latest(home)
     if record is None:
@@ -144,11 +145,11 @@ def _answered(weights: Path, tasks: Sequence[Path]) -> list[dict[str, Any]]:
     return rows
 
 
-def _weights(home: Path, model: str) -> Path:
+def _weights(home: Home, model: str) -> Path:
     return resolve(model or at_hand(home), home)
 
 
-def _talker(home: Path, model: str) -> ChatModel:
+def _talker(home: Home, model: str) -> ChatModel:
     model = model or at_hand(home)
     return ChatModel(model, _weights(home, model))
 

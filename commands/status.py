@@ -1,7 +1,6 @@
 """`triptych status`: the latest run, the registered models, and what went wrong while nobody was looking."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from flows.record import RunRecord, latest
@@ -11,16 +10,17 @@ from flows.servers.schedule import missed_and_failed
 from flows.servers.up import WORKER
 from flows.session import with_mlflow_ids
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.register.aliases import audit_if_unlocked
 from tasks.register.publish import publish_waiting
 from tasks.tracking.live import is_alive
 from tasks.tracking.registry import models
-from tasks.tracking.tracker import LIVE, ship
+from tasks.tracking.tracker import ship
 
 NO_RUN = {"run": None, "recipe": None, "state": None, "seconds": 0.0, "steps": [], "models": []}
 
 
-def status_of(home: Path) -> dict[str, Any]:
+def status_of(home: Home) -> dict[str, Any]:
     """The JSON value of `status --json`; every field is there in a home without a run too."""
     watched = {"schedule": missed_and_failed(home), "disk": {}}
     noticed = _asleep(home)
@@ -44,17 +44,17 @@ def status_of(home: Path) -> dict[str, Any]:
     )
 
 
-def _as_it_stands(record: RunRecord, home: Path) -> dict[str, Any]:
+def _as_it_stands(record: RunRecord, home: Home) -> dict[str, Any]:
     """The record with MLflow's ids; a run whose process is gone is not running, whatever it says."""
     record = with_mlflow_ids(record, home)
-    if record.state == "running" and not is_alive(home / LIVE, record.run):
+    if record.state == "running" and not is_alive(home.live, record.run):
         record = replace(record, state="killed", error="its process is gone; the same command goes on from there")
         steps = (replace(s, state="failed", reason="killed") if s.state == "running" else s for s in record.steps)
         record = replace(record, steps=tuple(steps))
     return record.as_json()
 
 
-def _asleep(home: Path) -> list[str]:
+def _asleep(home: Home) -> list[str]:
     """That scheduled runs do not start, in a home where `up` was said once."""
     if detached_process.recorded(home, WORKER) is None or detached_process.find(home, WORKER):
         return []

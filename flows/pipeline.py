@@ -1,7 +1,6 @@
 """The line under Prefect: the flow that people start, schedule and watch. Each label is one task."""
 
 import os
-from pathlib import Path
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -18,6 +17,7 @@ from flows.servers.reconcile import process_of
 from flows.servers.schedule import DEFAULT
 from flows.session import Request, opened, perform
 from tasks.errors import UserError
+from tasks.home import Home
 
 
 @flow(name="pipeline", persist_result=False, validate_parameters=True)
@@ -32,7 +32,7 @@ def pipeline(
     run: str = "",
 ) -> State:
     """Text in, evaluated and promoted models out."""
-    root = Path(home or os.environ.get("TRIPTYCH_HOME") or "runs").absolute()
+    root = Home.at(home or os.environ.get("TRIPTYCH_HOME") or "runs")
     request = Request(root, recipe, changes or [], start, until, only, strict)
     context = FlowRunContext.get()
     flow_run = str(context.flow_run.id) if context and context.flow_run else ""
@@ -51,7 +51,7 @@ def pipeline(
 class Tasks:
     """Makes a Prefect task of each label; what it reads is what it waits for, so the page draws the graph."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Home) -> None:
         self.home = home
         self.states: dict[str, State] = {}
 

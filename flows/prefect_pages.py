@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
@@ -10,10 +9,11 @@ from flows.graph import StepOutput
 from flows.record import RunRecord
 from flows.servers.prefect_server import running
 from flows.servers.up import mlflow_address
+from tasks.home import Home
 from tasks.progress import say
 
 
-def left(home: Path, page: Callable[[], None]) -> None:
+def left(home: Home, page: Callable[[], None]) -> None:
     """The page, left where there is a server to take it. What is merely shown fails no step: a complaint is a line."""
     if not running(home):  # each page costs a second and a half of retries where the server is gone
         return
@@ -34,7 +34,7 @@ def leave_figures(made: StepOutput) -> None:
             create_table_artifact(rows, key=f"{name}-scores", description=f"{made.label}: scores beside baselines")
 
 
-def leave_links(home: Path, record: RunRecord) -> None:
+def leave_links(home: Home, record: RunRecord) -> None:
     """An artifact of the running Prefect flow: each step's run in MLflow's pages."""
     runs = f"{mlflow_address(home)}/#/runs"
     steps = [f"| [{s.step}]({runs}/{s.mlflow_run_id}) | {s.state} |" for s in record.steps if s.mlflow_run_id]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.store.artifacts import write_durably
 
 RECORDS = "records"  # folder in the home, one JSON file a run, names in order of their start
@@ -49,8 +50,8 @@ class RunRecord:
         others = tuple(other for other in self.steps if other.step != step.step)
         return replace(self, steps=(*others, step))
 
-    def write(self, home: Path) -> None:
-        path = home / RECORDS / f"{self.run}.json"
+    def write(self, home: Home) -> None:
+        path = home.records / f"{self.run}.json"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_durably(path, json.dumps(asdict(self), indent=1).encode())
@@ -69,11 +70,11 @@ def read(path: Path) -> RunRecord:
     return RunRecord(**values)
 
 
-def records(home: Path) -> Iterator[RunRecord]:
+def records(home: Home) -> Iterator[RunRecord]:
     """The runs of a home, the one that started last first."""
-    return (read(path) for path in sorted((home / RECORDS).glob("*.json"), reverse=True))
+    return (read(path) for path in sorted(home.records.glob("*.json"), reverse=True))
 
 
-def latest(home: Path, recipe: str | None = None) -> RunRecord | None:
+def latest(home: Home, recipe: str | None = None) -> RunRecord | None:
     """The run that started last (of that recipe)."""
     return next((record for record in records(home) if recipe in (None, record.recipe)), None)

@@ -5,23 +5,24 @@ from pathlib import Path
 from flows.recipe import amended
 from flows.record import RunRecord
 from flows.run_tables import record_of, tables_of
+from tasks.home import Home
 from tasks.progress import say
 
 REPORTS = "reports"  # folder in the home, one page a run
 
 
-def report(home: Path, run: str = "") -> Path:
+def report(home: Home, run: str = "") -> Path:
     """The page on that run, or on the latest, written now."""
     return write(home, record_of(home, run))
 
 
-def write(home: Path, record: RunRecord) -> Path:
+def write(home: Home, record: RunRecord) -> Path:
     from tasks.report.page import write_page
 
-    return write_page(tables_of(home, record), amended(record.settings, ()), home / REPORTS / f"{record.run}.html")
+    return write_page(tables_of(home, record), amended(record.settings, ()), home.reports / f"{record.run}.html")
 
 
-def report_at_end(home: Path, record: RunRecord) -> None:
+def report_at_end(home: Home, record: RunRecord) -> None:
     """The page on a run that has just made something; one that cannot be drawn fails no run, and is told of."""
     if record.steps and all(step.state in ("cached", "skipped") for step in record.steps):
         return  # all of it is on an earlier run's page
@@ -31,7 +32,7 @@ def report_at_end(home: Path, record: RunRecord) -> None:
         say(f"  no report: {type(error).__name__}: {error}\n  cure: triptych report --run {record.run}")
 
 
-def found(home: Path, run: str) -> Path | None:
+def found(home: Home, run: str) -> Path | None:
     """The page on that run, where one was made."""
-    path = home / REPORTS / f"{run}.html"
+    path = home.reports / f"{run}.html"
     return path if path.is_file() else None

@@ -5,15 +5,14 @@ made or found, and what waits to be published or shown in MLflow.
 """
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from flows.record import RunRecord, records
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.progress import say
-from tasks.register.publish import WAITING
 from tasks.store.contents import KEY, holdings, keys_in
 from tasks.store.garbage import StoreConfig, bytes_freed, bytes_of, garbage, remove, unused
 from tasks.store.tombstones import inputs_of_what_is_gone
@@ -26,20 +25,19 @@ GB = 1e9
 BUSY = "a run works in this home, and may have found what no record names yet: nothing complete goes until it has ended"
 
 
-def usage(home: Path) -> dict[str, Any]:
+def usage(home: Home) -> dict[str, Any]:
     """Bytes by step and by room of the home, what is free, and what `gc` would free."""
-    held = holdings(home / STORE)
+    held = holdings(home.store)
     spare = garbage(held, needed(home))
     steps = dict[str, dict[str, Any]]()
     for step in sorted({entry.step for entry in (*held.artifacts.values(), *held.leftovers)}):
         mine = [entry.path for entry in (*held.artifacts.values(), *held.leftovers) if entry.step == step]
         going = [entry.path for entry in spare.entries(partials=True) if entry.step == step]
         steps[step] = {"folders": len(mine), "bytes": bytes_of(mine), "can_go": bytes_freed(going)}
-    rooms = {path.name: _bytes(path) for path in sorted(home.iterdir())} if home.is_dir() else {}
-    place = next(path for path in (home, *home.parents) if path.exists())
+    rooms = {path.name: _bytes(path) for path in sorted(home.path.iterdir())} if home.path.is_dir() else {}
     return {
-        "bytes": bytes_of([home]),
-        "free": shutil.disk_usage(place).free,
+        "bytes": bytes_of([home.path]),
+        "free": home.free_bytes(),
         "can_go": bytes_freed([entry.path for entry in spare.entries(partials=False)]),
         "partials": bytes_freed([entry.path for entry in spare.partials]),
         "steps": steps,
@@ -47,10 +45,10 @@ def usage(home: Path) -> dict[str, Any]:
     }
 
 
-def collect(home: Path, keep: int = RUNS_KEPT, partials: bool = False, yes: bool = False) -> dict[str, Any]:
+def collect(home: Home, keep: int = RUNS_KEPT, partials: bool = False, yes: bool = False) -> dict[str, Any]:
     """What goes and what it frees; it has gone only with `yes`."""
-    with unused(home / STORE) as alone:
-        held = holdings(home / STORE)
+    with unused(home.store) as alone:
+        held = holdings(home.store)
         keys = needed(home, keep) if alone else set(held.artifacts)
         spare = garbage(held, keys)
         going = spare.entries(partials) if alone else ()
@@ -70,24 +68,24 @@ def collect(home: Path, keep: int = RUNS_KEPT, partials: bool = False, yes: bool
     return report
 
 
-def make_room(home: Path, config: StoreConfig) -> None:
+def make_room(home: Home, config: StoreConfig) -> None:
     """Removes garbage where the store is above its cap; UserError where that is not enough."""
-    if config.max_gb is None or (used := bytes_of([home / STORE])) <= config.max_gb * GB:
+    if config.max_gb is None or (used := bytes_of([home.store])) <= config.max_gb * GB:
         return
     report = collect(home, yes=True)
     say(
         f"  the store held {used / GB:.3g} GB, above store.max_gb = {config.max_gb:g}: removed {len(report['folders'])}"
     )
-    if (left := bytes_of([home / STORE])) > config.max_gb * GB:
+    if (left := bytes_of([home.store])) > config.max_gb * GB:
         why = report["notes"][0] if report["notes"] else "the rest is needed by registered versions or latest runs"
         raise UserError(
-            f"{home / STORE} holds {left / GB:.3g} GB, above store.max_gb = {config.max_gb:g}: {why}",
+            f"{home.store} holds {left / GB:.3g} GB, above store.max_gb = {config.max_gb:g}: {why}",
             "triptych gc --partials --yes; delete versions that you need no more in MLflow's page and run "
             "`triptych gc --yes`; or raise store.max_gb",
         )
 
 
-def needed(home: Path, keep: int = RUNS_KEPT) -> set[str]:
+def needed(home: Home, keep: int = RUNS_KEPT) -> set[str]:
     """The keys that must stay; what they were made of must stay with them."""
     keys = set[str]()
     for version in versions(home):
@@ -104,7 +102,7 @@ def keys_of(record: RunRecord) -> set[str]:
     return {name for name in (Path(path).name for path in paths) if KEY.fullmatch(name)}
 
 
-def _latest(home: Path, keep: int) -> Iterator[RunRecord]:
+def _latest(home: Home, keep: int) -> Iterator[RunRecord]:
     """The latest runs of each recipe, and the latest one that came to its end."""
     seen, ended = dict[str, int](), set[str]()
     for record in records(home):
@@ -116,9 +114,9 @@ def _latest(home: Path, keep: int) -> Iterator[RunRecord]:
             yield record
 
 
-def _waiting(home: Path) -> Iterator[str]:
+def _waiting(home: Home) -> Iterator[str]:
     """Artifacts that MLflow has not seen yet, or that are to be published."""
-    for path in (home / WAITING).glob("*.json"):
+    for path in home.unpublished.glob("*.json"):
         yield path.stem
     for path in Outbox(home).waiting():
         parts = json.loads(path.read_bytes()).get("step", {}).get("parts", {})

@@ -1,26 +1,26 @@
 """The tables of one run, as DuckDB is asked for them."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.record import RECORDS, RunRecord, latest, read
+from flows.record import RunRecord, latest, read
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 
 if TYPE_CHECKING:
     from tasks.tables.views import Tables
 
 
-def tables_of(home: Path, record: RunRecord) -> "Tables":
+def tables_of(home: Home, record: RunRecord) -> "Tables":
     """The tables of that run."""
     from tasks.tables.views import Tables
 
     return Tables(home, record.as_json(), lambda: _models(home))
 
 
-def record_of(home: Path, run: str = "") -> RunRecord:
+def record_of(home: Home, run: str = "") -> RunRecord:
     """The record of that run, or of the latest; UserError where there is none."""
     if run:
-        path = home / RECORDS / f"{run}.json"
+        path = home.records / f"{run}.json"
         if not path.is_file():
             raise UsageError(f"no run {run!r} in {home}", "triptych status shows the latest")
         return read(path)
@@ -30,7 +30,7 @@ def record_of(home: Path, run: str = "") -> RunRecord:
     return record
 
 
-def _models(home: Path) -> list[dict[str, Any]]:
+def _models(home: Home) -> list[dict[str, Any]]:
     from tasks.tracking.registry import models
 
     return models(home)

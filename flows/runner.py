@@ -5,7 +5,6 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from flows.graph import Invocation, InvocationOf, StepOutput
@@ -13,6 +12,7 @@ from flows.mlflow_runs import step_run
 from flows.record import RunRecord, StepRecord
 from flows.scope import Scope
 from tasks.errors import Skipped, UserError
+from tasks.home import Home
 from tasks.store.artifacts import Artifact, Store
 from tasks.store.step import Step, canonical
 from tasks.tracking.tracker import Tracker
@@ -31,7 +31,7 @@ class Runner:
     """The `do` that works: under Prefect when `as_task` makes a task of each label, bare otherwise."""
 
     store: Store
-    home: Path
+    home: Home
     scope: Scope
     record: RunRecord
     as_task: AsTask = bare

@@ -16,6 +16,7 @@ from flows.retention import make_room
 from flows.runner import AsTask, Runner, bare
 from flows.scope import Scope, edges, scope
 from tasks.errors import INTERRUPTED, UserError
+from tasks.home import Home
 from tasks.ingest.hub import fetched
 from tasks.ingest.ledger import Corpus, corpus
 from tasks.ingest.sources import Part
@@ -36,7 +37,7 @@ REPOSITORY = Path(__file__).parents[1]
 class Request:
     """What was asked for on the command line or by a deployment."""
 
-    home: Path
+    home: Home
     recipe: str
     changes: Sequence[str] = ()
     start: str = ""
@@ -133,7 +134,7 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
     return runner.record
 
 
-def _write_last(record: RunRecord, home: Path) -> None:
+def _write_last(record: RunRecord, home: Home) -> None:
     """The end of a run goes into its record, or where that cannot be written at least onto the screen."""
     try:
         record.write(home)
@@ -141,17 +142,17 @@ def _write_last(record: RunRecord, home: Path) -> None:
         say(f"  the end of this run could not be noted: {error.what}")
 
 
-def with_mlflow_ids(record: RunRecord, home: Path) -> RunRecord:
+def with_mlflow_ids(record: RunRecord, home: Home) -> RunRecord:
     """The record with MLflow's id of each step's run, as far as MLflow has them by now."""
     ids = Outbox(home).ids()
     steps = (replace(step, mlflow_run_id=ids.get(f"{record.run}/{step.step}")) for step in record.steps)
     return replace(record, steps=tuple(steps))
 
 
-def writable(home: Path) -> None:
+def writable(home: Home) -> None:
     """The home exists and can be written; UserError with a cure otherwise."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.path.mkdir(parents=True, exist_ok=True)
         probe = home / f".writable-{os.getpid()}"
         probe.touch()
         probe.unlink()

@@ -6,7 +6,7 @@ from typing import Any
 
 from flows.explain import Explainer
 from flows.graph import graph
-from flows.record import RECORDS, RunRecord, read
+from flows.record import RunRecord, read
 from flows.servers.prefect_server import ensure_server, environment, inherited
 from flows.servers.reconcile import reconcile
 from flows.session import Request, new_run, opened
@@ -33,7 +33,7 @@ def started(request: Request) -> RunRecord:
 
     run = new_run()
     answer = final_state(lambda: pipeline(**asked(request), run=run, return_state=True))
-    path = home / RECORDS / f"{run}.json"
+    path = home.records / f"{run}.json"
     if not path.is_file():
         told = answer.message if answer else "the Prefect server went away"
         raise UserError(f"the run did not begin: {told}", f"see {home / 'prefect'}, and run again")

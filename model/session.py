@@ -84,7 +84,7 @@ def prepare(spec: Spec, ranks: Ranks) -> Session:
 
 
 def describe(session: Session) -> dict[str, Any]:
-    """What must be known to say, years later, what batch n was: `model.seen.replay` reads it."""
+    """What must be known to say, years later, what batch n was: `model.replay.replay` reads it."""
     spec, source = session.spec, session.train.source
     said = {
         "kind": spec.data.kind,

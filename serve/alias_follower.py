@@ -15,6 +15,7 @@ from anyio import to_thread
 
 from serve.engine import Engine
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.models.prompting import PromptBuilder, prompt_builder
 from tasks.progress import say
 from tasks.tracking.registry import FILES_TAG, Version, find, verified, weights_in
@@ -35,7 +36,7 @@ class LoadedVersion:
 class AliasFollower:
     """Follows MODEL: NAME@ALIAS wherever it points; NAME/VERSION and a path stay what they are."""
 
-    def __init__(self, home: Path, model: str, engine: Callable[[Path], Engine]) -> None:
+    def __init__(self, home: Home, model: str, engine: Callable[[Path], Engine]) -> None:
         self.model = model
         self.trouble = ""  # why it is not the newest version that answers
         self._home, self._engine, self._lock = home, engine, Lock()
@@ -80,7 +81,7 @@ class AliasFollower:
         return LoadedVersion(_name(found), fingerprint, prompt_builder(_name(found), weights), self._engine(weights))
 
 
-def _first(model: str, home: Path) -> Version | Path:
+def _first(model: str, home: Home) -> Version | Path:
     """What MODEL means: a registered version before a path of the same name."""
     try:
         return find(model, home)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.store.artifacts import write_durably
 
 PREFIX = "tk"
@@ -28,7 +29,7 @@ SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}  # 16 MB, some 50 ms (RFC 791
 Entries = dict[str, dict[str, str]]
 
 
-def add(home: Path, name: str) -> dict[str, str]:
+def add(home: Home, name: str) -> dict[str, str]:
     """{"name", "key"}: the only time that the key is shown."""
     if not NAMES.fullmatch(name):
         raise UsageError(f"keys add {name!r}: not a name", "use letters, digits, dot, dash and underscore, 64 at most")
@@ -45,7 +46,7 @@ def add(home: Path, name: str) -> dict[str, str]:
     return {"name": name, "key": f"{PREFIX}-{entries[name]['id']}-{secret}"}
 
 
-def revoke(home: Path, name: str) -> dict[str, str]:
+def revoke(home: Home, name: str) -> dict[str, str]:
     """{"revoked": name}: a running server refuses it from the next request on."""
     with _changing(home) as entries:
         if name not in entries:
@@ -54,12 +55,12 @@ def revoke(home: Path, name: str) -> dict[str, str]:
     return {"revoked": name}
 
 
-def listed(home: Path) -> list[dict[str, str]]:
+def listed(home: Home) -> list[dict[str, str]]:
     """Name and date of each key; never anything that could be used."""
     return [{"name": name, "created": entry["created"]} for name, entry in _read(home).items()]
 
 
-def are_asked_for(home: Path) -> bool:
+def are_asked_for(home: Home) -> bool:
     """Whether this home has, or has had, keys."""
     return _file(home).exists()
 
@@ -67,7 +68,7 @@ def are_asked_for(home: Path) -> bool:
 class Keyring:
     """Who holds a key, as the file says at this moment: keys added or revoked meanwhile count at once."""
 
-    def __init__(self, home: Path, required: bool) -> None:
+    def __init__(self, home: Home, required: bool) -> None:
         self._home, self._required = home, required
         self._process_secret = secrets.token_bytes(32)
         self._known: dict[bytes, str] = {}  # digest of a key that was checked → its name
@@ -112,7 +113,7 @@ def _hash(secret: str, salt: bytes) -> bytes:
 
 
 @contextmanager
-def _changing(home: Path) -> Iterator[Entries]:
+def _changing(home: Home) -> Iterator[Entries]:
     """The entries, changed by one process at a time and written once the body is through."""
     folder = _file(home).parent
     try:
@@ -127,7 +128,7 @@ def _changing(home: Path) -> Iterator[Entries]:
         raise UserError(f"{folder}: {os.strerror(error.errno or 0)}", cure) from error
 
 
-def _read(home: Path) -> Entries:
+def _read(home: Home) -> Entries:
     try:
         found: dict[str, Any] = json.loads(_file(home).read_text())
     except FileNotFoundError:
@@ -139,5 +140,5 @@ def _read(home: Path) -> Entries:
     return found
 
 
-def _file(home: Path) -> Path:
-    return home / "api" / "keys.json"
+def _file(home: Home) -> Path:
+    return home.api_keys

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import uvicorn
 
@@ -16,6 +15,7 @@ from serve.generation import Generations
 from serve.keys import Keyring
 from serve.limits import Limits
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.progress import say
 
 SECONDS_TO_FINISH = 5.0  # for answers that are being written when the server is told to end
@@ -23,7 +23,7 @@ WAITING_CONNECTIONS = 2048
 Told = Callable[[dict[str, str]], None]
 
 
-def serve(home: Path, model: str, address: tuple[str, int], limits: Limits, told: Told) -> None:
+def serve(home: Home, model: str, address: tuple[str, int], limits: Limits, told: Told) -> None:
     """Answers until SIGTERM or Ctrl-C; `told` hears {"url", "model", "version"} once it does."""
     host, port = address
     if not is_loopback(host) and not keys.are_asked_for(home):
@@ -77,7 +77,7 @@ def _listening(host: str, port: int) -> socket.socket:
         raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}", cure) from error
 
 
-def _say_what_holds(url: str, following: AliasFollower, keyring: Keyring, home: Path) -> None:
+def _say_what_holds(url: str, following: AliasFollower, keyring: Keyring, home: Home) -> None:
     served = following.served
     say(f"{served.name} answers ({following.model}, {served.engine.context:,} tokens of context)")
     say(f"  chat page   {url}/\n  API         {url}/v1   OpenAI's chat and completions; the model is {following.model}")

@@ -35,7 +35,7 @@ class PretrainConfig(Frozen):
     ffn_width: int | None = Field(default=None, ge=1)
     tied: bool | None = None
     context: int = Field(default=256, ge=8)
-    init_from: PretrainedModel = None  # weights to go on from (tasks/given.py says which) …
+    init_from: PretrainedModel = None  # weights to go on from (tasks/models/pretrained.py says which) …
     init_sha256: str | None = None  # … whose content, not their place, is in the key
     lora: Lora | None = None  # only a low-rank change of them is learned
 

@@ -1,13 +1,13 @@
 """`triptych look`: documents at random that went for a reason (or stayed), with what decided it and where it shows."""
 
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from flows.recipe import amended
 from flows.run_tables import record_of, tables_of
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 
 KEPT = "kept"
 DRAWN = """
@@ -23,7 +23,7 @@ group by all order by documents desc, reason
 """
 
 
-def look(home: Path, reason: str, count: int, seed: int, run: str = "") -> dict[str, Any]:
+def look(home: Home, reason: str, count: int, seed: int, run: str = "") -> dict[str, Any]:
     """How many documents have that reason, and `count` of them: the deciding value, its threshold, text and spans."""
     from tasks.tables.documents import texts
     from tasks.tables.query import ask

@@ -5,11 +5,11 @@ import io
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from flows.run_tables import record_of, tables_of
 from tasks.errors import UsageError
+from tasks.home import Home
 
 
 def questions() -> dict[str, str]:
@@ -18,7 +18,7 @@ def questions() -> dict[str, str]:
     return {name: _leading_comment(text) for name, text in sorted(found.items())}
 
 
-def answer(home: Path, name: str, expression: str, params: Sequence[str], run: str) -> list[dict[str, Any]]:
+def answer(home: Home, name: str, expression: str, params: Sequence[str], run: str) -> list[dict[str, Any]]:
     """The rows of a question by name, or of an expression, about one run."""
     if bool(name) == bool(expression):
         raise UsageError(

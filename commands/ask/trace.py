@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.run_tables import record_of, tables_of
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.tables.lineage import Model, Training, all_models, find_training, registered
 from tasks.tracking.registry import find
 
@@ -31,7 +31,7 @@ where d.doc_id = $name
 ABOUT = "select doc_id, source, uri, partition from described where list_contains($names, doc_id)"
 
 
-def trace_document(home: Path, name: str, model: str, run: str = "") -> dict[str, Any]:
+def trace_document(home: Home, name: str, model: str, run: str = "") -> dict[str, Any]:
     """What happened to a document: decision, shard row, and for each model (or that one) the steps that saw it."""
     record = record_of(home, run)
     tables = tables_of(home, record)
@@ -59,7 +59,7 @@ def trace_document(home: Path, name: str, model: str, run: str = "") -> dict[str
     }
 
 
-def trace_step(home: Path, step: int, model: str, run: str = "") -> dict[str, Any]:
+def trace_step(home: Home, step: int, model: str, run: str = "") -> dict[str, Any]:
     """The documents of one training step of a model (the run's base), with what the step reported."""
     record = record_of(home, run)
     one = _model(home, model, record)
@@ -82,7 +82,7 @@ def trace_step(home: Path, step: int, model: str, run: str = "") -> dict[str, An
     }
 
 
-def trace_model(home: Path, model: str, run: str = "") -> dict[str, Any]:
+def trace_model(home: Home, model: str, run: str = "") -> dict[str, Any]:
     """Which documents and steps a model saw, in its own training and in that of its base."""
     record = record_of(home, run)
     one = _model(home, model, record)
@@ -119,7 +119,7 @@ def _doc_id(name: str, tables: "Tables", recipe: str) -> str:
     )
 
 
-def _model(home: Path, name: str, record: "RunRecord") -> Model:
+def _model(home: Home, name: str, record: "RunRecord") -> Model:
     """The model of that name, by default the run's base; UserError where its training is gone."""
     if name:
         model = registered(find(name, home), home)

@@ -7,7 +7,6 @@ and every column of `documents` but the text can be named, and `passes`, which i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe import amended, find, load
@@ -15,6 +14,7 @@ from flows.record import RunRecord, latest
 from flows.run_tables import record_of, tables_of
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.store.step import keyed
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Asked:
     expression: str
 
 
-def what_if(home: Path, expression: str, recipe: str, changes: Sequence[str], seed: int = 0) -> dict[str, Any]:
+def what_if(home: Home, expression: str, recipe: str, changes: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """Documents, tokens and bytes kept and dropped, against today's decision; and changed documents to read."""
     from tasks.tables.documents import texts
     from tasks.tables.query import query
@@ -85,7 +85,7 @@ def what_if(home: Path, expression: str, recipe: str, changes: Sequence[str], se
     }
 
 
-def _understood(home: Path, expression: str, recipe: str, changes: Sequence[str]) -> Asked:
+def _understood(home: Home, expression: str, recipe: str, changes: Sequence[str]) -> Asked:
     if not (expression.strip() or recipe or changes):
         raise UsageError("what if what?", "give an EXPRESSION such as 'plain_words >= 80', --set curate.…, or --recipe")
     record = latest(home, find(recipe).stem) if recipe else None

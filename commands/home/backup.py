@@ -22,6 +22,7 @@ from typing import Any
 from flows.record import RECORDS
 from flows.retention import STORE, needed
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.progress import progress
 from tasks.register.aliases import registry_lock
 from tasks.store.artifacts import MANIFEST, damaged, write_durably
@@ -67,7 +68,7 @@ class Copy:
             self.made[info.st_dev, info.st_ino] = target
 
 
-def backup(home: Path, to: Path, everything: bool = False) -> dict[str, Any]:
+def backup(home: Home, to: Path, everything: bool = False) -> dict[str, Any]:
     """Where the backup lies, and what is in it; UserError where something in the home is damaged."""
     to = to.absolute()
     _refuse_place(home, to)
@@ -75,7 +76,7 @@ def backup(home: Path, to: Path, everything: bool = False) -> dict[str, Any]:
     copy = Copy(partial / BELOW, {}, {})
     try:
         copy.to.mkdir(parents=True)
-        with in_use(home / STORE):
+        with in_use(home.store):
             keys = needed(home)
             for name in POINTING:
                 _add_tree(copy, home, home / name)
@@ -83,7 +84,7 @@ def backup(home: Path, to: Path, everything: bool = False) -> dict[str, Any]:
                 for name in DATABASES:
                     _add_database(copy, home / name, name)
                 _add_rest(copy, home)
-            held = holdings(home / STORE).artifacts
+            held = holdings(home.store).artifacts
             keys = set(held) if everything else keys | needed(home)
             _add_store(copy, home, [a for key, a in held.items() if key in keys])
         contents = {"format": FORMAT, "home": str(home), "made": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -100,10 +101,10 @@ def backup(home: Path, to: Path, everything: bool = False) -> dict[str, Any]:
     return {"path": str(to), "files": len(copy.files), "bytes": _bytes(copy.files), "sha256": sha256(text).hexdigest()}
 
 
-def restore(home: Path, source: Path) -> dict[str, Any]:
+def restore(home: Home, source: Path) -> dict[str, Any]:
     """The home as it was; UserError with the first file that is not what was backed up, and nothing is written then."""
     source = source.absolute()
-    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+    if home.path.exists() and (not home.path.is_dir() or any(home.path.iterdir())):
         raise UsageError(f"{home} is not empty", "set TRIPTYCH_HOME to a folder that is empty or not there yet")
     contents = _contents(source)
     files: dict[str, dict[str, Any]] = contents["files"]
@@ -111,7 +112,7 @@ def restore(home: Path, source: Path) -> dict[str, Any]:
         for name, entry in files.items():
             _verify(source / BELOW / name, entry)
             advance(entry["bytes"] // 1000)
-    partial = home.with_name(f".{home.name}.restoring-{os.getpid()}")
+    partial = home.path.with_name(f".{home.path.name}.restoring-{os.getpid()}")
     copy = Copy(partial, {}, {})
     try:
         partial.mkdir(parents=True)
@@ -119,7 +120,7 @@ def restore(home: Path, source: Path) -> dict[str, Any]:
             copy.add(source / BELOW / name, name)
             if copy.files.get(name) != entry:
                 raise _wrong(source / BELOW / name)
-        _settle(partial, Path(contents["home"]), home)
+        _settle(partial, Path(contents["home"]), home.path)
         partial.rename(home)
     except OSError as error:
         raise UserError(
@@ -132,23 +133,23 @@ def restore(home: Path, source: Path) -> dict[str, Any]:
     }
 
 
-def _refuse_place(home: Path, to: Path) -> None:
-    if not (home / RECORDS).is_dir() and not (home / DATABASE).is_file():
+def _refuse_place(home: Home, to: Path) -> None:
+    if not home.records.is_dir() and not home.mlflow_database.is_file():
         raise UserError(f"{home} holds no run yet", "set TRIPTYCH_HOME to the home that is meant")
-    if to.resolve().is_relative_to(home.resolve()):
+    if to.resolve().is_relative_to(home.path.resolve()):
         raise UsageError(f"{to} lies in the home itself", "give a folder elsewhere, best on another disk")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(f"{to} exists and is not empty", "give a folder that is not there yet")
 
 
-def _add_tree(copy: Copy, home: Path, folder: Path) -> None:
+def _add_tree(copy: Copy, home: Home, folder: Path) -> None:
     for path in _plain_files(folder):
         copy.add(path, path.relative_to(home).as_posix())
 
 
-def _add_rest(copy: Copy, home: Path) -> None:
+def _add_rest(copy: Copy, home: Home) -> None:
     """All else in the home, whatever room it belongs to: aliases, audit, keys, MLflow's artifacts, fetched datasets."""
-    for path in sorted(home.iterdir()):
+    for path in sorted(home.path.iterdir()):
         if path.name in {*NOT_KEPT, *POINTING} or path.name.startswith(DATABASE):
             continue
         _add_tree(copy, home, path)
@@ -170,9 +171,9 @@ def _add_database(copy: Copy, database: Path, name: str) -> None:
     copy.files[name] = {"bytes": target.stat().st_size, "sha256": file_sha256(target)}
 
 
-def _add_store(copy: Copy, home: Path, artifacts: list[Stored]) -> None:
+def _add_store(copy: Copy, home: Home, artifacts: list[Stored]) -> None:
     """The artifacts, each file compared with its manifest: damage must not be kept for sound."""
-    for path in sorted((home / STORE).rglob(f"*{SKIPPED}")):
+    for path in sorted(home.store.rglob(f"*{SKIPPED}")):
         copy.add(path, path.relative_to(home).as_posix())
     with progress("copying artifacts", max(len(artifacts), 1), "artifacts") as advance:
         for artifact in artifacts:

@@ -13,6 +13,7 @@ from flows.servers import detached_process
 from flows.servers.up import STOPPED_IN_ORDER
 from flows.session import writable
 from tasks.errors import UserError
+from tasks.home import Home
 
 FLOORS = {"mlflow": (3, 11), "torch": (2, 10), "prefect": (3, 8)}  # safety and behaviour the code relies on
 CEILINGS = {
@@ -24,10 +25,10 @@ DISK_BYTES_WANTED = 4 << 30
 MUCH_GARBAGE = 1 << 30  # bytes
 
 
-def examine(home: Path) -> list[dict[str, Any]]:
+def examine(home: Home) -> list[dict[str, Any]]:
     """One row a finding: level (ok, warning, error), what, cure."""
     rows = [_python(), *_versions(), _home(home), _disk(home), _cpu(), _compiler(), _torch_build()]
-    return [*rows, *_garbage(home), *_processes(home), *findings(home.absolute())]
+    return [*rows, *_garbage(home), *_processes(home), *findings(home)]
 
 
 def _row(level: str, what: str, cure: str = "") -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _version(name: str) -> tuple[int, ...]:
     return tuple(int("".join(c for c in number if c.isdigit()) or 0) for number in numbers)
 
 
-def _home(home: Path) -> dict[str, Any]:
+def _home(home: Home) -> dict[str, Any]:
     try:
         writable(home)
     except UserError as error:
@@ -88,9 +89,8 @@ def _home(home: Path) -> dict[str, Any]:
     return _row("ok", f"home {home} can be written")
 
 
-def _disk(home: Path) -> dict[str, Any]:
-    place = next(p for p in (home, *home.parents) if p.exists())
-    free = shutil.disk_usage(place).free
+def _disk(home: Home) -> dict[str, Any]:
+    free = home.free_bytes()
     if free < DISK_BYTES_WANTED:
         return _row(
             "warning", f"{free / 2**30:.1f} GiB free for {home}", "free some space, or set TRIPTYCH_HOME elsewhere"
@@ -98,7 +98,7 @@ def _disk(home: Path) -> dict[str, Any]:
     return _row("ok", f"{free / 2**30:.0f} GiB free")
 
 
-def _garbage(home: Path) -> list[dict[str, Any]]:
+def _garbage(home: Home) -> list[dict[str, Any]]:
     """What could be freed, where it is worth a word."""
     try:
         disk = usage(home)
@@ -140,7 +140,7 @@ def _torch_build() -> dict[str, Any]:
     return _row("ok", f"torch {version}")
 
 
-def _processes(home: Path) -> list[dict[str, Any]]:
+def _processes(home: Home) -> list[dict[str, Any]]:
     found = {name: detached_process.find(home, name) for name in STOPPED_IN_ORDER}
     return [
         _row("ok", f"{name} runs, process {process.pid} {process.url}".strip(), "triptych up --stop ends it")

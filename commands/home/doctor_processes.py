@@ -8,13 +8,13 @@ import ipaddress
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 
 from flows.servers import detached_process
+from tasks.home import Home
 
 MARKS = (("prefect", "server", "start"), ("prefect", "worker", "start"), ("mlflow", "server"), ("model.train",))
 QUIET_IF = {  # a server's kind → the variables that keep it from telling its makers of us
@@ -31,7 +31,7 @@ class Found:
 
     process: psutil.Process
     kind: str  # prefect, mlflow, model.train
-    home: Path
+    home: Home
     variables: dict[str, str]
 
     @property
@@ -39,12 +39,12 @@ class Found:
         return self.process.pid
 
 
-def findings(home: Path) -> Iterator[dict[str, Any]]:
+def findings(home: Home) -> Iterator[dict[str, Any]]:
     """Leftovers, listening sockets, taken ports and telemetry: level, what, cure."""
     found, records = list(_ours()), _recorded(home)
     alive = {record.pid for record in records.values() if detached_process.is_alive(record)}
     mine = [one for one in found if one.pid in alive or one.home == home]
-    yield from (_leftover(one, home) for one in found if not one.home.is_dir() or _is_unrecorded(one, home, alive))
+    yield from (_leftover(one, home) for one in found if not one.home.path.is_dir() or _is_unrecorded(one, home, alive))
     pids = alive | {one.pid for one in mine}
     open_to_all = [row for pid in sorted(pids) for row in _listening(pid)]
     yield from open_to_all
@@ -79,20 +79,20 @@ def _has(command: list[str], mark: tuple[str, ...]) -> bool:
     return any(tuple(command[i : i + len(mark) + 1]) == ("-m", *mark) for i in range(len(command)))
 
 
-def _home_of(process: psutil.Process, command: list[str], variables: dict[str, str]) -> Path | None:
+def _home_of(process: psutil.Process, command: list[str], variables: dict[str, str]) -> Home | None:
     """None for a server that no home of triptych's has to do with."""
     if home := variables.get("TRIPTYCH_HOME"):
-        return Path(home)
+        return Home.at(home)
     folder = process.cwd().removesuffix(GONE)
-    return Path(folder) if any(f"{folder}/" in argument for argument in command) else None
+    return Home.at(folder) if any(f"{folder}/" in argument for argument in command) else None
 
 
-def _recorded(home: Path) -> dict[str, detached_process.Detached]:
-    records = {path.stem: detached_process.read(path) for path in sorted((home / "prefect").glob("*.json"))}
+def _recorded(home: Home) -> dict[str, detached_process.Detached]:
+    records = {path.stem: detached_process.read(path) for path in sorted(home.prefect.glob("*.json"))}
     return {name: record for name, record in records.items() if record}
 
 
-def _is_unrecorded(one: Found, home: Path, alive: set[int]) -> bool:
+def _is_unrecorded(one: Found, home: Home, alive: set[int]) -> bool:
     """A server of this home that its records do not know, or a training whose run is no more."""
     if one.home != home:
         return False
@@ -101,8 +101,8 @@ def _is_unrecorded(one: Found, home: Path, alive: set[int]) -> bool:
     return one.pid not in alive
 
 
-def _leftover(one: Found, home: Path) -> dict[str, Any]:
-    why = "which no record names" if one.home == home and home.is_dir() else "which is gone"
+def _leftover(one: Found, home: Home) -> dict[str, Any]:
+    why = "which no record names" if one.home == home and home.path.is_dir() else "which is gone"
     return _row("warning", f"{one.kind}, process {one.pid}, is left over of {one.home}, {why}", f"kill {one.pid}")
 
 

@@ -1,6 +1,6 @@
 """`triptych forget`: a document's text leaves the home, and the models that learned from it are named.
 
-    1. its name goes on the home's list: no run of this home reads the document again (tasks/forget/forgotten.py)
+    1. its name goes on the home's list: no run of this home reads the document again (tasks/ingest/forgotten.py)
     2. every file in MLflow's runs that quotes it goes
     3. so does every artifact that was made from an ingest that held it, and work cut short with it; the next run
        makes what it needs again, without the document; which documents a model was made of is kept (remains.py)
@@ -19,16 +19,15 @@ from typing import Any
 
 from commands.home.text_overlaps import Quotes
 from flows.record import records
-from flows.report import REPORTS
-from flows.retention import STORE, keys_of
+from flows.retention import keys_of
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, forgotten, names_by_which, remember
 from tasks.register.aliases import current_user, registry_lock, write_line
 from tasks.store.artifacts import MANIFEST
 from tasks.store.contents import Holdings, Stored, holdings, keys_in
 from tasks.store.garbage import is_worked_on, remove, unused
 from tasks.store.tombstones import NAMES, keep, with_remains
-from tasks.tracking.connection import ARTIFACTS
 from tasks.tracking.registry import Version, versions
 from tasks.tracking.versions import open_registry
 
@@ -57,12 +56,12 @@ class Traces:
         return sorted({t.decode("utf-8", errors="replace") if isinstance(t, bytes) else t for t in found if t})
 
 
-def forget(home: Path, names: Sequence[str], why: str = "") -> dict[str, Any]:
+def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
     """What was removed, which versions had been made of it, and where it still is."""
-    with unused(home / STORE) as alone:
+    with unused(home.store) as alone:
         if not alone:
             raise UserError("a run works in this home and could write the text again", "forget when it has ended")
-        held = holdings(home / STORE)
+        held = holdings(home.store)
         ever = with_remains(home, held)
         traces = _search(ever, set(names))
         before = {entry.name: entry for entry in forgotten(home)}
@@ -188,7 +187,7 @@ def _near_copies(held: Holdings, touched: set[str], traces: Traces) -> list[str]
     return sorted(others)[:NEAR_COPIES_SHOWN]
 
 
-def _remove(home: Path, held: Holdings, touched: set[str]) -> dict[str, int]:
+def _remove(home: Home, held: Holdings, touched: set[str]) -> dict[str, int]:
     """Artifacts and leftovers removed, by step; what is made of an artifact goes before it."""
     for key in touched:
         keep(home, held.artifacts[key])
@@ -210,17 +209,17 @@ def _youngest_first(held: Holdings, touched: set[str]) -> Iterator[Stored]:
         left -= ends
 
 
-def _erase_copies(home: Path, quotes: Quotes) -> Iterator[Path]:
+def _erase_copies(home: Home, quotes: Quotes) -> Iterator[Path]:
     """Removes the files of MLflow's runs that quote; registered models are sealed, and hold weights, not text."""
-    tracked = sorted((home / ARTIFACTS).glob("*/*/artifacts/**/*"))
-    tracked = [path for path in tracked if path.relative_to(home / ARTIFACTS).parts[1] != "models"]
-    for path in (*tracked, *sorted((home / REPORTS).glob("*.html"))):
+    tracked = sorted(home.mlflow_artifacts.glob("*/*/artifacts/**/*"))
+    tracked = [path for path in tracked if path.relative_to(home.mlflow_artifacts).parts[1] != "models"]
+    for path in (*tracked, *sorted(home.reports.glob("*.html"))):
         if path.is_file() and quotes.within_file(path):
             path.unlink()
             yield path
 
 
-def _tag(home: Path, found: list[Version], entries: list[Forgotten]) -> None:
+def _tag(home: Home, found: list[Version], entries: list[Forgotten]) -> None:
     """Every version that was made of one of these documents says which the home has forgotten."""
     touched = {version for entry in entries for version in (*entry.trained, *entry.held)}
     mine = [version for version in found if f"{version.name}/{version.version}" in touched]
@@ -233,10 +232,10 @@ def _tag(home: Path, found: list[Version], entries: list[Forgotten]) -> None:
             registry.tag(version, {TAG: json.dumps(names, ensure_ascii=False)})
 
 
-def _quoting(home: Path, quotes: Quotes) -> Iterator[Path]:
+def _quoting(home: Home, quotes: Quotes) -> Iterator[Path]:
     """The files of the home in which the text still stands: looked for everywhere, whatever wrote them."""
     if not quotes.runs:
         return
-    for path in sorted(home.rglob("*")):
+    for path in sorted(home.path.rglob("*")):
         if path.is_file() and not path.is_symlink() and quotes.within_file(path):
             yield path

@@ -1,11 +1,9 @@
 """What a run of a folder will take on this machine, measured for some seconds, and what such a corpus can give."""
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.init.passage_size import held_out, judged
@@ -206,10 +204,6 @@ def public_shape() -> "Shape":
 
     sides = {"width": 576, "heads": 9, "kv_heads": 3, "ffn_width": 1536, "tied": True}
     return from_depth(30, 49_152, CONTEXT, "llama", **sides)
-
-
-def free_bytes(home: Path) -> int:
-    return shutil.disk_usage(next(p for p in (home, *home.parents) if p.exists())).free
 
 
 def _signals(texts: Sequence[str], curate: CurateConfig) -> tuple[float, "pa.Table"]:

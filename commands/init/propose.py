@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from commands.init.finetuning_rows import Lessons, Useless, lessons, notes, readable
-from commands.init.forecast import Plan, Trial, adaptation, free_bytes, plan, trial
+from commands.init.forecast import Plan, Trial, adaptation, plan, trial
 from commands.init.passage_size import cut_at
 from commands.init.recipe_text import SHOWN, adapting, recipe_text
 from commands.init.survey import Survey, survey
@@ -17,6 +17,7 @@ from commands.init.toml_lines import line
 from flows.recipe import load
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.ingest.kinds import NONE
 from tasks.ingest.listing import unread_note
 from tasks.ingest.sources import Ending
@@ -72,7 +73,7 @@ class Proposal:
 
 
 def propose(
-    folder: Path, home: Path, force: bool = False, adapt: bool = False, as_text: Sequence[str] = ()
+    folder: Path, home: Home, force: bool = False, adapt: bool = False, as_text: Sequence[str] = ()
 ) -> Proposal:
     """Looks, measures for some seconds, and writes ./NAME.toml; UserError where there is nothing to read.
 
@@ -92,7 +93,7 @@ def propose(
     cut_at(found)  # too little text is told before anything is measured
     measured = trial(found, CurateConfig())
     planned = adaptation(found, measured) if adapt else plan(found, measured)
-    proposal = Proposal(path, path.stem, found, measured, planned, lessons(found), free_bytes(home), adapt)
+    proposal = Proposal(path, path.stem, found, measured, planned, lessons(found), home.free_bytes(), adapt)
     _write(path, recipe_text(proposal))
     load(str(path))  # what is proposed can be run: a mistake would be ours, and is told now
     return proposal

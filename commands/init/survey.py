@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from commands.init.fields import LICENCE_FIELDS, NO_TEXT, Fields, fields_of, reader
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.ingest.kinds import PACKED as PACKED_TEXT
 from tasks.ingest.kinds import ending
 from tasks.ingest.listing import unread_note
@@ -84,7 +85,7 @@ class Survey:
         return sum(kind.text_bytes for kind in self.kinds.values())
 
 
-def survey(path: Path, home: Path, as_text: tuple[str, ...] = ()) -> Survey:
+def survey(path: Path, home: Home, as_text: tuple[str, ...] = ()) -> Survey:
     """A look at the folder (or one file); UserError where it holds nothing that can be read."""
     found = walked(path.name or "folder", FolderSource(path=path, as_text=as_text), home)
     if not found.files:

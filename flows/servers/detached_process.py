@@ -20,6 +20,8 @@ from pathlib import Path
 
 import psutil
 
+from tasks.home import Home
+
 LOOPBACK = "127.0.0.1"
 SECONDS_TO_END = 10.0  # after SIGTERM, before SIGKILL
 START_TOLERANCE_SECONDS = 1.0  # psutil derives creation times from the boot time, which ntp may move a little
@@ -34,7 +36,7 @@ class Detached:
     url: str = ""  # where it listens; "" for a process that does not
 
 
-def start(home: Path, name: str, command: Sequence[str], environment: Mapping[str, str], url: str = "") -> Detached:
+def start(home: Home, name: str, command: Sequence[str], environment: Mapping[str, str], url: str = "") -> Detached:
     """The process of `command`, in a session of its own, with the home as its folder and its record written."""
     log = log_of(home, name)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -56,13 +58,13 @@ def start(home: Path, name: str, command: Sequence[str], environment: Mapping[st
     return detached
 
 
-def find(home: Path, name: str) -> Detached | None:
+def find(home: Home, name: str) -> Detached | None:
     """The process that the home's record names, if it is still that process and alive."""
     detached = recorded(home, name)
     return detached if detached and is_alive(detached) else None
 
 
-def recorded(home: Path, name: str) -> Detached | None:
+def recorded(home: Home, name: str) -> Detached | None:
     """What the record says, whether or not it is still true."""
     return read(_record_of(home, name))
 
@@ -83,7 +85,7 @@ def is_alive(detached: Detached) -> bool:
         return False
 
 
-def end(home: Path, name: str) -> bool:
+def end(home: Home, name: str) -> bool:
     """True if there was one to end: SIGTERM to it and all its descendants, SIGKILL to those that stay."""
     detached = find(home, name)
     if detached:
@@ -96,7 +98,7 @@ def of(pid: int, url: str = "") -> Detached:
     return Detached(pid, psutil.Process(pid).create_time(), url)
 
 
-def write_record(home: Path, name: str, detached: Detached) -> None:
+def write_record(home: Home, name: str, detached: Detached) -> None:
     write(_record_of(home, name), detached)
 
 
@@ -108,8 +110,8 @@ def write(path: Path, detached: Detached) -> None:
     partial.rename(path)
 
 
-def log_of(home: Path, name: str) -> Path:
-    return home / "logs" / f"{name}.log"
+def log_of(home: Home, name: str) -> Path:
+    return home.logs / f"{name}.log"
 
 
 def last_lines(log: Path, count: int = 8) -> str:
@@ -137,8 +139,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _record_of(home: Path, name: str) -> Path:
-    return home / "prefect" / f"{name}.json"
+def _record_of(home: Home, name: str) -> Path:
+    return home.prefect / f"{name}.json"
 
 
 def _end_family(process: psutil.Process) -> None:

@@ -3,7 +3,7 @@
 Prefect's client is made for a far server that will come back: it retries each event for seven seconds and each call for
 a minute, so a run whose server died would hang for minutes after its last step. Ours is on the same machine, and a run
 is judged by its own record: what the server cannot be told at once, it is told at the next start
-(`flows/reconcile.py`).
+(`flows/servers/reconcile.py`).
 """
 
 import logging

@@ -6,11 +6,11 @@ on one machine never meet, and deleting a home leaves nothing behind.
 
 import os
 import sys
-from pathlib import Path
 
 from flows.servers import detached_process, service
 from flows.servers.detached_process import LOOPBACK
 from flows.servers.service import Service
+from tasks.home import Home
 
 SETTINGS = {
     "DO_NOT_TRACK": "true",
@@ -37,26 +37,24 @@ SERVER = Service(
 )
 
 
-def ensure_server(home: Path) -> str:
+def ensure_server(home: Home) -> str:
     """The API address of the home's server, which answers: the running one, or one started now."""
-    home = Path(home).absolute()
     return service.ensure(home, SERVER, inherited() | _variables(home)).url + "/api"
 
 
-def running(home: Path) -> str | None:
+def running(home: Home) -> str | None:
     """The API address of the home's server if it answers; nothing is started."""
-    server = detached_process.find(Path(home).absolute(), SERVER.name)
+    server = detached_process.find(home, SERVER.name)
     return f"{server.url}/api" if server and service.answers(server.url, SERVER.health) else None
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment(home: Home) -> dict[str, str]:
     """The variables under which Prefect works, quietly, with the home's server; set them before Prefect is imported."""
     return worker_environment(home) | QUIET
 
 
-def worker_environment(home: Path) -> dict[str, str]:
+def worker_environment(home: Home) -> dict[str, str]:
     """The same for a process that nobody watches: its log is all that is left of it."""
-    home = Path(home).absolute()
     server = detached_process.recorded(home, SERVER.name)
     return _variables(home) | ({"PREFECT_API_URL": f"{server.url}/api"} if server else {})
 
@@ -66,5 +64,5 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
 
 
-def _variables(home: Path) -> dict[str, str]:
-    return SETTINGS | ON_STDERR | {"PREFECT_HOME": str(home / "prefect"), "TRIPTYCH_HOME": str(home)}
+def _variables(home: Home) -> dict[str, str]:
+    return SETTINGS | ON_STDERR | {"PREFECT_HOME": str(home.prefect), "TRIPTYCH_HOME": str(home)}

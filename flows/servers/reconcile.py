@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.record import RECORDS, RunRecord, read
+from flows.record import RunRecord, read
 from flows.servers import detached_process, prefect_api
 from flows.servers.schedule import FLOW
+from tasks.home import Home
 
 STARTING = timedelta(minutes=2)  # a run younger than this may have no process to show yet
 UNFINISHED = ["PENDING", "RUNNING", "CANCELLING"]
@@ -23,13 +24,13 @@ STEP_NAMES = {"cached": "Cached", "skipped": "Skipped"}
 
 
 @contextmanager
-def process_of(home: Path, flow_run: str) -> Iterator[None]:
+def process_of(home: Home, flow_run: str) -> Iterator[None]:
     """Within, the home knows that this process works on the flow run."""
     detached_process.write(_note(home, flow_run), detached_process.of(os.getpid()))
     yield  # the note stays: whether Prefect has heard of the end is found out by `reconcile`
 
 
-def reconcile(home: Path, url: str) -> list[str]:
+def reconcile(home: Home, url: str) -> list[str]:
     """The names of the flow runs that were held for running and are not any more."""
     settled = [_settle(home, url, run) for run in _unfinished(url) if _is_gone(home, run)]
     for note in _note(home, "any").parent.glob("*.json"):
@@ -43,7 +44,7 @@ def _unfinished(url: str) -> list[dict[str, Any]]:
     return prefect_api.post(url, "/flow_runs/filter", body)
 
 
-def _is_gone(home: Path, run: dict[str, Any]) -> bool:
+def _is_gone(home: Home, run: dict[str, Any]) -> bool:
     note = _note(home, run["id"])
     if note.exists():
         return not _is_working(note)
@@ -55,7 +56,7 @@ def _is_working(note: Path) -> bool:
     return process is not None and detached_process.is_alive(process)
 
 
-def _settle(home: Path, url: str, run: dict[str, Any]) -> str:
+def _settle(home: Home, url: str, run: dict[str, Any]) -> str:
     record = _record_of(home, run["id"])
     for task in prefect_api.post(url, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}):
         if task["state_type"] in UNFINISHED:
@@ -64,8 +65,8 @@ def _settle(home: Path, url: str, run: dict[str, Any]) -> str:
     return run["name"]
 
 
-def _record_of(home: Path, flow_run: str) -> RunRecord | None:
-    records = (read(path) for path in sorted((home / RECORDS).glob("*.json"), reverse=True))
+def _record_of(home: Home, flow_run: str) -> RunRecord | None:
+    records = (read(path) for path in sorted(home.records.glob("*.json"), reverse=True))
     return next((record for record in records if record.links.get("prefect_flow_run") == flow_run), None)
 
 
@@ -88,5 +89,5 @@ def _set_state(url: str, path: str, state: dict[str, str]) -> None:
     prefect_api.post(url, f"{path}/set_state", {"state": state, "force": True})
 
 
-def _note(home: Path, flow_run: str) -> Path:
-    return home / "prefect" / "running" / f"{flow_run}.json"
+def _note(home: Home, flow_run: str) -> Path:
+    return home.running_flows / f"{flow_run}.json"

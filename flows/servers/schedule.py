@@ -1,17 +1,17 @@
 """The nightly run, switched on and off, and what went wrong with scheduled runs while nobody was looking.
 
-Prefect raises `prefect.flow-run.Late`, `.Failed` and `.Crashed` for these by itself; `flows/notify.py` turns them into
+Prefect raises `prefect.flow-run.Late`, `.Failed` and `.Crashed` for these by itself; `flows/servers/webhook.py` turns them into
 a webhook call.
 """
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
 from flows.servers import prefect_api
 from flows.servers.prefect_server import running
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 
 FLOW = "pipeline"
 NIGHTLY = "nightly"
@@ -21,7 +21,7 @@ DAYS_LOOKED_BACK = 7
 RUNS_SHOWN = 20
 
 
-def schedule(home: Path, on: bool, recipe: str | None = None, cron: str | None = None) -> dict[str, Any]:
+def schedule(home: Home, on: bool, recipe: str | None = None, cron: str | None = None) -> dict[str, Any]:
     """The nightly schedule, resumed or paused; a recipe is what it runs, a cron line (UTC) when, from now on."""
     url = running(home)
     if url is None:
@@ -51,7 +51,7 @@ def schedule(home: Path, on: bool, recipe: str | None = None, cron: str | None =
     return {"deployment": f"{FLOW}/{NIGHTLY}", "on": on, **said}
 
 
-def missed_and_failed(home: Path) -> list[dict[str, Any]]:
+def missed_and_failed(home: Home) -> list[dict[str, Any]]:
     """Deployed runs of the last days that failed, crashed, or are late by now; empty where no server runs."""
     url = running(home)
     if url is None:

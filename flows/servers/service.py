@@ -10,12 +10,12 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from flows.servers import detached_process
 from flows.servers.detached_process import LOOPBACK, Detached
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.progress import say
 
 SECONDS_TO_START = 180.0  # a fresh Prefect database takes 12 s on an idle machine, several times that on a busy one
@@ -35,7 +35,7 @@ class Service:
     cure: str
 
 
-def ensure(home: Path, service: Service, environment: Mapping[str, str]) -> Detached:
+def ensure(home: Home, service: Service, environment: Mapping[str, str]) -> Detached:
     """The service, answering; one process starts it and others wait for it."""
     found = detached_process.find(home, service.name)
     if found and answers(found.url, service.health):
@@ -49,7 +49,7 @@ def ensure(home: Path, service: Service, environment: Mapping[str, str]) -> Deta
         raise _failure(home, service, "ended")
 
 
-def address(home: Path, name: str) -> str:
+def address(home: Home, name: str) -> str:
     """Where the service of that name listens, or will once it is started: its port is kept for it from now on."""
     with exclusive(home, name):
         known = detached_process.recorded(home, name)
@@ -69,9 +69,9 @@ def answers(url: str, health: str, timeout_seconds: float = 2.0) -> bool:
 
 
 @contextmanager
-def exclusive(home: Path, name: str) -> Iterator[None]:
+def exclusive(home: Home, name: str) -> Iterator[None]:
     """Held by one process at a time."""
-    folder = home / "prefect"
+    folder = home.prefect
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / f"{name}.lock").open("w")
@@ -85,7 +85,7 @@ def exclusive(home: Path, name: str) -> Iterator[None]:
         yield
 
 
-def _started(home: Path, service: Service, environment: Mapping[str, str]) -> Detached:
+def _started(home: Home, service: Service, environment: Mapping[str, str]) -> Detached:
     say(f"starting {service.title} of this home")
     former = detached_process.recorded(home, service.name)
     port = urlsplit(former.url).port if former else None
@@ -100,7 +100,7 @@ def _started(home: Path, service: Service, environment: Mapping[str, str]) -> De
     raise _failure(home, service, "ended while starting")
 
 
-def _came_up(home: Path, service: Service, process: Detached) -> bool:
+def _came_up(home: Home, service: Service, process: Detached) -> bool:
     """True once it answers, False when it ended; an error when it does neither."""
     began = spoke = time.monotonic()
     while detached_process.is_alive(process):
@@ -118,7 +118,7 @@ def _came_up(home: Path, service: Service, process: Detached) -> bool:
     return False
 
 
-def _failure(home: Path, service: Service, what: str) -> UserError:
+def _failure(home: Home, service: Service, what: str) -> UserError:
     log = detached_process.log_of(home, service.name)
     end = detached_process.last_lines(log)
     return UserError(f"{service.title} {what}; the last lines of {log}:\n{end}", service.cure)

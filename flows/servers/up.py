@@ -12,6 +12,7 @@ from flows.servers.prefect_server import SERVER, ensure_server, environment, inh
 from flows.servers.reconcile import reconcile
 from flows.servers.service import Service
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.progress import say
 
 POOL = "triptych"
@@ -22,12 +23,11 @@ SECONDS_BETWEEN_QUERIES = "5"  # of the worker for new runs
 STOPPED_IN_ORDER = (WORKER, MLFLOW, SERVER.name)  # the worker may still have something to tell the server
 
 
-def up(home: Path, webhook: str = "") -> dict[str, Any]:
+def up(home: Home, webhook: str = "") -> dict[str, Any]:
     """{"prefect": page, "mlflow": page, "worker": pid}; what was running already stays as it is.
 
-    A webhook is called from then on for each deployed run that failed or was missed (`flows/notify.py`).
+    A webhook is called from then on for each deployed run that failed or was missed (`flows/servers/webhook.py`).
     """
-    home = Path(home).absolute()
     url = ensure_server(home)
     reconcile(home, url)
     with service.exclusive(home, "up"):
@@ -38,13 +38,12 @@ def up(home: Path, webhook: str = "") -> dict[str, Any]:
     return {"prefect": url.removesuffix("/api"), "mlflow": mlflow.url, "worker": worker.pid}
 
 
-def stop(home: Path) -> dict[str, list[str]]:
+def stop(home: Home) -> dict[str, list[str]]:
     """{"stopped": names}: what this home had running and has no more."""
-    home = Path(home).absolute()
     return {"stopped": [name for name in STOPPED_IN_ORDER if detached_process.end(home, name)]}
 
 
-def start_worker(home: Path, url: str) -> Detached:
+def start_worker(home: Home, url: str) -> Detached:
     """A worker that takes the runs of the home's deployments, and has told the server so."""
     name = f"{POOL}-{time.time():.0f}"  # an earlier worker's row is still there, and says ONLINE for a while
     command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
@@ -61,12 +60,12 @@ def start_worker(home: Path, url: str) -> Detached:
     return worker
 
 
-def mlflow_address(home: Path) -> str:
+def mlflow_address(home: Home) -> str:
     """Where MLflow's pages are to be seen once `up` was said."""
-    return service.address(Path(home).absolute(), MLFLOW)
+    return service.address(home, MLFLOW)
 
 
-def _deploy(home: Path, webhook: str) -> None:
+def _deploy(home: Home, webhook: str) -> None:
     command = (sys.executable, "-m", "flows.servers.deployments", *([webhook] if webhook else []))
     settings = inherited() | environment(home) | {"PWD": str(Path.cwd())}
     done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
@@ -82,9 +81,9 @@ def _is_online(url: str, name: str) -> bool:
     return any(worker["name"] == name and worker["status"] == "ONLINE" for worker in workers)
 
 
-def _mlflow(home: Path) -> Service:
-    store = ("--backend-store-uri", f"sqlite:///{home}/mlflow.db")
-    artifacts = ("--default-artifact-root", (home / "mlflow-artifacts").as_uri(), "--no-serve-artifacts")
+def _mlflow(home: Home) -> Service:
+    store = ("--backend-store-uri", f"sqlite:///{home.mlflow_database}")
+    artifacts = ("--default-artifact-root", home.mlflow_artifacts.as_uri(), "--no-serve-artifacts")
     server = (sys.executable, "-m", "mlflow", "server", *store, *artifacts, "--host", LOOPBACK, "--workers", "1")
     return Service(
         name=MLFLOW,

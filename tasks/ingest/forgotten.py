@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.document_names import names_of
+from tasks.home import Home
 from tasks.store.artifacts import write_durably
 from tasks.store.step import Frozen
 
@@ -33,19 +34,19 @@ class Forgotten(Frozen):
     held: tuple[str, ...] = ()  # NAME/VERSION made from a corpus that held it, outside the training text
 
 
-def forgotten(home: Path) -> list[Forgotten]:
+def forgotten(home: Home) -> list[Forgotten]:
     """All that this home has forgotten, the oldest first."""
     try:
-        return [Forgotten.model_validate(entry) for entry in json.loads((home / LIST).read_text())["documents"]]
+        return [Forgotten.model_validate(entry) for entry in json.loads(home.forgotten.read_text())["documents"]]
     except FileNotFoundError:
         return []
 
 
-def remember(home: Path, entries: Iterable[Forgotten]) -> None:
+def remember(home: Home, entries: Iterable[Forgotten]) -> None:
     """Writes the list anew; an entry takes the place of one of its name."""
     by_name = {entry.name: entry for entry in (*forgotten(home), *entries)}
     rows = [entry.model_dump(mode="json") for entry in by_name.values()]
-    write_durably(home / LIST, json.dumps({"documents": rows}, ensure_ascii=False, indent=1).encode())
+    write_durably(home.forgotten, json.dumps({"documents": rows}, ensure_ascii=False, indent=1).encode())
 
 
 def touching(entries: Iterable[Forgotten], source: str, files: Collection[str]) -> tuple[str, ...]:

@@ -7,13 +7,14 @@ content of its file, as with any folder.
 from pathlib import Path
 
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.ingest.sources import FolderSource, HubSource, IngestConfig
 from tasks.progress import say
 
 FETCHED = "fetched"  # a file that says all of a repository is there
 
 
-def fetched(config: IngestConfig, home: Path, write: bool = True) -> IngestConfig:
+def fetched(config: IngestConfig, home: Home, write: bool = True) -> IngestConfig:
     """The config with each hub source replaced by the folder it was fetched into."""
     if config.path is not None:
         return config
@@ -24,8 +25,8 @@ def fetched(config: IngestConfig, home: Path, write: bool = True) -> IngestConfi
     return config.model_copy(update={"sources": sources})
 
 
-def _as_folder(source: HubSource, home: Path, write: bool) -> FolderSource:
-    folder = home / "hub" / f"{source.dataset.replace('/', '--')}@{source.revision}"
+def _as_folder(source: HubSource, home: Home, write: bool) -> FolderSource:
+    folder = home.hub / f"{source.dataset.replace('/', '--')}@{source.revision}"
     if not (folder / FETCHED).exists():
         if not write:
             raise UserError(

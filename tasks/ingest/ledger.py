@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, forgotten, touching
 from tasks.ingest.listing import Listing, list_sources, told
 from tasks.ingest.sources import File, IngestConfig, Part
@@ -44,13 +45,13 @@ class Corpus:
         return {p: withdrawn for p, withdrawn in earlier.items() if withdrawn}
 
 
-def corpus(name: str, config: IngestConfig, home: Path, is_made: IsMade | None = None, write: bool = True) -> Corpus:
+def corpus(name: str, config: IngestConfig, home: Home, is_made: IsMade | None = None, write: bool = True) -> Corpus:
     """The partitions of corpus `name` as its sources stand now; unseen files form a new one, written down if `write`.
 
     With `is_made`, files that are gone leave a partition whose ingest is not complete: nothing was made of them yet.
     """
     listings = list_sources(config, home, write)
-    folder = home / "corpora"
+    folder = home.corpora
     with _locked(folder / f"{name}.lock", write):
         ledgers = {path: _read(path) for path in _paths(folder, name)}
         ours = {source: ledgers.get(folder / f"{name}.{source}.json", {}) for source in listings}

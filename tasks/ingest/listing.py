@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.ingest.kinds import TEXT, cure_of, ending
 from tasks.ingest.source_index import index_rows
 from tasks.ingest.sources import File, FileSource, IngestConfig, Unread
@@ -31,7 +32,7 @@ class Listing:
     notes: tuple[str, ...] = ()
 
 
-def list_sources(config: IngestConfig, home: Path, write: bool = True) -> dict[str, Listing]:
+def list_sources(config: IngestConfig, home: Home, write: bool = True) -> dict[str, Listing]:
     """Each source's files in reading order; UserError where one is missing or has nothing to read."""
     return {name: _list(name, source, home, write) for name, source in config.read().items()}
 
@@ -41,7 +42,7 @@ def kilobytes(size: int) -> int:
     return size // 1000 + 1
 
 
-def _list(name: str, source: FileSource, home: Path, write: bool) -> Listing:
+def _list(name: str, source: FileSource, home: Home, write: bool) -> Listing:
     found = walked(name, source, home)
     if not found.files:
         raise no_text(name, found)
@@ -54,11 +55,9 @@ def _list(name: str, source: FileSource, home: Path, write: bool) -> Listing:
     return Listing(files, found.unread, tuple(notes))
 
 
-def _hashes(found: Found, home: Path, write: bool) -> dict[str, str]:
+def _hashes(found: Found, home: Home, write: bool) -> dict[str, str]:
     """SHA-256 by name: from memory where size and times are as they were, else from the file."""
-    memory = (
-        home / "listings" / f"{hashlib.sha256(str(found.root).encode(errors='surrogateescape')).hexdigest()[:16]}.json"
-    )
+    memory = home.listings / f"{hashlib.sha256(str(found.root).encode(errors='surrogateescape')).hexdigest()[:16]}.json"
     known = _remembered(memory)
     hashes = {n: known[n][1] for n, times in found.files.items() if n in known and tuple(known[n][0]) == times}
     new = [name for name in found.files if name not in hashes]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.ingest.kinds import AS_TEXT, NO_ACCESS, cure_of, ending, readable, told
 from tasks.ingest.sources import FileSource, FolderSource, PackageSource
 
@@ -45,7 +46,7 @@ class Found:
             self.passed_over(ending(name), info.st_size)
 
 
-def walked(name: str, source: FileSource, home: Path) -> Found:
+def walked(name: str, source: FileSource, home: Home) -> Found:
     """What lies there, by name and size alone; UserError where there is no such folder or package."""
     found = _walk_package(source) if isinstance(source, PackageSource) else _walk_folder(name, source, home)
     if found.links:
@@ -94,7 +95,7 @@ def _root(path: Path) -> Path:
     return path.parent.resolve() if path.is_file() else path.resolve()  # a link to a file has a name of its own
 
 
-def _walk_folder(name: str, source: FolderSource, home: Path) -> Found:
+def _walk_folder(name: str, source: FolderSource, home: Home) -> Found:
     path = source.path.expanduser()
     if not path.exists():
         raise UserError(f"{name}: no folder {path}", "give the path of a folder of text: --set ingest.path=FOLDER")
@@ -102,7 +103,7 @@ def _walk_folder(name: str, source: FolderSource, home: Path) -> Found:
     if path.is_file():
         found.sort(path.name, path.stat(), _is_read(source, path.name))
         return found
-    for relative, entry in _entries(found, source, home.resolve()):
+    for relative, entry in _entries(found, source, home.path.resolve()):
         if relative != source.index and _chosen(source, relative):
             _place(found, source, relative, entry)
     return found

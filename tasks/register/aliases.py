@@ -11,10 +11,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from tasks.errors import UsageError
+from tasks.home import Home
 from tasks.store.artifacts import write_durably
 from tasks.tracking.registry import Version, aliases, find, versions
 from tasks.tracking.versions import Registry, open_registry
@@ -25,7 +25,7 @@ AUDIT, KNOWN = "audit.jsonl", "aliases.json"
 BY_HAND = "MLflow's page or another program"
 
 
-def promote(model: str, home: Path, why: str = "by hand") -> Version:
+def promote(model: str, home: Home, why: str = "by hand") -> Version:
     """The version becomes its model's champion, the champion before it is kept as `previous`."""
     with registry_lock(home), open_registry(home) as registry:
         audit_external_moves(home)
@@ -34,7 +34,7 @@ def promote(model: str, home: Path, why: str = "by hand") -> Version:
     return find(f"{version.name}@{CHAMPION}", home)
 
 
-def rollback(name: str, home: Path, why: str = "by hand") -> Version:
+def rollback(name: str, home: Home, why: str = "by hand") -> Version:
     """`previous` becomes champion, and the champion becomes `previous`: a second rollback undoes the first."""
     with registry_lock(home), open_registry(home) as registry:
         audit_external_moves(home)
@@ -71,7 +71,7 @@ def move(registry: Registry, name: str, alias: str, version: int, because: tuple
     _remember(registry.home, known)
 
 
-def audit_if_unlocked(home: Path) -> list[str]:
+def audit_if_unlocked(home: Home) -> list[str]:
     """`audit_external_moves` for commands that only show things: skipped while another process holds the lock."""
     try:
         with registry_lock(home, wait=False):
@@ -80,7 +80,7 @@ def audit_if_unlocked(home: Path) -> list[str]:
         return []
 
 
-def audit_external_moves(home: Path) -> list[str]:
+def audit_external_moves(home: Home) -> list[str]:
     """Audits every alias that something else moved since triptych last looked; one sentence each. Under the lock."""
     found, known, told = aliases(home), _known(home), []
     for name in sorted(found.keys() | known.keys()):
@@ -95,37 +95,37 @@ def audit_external_moves(home: Path) -> list[str]:
 
 
 @contextmanager
-def registry_lock(home: Path, wait: bool = True) -> Iterator[None]:
+def registry_lock(home: Home, wait: bool = True) -> Iterator[None]:
     """One process at a time publishes, promotes or rolls back; BlockingIOError where it is held and nobody waits."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "registry.lock").open("w") as lock:
+    home.path.mkdir(parents=True, exist_ok=True)
+    with home.registry_lock.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 
-def _audit(home: Path, name: str, alias: str, moved: tuple[int | None, int | None], because: tuple[str, str]) -> None:
+def _audit(home: Home, name: str, alias: str, moved: tuple[int | None, int | None], because: tuple[str, str]) -> None:
     who, why = because
     write_line(home, who, f"{name}@{alias}", {"from": moved[0], "to": moved[1], "why": why})
 
 
-def write_line(home: Path, who: str, what: str, more: dict[str, Any]) -> None:
+def write_line(home: Home, who: str, what: str, more: dict[str, Any]) -> None:
     """One line of the audit, on disk."""
     line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "who": who, "what": what, **more}
-    with (home / AUDIT).open("a") as file:
+    with home.audit.open("a") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
 
-def _known(home: Path) -> dict[str, dict[str, int]]:
+def _known(home: Home) -> dict[str, dict[str, int]]:
     try:
-        return json.loads((home / KNOWN).read_text())
+        return json.loads(home.known_aliases.read_text())
     except FileNotFoundError:
         return {}
 
 
-def _remember(home: Path, known: dict[str, dict[str, int]]) -> None:
-    write_durably(home / KNOWN, json.dumps(known, indent=1, sort_keys=True).encode())
+def _remember(home: Home, known: dict[str, dict[str, int]]) -> None:
+    write_durably(home.known_aliases, json.dumps(known, indent=1, sort_keys=True).encode())
 
 
 def current_user() -> str:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.home import Home
 from tasks.progress import say
 from tasks.register.aliases import (
     ANCHOR,
@@ -60,10 +61,10 @@ class Published:
     notes: tuple[str, ...]  # aliases that were moved by hand
 
 
-def publish(package: Path, home: Path, info: RunInfo, rescore: Rescore | None = None) -> list[Published]:
+def publish(package: Path, home: Home, info: RunInfo, rescore: Rescore | None = None) -> list[Published]:
     """Every role of the package, published and judged; none where MLflow is away: then it waits in the outbox."""
     manifest = json.loads((package / MANIFEST).read_text())
-    later = home / WAITING / f"{manifest['key']}.json"
+    later = home.unpublished / f"{manifest['key']}.json"
     try:
         with registry_lock(home), open_registry(home) as registry:
             notes = tuple(audit_external_moves(home))
@@ -79,9 +80,9 @@ def publish(package: Path, home: Path, info: RunInfo, rescore: Rescore | None = 
     return published
 
 
-def publish_waiting(home: Path) -> list[Published]:
+def publish_waiting(home: Home) -> list[Published]:
     """What earlier runs could not publish, the oldest first."""
-    paths = sorted((home / WAITING).glob("*.json"), key=lambda path: path.stat().st_mtime)
+    paths = sorted(home.unpublished.glob("*.json"), key=lambda path: path.stat().st_mtime)
     waiting = [json.loads(path.read_text()) for path in paths]
     return [
         version

@@ -68,7 +68,7 @@ class Step:
     config: type[Frozen]
     run: Callable[[Any, Inputs, Path], Stats]
     libraries: tuple[str, ...] = ()  # distributions whose version can move bytes: recorded, and compared on a hit
-    code: tuple[str, ...] = ()  # modules that run in a process of their own: what `run` names is found (tasks/reach.py)
+    code: tuple[str, ...] = ()  # modules that run in a process of their own: what `run` names is found (tasks/store/reachable_code.py)
     resumes: bool = False  # finds its own earlier work in `out` and goes on from there
 
 

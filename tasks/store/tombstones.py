@@ -6,8 +6,8 @@ can still be asked what it was made of, when another of its documents is to be f
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
+from tasks.home import Home
 from tasks.store.artifacts import MANIFEST, write_durably
 from tasks.store.contents import Holdings, Stored, holdings
 
@@ -15,12 +15,12 @@ FOLDER, NAMES, SPLITS = "lineage", "names.parquet", "bytes.parquet"
 NAMING = ("doc_id", "source", "uri", "origin")
 
 
-def keep(home: Path, artifact: Stored) -> None:
+def keep(home: Home, artifact: Stored) -> None:
     """Writes what may stay of an artifact that is about to be removed; its manifest last."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    to = home / FOLDER / artifact.step / artifact.key
+    to = home.tombstones / artifact.step / artifact.key
     to.mkdir(parents=True, exist_ok=True)
     if artifact.step == "ingest":
         tables = [pq.read_table(p, columns=[*NAMING]) for p in sorted(artifact.path.glob("documents/*.parquet"))]
@@ -32,13 +32,13 @@ def keep(home: Path, artifact: Stored) -> None:
     write_durably(to / MANIFEST, json.dumps(kept, indent=1).encode())
 
 
-def with_remains(home: Path, held: Holdings) -> Holdings:
+def with_remains(home: Home, held: Holdings) -> Holdings:
     """The store's artifacts together with those of which only this is left."""
-    gone: Mapping[str, Stored] = holdings(home / FOLDER).artifacts
+    gone: Mapping[str, Stored] = holdings(home.tombstones).artifacts
     return Holdings({**gone, **held.artifacts}, held.leftovers)
 
 
-def inputs_of_what_is_gone(home: Path, keys: set[str]) -> set[str]:
+def inputs_of_what_is_gone(home: Home, keys: set[str]) -> set[str]:
     """These keys, and those that the removed ones among them were made of: the store cannot tell it any more."""
-    gone = holdings(home / FOLDER)
+    gone = holdings(home.tombstones)
     return keys.union(*(gone.artifacts[key].inputs for key in gone.with_ancestors(keys)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.store.artifacts import MANIFEST
 from tasks.tracking.registry import Version, versions
 
@@ -80,14 +81,14 @@ def find_training(store: Path, key: str | None) -> Training | None:
     return None
 
 
-def registered(version: Version, home: Path) -> Model:
+def registered(version: Version, home: Home) -> Model:
     """A version with the trainings behind it."""
     training = find_training(home / "store", version.tags.get("weights_key"))
     trainings = tuple(training.line()) if training else ()
     return Model(f"{version.name}/{version.version}", version.aliases, version.tags.get("run"), trainings)
 
 
-def all_models(home: Path, record: Mapping[str, Any]) -> list[Model]:
+def all_models(home: Home, record: Mapping[str, Any]) -> list[Model]:
     """Every registered version, and what this run trained without registering it."""
     found = [registered(version, home) for version in versions(home)]
     known = {model.trainings[0].key for model in found if model.trainings}

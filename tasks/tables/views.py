@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from tasks.document_names import file_of
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.tables.documents import described
 
 TEXT, BYTES = pa.string(), pa.int64()
@@ -48,7 +49,7 @@ PARQUET = {  # raw table → (label, file pattern, its columns where a run has n
 class Tables:
     """The raw tables and views of one run, opened by name."""
 
-    home: Path
+    home: Home
     record: Mapping[str, Any]
     models: Callable[[], list[dict[str, Any]]]  # the registry's versions, asked only when a question names them
 

@@ -10,8 +10,9 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tasks.home import Home
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,43 +34,42 @@ class Connection:
     """A client, and the database file that it has open."""
 
     client: "MlflowClient"
-    home: Path
+    home: Home
     inode: int
 
     def away(self) -> str | None:
         """Why nothing can be written now; None where it can."""
-        database = self.home / DATABASE
+        database = self.home.mlflow_database
         try:
             if database.stat().st_ino != self.inode:
                 return f"{database} is another file than before"
         except OSError as error:
             return f"{database}: {error.strerror}"
-        if not (self.home / ARTIFACTS).is_dir():
-            return f"{self.home / ARTIFACTS} is not there"
+        if not (self.home.mlflow_artifacts).is_dir():
+            return f"{self.home.mlflow_artifacts} is not there"
         return locked(self.home)
 
 
-def connect(home: Path) -> Connection | str:
+def connect(home: Home) -> Connection | str:
     """The home's MLflow, made where there is none; or the reason why not now."""
-    home = home.absolute()
     try:
-        (home / ARTIFACTS).mkdir(parents=True, exist_ok=True)
+        home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
         with (home / f"{DATABASE}.lock").open("w") as lock:  # two processes making the tables at once break them
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if (home / DATABASE).exists() and (reason := locked(home)):
+            if home.mlflow_database.exists() and (reason := locked(home)):
                 return reason
-            if not (home / DATABASE).exists():
+            if not home.mlflow_database.exists():
                 _make_tables(home)
             client = _client(home)
             client.search_experiments(max_results=1)  # makes the tables
-        return Connection(client, home, (home / DATABASE).stat().st_ino)
+        return Connection(client, home, home.mlflow_database.stat().st_ino)
     except OSError as error:
         return str(error)
 
 
-def locked(home: Path) -> str | None:
+def locked(home: Home) -> str | None:
     """Why the database cannot be written at this moment; None where it can."""
-    database = home / DATABASE
+    database = home.mlflow_database
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS)) as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -79,12 +79,12 @@ def locked(home: Path) -> str | None:
     return None
 
 
-def tracking_uri(home: Path) -> str:
+def tracking_uri(home: Home) -> str:
     """Absolute: a relative one would name another database in another working directory."""
-    return f"sqlite:///{home.absolute() / DATABASE}"
+    return f"sqlite:///{home.mlflow_database}"
 
 
-def _make_tables(home: Path) -> None:
+def _make_tables(home: Home) -> None:
     """The database, made aside and renamed once whole: MLflow cannot mend one whose tables were made in part."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -97,10 +97,10 @@ def _make_tables(home: Path) -> None:
     engine = create_engine(f"sqlite:///{partial}")
     _initialize_tables(engine)
     engine.dispose()
-    partial.rename(home / DATABASE)
+    partial.rename(home.mlflow_database)
 
 
-def _client(home: Path) -> "MlflowClient":
+def _client(home: Home) -> "MlflowClient":
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     import mlflow

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tasks.home import Home
 from tasks.store.artifacts import write_durably
 from tasks.store.locks import alone
 
@@ -22,8 +23,8 @@ Event = dict[str, Any]
 class Outbox:
     """The events of one home that wait to be shipped."""
 
-    def __init__(self, home: Path) -> None:
-        self.folder = home.absolute() / "outbox"
+    def __init__(self, home: Home) -> None:
+        self.folder = home.outbox
         self._count = itertools.count()
 
     def put(self, event: Event) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.store.hashing import file_sha256
-from tasks.tracking.connection import ARTIFACTS, DATABASE
+from tasks.tracking.connection import ARTIFACTS
 
 FILES = "files.json"  # in a registered model: name → sha256 of every other file in it
 FILES_TAG = "files_sha256"  # on the version, in the database: the hash of files.json itself
@@ -39,7 +40,7 @@ class Version:
         return self.folder / "artifacts" / "evidence"
 
 
-def models(home: Path) -> list[dict[str, Any]]:
+def models(home: Home) -> list[dict[str, Any]]:
     """One row a version; `parent` is the version it was tuned from, `weights_key` the training that made it."""
     return [
         {
@@ -55,7 +56,7 @@ def models(home: Path) -> list[dict[str, Any]]:
     ]
 
 
-def versions(home: Path, name: str | None = None) -> list[Version]:
+def versions(home: Home, name: str | None = None) -> list[Version]:
     """All versions (of one model), by name and number."""
     found = _read(home, "SELECT name, version, storage_location, source, current_stage FROM model_versions")
     tags: dict[tuple[str, int], dict[str, str]] = {}
@@ -77,7 +78,7 @@ def versions(home: Path, name: str | None = None) -> list[Version]:
     ]
 
 
-def aliases(home: Path) -> dict[str, dict[str, int]]:
+def aliases(home: Home) -> dict[str, dict[str, int]]:
     """Every registered model's aliases."""
     found: dict[str, dict[str, int]] = {}
     for name, alias, version in _read(home, "SELECT name, alias, version FROM registered_model_aliases"):
@@ -85,14 +86,14 @@ def aliases(home: Path) -> dict[str, dict[str, int]]:
     return found
 
 
-def resolve(model: str, home: Path) -> Path:
+def resolve(model: str, home: Home) -> Path:
     """The folder of weights that NAME@ALIAS, NAME/VERSION or a path means, verified where it is registered."""
     if any(model in _names(version) for version in versions(home)):
         return verified(find(model, home)).weights
     return weights_in(Path(model)) or find(model, home).weights
 
 
-def find(model: str, home: Path) -> Version:
+def find(model: str, home: Home) -> Version:
     """The version that NAME@ALIAS or NAME/VERSION names; UsageError with the nearest names where there is none."""
     known = versions(home)
     for version in known:
@@ -133,8 +134,8 @@ def _names(version: Version) -> list[str]:
     return [*(f"{version.name}@{alias}" for alias in version.aliases), f"{version.name}/{version.version}"]
 
 
-def _read(home: Path, query: str) -> list[tuple[Any, ...]]:
-    database = home.absolute() / DATABASE
+def _read(home: Home, query: str) -> list[tuple[Any, ...]]:
+    database = home.mlflow_database
     if not database.exists():
         return []
     try:
@@ -148,9 +149,9 @@ def _read(home: Path, query: str) -> list[tuple[Any, ...]]:
         ) from error
 
 
-def _folder(home: Path, location: str) -> Path:
+def _folder(home: Home, location: str) -> Path:
     """Where a model's files lie, in a home that was moved as well."""
     folder = Path(location.removeprefix("file://"))
     if not folder.is_dir() and f"/{ARTIFACTS}/" in location:
-        return home.absolute() / ARTIFACTS / location.split(f"/{ARTIFACTS}/", 1)[1]
+        return home.mlflow_artifacts / location.split(f"/{ARTIFACTS}/", 1)[1]
     return folder

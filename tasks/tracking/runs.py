@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from tasks.home import Home
 from tasks.store.step import Frozen
 from tasks.tracking.artifacts import file_uri, name_artifacts
-from tasks.tracking.connection import ARTIFACTS, DATABASE
 from tasks.tracking.series import ship_series
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ def experiment(client: "MlflowClient", name: str) -> str:
         if found.lifecycle_stage == "deleted":  # by hand, in MLflow's page
             client.restore_experiment(found.experiment_id)
         return found.experiment_id
-    home = Path(client.tracking_uri.removeprefix("sqlite:///").removesuffix(DATABASE))
-    return client.create_experiment(name, artifact_location=str(home / ARTIFACTS / name))
+    home = Home(Path(client.tracking_uri.removeprefix("sqlite:///")).parent)
+    return client.create_experiment(name, artifact_location=str(home.mlflow_artifacts / name))
 
 
 def _computed_by(client: "MlflowClient", part: Part) -> str | None:

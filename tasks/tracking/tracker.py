@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tasks.home import Home
 from tasks.progress import say
 from tasks.tracking.connection import Connection, connect
 from tasks.tracking.live import alive, is_alive
@@ -38,8 +39,8 @@ REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST",
 class Shipper:
     """Sends the outbox to MLflow, in order, and stops at the first event that cannot go now."""
 
-    def __init__(self, home: Path) -> None:
-        self.home, self.outbox = home.absolute(), Outbox(home)
+    def __init__(self, home: Home) -> None:
+        self.home, self.outbox = home, Outbox(home)
         self.connection: Connection | None = None
         self.away: str | None = None  # why MLflow could not be written at the last try
 
@@ -109,10 +110,10 @@ class Shipper:
 class Tracker:
     """One run's events. `with Tracker(home, pipeline) as tracker:`; no method waits but `mlflow_run_id` and the end."""
 
-    def __init__(self, home: Path, pipeline: PipelineRun) -> None:
+    def __init__(self, home: Home, pipeline: PipelineRun) -> None:
         self.pipeline, self.shipper = pipeline, Shipper(home)
         self._alive = ExitStack()
-        self._alive.enter_context(alive(home / LIVE, pipeline.run))
+        self._alive.enter_context(alive(home.live, pipeline.run))
         self._followed: dict[str, tuple[float, Path]] = {}
         self._changed = threading.Condition()
         self._wanted, self._stopping = True, False
@@ -196,7 +197,7 @@ class Tracker:
         return None if empty else AGAIN_SECONDS
 
 
-def ship(home: Path) -> int:
+def ship(home: Home) -> int:
     """Sends what earlier runs left in the outbox; how many events still wait. Imports MLflow only where some do."""
     shipper = Shipper(home)
     if shipper.outbox.waiting():
@@ -210,5 +211,5 @@ def _apply(connection: Connection, event: Mapping[str, Any]) -> str:
         return close_step(client, StepRun.model_validate(event["step"])).info.run_id
     if event["kind"] == "end":
         return close_pipeline(client, pipeline, event).info.run_id
-    close_killed(client, lambda run: is_alive(connection.home / LIVE, run))
+    close_killed(client, lambda run: is_alive(connection.home.live, run))
     return open_pipeline(client, pipeline).info.run_id

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.tracking.connection import connect
 from tasks.tracking.registry import FILES_TAG, Version, list_files, versions
 from tasks.tracking.runs import experiment
@@ -24,7 +25,7 @@ PARAMS = {"max_tokens": 64, "temperature": 0.8, "seed": 0}  # of a model that wr
 class Registry:
     """A home's registry, open for writing."""
 
-    home: Path
+    home: Home
     client: "MlflowClient"
 
     def version(self, name: str, content: str) -> Version | None:
@@ -83,7 +84,7 @@ class MlflowUnavailable(UserError):
 
 
 @contextmanager
-def open_registry(home: Path) -> Iterator[Registry]:
+def open_registry(home: Home) -> Iterator[Registry]:
     """The registry; MlflowAway where it cannot be written, at the start or in the middle."""
     made = connect(home)
     if isinstance(made, str):
@@ -92,7 +93,7 @@ def open_registry(home: Path) -> Iterator[Registry]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield Registry(home.absolute(), made.client)
+        yield Registry(home, made.client)
     except SQLAlchemyError as error:
         raise MlflowUnavailable(str(error)) from error
     except MlflowException as error:

@@ -5,22 +5,22 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 TWO_LABELS = """
-from pathlib import Path
 from prefect import flow
-from flows import pages
-from flows.line import Made
+from flows import prefect_pages
+from flows.graph import StepOutput
 from flows.pipeline import Tasks
+from tasks.home import Home
 
 def refuse(*_, **__):
     raise RuntimeError("503: the database is locked")
 
-pages.create_markdown_artifact = refuse
+prefect_pages.create_markdown_artifact = refuse
 
 @flow
 def two_labels():
-    as_task = Tasks(Path({home!r}))
-    made = [as_task("ingest", lambda: Made("ingest", "cached"), set())]
-    made.append(as_task("signals", lambda: Made("signals", "complete"), {{"ingest"}}))
+    as_task = Tasks(Home.at({home!r}))
+    made = [as_task("ingest", lambda: StepOutput("ingest", "cached"), set())]
+    made.append(as_task("signals", lambda: StepOutput("signals", "complete"), {{"ingest"}}))
     return [m.label for m in made]
 
 print(two_labels())

@@ -17,7 +17,7 @@ from flows.servers.reconcile import reconcile
 
 RUN = """
 import os
-from flows.patience import final_state
+from flows.servers.prefect_client import final_state
 from tests.flows.tiny import stand_in
 print(final_state(lambda: stand_in({home!r}, {victim}, return_state=True)))
 """

@@ -19,8 +19,8 @@ from flows.servers.schedule import missed_and_failed, schedule
 from tasks.errors import UserError
 
 DEPLOY = """
-from flows.deployments import Planned, deploy
-from flows.notify import notify
+from flows.servers.deployments import Planned, deploy
+from flows.servers.webhook import notify
 notify({webhook!r})
 variables = {{"env": {{"TRIPTYCH_HOME": {home!r}}}, "working_dir": {folder!r}}}
 often = Planned("often", "", cron="* * * * * */10", is_active=True)
