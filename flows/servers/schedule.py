@@ -1,7 +1,7 @@
 """The nightly run, switched on and off, and what went wrong with scheduled runs while nobody was looking.
 
-Prefect raises `prefect.flow-run.Late`, `.Failed` and `.Crashed` for these by itself; `flows/servers/webhook.py` turns them into
-a webhook call.
+Prefect raises `prefect.flow-run.Late`, `.Failed` and `.Crashed` for these by itself; `flows/servers/webhook.py`
+turns them into a webhook call.
 """
 
 from datetime import UTC, datetime, timedelta

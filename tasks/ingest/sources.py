@@ -67,7 +67,7 @@ class PackageSource(Reading):
 
 
 class HubSource(Reading):
-    """A dataset repository of a Hugging Face hub, fetched into the home once; then it is a folder (tasks/ingest/hub.py)."""
+    """A dataset repository of a Hugging Face hub, fetched into the home once; then it is a folder (ingest/hub.py)."""
 
     kind: Annotated[Literal["hub"], NOT_IN_KEY] = "hub"
     dataset: Annotated[str, NOT_IN_KEY]  # OWNER/NAME

@@ -68,7 +68,9 @@ class Step:
     config: type[Frozen]
     run: Callable[[Any, Inputs, Path], Stats]
     libraries: tuple[str, ...] = ()  # distributions whose version can move bytes: recorded, and compared on a hit
-    code: tuple[str, ...] = ()  # modules that run in a process of their own: what `run` names is found (tasks/store/reachable_code.py)
+    code: tuple[
+        str, ...
+    ] = ()  # modules that run in a process of their own: reachable_code.py cannot see them from `run`
     resumes: bool = False  # finds its own earlier work in `out` and goes on from there
 
 
