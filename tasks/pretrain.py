@@ -84,7 +84,7 @@ class PretrainConfig(Frozen):
 def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
     """Trains in a child process; goes on from its checkpoint where an earlier run was ended."""
     begins = as_folder(config.init_from, out / "work") if config.init_from else None
-    shape = _shape(config, _tokenizer(inputs), begins)
+    shape = _shape(config, inputs.folder("tokenizer"), begins)
     spec = specify(config, inputs, out, shape, begins)
     train(spec, config.ranks, "pretrain")
     from model.curves import draw
@@ -101,8 +101,6 @@ def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape", b
     from model.schedule import OptimizerConfig, Schedule
     from model.spec import Spec
 
-    shards = inputs["shards"]
-    assert isinstance(shards, Mapping), "shards come by partition"
     given = Given(**_set(config, "tokens_per_parameter", "batch", "steps", "learning_rate"))
     plan = training_plan(shape, given)
     shares = {"warmup_steps": config.warmup, "decay_steps": config.decay}
@@ -111,20 +109,14 @@ def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape", b
     first = {"weights": begins.absolute(), "lora": config.lora} if begins else {"shape": shape}
     return Spec(
         out=out.absolute(),
-        data=_documents(shards),
-        tokenizer=_tokenizer(inputs).absolute(),
+        data=_documents(inputs.partitions("shards")),
+        tokenizer=inputs.folder("tokenizer").absolute(),
         batch=plan.batch,
         schedule=schedule,
         rates=rates,
         **first,
         **_set(config, *PASSED_ON),
     )
-
-
-def _tokenizer(inputs: Inputs) -> Path:
-    folder = inputs["tokenizer"]
-    assert isinstance(folder, Path), "one tokenizer"
-    return folder
 
 
 RATES = ("embedding_scale", "head_scale", "weight_decay", "max_norm")

@@ -1,6 +1,5 @@
 """The two steps of curation: SIGNALS scores every document once, CURATE decides over the scores and writes the text."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,10 @@ def signals(config: SignalsConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.store.step import Funnel
 
     work = out / "work"  # finished ranks, for a rerun
-    table = pa.concat_tables(score_documents(_folder(inputs, "documents") / "documents", work, config))
+    table = pa.concat_tables(score_documents(inputs.folder("documents") / "documents", work, config))
     pq.write_table(table.drop_columns(INDEX_ONLY), out / "signals.parquet", **PARQUET)
     write_index(table, out / "index.arrow")
-    earlier = [read_index(folder / "index.arrow") for folder in _folders(inputs, "earlier").values()]
+    earlier = [read_index(folder / "index.arrow") for folder in inputs.partitions("earlier").values()]
     pairs = find_pairs(read_index(out / "index.arrow"), earlier)
     pq.write_table(pairs, out / "pairs.parquet", **PARQUET)
     shutil.rmtree(work)
@@ -50,8 +49,8 @@ def curate(config: DecisionConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.curate.texts import judged_by_datatrove, write_texts
     from tasks.store.step import Funnel
 
-    documents, scores = _folder(inputs, "documents"), _folder(inputs, "signals")
-    folders = Folders(scores, _folders(inputs, "earlier_signals"), _folders(inputs, "earlier"))
+    documents, scores = inputs.folder("documents"), inputs.folder("signals")
+    folders = Folders(scores, inputs.partitions("earlier_signals"), inputs.partitions("earlier"))
     if config.engine == "datatrove":
         judged = judged_by_datatrove(documents / "documents", scores, config)
     else:
@@ -72,18 +71,6 @@ def curate(config: DecisionConfig, inputs: Inputs, out: Path) -> Stats:
 
 
 PARQUET = {"compression": "zstd", "row_group_size": 65_536}
-
-
-def _folder(inputs: Inputs, role: str) -> Path:
-    folder = inputs[role]
-    assert isinstance(folder, Path), role
-    return folder
-
-
-def _folders(inputs: Inputs, role: str) -> Mapping[str, Path]:
-    folders = inputs.get(role, {})
-    assert isinstance(folders, Mapping), role
-    return folders
 
 
 def _total(table: "pa.Table", name: str) -> float:

@@ -66,10 +66,8 @@ def encode(config: EncodePart, inputs: Inputs, out: Path) -> Stats:
     import pyarrow as pa
     from pyarrow import parquet
 
-    texts, tokenizer = inputs["texts"], inputs["tokenizer"]
-    assert isinstance(texts, Path)
-    assert isinstance(tokenizer, Path)
-    path, withheld = texts / "texts.parquet", dict[str, str]()
+    tokenizer = inputs.folder("tokenizer")
+    path, withheld = inputs.folder("texts") / "texts.parquet", dict[str, str]()
     shards = {split: Shards(out, split, config.shard_tokens) for split in SPLITS}
     sizes, masked = list[tuple[str, str, int, int]](), Counter[str]()
     documents = parquet.ParquetFile(path).metadata.num_rows

@@ -56,8 +56,7 @@ def tokenizer(config: TokenizerConfig, inputs: Inputs, out: Path) -> Stats:
         copy_tokenizer(config.init_from, out)
         given = Tokenizer.from_file(str(out / "tokenizer.json"))
         return Stats(metrics={"vocabulary": float(given.get_vocab_size())})
-    partitions = inputs["texts"]
-    assert not isinstance(partitions, Path)
+    partitions = inputs.partitions("texts")
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizer(config.pattern)
     bpe.decoder = decoders.ByteLevel()

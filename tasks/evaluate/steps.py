@@ -6,7 +6,7 @@ inputs   model      pretrain's or finetune's folder: weights/, a child's rows/
          base       (optional) the folder of the model it began from, whose scores stand beside the child's
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.evaluate.language import build_eval_set, score_beside_baselines
     from tasks.evaluate.reference_models import compare_with_reference_models
 
-    board, corpus, weights = _board("base", config), _corpus(inputs), _folder(inputs, "model") / "weights"
+    board, corpus, weights = _board("base", config), _corpus(inputs), inputs.folder("model") / "weights"
     exam = build_eval_set(config, corpus, out)
     notes = score_beside_baselines(board, config, exam, corpus, weights)
     compare_with_reference_models(board, config, exam, weights)  # last: the memory of n-grams and xz is free again
@@ -80,24 +80,15 @@ def _board(role: str, config: EvaluateConfig) -> "ScoreTable":
 def _corpus(inputs: Inputs) -> "Corpus":
     from tasks.evaluate.held_out import Corpus
 
-    shards, texts = inputs["shards"], inputs["texts"]
-    assert isinstance(shards, Mapping)
-    assert isinstance(texts, Mapping)
-    return Corpus(shards, texts, _folder(inputs, "tokenizer"))
+    return Corpus(inputs.partitions("shards"), inputs.partitions("texts"), inputs.folder("tokenizer"))
 
 
 def _taught(config: EvaluateConfig, inputs: Inputs, corpus: "Corpus") -> "FineTuned":
     from tasks.evaluate.finetuned import FineTuned
 
-    rows = _folder(inputs, "rows" if "rows" in inputs else "model") / "rows"
-    base = _folder(inputs, "base") / "weights" if "base" in inputs else None
-    return FineTuned(_folder(inputs, "model") / "weights", rows, base, corpus, config)
-
-
-def _folder(inputs: Inputs, role: str) -> Path:
-    folder = inputs[role]
-    assert isinstance(folder, Path)
-    return folder
+    rows = inputs.folder("rows" if "rows" in inputs else "model") / "rows"
+    base = inputs.folder("base") / "weights" if "base" in inputs else None
+    return FineTuned(inputs.folder("model") / "weights", rows, base, corpus, config)
 
 
 def _written(board: "ScoreTable", out: Path, notes: Sequence[str]) -> Stats:

@@ -86,7 +86,7 @@ def classify(config: ClassifyConfig, inputs: Inputs, out: Path) -> Stats:
     """A classifier on the base; Skipped where the corpus offers fewer than two classes."""
     from model.spec import LabelledTokens
 
-    rows, notes = labelled_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"))
+    rows, notes = labelled_rows(config, inputs.partitions("texts"), inputs.partitions("shards"))
     parent = parent_of(inputs, config.context)
     tables = {split: labelled_table(rows[split], parent) for split in TRAINED_ON}
     labels = tuple(rows["train"].features["label"].names)
@@ -102,7 +102,7 @@ def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
     from model.spec import ConversationTokens
 
     parent = parent_of(inputs, config.context)
-    rows, notes = instruction_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"), parent.room)
+    rows, notes = instruction_rows(config, inputs.partitions("texts"), inputs.partitions("shards"), parent.room)
     tables = _fitting(config, rows, parent, conversation_table)
     learned, held_out = _kept(rows, tables, out)
     packs = pack([len(ids) for ids in tables["train"]["ids"].to_pylist()], parent.context)
@@ -117,7 +117,7 @@ def prefer(config: PreferConfig, inputs: Inputs, out: Path) -> Stats:
     from model.spec import PreferenceTokens
 
     parent = parent_of(inputs, config.context)
-    rows, notes = preference_rows(config, _parts(inputs, "texts"), _parts(inputs, "shards"), parent.room)
+    rows, notes = preference_rows(config, inputs.partitions("texts"), inputs.partitions("shards"), parent.room)
     tables = _fitting(config, rows, parent, preference_table)
     learned, held_out = _kept(rows, tables, out)
     data = PreferenceTokens(train=learned, validation=held_out, beta=config.beta)
@@ -130,9 +130,7 @@ def parent_of(inputs: Inputs, context: int | None = None) -> Parent:
     """The model to begin from among the inputs, with at most this context."""
     from model.hub_config import to_shape
 
-    model = inputs["model"]
-    assert isinstance(model, Path)
-    weights = (model / "weights").absolute()
+    weights = (inputs.folder("model") / "weights").absolute()
     config = weights / "config.json"
     shape = to_shape(json.loads(config.read_text(encoding="utf-8")), config)
     return Parent(weights, Vocabulary(weights), min(context or shape.context, shape.context))
@@ -160,12 +158,6 @@ def specify(config: TuningPlan, parent: Parent, data: "Data", items: int, out: P
 RATES = ("learning_rate", "head_scale", "weight_decay")
 PASSED_ON = ("batch", "parts", "seed", "lora", "dtype", "compiled", "threads")
 PASSED_ON += ("eval_every", "eval_items", "checkpoint_every")
-
-
-def _parts(inputs: Inputs, role: str) -> Mapping[str, Path]:
-    folders = inputs.get(role, {})
-    assert isinstance(folders, Mapping), role
-    return folders
 
 
 def _fitting(

@@ -44,8 +44,7 @@ def ingest(config: IngestPart, inputs: Inputs, out: Path) -> Stats:
         for group, read in _read(groups, out, config.workers):
             tally.add(read)
             advance(_weight(group))
-    earlier = inputs.get("earlier", {})
-    assert isinstance(earlier, Mapping)
+    earlier = inputs.partitions("earlier")
     _refuse_bad_corpus(config, tally, is_first=not earlier, out=out)
     before = [path for folder in earlier.values() for path in sorted((folder / "documents").glob("*.parquet"))]
     notes = _notes(config, tally, tell_apart([group.documents(out) for group in groups], before))

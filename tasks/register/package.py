@@ -120,8 +120,8 @@ def _pack(config: RegisterConfig, role: str, made: Path, scores: Any, out: Path)
 
 
 def _folder(inputs: Inputs, role: str) -> Path:
-    folder = inputs[role]
-    if not isinstance(folder, Path) or not (folder / "weights" / "config.json").is_file():
+    folder = inputs.folder(role)
+    if not (folder / "weights" / "config.json").is_file():
         raise UserError(f"{folder}: no weights to register as {role}", "run the step that trains them again")
     return folder
 

@@ -137,7 +137,7 @@ class Store:
         (work / MANIFEST).unlink(missing_ok=True)
         started = time.monotonic()
         try:
-            stats = step.run(config, _folders(inputs), work)
+            stats = step(config, _folders(inputs), work)
         except Skipped as skip:
             shutil.rmtree(work)
             write_durably(done.with_name(f"{done.name}.skipped"), skip.reason.encode())
@@ -273,4 +273,5 @@ def _steps(inputs: ArtifactInputs) -> dict[str, str]:
 
 
 def _folders(inputs: ArtifactInputs) -> Inputs:
-    return {r: v.path if isinstance(v, Artifact) else {p: a.path for p, a in v.items()} for r, v in inputs.items()}
+    folders = {r: v.path if isinstance(v, Artifact) else {p: a.path for p, a in v.items()} for r, v in inputs.items()}
+    return Inputs(folders)

@@ -14,7 +14,6 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-Inputs = Mapping[str, Path | Mapping[str, Path]]  # role → artifact folder, or role → {partition: artifact folder}
 InputKeys = Mapping[str, str | Mapping[str, str]]  # the same shape, keys in place of folders
 TIMING = "timing"  # files under this folder of an artifact hold seconds, rates or dates: outside its content hash
 
@@ -27,6 +26,24 @@ class NotInKey:
 
 
 NOT_IN_KEY = NotInKey()
+
+
+class Inputs(dict[str, Path | Mapping[str, Path]]):
+    """What a step reads, by role: an artifact's folder, or the folders of its partitions in order."""
+
+    def folder(self, role: str) -> Path:
+        """The folder of the role's only artifact."""
+        folder = self[role]
+        if not isinstance(folder, Path):
+            raise TypeError(f"input {role!r}: one folder is expected, not {sorted(folder)}")
+        return folder
+
+    def partitions(self, role: str) -> Mapping[str, Path]:
+        """{partition: folder}; empty where the role is not given."""
+        folders = self.get(role, {})
+        if isinstance(folders, Path):
+            raise TypeError(f"input {role!r}: folders by partition are expected, not {folders}")
+        return folders
 
 
 class Frozen(BaseModel):
@@ -61,7 +78,10 @@ class Stats(Frozen):
 
 @dataclass(frozen=True)
 class Step:
-    """`run(config, inputs, out)` fills the empty folder `out` and returns its Stats."""
+    """`run(config, inputs, out)` fills the empty folder `out` and returns its Stats.
+
+    In a notebook a step is called as it is, with a plain dictionary: `CURATE(config, {"documents": folder}, out)`.
+    """
 
     name: str
     version: int  # raise it when the same config must give other bytes
@@ -72,6 +92,9 @@ class Step:
         str, ...
     ] = ()  # modules that run in a process of their own: reachable_code.py cannot see them from `run`
     resumes: bool = False  # finds its own earlier work in `out` and goes on from there
+
+    def __call__(self, config: Frozen, inputs: Mapping[str, Path | Mapping[str, Path]], out: Path) -> Stats:
+        return self.run(config, Inputs(inputs), out)
 
 
 def fingerprint(step: Step, config: Frozen, inputs: InputKeys, extra: Any = None) -> str:

@@ -28,7 +28,7 @@ def test_what_if_foretells_what_curation_does_with_the_same_change(smoke, tmp_pa
     change = "curate.gopher_quality.min_doc_words=250"
     found = what_if(home.path, "", "", [change])
     inputs = {"documents": folder(run, "ingest"), "signals": folder(run, "signals")}
-    CURATE.run(load("smoke", [change]).recipe.curate.decide(), inputs, tmp_path)
+    CURATE(load("smoke", [change]).recipe.curate.decide(), inputs, tmp_path)
     then, today = kept(tmp_path / "decisions.parquet"), kept(folder(run, "curate") / "decisions.parquet")
     total = found["total"]
     assert (total["kept_today"], total["kept_then"]) == (len(today), len(then)) and len(then) < len(today)

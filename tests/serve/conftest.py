@@ -19,7 +19,7 @@ from tasks.register.aliases import promote
 from tasks.register.package import REGISTER, RegisterConfig
 from tasks.register.publish import RunInfo, publish
 from tasks.store.artifacts import Store
-from tasks.store.step import Frozen, Stats, Step
+from tasks.store.step import Frozen, Inputs, Stats, Step
 from tasks.tracking.connection import connect
 from tests.tasks.encode.conftest import SENTENCES, curated
 
@@ -66,7 +66,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocabulary = folder / "tokenizer"
     vocabulary.mkdir()
     texts = curated(folder / "curated", [" ".join(SENTENCES)] * 20)
-    tokenizer(TokenizerConfig(vocabulary=600), {"texts": {"0001": texts}}, vocabulary)
+    tokenizer(TokenizerConfig(vocabulary=600), Inputs({"texts": {"0001": texts}}), vocabulary)
     store = Store(home / "store")
     for seed in (1, 2):
         made = store.complete(_training(vocabulary), Seeded(seed=seed), {})

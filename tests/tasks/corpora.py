@@ -15,7 +15,7 @@ from tasks.ingest.ledger import Corpus, corpus
 from tasks.ingest.listing import list_sources
 from tasks.ingest.sources import File
 from tasks.ingest.steps import IngestConfig, ingest
-from tasks.store.step import Stats
+from tasks.store.step import Inputs, Stats
 
 LENIENT = {"max_bad_fraction": 1.0}
 
@@ -72,7 +72,7 @@ def ingested(config: IngestConfig, home: Path, name: str = "test") -> Ingested:
 
 def made(config: IngestConfig, known: Corpus, partition: str, earlier: dict[str, Path], out: Path) -> Ingested:
     out.mkdir(parents=True)
-    stats = ingest(config.part(known.parts[partition]), {"earlier": earlier}, out)
+    stats = ingest(config.part(known.parts[partition]), Inputs({"earlier": earlier}), out)
     documents = [row for path in sorted((out / "documents").glob("*")) for row in pq.read_table(path).to_pylist()]
     return Ingested(out, stats, documents, pq.read_table(out / "quarantine.parquet").to_pylist())
 

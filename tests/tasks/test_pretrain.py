@@ -13,7 +13,7 @@ from model.batches import TokenBlocks
 from model.replay import replay
 from tasks.errors import UserError
 from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain
-from tasks.store.step import Stats, fingerprint
+from tasks.store.step import Inputs, Stats, fingerprint
 from tests.tiny_training import VOCABULARY, encoded
 
 TINY = {"depth": 1, "width": 32, "heads": 2, "head_width": 16, "context": 32, "batch": 4, "steps": 12}
@@ -28,17 +28,17 @@ TINY |= {
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path | dict[str, Path]]:
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     home = tmp_path_factory.mktemp("inputs")
     words = {"<|endoftext|>": 0} | {chr(64 + n): n for n in range(1, VOCABULARY)}
     (home / "tokenizer").mkdir()
     Tokenizer(models.BPE(words, [])).save(str(home / "tokenizer/tokenizer.json"))
     shards = {name: encoded(home / name, documents=30, seed=seed) for seed, name in enumerate(("0001", "0002"))}
-    return {"shards": shards, "tokenizer": home / "tokenizer"}
+    return Inputs({"shards": shards, "tokenizer": home / "tokenizer"})
 
 
 @pytest.fixture(scope="module")
-def made(inputs: dict, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
+def made(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
     out = tmp_path_factory.mktemp("pretrain")
     return out, pretrain(PretrainConfig.model_validate(TINY), inputs, out)
 
@@ -58,7 +58,7 @@ def test_it_leaves_all_that_later_steps_read(made: tuple[Path, Stats]) -> None:
     assert {json.loads(line)["prompt"] for line in (out / "samples.jsonl").read_text().splitlines()} == {"aaa"}
 
 
-def test_its_record_says_which_documents_a_step_saw(made: tuple[Path, Stats], inputs: dict) -> None:
+def test_its_record_says_which_documents_a_step_saw(made: tuple[Path, Stats], inputs: Inputs) -> None:
     out, _ = made
     data = json.loads((out / "data.json").read_text())
     files = {shard["name"]: inputs["shards"][shard["name"][:4]] / shard["name"][5:] for shard in data["shards"]}
@@ -71,7 +71,7 @@ def test_its_record_says_which_documents_a_step_saw(made: tuple[Path, Stats], in
     assert seen == {(name, row) for name, tokens in lengths.items() for row in range(len(tokens)) if tokens[row]}
 
 
-def test_training_goes_on_from_given_weights(made: tuple[Path, Stats], inputs: dict, tmp_path: Path) -> None:
+def test_training_goes_on_from_given_weights(made: tuple[Path, Stats], inputs: Inputs, tmp_path: Path) -> None:
     out, stats = made
     on = PretrainConfig.model_validate(TINY | {"init_from": out / "weights", "learning_rate": 1e-9, "steps": 2})
     again = pretrain(on, inputs, tmp_path)
@@ -104,9 +104,9 @@ def test_what_moves_no_byte_moves_no_key() -> None:
     assert fingerprint(PRETRAIN, PretrainConfig(ranks=2), {}) not in keys
 
 
-def test_an_empty_split_is_told_with_its_cure(inputs: dict, tmp_path: Path) -> None:
+def test_an_empty_split_is_told_with_its_cure(inputs: Inputs, tmp_path: Path) -> None:
     only_train = tmp_path / "0001"
     only_train.mkdir()
     pq.write_table(pa.table({"split": ["train"], "bytes": [10]}), only_train / "bytes.parquet")
     with pytest.raises(UserError, match=r"no document is in the validation split\n  cure: give more text"):
-        pretrain(PretrainConfig.model_validate(TINY), inputs | {"shards": {"0001": only_train}}, tmp_path)
+        pretrain(PretrainConfig.model_validate(TINY), Inputs(inputs | {"shards": {"0001": only_train}}), tmp_path)

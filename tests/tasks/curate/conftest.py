@@ -25,7 +25,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts, origins = [text for _, text in rows], [name for name, _ in rows]
     write_documents(folder / "documents", texts, origin=origins)
     (folder / "signals").mkdir()
-    SIGNALS.run(
+    SIGNALS(
         CurateConfig(language="en", workers=1).signals,
         {"documents": folder / "documents", "earlier": {}},
         folder / "signals",

@@ -30,7 +30,7 @@ LOOSE = CurateConfig(
 def scored(folder: Path, config: CurateConfig, earlier: dict[str, Path]) -> Path:
     out = folder / "signals"
     out.mkdir()
-    SIGNALS.run(config.signals, {"documents": folder / "documents", "earlier": earlier}, out)
+    SIGNALS(config.signals, {"documents": folder / "documents", "earlier": earlier}, out)
     return out
 
 
@@ -42,7 +42,7 @@ def decided(folder: Path, config: DecisionConfig, name: str = "curate", earlier:
         "earlier_signals": {f"{i + 1:04d}": one / "signals" for i, one in enumerate(earlier)},
         "earlier": {f"{i + 1:04d}": one / "curate" for i, one in enumerate(earlier)},
     }
-    return CURATE.run(config, inputs, folder / name)
+    return CURATE(config, inputs, folder / name)
 
 
 def partition(folder: Path, texts: list[str], earlier: tuple[Path, ...] = (), withdrawn: Withdrawn = {}) -> list[dict]:  # noqa: B006

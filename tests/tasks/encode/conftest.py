@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
+from tasks.store.step import Inputs
 
 SENTENCES = (
     "The committee met on the first Monday of the month and adjourned before noon.",
@@ -47,5 +48,5 @@ def texts_folder(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> 
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory, texts_folder: Path) -> Path:
     out = tmp_path_factory.mktemp("tokenizer")
-    tokenizer(TokenizerConfig(vocabulary=600), {"texts": {"0001": texts_folder}}, out)
+    tokenizer(TokenizerConfig(vocabulary=600), Inputs({"texts": {"0001": texts_folder}}), out)
     return out

@@ -10,13 +10,14 @@ import pytest
 from tasks.encode import encoding
 from tasks.encode.shards import EncodePart, encode
 from tasks.models.vocabulary import Vocabulary
+from tasks.store.step import Inputs
 from tests.tasks.encode.conftest import curated
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory, texts_folder: Path, tokenizer_folder: Path) -> Path:
     out = tmp_path_factory.mktemp("shards")
-    encode(EncodePart(shard_tokens=2000), {"texts": texts_folder, "tokenizer": tokenizer_folder}, out)
+    encode(EncodePart(shard_tokens=2000), Inputs({"texts": texts_folder, "tokenizer": tokenizer_folder}), out)
     return out
 
 
@@ -79,7 +80,7 @@ def test_a_split_without_documents_is_a_file_without_rows(tmp_path: Path, tokeni
     from datasets import Dataset
 
     folder = curated(tmp_path / "in", ["only one"], split=["train"])
-    stats = encode(EncodePart(), {"texts": folder, "tokenizer": tokenizer_folder}, tmp_path)
+    stats = encode(EncodePart(), Inputs({"texts": folder, "tokenizer": tokenizer_folder}), tmp_path)
     empty = pa.ipc.open_stream(tmp_path / "test-00000.arrow").read_all()
     assert (len(empty), empty.schema.names) == (0, ["doc_id", "tokens"])
     assert len(Dataset.from_file(str(tmp_path / "test-00000.arrow"))) == 0
@@ -89,7 +90,7 @@ def test_a_split_without_documents_is_a_file_without_rows(tmp_path: Path, tokeni
 def test_no_document_at_all_still_leaves_readable_files(tmp_path: Path, tokenizer_folder: Path) -> None:
     folder = curated(tmp_path / "in", ["x"], split=["train"])
     config = EncodePart(exclude=("notes/000.txt#0",))
-    stats = encode(config, {"texts": folder, "tokenizer": tokenizer_folder}, tmp_path)
+    stats = encode(config, Inputs({"texts": folder, "tokenizer": tokenizer_folder}), tmp_path)
     assert stats.funnel is not None
     assert (stats.funnel.read, stats.funnel.kept, stats.funnel.dropped) == (1, 0, {"takedown": 1})
     assert pq.read_table(tmp_path / "bytes.parquet").schema.names == ["doc_id", "split", "tokens", "bytes"]
@@ -105,7 +106,7 @@ def test_other_worker_counts_give_the_same_bytes(
     for workers in (1, 2):
         out = tmp_path / str(workers)
         out.mkdir()
-        encode(EncodePart(workers=workers), {"texts": folder, "tokenizer": tokenizer_folder}, out)
+        encode(EncodePart(workers=workers), Inputs({"texts": folder, "tokenizer": tokenizer_folder}), out)
         hashes.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in out.iterdir()})
     assert hashes[0] == hashes[1]
 
@@ -126,7 +127,7 @@ def test_taken_down_and_withdrawn_documents_are_withheld_with_their_reason(
         exclude=("notes/id-0", "notes/a.txt"),
         withdrawn={"notes": {"s.jsonl": "removed", "b.txt": "superseded"}, "other": {"c.txt": "removed"}},
     )
-    stats = encode(config, {"texts": folder, "tokenizer": tokenizer_folder}, tmp_path)
+    stats = encode(config, Inputs({"texts": folder, "tokenizer": tokenizer_folder}), tmp_path)
     assert {r["doc_id"]: r["reason"] for r in pq.read_table(tmp_path / "withheld.parquet").to_pylist()} == {
         "notes/id-0": "takedown",
         "notes/a.txt#0": "takedown",
@@ -141,7 +142,7 @@ def test_taken_down_and_withdrawn_documents_are_withheld_with_their_reason(
 
 def test_personal_data_is_masked_in_what_is_trained_on_and_counted(tmp_path: Path, tokenizer_folder: Path) -> None:
     folder = curated(tmp_path / "in", ["mail jane@example.org or call (202) 555-0143", "10.0.0.1"], split=["train"] * 2)
-    stats = encode(EncodePart(), {"texts": folder, "tokenizer": tokenizer_folder}, tmp_path)
+    stats = encode(EncodePart(), Inputs({"texts": folder, "tokenizer": tokenizer_folder}), tmp_path)
     table = pa.ipc.open_stream(tmp_path / "train-00000.arrow").read_all()
     text = Vocabulary(tokenizer_folder).decode_bytes(table["tokens"][0].as_py()).decode()
     assert text == "mail [email] or call [phone]"

@@ -10,6 +10,7 @@ import pytest
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
 from tasks.errors import UserError
 from tasks.models.vocabulary import PRE_SPLITS, SPECIALS, Vocabulary
+from tasks.store.step import Inputs
 from tests.tasks.encode.conftest import curated
 
 AWKWARD = [
@@ -35,7 +36,7 @@ AWKWARD = [
 @pytest.fixture(scope="module", params=PRE_SPLITS)
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, texts_folder: Path) -> Path:
     out = tmp_path_factory.mktemp(request.param)
-    tokenizer(TokenizerConfig(vocabulary=700, pattern=request.param), {"texts": {"0001": texts_folder}}, out)
+    tokenizer(TokenizerConfig(vocabulary=700, pattern=request.param), Inputs({"texts": {"0001": texts_folder}}), out)
     return out
 
 
@@ -94,7 +95,8 @@ TRAIN = """
 import sys
 from pathlib import Path
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
-tokenizer(TokenizerConfig(vocabulary=700), {"texts": {"0001": Path(sys.argv[1])}}, Path(sys.argv[2]))
+from tasks.store.step import Inputs
+tokenizer(TokenizerConfig(vocabulary=700), Inputs({"texts": {"0001": Path(sys.argv[1])}}), Path(sys.argv[2]))
 """
 
 
@@ -117,7 +119,7 @@ def test_only_the_train_split_is_learnt_from(tmp_path: Path) -> None:
     folder = curated(tmp_path / "in", texts, split=["train", "test"])
     out = tmp_path / "out"
     out.mkdir()
-    stats = tokenizer(TokenizerConfig(vocabulary=512), {"texts": {"0001": folder}}, out)
+    stats = tokenizer(TokenizerConfig(vocabulary=512), Inputs({"texts": {"0001": folder}}), out)
     tokens = Vocabulary(out).token_bytes
     assert b" pear" in tokens
     assert not any(b"zy" in token for token in tokens)
@@ -128,7 +130,7 @@ def test_a_corpus_too_small_says_what_was_reached_and_its_tokenizer_is_right(tmp
     folder = curated(tmp_path / "in", ["so small a text, so small"])
     out = tmp_path / "out"
     out.mkdir()
-    stats = tokenizer(TokenizerConfig(vocabulary=2048), {"texts": {"0001": folder}}, out)
+    stats = tokenizer(TokenizerConfig(vocabulary=2048), Inputs({"texts": {"0001": folder}}), out)
     reached = Vocabulary(out)
     assert stats.metrics["vocabulary"] == reached.size < 2048
     assert f"{reached.size:,} tokens, not the 2,048" in stats.notes[0]
@@ -138,10 +140,10 @@ def test_a_corpus_too_small_says_what_was_reached_and_its_tokenizer_is_right(tmp
 def test_without_text_to_train_on_the_cure_is_told(tmp_path: Path) -> None:
     folder = curated(tmp_path / "in", ["a text"], split=["test"])
     with pytest.raises(UserError, match="no text in the train split"):
-        tokenizer(TokenizerConfig(), {"texts": {"0001": folder}}, tmp_path)
+        tokenizer(TokenizerConfig(), Inputs({"texts": {"0001": folder}}), tmp_path)
 
 
 def test_personal_data_never_becomes_a_token(tmp_path: Path) -> None:
     folder = curated(tmp_path / "in", ["write to jane.doe@example.org now. " * 40])
-    tokenizer(TokenizerConfig(vocabulary=512), {"texts": {"0001": folder}}, tmp_path)
+    tokenizer(TokenizerConfig(vocabulary=512), Inputs({"texts": {"0001": folder}}), tmp_path)
     assert not any(b"jane" in token or b"example" in token for token in Vocabulary(tmp_path).token_bytes)

@@ -36,7 +36,7 @@ class Line:
 
     def inputs(self, **others: Path) -> Inputs:
         parts = {"shards": {"0001": self.shards}, "texts": {"0001": self.texts}}
-        return {"model": self.model, **parts, "tokenizer": self.tokenizer, **others}
+        return Inputs({"model": self.model, **parts, "tokenizer": self.tokenizer, **others})
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
         for n in range(100)
     ]
     pq.write_table(pa.Table.from_pylist(rows), folders.texts / "texts.parquet")
-    tokenizer(TokenizerConfig(vocabulary=512), {"texts": {"0001": folders.texts}}, folders.tokenizer)
+    tokenizer(TokenizerConfig(vocabulary=512), Inputs({"texts": {"0001": folders.texts}}), folders.tokenizer)
     encode(EncodePart(), {"texts": folders.texts, "tokenizer": folders.tokenizer}, folders.shards)
     write_model(folders.model / "weights", folders.tokenizer)
     return folders

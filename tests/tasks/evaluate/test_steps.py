@@ -11,6 +11,7 @@ from tasks.errors import UserError
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.steps import evaluate_base, evaluate_classify, evaluate_instruct
 from tasks.models.vocabulary import Vocabulary
+from tasks.store.step import Inputs
 from tests.tasks.evaluate.conftest import Line, passage, write_model
 
 QUICK = EvaluateConfig(draws=200, next_passage=10, exact_answers=3)
@@ -72,7 +73,7 @@ def test_a_model_with_another_tokenizer_is_scored_on_the_same_items(base: Path, 
     other, out = tmp_path / "tokenizer", tmp_path / "out"
     other.mkdir()
     out.mkdir()
-    tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), {"texts": {"0001": line.texts}}, other)
+    tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), Inputs({"texts": {"0001": line.texts}}), other)
     write_model(tmp_path / "model" / "weights", other)
     evaluate_base(QUICK, line.inputs(model=tmp_path / "model"), out)
     items = [
@@ -87,7 +88,7 @@ def test_contestants_read_the_same_documents_with_tokenizers_of_their_own(line: 
 
     other = tmp_path / "tokenizer"
     other.mkdir()
-    tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), {"texts": {"0001": line.texts}}, other)
+    tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), Inputs({"texts": {"0001": line.texts}}), other)
     write_model(tmp_path / "other", other, seed=1)
     contestants = {"twin": line.model / "weights", "other": tmp_path / "other", "gone": "package:no-such-package/m"}
     few = {"contest_documents": 5, "xz": False, "next_passage": 0, "draws": 200}
@@ -120,7 +121,7 @@ def test_max_documents_takes_a_sample_that_does_not_depend_on_order(line: Line, 
 def test_without_held_out_documents_the_cure_is_told(line: Line, tmp_path: Path) -> None:
     empty = tmp_path / "shards"
     empty.mkdir()
-    inputs = line.inputs() | {"shards": {"0001": empty}}
+    inputs = Inputs(line.inputs() | {"shards": {"0001": empty}})
     with pytest.raises(UserError, match="validation and the test split are empty"):
         evaluate_base(QUICK, inputs, tmp_path)
 

@@ -53,7 +53,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     save_tokenizer([str(row["text"]) for row in documents], weights)
     shape = from_depth(2, vocabulary=400, context=CONTEXT, family="llama", width=32)
     hub.save(initialise(Decoder(shape), seed=0), weights)
-    return {"model": weights.parent, "texts": {"0001": folder / "curate"}, "tokenizer": weights}
+    return Inputs({"model": weights.parent, "texts": {"0001": folder / "curate"}, "tokenizer": weights})
 
 
 def document(number: int) -> dict[str, str | int]:
@@ -133,8 +133,9 @@ RUN = """
 import json, sys
 from pathlib import Path
 from tasks.finetune.steps import ClassifyConfig, classify
+from tasks.store.step import Inputs
 inputs = json.loads(sys.argv[2])
-inputs = {"model": Path(inputs["model"]), "texts": {p: Path(f) for p, f in inputs["texts"].items()}}
+inputs = Inputs({"model": Path(inputs["model"]), "texts": {p: Path(f) for p, f in inputs["texts"].items()}})
 classify(ClassifyConfig.model_validate_json(Path(sys.argv[1]).read_text()), inputs, Path(sys.argv[3]))
 """
 
@@ -217,7 +218,7 @@ def test_a_tokenizer_without_chat_tokens_is_told_by_the_one_it_lacks(inputs: Inp
     file = strange / "tokenizer.json"
     file.write_text(file.read_text().replace("<|user|>", "<|human|>"))
     with pytest.raises(UserError, match=r"no special token <\|user\|>"):
-        instruct(ANSWERS, {**inputs, "model": tmp_path}, tmp_path / "out")
+        instruct(ANSWERS, Inputs({**inputs, "model": tmp_path}), tmp_path / "out")
 
 
 def test_a_preference_is_learned_as_a_low_rank_change_of_the_model_that_answers(
@@ -225,7 +226,7 @@ def test_a_preference_is_learned_as_a_low_rank_change_of_the_model_that_answers(
 ) -> None:
     lora = {"rank": 4, "alpha": 8.0}
     config = PreferConfig.model_validate({**ANSWERS.model_dump(), "batch": 8, "steps": 25, "lora": lora})
-    stats = prefer(config, {**inputs, "model": answering[0]}, tmp_path)
+    stats = prefer(config, Inputs({**inputs, "model": answering[0]}), tmp_path)
     rows = rows_of(tmp_path)
     assert all(row["rejected"] != row["response"] for split in SPLITS for row in rows[split])
     assert stats.metrics["val_accuracy"] == 1.0 and stats.metrics["val_margin"] > 0.5

@@ -152,7 +152,7 @@ def test_a_text_of_500_megabytes_is_surveyed_by_its_beginning_and_read_in_bounde
         "from tasks.ingest.ledger import corpus; from tasks.ingest.steps import ingest\n"
         "config = config_of(Path(sys.argv[1]) / 'in'); known = corpus('x', config, Path(sys.argv[1]))\n"
         "out = Path(sys.argv[1]) / 'made'; out.mkdir()\n"
-        "stats = ingest(config.part(known.parts['0001']), {}, out)\n"
+        "stats = ingest(config.part(known.parts['0001']), Inputs(), out)\n"
         "print(json.dumps([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, stats.metrics['bytes']]))"
     )
     ran = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.store.step import NOT_IN_KEY, Frozen, Funnel, Stats, Step, fingerprint, keyed
+from tasks.store.step import NOT_IN_KEY, Frozen, Funnel, Inputs, Stats, Step, fingerprint, keyed
 
 
 class Inner(Frozen):
@@ -78,3 +78,24 @@ def test_an_unknown_key_of_a_config_is_an_error_and_a_config_cannot_be_changed()
         Config.model_validate({"sise": 4})
     with pytest.raises(ValidationError, match="frozen"):
         Config().size = 4
+
+
+def test_an_input_is_one_folder_or_folders_by_partition_and_never_the_other():
+    inputs = Inputs({"model": Path("base"), "texts": {"0001": Path("a"), "0002": Path("b")}})
+    assert inputs.folder("model") == Path("base")
+    assert list(inputs.partitions("texts").values()) == [Path("a"), Path("b")]
+    assert inputs.partitions("shards") == {}
+    with pytest.raises(TypeError, match=r"'texts'.*one folder"):
+        inputs.folder("texts")
+    with pytest.raises(TypeError, match=r"'model'.*by partition"):
+        inputs.partitions("model")
+
+
+def test_a_step_is_called_from_a_notebook_with_a_plain_dictionary(tmp_path):
+    def copy(config: Config, inputs: Inputs, out: Path) -> Stats:
+        (out / "copy").write_bytes((inputs.folder("text") / "file").read_bytes())
+        return Stats()
+
+    (tmp_path / "file").write_text("text")
+    Step("copy", 1, Config, copy)(Config(), {"text": tmp_path}, tmp_path)
+    assert (tmp_path / "copy").read_text() == "text"
