@@ -155,7 +155,7 @@ def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
         box=None,
         pad_edge=False,
     )
-    for name in ("model", "task", "figure", "95 % interval", "items", "baselines"):
+    for name in ("model", "task", "value", "95 % interval", "items", "baselines"):
         table.add_column(name, no_wrap=name != "baselines")
     for step in steps:
         summary = Path(step.path or "") / "summary.json"
@@ -165,7 +165,7 @@ def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
             baselines = " · ".join(f"{name} {value:.3f}" for name, value in entry.get("baselines", {}).items())
             interval = f"{entry['low']:.3f} – {entry['high']:.3f}"
             arrow = "↓" if entry["better"] == "lower" else "↑"
-            row = (step.step.split("/")[1], task, f"{entry['figure']:.3f} {arrow}", interval)
+            row = (step.step.split("/")[1], task, f"{entry['value']:.3f} {arrow}", interval)
             table.add_row(*row, str(entry["items"]), baselines)
     if table.row_count:
         out.print(table)

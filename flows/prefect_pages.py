@@ -52,7 +52,7 @@ def score_rows(summary: dict[str, dict]) -> list[dict[str, object]]:
     return [
         {
             "task": task,
-            "figure": round(entry["figure"], 4),
+            "value": round(entry["value"], 4),
             "low": round(entry["low"], 4),
             "high": round(entry["high"], 4),
             "items": entry["items"],
@@ -60,7 +60,7 @@ def score_rows(summary: dict[str, dict]) -> list[dict[str, object]]:
             **{name: round(value, 4) for name, value in entry.get("baselines", {}).items()},
         }
         for task, entry in summary.items()
-        if entry.get("figure") is not None
+        if entry.get("value") is not None
     ]
 
 

@@ -29,7 +29,11 @@ from tasks.register.package import RegisterConfig
 from tasks.store.garbage import StoreConfig
 from tasks.store.step import Frozen
 
-BEGINNING = "init_from"  # the contestant that pretraining began from
+BEGINNING = "init_from"  # the reference model that pretraining began from
+RENAMED = {  # keys of earlier recipes → what they are called now, for the message alone
+    "evaluate.contestants": "reference_models",
+    "evaluate.contest_documents": "reference_documents",
+}
 RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -65,11 +69,13 @@ class Recipe(Frozen):
     def is_scored_beside_its_beginning(self) -> Self:
         """Whether more training made given weights better can only be told beside them."""
         evaluate, given = self.evaluate, self.pretrain.init_from
-        if given and self.pretrain.init_sha256 not in evaluate.contestants_sha256.values():
-            if BEGINNING in evaluate.contestants:
-                raise ValueError(f"evaluate.contestants.{BEGINNING}: pretrain.{BEGINNING} has this name; give another")
-            contestants = {**evaluate.contestants, BEGINNING: given}
-            judged = EvaluateConfig.model_validate({**evaluate.model_dump(), "contestants": contestants})
+        if given and self.pretrain.init_sha256 not in evaluate.reference_models_sha256.values():
+            if BEGINNING in evaluate.reference_models:
+                raise ValueError(
+                    f"evaluate.reference_models.{BEGINNING}: pretrain.{BEGINNING} has this name; give another"
+                )
+            reference_models = {**evaluate.reference_models, BEGINNING: given}
+            judged = EvaluateConfig.model_validate({**evaluate.model_dump(), "reference_models": reference_models})
             object.__setattr__(self, "evaluate", judged)
         return self
 
@@ -224,7 +230,7 @@ def _explain(path: Path, error: ErrorDetails, origins: Mapping[str, str]) -> str
     origin = "--set" if "--set" in given.values() else next(reversed(given.values()), str(path))
     if error["type"] == "extra_forbidden":
         known = sorted(_fields_at(Recipe, keys[:-1]) - ({"name"} if len(keys) == 1 else set()))
-        near = get_close_matches(keys[-1], known, n=1)
+        near = [RENAMED[where]] if where in RENAMED else get_close_matches(keys[-1], known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
         return f"{origin}: {where}: unknown key; {hint}"
     if error["type"] == "missing":

@@ -25,10 +25,12 @@ class EvaluateConfig(Frozen):
     baseline_bytes: int = Field(default=16 * 2**20, ge=1)  # training text that n-grams and xz read
     ngram_order: int = Field(default=4, ge=1)  # the highest tried; 64 bits hold one n-gram
     xz: bool = True
-    contestants: Annotated[dict[str, Path], NOT_IN_KEY] = Field(default_factory=dict)  # name → a public model …
-    contestants_sha256: dict[str, str] = Field(default_factory=dict)  # … known by its content
+    reference_models: Annotated[dict[str, Path], NOT_IN_KEY] = Field(default_factory=dict)  # name → a public model …
+    reference_models_sha256: dict[str, str] = Field(default_factory=dict)  # … known by its content
     absent: Annotated[dict[str, str], NOT_IN_KEY] = Field(default_factory=dict)  # those not installed, and why
-    contest_documents: int = Field(default=24, ge=0)  # of a split; public models are large
+    reference_documents: int = Field(
+        default=24, ge=0
+    )  # of a split, those whose ids hash lowest; public models are large
     draws: int = Field(default=1000, ge=100)  # of the bootstrap
     seed: int = 0  # of the bootstrap
 
@@ -39,25 +41,29 @@ class EvaluateConfig(Frozen):
             return values
         try:
             paths = tuple(Path(path).expanduser().absolute() for path in values["tasks"])
-            found = values.get("tasks_sha256") or task_files.content_of(paths)
+            content = values.get("tasks_sha256") or task_files.content_of(paths)
         except (TypeError, UserError) as error:
             raise ValueError(str(error)) from error
-        return {**values, "tasks": paths, "tasks_sha256": found}
+        return {**values, "tasks": paths, "tasks_sha256": content}
 
     @model_validator(mode="before")
     @classmethod
-    def knows_its_contestants_by_their_content(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping) or not values.get("contestants") or values.get("contest_documents") == 0:
-            return {**values, "contestants": {}} if isinstance(values, Mapping) else values
-        found: dict[str, Path] = {}
+    def knows_its_reference_models_by_their_content(cls, values: Any) -> Any:
+        if (
+            not isinstance(values, Mapping)
+            or not values.get("reference_models")
+            or values.get("reference_documents") == 0
+        ):
+            return {**values, "reference_models": {}} if isinstance(values, Mapping) else values
+        places: dict[str, Path] = {}
         absent: dict[str, str] = dict(values.get("absent") or {})
-        for name, model in values["contestants"].items():
+        for name, model in values["reference_models"].items():
             try:
-                found[name] = Path(str(located(model)))
+                places[name] = Path(str(located(model)))
             except ValueError as error:
                 absent[name] = str(error)
-        hashes = {name: content_of(model) for name, model in found.items()}
-        return {**values, "contestants": found, "contestants_sha256": hashes, "absent": absent}
+        hashes = {name: content_of(model) for name, model in places.items()}
+        return {**values, "reference_models": places, "reference_models_sha256": hashes, "absent": absent}
 
     @model_validator(mode="after")
     def has_tasks_for_its_content(self) -> Self:

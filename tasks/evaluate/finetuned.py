@@ -103,12 +103,12 @@ def score_labels(board: ScoreTable, child: FineTuned, out: Path) -> None:
     items = child.items(rows, texts, [1.0] * len(rows))
     _enter(board, "classify/accuracy", items, {n: counted.accuracies(p, labels) for n, p in answers.items()}, "higher")
     _enter(board, "classify/loss", items, {n: counted.log_losses(p, labels) for n, p in answers.items()}, "lower")
-    figures = {
+    metrics = {
         name: counted.macro_f1_interval(p, labels, items.origins, board.draws, board.seed)
         for name, p in answers.items()
     }
-    own = figures.pop(board.role)
-    board.add_figure("classify/macro_f1", own, len(rows), {name: figure[0] for name, figure in figures.items()})
+    own = metrics.pop(board.role)
+    board.add_metric("classify/macro_f1", own, len(rows), {name: value for name, (value, _, _) in metrics.items()})
     counted.write_confusion(counted.confusion(answers[board.role], labels).sum(0), names, out)
 
 

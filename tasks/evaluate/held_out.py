@@ -1,7 +1,7 @@
 """The documents that were not trained on, and those that were: as they were encoded, personal data masked."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Corpus:
     def held_out(self, split: str, most: int) -> list[Document]:
         """The split's documents in their order; of more than `most` those whose ids hash lowest."""
         found = dict(self._tokens(split))
-        chosen = set(sorted(found, key=lambda doc_id: hashlib.sha256(doc_id.encode()).digest())[:most])
+        chosen = lowest_hashes(found, most)
         origin = self._origins(split)
         return [
             Document(doc_id, origin.get(doc_id, doc_id), self.vocabulary.decode_bytes(tokens.tolist()), tokens)
@@ -74,6 +74,17 @@ class Corpus:
             for folder in self.texts.values()
         ]
         return {row["doc_id"]: row["origin"] for table in tables for row in table.to_pylist()}
+
+
+def sample(documents: Sequence[Document], most: int) -> list[Document]:
+    """The documents in their order; of more than `most` those whose ids hash lowest."""
+    chosen = lowest_hashes([document.doc_id for document in documents], most)
+    return [document for document in documents if document.doc_id in chosen]
+
+
+def lowest_hashes(doc_ids: Iterable[str], most: int) -> set[str]:
+    """At most `most` of the ids: a sample that depends on no order."""
+    return set(sorted(doc_ids, key=lambda doc_id: hashlib.sha256(doc_id.encode()).digest())[:most])
 
 
 def in_vocabulary(documents: list[Document], corpus: Corpus, weights: Path) -> tuple[Vocabulary, list[list[int]]]:

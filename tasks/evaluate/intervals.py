@@ -1,6 +1,6 @@
 """95 % bootstrap intervals, clustered: passages of one text stand or fall together, so whole texts are drawn anew.
 
-Percentiles of the figure over resampled clusters (Efron & Tibshirani 1993, chapter 13; Field & Welsh 2007).
+Percentiles of the statistic over resampled clusters (Efron & Tibshirani 1993, chapter 13; Field & Welsh 2007).
 """
 
 from collections.abc import Callable, Sequence
@@ -20,9 +20,9 @@ def mean_interval(
 
 
 def interval(
-    sums: Array, clusters: Sequence[str], figure: Callable[[Array], Array], draws: int, seed: int
+    sums: Array, clusters: Sequence[str], statistic: Callable[[Array], Array], draws: int, seed: int
 ) -> tuple[float, float, float]:
-    """A figure of column sums (draw, column) over items (item, column), and its interval.
+    """A statistic of column sums (draw, column) over items (item, column), and its interval.
 
     Where all items are of one cluster there is nothing to draw among, and items are drawn instead.
     """
@@ -34,5 +34,5 @@ def interval(
     np.add.at(by_cluster, cluster, sums)
     times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
     tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(figure(times @ by_cluster), [tail, 100 - tail])
-    return float(figure(by_cluster.sum(0, keepdims=True))[0]), float(low), float(high)
+    low, high = np.percentile(statistic(times @ by_cluster), [tail, 100 - tail])
+    return float(statistic(by_cluster.sum(0, keepdims=True))[0]), float(low), float(high)

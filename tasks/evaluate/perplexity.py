@@ -1,7 +1,8 @@
-"""Bits per byte: what a decoder needs to tell a document, by its bytes, so that vocabularies can be compared.
+"""Bits per byte: the code length of a document under a decoder over its size, so that vocabularies can be compared.
 
-The first token is foretold from `<|endoftext|>`, the document separator; of a longer document every token from at least
-half a context, in overlapping windows. 1 nat = 1 / ln 2 bits (perplexity a byte = 2 ** bits per byte).
+The first token is predicted from `<|endoftext|>`, the document separator. In a document longer than the context every
+later token is predicted from at least half a context, in overlapping windows. 1 nat = 1 / ln 2 bits, and the perplexity
+per byte is 2 ** bits per byte.
 """
 
 import math
@@ -12,10 +13,11 @@ from tasks.evaluate.likelihood import Window, log_probabilities, windows
 
 if TYPE_CHECKING:
     from model.decoder import Decoder
+    from tasks.evaluate.held_out import Document
 
 
 def document_bits(decoder: "Decoder", documents: Sequence[Sequence[int]], separator: int) -> list[float]:
-    """The bits of each document's tokens."""
+    """The bits of each document: -log2 p of its tokens, summed."""
     context = decoder.shape.context
     asked: list[Window] = []
     owner: list[int] = []
@@ -27,3 +29,8 @@ def document_bits(decoder: "Decoder", documents: Sequence[Sequence[int]], separa
     for number, (logarithms, _) in zip(owner, log_probabilities(decoder, asked), strict=True):
         bits[number] -= float(logarithms.sum()) / math.log(2)
     return bits
+
+
+def per_byte(bits: Sequence[float], documents: Sequence["Document"]) -> list[float]:
+    """Bits per byte of each document."""
+    return [own / len(document.text) for own, document in zip(bits, documents, strict=True)]

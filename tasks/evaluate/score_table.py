@@ -1,8 +1,8 @@
-"""The scores of one evaluation: a row an item and contestant, a figure with its interval a task, and a picture.
+"""The scores of one evaluation: one row per item and model, one value with its interval per task, and a picture.
 
-scores.parquet   model, task, item_id, score, weight, contaminated; sum(score · weight) / sum(weight) is the figure
-summary.json     {task: {figure, low, high, items, better, baselines: {name: figure}}}
-scores.png       each figure with its interval beside its baselines
+scores.parquet   model, task, item_id, score, weight, contaminated; a task's value is sum(score · weight) / sum(weight)
+summary.json     {task: {value, low, high, items, better, baselines: {name: value}}}
+scores.png       each value with its interval beside its baselines
 """
 
 import json
@@ -30,7 +30,7 @@ class Items:
 
 @dataclass
 class ScoreTable:
-    """Scores as they come in; `role` names the model itself among the contestants."""
+    """The scores entered so far; `role` is the name of the evaluated model itself."""
 
     role: str
     draws: int
@@ -40,34 +40,40 @@ class ScoreTable:
 
     def add(self, task: str, items: Items, scores: Sequence[float], better: Better) -> None:
         """The model's own scores on a task."""
-        figure, low, high = self._enter(self.role, task, items, scores)
-        self.summary[task] = {
-            "figure": figure,
-            "low": low,
-            "high": high,
-            "items": len(scores),
-            "better": better,
-            "baselines": {},
-        }
+        value, low, high = self._enter(self.role, task, items, scores)
+        row = {"value": value, "low": low, "high": high, "items": len(scores), "better": better}
+        self.summary[task] = {**row, "baselines": {}}
 
     def add_baseline(self, name: str, task: str, items: Items, scores: Sequence[float]) -> None:
-        """Another contestant's scores on a task the model has scores on."""
+        """Another model's scores on a task that the evaluated model has scores on."""
         self.summary[task]["baselines"][name] = self._enter(name, task, items, scores)[0]
 
-    def add_figure(
-        self, task: str, figure: tuple[float, float, float], items: int, baselines: Mapping[str, float]
+    def add_sample(self, task: str, whole: str, items: Items) -> None:
+        """Some items of the task `whole` as a task: the model's scores there, and those of every baseline with them."""
+        scores: dict[str, dict[str, float]] = {}
+        for model, of, item, score, _, _ in self.rows:
+            if of == whole:
+                scores.setdefault(model, {})[item] = score
+        own = scores.pop(self.role)
+        self.add(task, items, [own[item] for item in items.ids], self.summary[whole]["better"])
+        for name, theirs in scores.items():
+            if theirs.keys() >= set(items.ids):  # xz has one score for all items together
+                self.add_baseline(name, task, items, [theirs[item] for item in items.ids])
+
+    def add_metric(
+        self, task: str, estimate: tuple[float, float, float], items: int, baselines: Mapping[str, float]
     ) -> None:
-        """A figure that is no mean over items (macro-F1), higher being better."""
-        value, low, high = figure
-        own = {"figure": value, "low": low, "high": high, "items": items, "better": "higher"}
-        self.summary[task] = {**own, "baselines": dict(baselines)}
+        """A metric that is no mean over items (macro-F1), higher being better; `estimate` is (value, low, high)."""
+        value, low, high = estimate
+        row = {"value": value, "low": low, "high": high, "items": items, "better": "higher"}
+        self.summary[task] = {**row, "baselines": dict(baselines)}
 
     def metrics(self) -> dict[str, float]:
-        """The figures, flat: task → figure and task/baseline → figure."""
+        """The values, flat: task → value and task/baseline → value."""
         flat: dict[str, float] = {}
         for task, entry in self.summary.items():
-            flat[task] = entry["figure"]
-            flat |= {f"{task}/{name}": figure for name, figure in entry["baselines"].items()}
+            flat[task] = entry["value"]
+            flat |= {f"{task}/{name}": value for name, value in entry["baselines"].items()}
         return flat
 
     def write(self, out: Path) -> None:
@@ -94,11 +100,11 @@ def _draw(summary: Mapping[str, Mapping[str, Any]], role: str, path: Path) -> No
     figure = Figure(figsize=(8, max(1.5, 1.1 * len(summary))), layout="constrained")
     for number, (task, entry) in enumerate(summary.items(), start=1):
         axes = figure.add_subplot(len(summary), 1, number)
-        values = {role: entry["figure"], **entry["baselines"]}
+        values = {role: entry["value"], **entry["baselines"]}
         colours = ["tab:blue"] + ["lightgrey"] * len(entry["baselines"])
         axes.barh(list(values), list(values.values()), color=colours)
-        reach = [[max(0.0, entry["figure"] - entry["low"])], [max(0.0, entry["high"] - entry["figure"])]]
-        axes.errorbar([entry["figure"]], [role], xerr=reach, color="black", capsize=3)
+        error = [[max(0.0, entry["value"] - entry["low"])], [max(0.0, entry["high"] - entry["value"])]]
+        axes.errorbar([entry["value"]], [role], xerr=error, color="black", capsize=3)
         axes.invert_yaxis()
         axes.set_title(f"{task}: {entry['better']} is better, {entry['items']} items", loc="left", fontsize=9)
         axes.tick_params(labelsize=8)

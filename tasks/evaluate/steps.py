@@ -26,9 +26,9 @@ def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.evaluate.reference_models import compare_with_reference_models
 
     board, corpus, weights = _board("base", config), _corpus(inputs), inputs.folder("model") / "weights"
-    exam = build_eval_set(config, corpus, out)
-    notes = score_beside_baselines(board, config, exam, corpus, weights)
-    compare_with_reference_models(board, config, exam, weights)  # last: the memory of n-grams and xz is free again
+    eval_set = build_eval_set(config, corpus, out)
+    notes = score_beside_baselines(board, config, eval_set, corpus, weights)
+    compare_with_reference_models(board, config, eval_set)  # last: the memory of n-grams and xz is free again
     return _written(board, out, notes)
 
 

@@ -40,10 +40,10 @@ def _figures(figures: Mapping[str, Mapping[str, Any]]) -> str:
     if not figures:
         return "Not evaluated."
     rows = [
-        f"| {task} | {row['figure']:.4g} | {_span(row)} | {row.get('items', '')} | {row['better']} |"
+        f"| {task} | {row['value']:.4g} | {_span(row)} | {row.get('items', '')} | {row['better']} |"
         for task, row in figures.items()
     ]
-    return "\n".join(["| task | figure | 95 % interval | items | better |", "|---|---|---|---|---|", *rows])
+    return "\n".join(["| task | value | 95 % interval | items | better |", "|---|---|---|---|---|", *rows])
 
 
 def _span(row: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ Outcome = Literal["better", "not worse", "worse", "undecided"]
 
 @dataclass(frozen=True)
 class Losses:
-    """What one contestant lost on each item of one task; `weight` is an item's share of the figure: its bytes, or 1."""
+    """One model's loss on each item of one task; `weight` is an item's share of the mean: its bytes, or 1."""
 
     items: tuple[str, ...]
     loss: NDArray[np.float64]
@@ -28,8 +28,8 @@ class Losses:
     contaminated: NDArray[np.bool_]
 
     @property
-    def figure(self) -> float:
-        """The task's figure, as a loss."""
+    def mean(self) -> float:
+        """The weighted mean: the task's value, as a loss."""
         return float(np.average(self.loss, weights=self.weight))
 
 
@@ -38,7 +38,7 @@ class Comparison:
     """Candidate minus reference on the items that both have and that are not contaminated."""
 
     outcome: Outcome
-    difference: float  # of figures; negative is better
+    difference: float  # of mean losses; negative is better
     p: float  # two-sided, that the sign of the difference is chance
     p_margin: float  # one-sided, that a difference below the margin is chance
     items: int
@@ -62,13 +62,13 @@ class Standard:
     """By what a role is judged: `task` decides; a task in `guards` may lose no more than that to the champion."""
 
     task: str
-    baseline: str  # the contestant that the first version must beat; "" asks nothing of it
+    baseline: str  # the scored model that the first version must beat; "": none
     margin: float  # loss that a candidate may give away against the champion, and all together against the anchor
     guards: Mapping[str, float]
     alpha: float
 
 
-Scores = Mapping[str, Mapping[str, Losses]]  # task → contestant → losses; the candidate itself is MODEL
+Scores = Mapping[str, Mapping[str, Losses]]  # task → scored model → losses; the evaluated model itself is MODEL
 MODEL = "model"
 
 

@@ -28,10 +28,10 @@ REQUIRES = ("mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
 
 
 class StandardConfig(Frozen):
-    """By what a role is judged. Losses: the task's figure, or minus it where a higher one is better."""
+    """By what a role is judged. Losses: the task's value, or minus it where a higher one is better."""
 
     task: str
-    baseline: str = ""  # contestant that the first version must beat; "" promotes the first version unseen
+    baseline: str = ""  # scored model that the first version must beat; "": the first version is promoted
     margin: float = Field(default=0.01, ge=0)  # loss a candidate may give away against the champion
     guards: dict[str, float] = Field(default_factory=dict)  # task → loss it may give away there
     alpha: float = Field(default=0.05, gt=0, lt=0.5)  # how often chance may pass for a difference
@@ -79,11 +79,11 @@ class RegisterConfig(Frozen):
 def package(config: RegisterConfig, inputs: Inputs, out: Path) -> Stats:
     """One folder a role that was trained; `inputs` holds role → weights and scores_ROLE → evaluation."""
     roles = [role for role in ROLES if role in inputs]
-    figures = {}
+    metrics = {}
     for role in roles:
         summary = _pack(config, role, _folder(inputs, role), inputs.get(f"scores_{role}"), out / role)
-        figures |= {f"{role}/{task}": row["figure"] for task, row in summary.items()}
-    return Stats(metrics={"models": float(len(roles)), **figures})
+        metrics |= {f"{role}/{task}": row["value"] for task, row in summary.items()}
+    return Stats(metrics={"models": float(len(roles)), **metrics})
 
 
 def registered_name(name: str, role: str) -> str:
@@ -110,7 +110,7 @@ def _pack(config: RegisterConfig, role: str, made: Path, scores: Any, out: Path)
         "standard": getattr(config, role).model_dump(mode="json"),
         "bytes": sum(path.stat().st_size for path in (out / "weights").iterdir()),
     }
-    (evidence / "evidence.json").write_text(json.dumps(about | {"figures": summary}, indent=1, sort_keys=True))
+    (evidence / "evidence.json").write_text(json.dumps(about | {"scores": summary}, indent=1, sort_keys=True))
     (evidence / "card.md").write_text(card(about, shape, summary))
     (out / "requirements.txt").write_text("".join(f"{name}=={_release(name)}\n" for name in REQUIRES))
     shutil.copyfile(str(files("tasks.tracking") / "pyfunc_model.py"), out / "pyfunc_model.py")

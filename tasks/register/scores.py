@@ -9,25 +9,25 @@ from tasks.register.gate import MODEL, Losses, Scores
 
 
 def read_scores(folder: Path, role: str) -> Scores:
-    """Task → contestant → losses, from scores.parquet and summary.json; the model's own rows are named by its role."""
+    """Task → model → losses, from scores.parquet and summary.json; the evaluated model's own rows bear its role."""
     import pyarrow.parquet as pq
 
     summary = json.loads((folder / "summary.json").read_text())
     columns = pq.read_table(folder / "scores.parquet").to_pydict()
     groups: dict[str, dict[str, list[int]]] = {}
-    for row, (task, contestant) in enumerate(zip(columns["task"], columns["model"], strict=True)):
-        groups.setdefault(task, {}).setdefault(MODEL if contestant == role else contestant, []).append(row)
+    for row, (task, model) in enumerate(zip(columns["task"], columns["model"], strict=True)):
+        groups.setdefault(task, {}).setdefault(MODEL if model == role else model, []).append(row)
     score, weight = np.array(columns["score"], np.float64), np.array(columns["weight"], np.float64)
     dirty = np.array([bool(value) for value in columns["contaminated"]])  # NULL: not examined
     return {
         task: {
-            contestant: Losses(
+            model: Losses(
                 tuple(columns["item_id"][row] for row in rows),
                 score[rows] if summary[task]["better"] == "lower" else -score[rows],
                 weight[rows],
                 dirty[rows],
             )
-            for contestant, rows in contestants.items()
+            for model, rows in models.items()
         }
-        for task, contestants in groups.items()
+        for task, models in groups.items()
     }

@@ -53,7 +53,7 @@ def scores(tables: Tables) -> Section | None:
     for label in tables.labels("evaluate"):
         for folder in tables.parts(label).values():
             for task, entry in json.loads((folder / "summary.json").read_text()).items():
-                row = (label.partition("/")[2], entry["figure"], entry["low"], entry["high"])
+                row = (label.partition("/")[2], entry["value"], entry["low"], entry["high"])
                 tasks.setdefault(task, []).append(row)
                 better[task] = f"{entry['better']} is better, {entry['items']:,} items"
                 known = {name for name, *_ in tasks[task]}

@@ -130,7 +130,7 @@ def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float |
     drawn += [_text(x.at(tick), height - 3, figure(tick), "middle") for tick in x.ticks()]
     told = ", ".join(f"{name} {figure(value)}" for name, value, _, _ in rows)
     table = tuple((name, figure(value), figure(low), figure(high)) for name, value, low, high in rows)
-    return Plot(title, _svg(f"{title}: {told}.", drawn, height), ("contestant", "figure", "low", "high"), table)
+    return Plot(title, _svg(f"{title}: {told}.", drawn, height), ("model", "value", "low", "high"), table)
 
 
 def figure(value: float | None) -> str:

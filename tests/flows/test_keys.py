@@ -93,5 +93,5 @@ def test_what_moves_no_bytes_is_paths_workers_and_the_like():
     names = {entry.rpartition(".")[2].rpartition(" ")[2] for entry in outside}
     assert names <= {
         "workers", "tasks", "threads", "batch", "checkpoint_every", "init_from", "path", "files", "include", "exclude",
-        "kind", "package", "takedown", "contestants", "absent",
+        "kind", "package", "takedown", "reference_models", "absent",
     }, names  # fmt: skip

@@ -61,18 +61,24 @@ def test_weights_that_training_goes_on_from_are_scored_beside_what_became_of_the
     (tmp_path / "weights" / "config.json").write_text("{}")
     base = f'extends = "stories"\npretrain.init_from = "{tmp_path / "weights"}"\n'
     recipe = load(written(tmp_path, "goes_on", base)).recipe
-    assert recipe.evaluate.contestants == {"init_from": tmp_path / "weights"}
-    assert recipe.evaluate.contestants_sha256 == {"init_from": recipe.pretrain.init_sha256}
-    named = base + f'evaluate.contestants.mine = "{tmp_path / "weights"}"'
-    assert set(load(written(tmp_path, "named", named)).recipe.evaluate.contestants) == {"mine"}
+    assert recipe.evaluate.reference_models == {"init_from": tmp_path / "weights"}
+    assert recipe.evaluate.reference_models_sha256 == {"init_from": recipe.pretrain.init_sha256}
+    named = base + f'evaluate.reference_models.mine = "{tmp_path / "weights"}"'
+    assert set(load(written(tmp_path, "named", named)).recipe.evaluate.reference_models) == {"mine"}
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "config.json").write_text("[]")
-    taken = base + f'evaluate.contestants.init_from = "{tmp_path / "others"}"'
+    taken = base + f'evaluate.reference_models.init_from = "{tmp_path / "others"}"'
     with pytest.raises(UsageError, match="has this name; give another"):
         load(written(tmp_path, "taken", taken))
-    none = base + "evaluate.contest_documents = 0"
-    assert not load(written(tmp_path, "none", none)).recipe.evaluate.contestants
-    assert not load("stories").recipe.evaluate.contestants
+    none = base + "evaluate.reference_documents = 0"
+    assert not load(written(tmp_path, "none", none)).recipe.evaluate.reference_models
+    assert not load("stories").recipe.evaluate.reference_models
+
+
+def test_a_key_under_its_earlier_name_is_answered_with_the_present_one(tmp_path):
+    with pytest.raises(UsageError) as error:
+        load(written(tmp_path, "old", 'extends = "demo"\n[evaluate.contestants]\nmine = "weights"\n'))
+    assert "evaluate.contestants: unknown key; did you mean 'reference_models'?" in str(error.value)
 
 
 def test_all_mistakes_are_told_at_once_with_file_key_value_and_the_nearest_name(tmp_path):

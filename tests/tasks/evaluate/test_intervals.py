@@ -8,17 +8,17 @@ from tasks.evaluate.intervals import mean_interval
 
 
 def test_the_figure_is_the_weighted_mean() -> None:
-    figure, low, high = mean_interval(np.array([1.0, 3.0]), np.array([3.0, 1.0]), ["a", "b"], 200, 0)
-    assert figure == 1.5
+    value, low, high = mean_interval(np.array([1.0, 3.0]), np.array([3.0, 1.0]), ["a", "b"], 200, 0)
+    assert value == 1.5
     assert (low, high) == (1.0, 3.0)
 
 
 def test_the_interval_of_independent_items_is_that_of_the_normal_formula() -> None:
     score = np.random.default_rng(0).normal(size=400)
-    figure, low, high = mean_interval(score, np.ones(400), [str(n) for n in range(400)], 4000, 0)
+    value, low, high = mean_interval(score, np.ones(400), [str(n) for n in range(400)], 4000, 0)
     half = 1.96 * score.std() / 20
-    assert low == pytest.approx(figure - half, abs=0.01)
-    assert high == pytest.approx(figure + half, abs=0.01)
+    assert low == pytest.approx(value - half, abs=0.01)
+    assert high == pytest.approx(value + half, abs=0.01)
 
 
 def test_items_of_one_origin_count_as_one_text() -> None:
@@ -30,16 +30,16 @@ def test_items_of_one_origin_count_as_one_text() -> None:
 
 
 def test_one_origin_alone_is_resampled_by_item() -> None:
-    figure, low, high = mean_interval(np.array([0.0, 1.0, 0.0, 1.0]), np.ones(4), ["same"] * 4, 500, 0)
-    assert low < figure < high
+    value, low, high = mean_interval(np.array([0.0, 1.0, 0.0, 1.0]), np.ones(4), ["same"] * 4, 500, 0)
+    assert low < value < high
 
 
 def test_macro_f1_is_scikit_learns_and_lies_in_its_interval() -> None:
     random = np.random.default_rng(2)
     probabilities, labels = random.dirichlet(np.ones(3), size=90), random.integers(0, 3, 90)
-    figure, low, high = macro_f1_interval(probabilities, labels, [str(n // 3) for n in range(90)], 500, 0)
-    assert figure == pytest.approx(f1_score(labels, probabilities.argmax(1), average="macro"))
-    assert low < figure < high
+    value, low, high = macro_f1_interval(probabilities, labels, [str(n // 3) for n in range(90)], 500, 0)
+    assert value == pytest.approx(f1_score(labels, probabilities.argmax(1), average="macro"))
+    assert low < value < high
 
 
 def test_tfidf_learns_words_and_the_majority_knows_frequencies_only() -> None:

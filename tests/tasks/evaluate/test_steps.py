@@ -28,29 +28,29 @@ def summary_of(folder: Path) -> dict:
     return json.loads((folder / "summary.json").read_text())
 
 
-def figures_hold(folder: Path, role: str) -> None:
-    """Each figure of the summary is the weighted mean of the rows, for the model and for every baseline."""
+def values_hold(folder: Path, role: str) -> None:
+    """Each value of the summary is the weighted mean of the rows, for the model and for every baseline."""
     rows = pq.read_table(folder / "scores.parquet").to_pylist()
     assert list(rows[0]) == ["model", "task", "item_id", "score", "weight", "contaminated"]
     for task, entry in summary_of(folder).items():
-        assert entry["low"] <= entry["figure"] <= entry["high"]
-        for name, figure in {role: entry["figure"], **entry["baselines"]}.items():
+        assert entry["low"] <= entry["value"] <= entry["high"]
+        for name, value in {role: entry["value"], **entry["baselines"]}.items():
             own = [row for row in rows if (row["model"], row["task"]) == (name, task)]
             if task != "classify/macro_f1":
                 mean = sum(row["score"] * row["weight"] for row in own) / sum(row["weight"] for row in own)
-                assert math.isclose(mean, figure, rel_tol=1e-9)
+                assert math.isclose(mean, value, rel_tol=1e-9)
                 assert len({row["item_id"] for row in own}) == len(own)
 
 
 def test_the_base_is_scored_beside_ngrams_and_xz(base: Path, line: Line) -> None:
-    figures_hold(base, "base")
+    values_hold(base, "base")
     summary = summary_of(base)
     assert {"bits_per_byte/validation", "bits_per_byte/test", "next_passage/acc", "next_passage/acc_norm"} == set(
         summary
     )
     assert set(summary["bits_per_byte/test"]["baselines"]) == {"ngram", "xz"}
     assert summary["next_passage/acc"]["baselines"]["chance"] == 0.25
-    assert summary["bits_per_byte/test"]["figure"] > summary["bits_per_byte/test"]["baselines"]["ngram"], "it is noise"
+    assert summary["bits_per_byte/test"]["value"] > summary["bits_per_byte/test"]["baselines"]["ngram"], "it is noise"
     sizes = {row["doc_id"]: row for row in pq.read_table(line.shards / "bytes.parquet").to_pylist()}
     rows = pq.read_table(base / "scores.parquet").to_pylist()
     own = [row for row in rows if (row["model"], row["task"]) == ("base", "bits_per_byte/test")]
@@ -83,31 +83,44 @@ def test_a_model_with_another_tokenizer_is_scored_on_the_same_items(base: Path, 
     assert items[0] == items[1]
 
 
-def test_contestants_read_the_same_documents_with_tokenizers_of_their_own(line: Line, tmp_path: Path) -> None:
+def test_reference_models_read_the_same_documents_with_tokenizers_of_their_own(line: Line, tmp_path: Path) -> None:
     from tasks.encode.tokenizer import TokenizerConfig, tokenizer
 
     other = tmp_path / "tokenizer"
     other.mkdir()
     tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), Inputs({"texts": {"0001": line.texts}}), other)
     write_model(tmp_path / "other", other, seed=1)
-    contestants = {"twin": line.model / "weights", "other": tmp_path / "other", "gone": "package:no-such-package/m"}
-    few = {"contest_documents": 5, "xz": False, "next_passage": 0, "draws": 200}
-    config = EvaluateConfig.model_validate({"contestants": contestants, **few})
+    reference_models = {
+        "twin": line.model / "weights",
+        "other": tmp_path / "other",
+        "gone": "package:no-such-package/m",
+    }
+    few = {"reference_documents": 5, "xz": False, "next_passage": 0, "draws": 200}
+    config = EvaluateConfig.model_validate({"reference_models": reference_models, **few})
     out = tmp_path / "out"
     out.mkdir()
     evaluate_base(config, line.inputs(), out)
-    figures_hold(out, "base")
-    entry = summary_of(out)["contest/test"]
+    values_hold(out, "base")
+    entry = summary_of(out)["bits_per_byte/test_sample"]
     assert entry["items"] == 5
-    assert entry["baselines"]["twin"] == pytest.approx(entry["figure"], rel=1e-6)
-    assert entry["baselines"]["other"] != pytest.approx(entry["figure"], rel=1e-3)
+    assert entry["baselines"]["twin"] == pytest.approx(entry["value"], rel=1e-6)
+    assert entry["baselines"]["other"] != pytest.approx(entry["value"], rel=1e-3)
     rows = pq.read_table(out / "scores.parquet").to_pylist()
     own, whole = (
         {r["item_id"]: r["score"] for r in rows if (r["model"], r["task"]) == ("base", task)}
-        for task in ("contest/test", "bits_per_byte/test")
+        for task in ("bits_per_byte/test_sample", "bits_per_byte/test")
     )
     assert own == {item: pytest.approx(whole[item], rel=1e-6) for item in own}
-    assert set(entry["baselines"]) == {"twin", "other"} and "no-such-package" in config.absent["gone"]
+    assert set(entry["baselines"]) == {"twin", "other", "ngram"} and "no-such-package" in config.absent["gone"]
+
+
+def test_reference_models_that_read_every_document_stand_in_the_row_of_the_model(line: Line, tmp_path: Path) -> None:
+    config = EvaluateConfig(reference_models={"twin": line.model / "weights"}, next_passage=0, draws=200)
+    evaluate_base(config, line.inputs(), tmp_path)
+    summary = summary_of(tmp_path)
+    assert set(summary) == {"bits_per_byte/validation", "bits_per_byte/test"}
+    assert set(summary["bits_per_byte/test"]["baselines"]) == {"ngram", "xz", "twin"}
+    assert summary["bits_per_byte/test"]["items"] == 20
 
 
 def test_max_documents_takes_a_sample_that_does_not_depend_on_order(line: Line, tmp_path: Path) -> None:
@@ -144,7 +157,7 @@ def test_a_model_that_answers_is_scored_like_the_base_and_on_its_answers(line: L
     write_model(child / "weights", line.tokenizer, seed=1)
     instruct_rows().save_to_disk(str(child / "rows"))
     evaluate_instruct(QUICK, line.inputs(model=child, base=line.model), out)
-    figures_hold(out, "instruct")
+    values_hold(out, "instruct")
     summary = summary_of(out)
     assert {"bits_per_byte/test", "next_passage/acc", "instruct/loss", "instruct/exact"} < set(summary)
     assert set(summary["instruct/loss"]["baselines"]) == {"base"}
@@ -195,10 +208,10 @@ def test_a_classifier_is_scored_beside_tfidf_and_the_majority(line: Line, tmp_pa
     rows = {name: Dataset.from_list([row(n) for n in numbers], features=features) for name, numbers in splits.items()}
     DatasetDict(rows).save_to_disk(str(tmp_path / "child" / "rows"))
     evaluate_classify(QUICK, line.inputs(model=tmp_path / "child"), out)
-    figures_hold(out, "classify")
+    values_hold(out, "classify")
     summary = summary_of(out)
     assert set(summary) == {"classify/accuracy", "classify/loss", "classify/macro_f1"}
     assert summary["classify/accuracy"]["baselines"]["tfidf"] == 1.0
-    assert summary["classify/loss"]["figure"] == pytest.approx(math.log(2)), "a head of zeros knows nothing"
+    assert summary["classify/loss"]["value"] == pytest.approx(math.log(2)), "a head of zeros knows nothing"
     assert (out / "confusion.csv").read_text().splitlines()[0] == "true \\ predicted,calm,stormy"
     assert (out / "confusion.png").stat().st_size > 0

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.home import Home
 from tasks.register.package import REGISTER, BaseStandard, RegisterConfig
 from tasks.store.artifacts import Store
 from tasks.store.step import Frozen, Stats, Step
@@ -47,7 +48,7 @@ def write_scores(out: Path, loss: float, items: str) -> None:
         "weight": np.ones(80),
     }
     pq.write_table(pa.table(columns), out / "scores.parquet")
-    summary = {"text": {"figure": float(own.mean()), "low": 0.9, "high": 1.1, "items": 40, "better": "lower"}}
+    summary = {"text": {"value": float(own.mean()), "low": 0.9, "high": 1.1, "items": 40, "better": "lower"}}
     (out / "summary.json").write_text(json.dumps(summary))
 
 
@@ -56,9 +57,9 @@ SCORE = Step("score", 1, Given, made_up_scores)
 
 
 @pytest.fixture
-def packaged(home: Path) -> Callable[..., Path]:
+def packaged(home: Home) -> Callable[..., Path]:
     """`packaged(loss)`: the package of a base model with that loss on its items."""
-    store = Store(home / "store")
+    store = Store(home.store)
 
     def package(loss: float, items: str = "a") -> Path:
         given = Given(loss=loss, items=items)

@@ -1,4 +1,4 @@
-"""The gate decides by paired tests whose figures are known from elsewhere."""
+"""The gate decides by paired tests whose p-values are known from elsewhere."""
 
 import dataclasses
 import json

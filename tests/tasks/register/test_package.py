@@ -72,7 +72,7 @@ TRAIN = Step("tiny", 1, Given, train)
 
 
 def test_every_role_answers_in_a_clean_process_elsewhere(home, tmp_path):
-    store = Store(home / "store")
+    store = Store(home.store)
     roles = ("base", "classify", "instruct")
     models = {role: store.complete(TRAIN, Given(loss=1.0, items=role), {}) for role in roles}
     package = store.complete(REGISTER, CONFIG, models).path
@@ -92,7 +92,7 @@ def test_every_role_answers_in_a_clean_process_elsewhere(home, tmp_path):
     assert Path(told["code"]).is_relative_to(home / "mlflow-artifacts")
 
 
-def test_a_package_names_its_versions_figures_and_limits(packaged):
+def test_a_package_names_its_versions_scores_and_limits(packaged):
     folder = packaged(1.0) / "base"
     assert {path.name for path in folder.iterdir()} == {
         "weights",
@@ -125,9 +125,9 @@ def test_a_model_without_weights_is_refused(home):
     class Nothing(Frozen):
         pass
 
-    nothing = Store(home / "store").complete(Step("nothing", 1, Nothing, lambda c, i, o: Stats()), Nothing(), {})
+    nothing = Store(home.store).complete(Step("nothing", 1, Nothing, lambda c, i, o: Stats()), Nothing(), {})
     with pytest.raises(UserError, match="no weights to register as base"):
-        Store(home / "store").complete(REGISTER, RegisterConfig(name="demo"), {"base": nothing})
+        Store(home.store).complete(REGISTER, RegisterConfig(name="demo"), {"base": nothing})
 
 
 def test_scores_of_a_task_where_higher_is_better_become_losses(tmp_path):
@@ -135,7 +135,7 @@ def test_scores_of_a_task_where_higher_is_better_become_losses(tmp_path):
 
     write_scores(tmp_path, 1.0, "a")
     summary = json.loads((tmp_path / "summary.json").read_text())
-    lower = read_scores(tmp_path, "base")["text"]["model"].figure
+    lower = read_scores(tmp_path, "base")["text"]["model"].mean
     summary["text"]["better"] = "higher"
     (tmp_path / "summary.json").write_text(json.dumps(summary))
-    assert read_scores(tmp_path, "base")["text"]["model"].figure == -lower
+    assert read_scores(tmp_path, "base")["text"]["model"].mean == -lower

@@ -10,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.register.aliases import audit_external_moves, promote, rollback
 from tasks.register.publish import RunInfo, publish, publish_waiting
 from tasks.tracking.connection import DATABASE, tracking_uri
@@ -19,8 +20,8 @@ from tests.tasks.register.conftest import write_scores
 INFO = RunInfo(run="r1", recipe="demo", git_commit="abc", data_fingerprint="def")
 
 
-def audit(home: Path) -> list[dict]:
-    return [json.loads(line) for line in (home / "audit.jsonl").read_text().splitlines()]
+def audit(home: Home) -> list[dict]:
+    return [json.loads(line) for line in home.audit.read_text().splitlines()]
 
 
 def test_the_first_version_that_beats_the_baseline_becomes_champion(home, packaged):
@@ -131,7 +132,7 @@ def test_a_kill_between_verdict_and_promotion_is_made_good_once(home, packaged):
     client = MlflowClient(tracking_uri(home))
     client.delete_registered_model_alias("demo-base", "champion")
     client.set_model_version_tag("demo-base", "1", "gate.pending", "0")
-    (home / "aliases.json").write_text('{"demo-base": {"candidate": 1}}')
+    home.known_aliases.write_text('{"demo-base": {"candidate": 1}}')
     assert publish(package, home, INFO)[0].is_champion
     assert "gate.pending" not in versions(home)[0].tags
     client.delete_registered_model_alias("demo-base", "champion")
@@ -177,8 +178,8 @@ def test_a_changed_byte_in_a_registered_model_is_found(home, packaged):
 
 def test_a_home_that_was_moved_still_finds_its_weights(home, packaged):
     publish(packaged(1.0), home, INFO)
-    moved = home.rename(home.with_name("moved home"))
-    assert resolve("demo-base@champion", moved).is_relative_to(moved)
+    moved = Home(home.path.rename(home.path.with_name("moved home")))
+    assert resolve("demo-base@champion", moved).is_relative_to(moved.path)
 
 
 def test_an_unknown_model_is_told_with_the_nearest_names(home, packaged, tmp_path):

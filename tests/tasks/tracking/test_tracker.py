@@ -62,7 +62,7 @@ def trained(artifact: Path, state: str = "complete", run: str = "r1") -> StepRun
         metrics={"bits_per_byte": 1.5},
         parts={"": part},
         inputs={"shards@0001": part},
-        tables={"figures": [{"task": "text", "figure": 1.5}]},
+        tables={"figures": [{"task": "text", "value": 1.5}]},
         notes=("a surprise",),
     )
 
@@ -140,7 +140,7 @@ def test_small_artifacts_open_and_large_ones_are_named_with_their_hash(home, art
         "bytes": (1 << 20) + 4,
         "sha256": "0" * 64,
     }
-    assert (folder / "figures.csv").read_text().splitlines() == ["task,figure", "text,1.5"]
+    assert (folder / "figures.csv").read_text().splitlines() == ["task,value", "text,1.5"]
 
 
 def test_a_cached_step_points_to_the_run_that_computed_it_and_has_its_figures(home, artifact):
