@@ -17,7 +17,7 @@ from model.batches import TokenBatch
 from model.decoder import Decoder, initialise
 from model.depth import from_depth
 from model.fit import Plan, State, fit
-from model.objectives import NextToken
+from model.objectives.documents import NextToken
 from model.optimizer import AdamW
 from model.schedule import OptimizerConfig, Schedule
 

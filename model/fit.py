@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model.batches import Batch
-from model.objectives import LossSums
+from model.objectives.objective import LossSums
 from model.optimizer import AdamW
 from model.ranks import Ranks
 from model.schedule import Schedule

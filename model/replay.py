@@ -12,20 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model.batches import Batches, Conversations, Dataset, Labelled, Preferences, TokenBlocks
+from model.batches import Batches
+from model.objectives.table import KINDS
 from model.order import BatchSlice, Order
-from model.stream import Document, TokenStream, open_shards
+from model.stream import Document
 
 DRAWN_AT_ONCE = 1 << 22  # places
-
-
-@dataclass(frozen=True)
-class RowSpan:
-    """Where rows stand: row r of `doc_ids` in the items first[r] … last[r] (none where last < first)."""
-
-    doc_ids: pa.Array
-    first: np.ndarray
-    last: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -41,13 +33,13 @@ class Replay:
 
     def steps_with(self, doc_id: str) -> list[int]:
         """The steps that saw a document, in order."""
-        standing = where(self.batches.source)
+        spans = self.batches.source.row_spans()
         rows = np.flatnonzero(
-            pc.call_function("equal", [standing.doc_ids, pa.scalar(doc_id)]).to_numpy(zero_copy_only=False)
+            pc.call_function("equal", [spans.doc_ids, pa.scalar(doc_id)]).to_numpy(zero_copy_only=False)
         )
         wanted = np.zeros(self.batches.source.items, dtype=bool)
         for row in rows.tolist():
-            wanted[standing.first[row] : standing.last[row] + 1] = True
+            wanted[spans.first[row] : spans.last[row] + 1] = True
         steps = [places[wanted[items]] // self.batches.share.batch + 1 for places, items in self._drawn()]
         return np.unique(np.concatenate(steps)).tolist() if rows.size else []
 
@@ -59,15 +51,15 @@ class Replay:
         for places, items in self._drawn():
             np.minimum.at(first_place, items, places)
             times += np.bincount(items, minlength=len(times))
-        standing = where(self.batches.source)
-        holds = np.flatnonzero(standing.last >= standing.first)
-        first, last = standing.first[holds], standing.last[holds]
+        spans = self.batches.source.row_spans()
+        holds = np.flatnonzero(spans.last >= spans.first)
+        first, last = spans.first[holds], spans.last[holds]
         ends = np.concatenate([[0], np.cumsum(times)])
         edges = np.stack([first, last + 1], axis=1).ravel()
         earliest = np.minimum.reduceat(np.append(first_place, never), edges)[::2] if len(edges) else edges
         rows = pa.table(
             {
-                "doc_id": standing.doc_ids.take(pa.array(holds)),
+                "doc_id": spans.doc_ids.take(pa.array(holds)),
                 "first_step": earliest // self.batches.share.batch + 1,
                 "times_seen": ends[last + 1] - ends[first],
             }
@@ -88,43 +80,7 @@ class Replay:
 
 def replay(data: Mapping[str, Any], files: Mapping[str, Path]) -> Replay:
     """The run that a data.json describes; `files` says where its shards (or its train.arrow) lie now."""
-    source = _source(data, files)
+    source = KINDS[data["kind"]].reopened(data, files)
     if source.items != data["items"]:
         raise ValueError(f"these files make {source.items} items, and the record speaks of {data['items']}")
     return Replay(Batches(source, Order(source.items, data["seed"]), BatchSlice(data["batch"])), data["steps"])
-
-
-def where(source: Dataset) -> RowSpan:
-    """Where each row of a source stands among its items."""
-    match source:
-        case TokenBlocks(stream=stream, context=context):
-            begin, end = stream.separators[:-1] + 1, stream.separators[1:] - 1  # first and last id of each document
-            first = np.maximum(-(-(begin - context) // context), 0)  # block i reads ids i·context … + context
-            last = np.minimum(end // context, source.items - 1)
-            return RowSpan(_ids(stream), first, np.where(end >= begin, last, -1))
-        case Conversations():
-            item = np.full(len(source.ids), -1, dtype=np.int64)
-            for number, rows in enumerate(source.packs):
-                item[rows] = number
-            return RowSpan(_column(source.table), np.maximum(item, 0), item)
-        case Labelled() | Preferences():
-            item = np.arange(source.items)
-            return RowSpan(_column(source.table), item, item)
-    raise TypeError(f"no way to look into {type(source).__name__}")
-
-
-def _source(data: Mapping[str, Any], files: Mapping[str, Path]) -> Dataset:
-    if data["kind"] == "documents":
-        shards = open_shards({shard["name"]: files[shard["name"]] for shard in data["shards"]})
-        return TokenBlocks(TokenStream(shards, data["separator"]), data["context"])
-    kinds = {"conversations": Conversations, "labelled": Labelled, "preferences": Preferences}
-    return kinds[data["kind"]](files["train.arrow"], data["context"])
-
-
-def _ids(stream: TokenStream) -> pa.Array:
-    chunks = [chunk.cast(pa.string()) for shard in stream.shards for chunk in shard.table["doc_id"].chunks]
-    return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
-
-
-def _column(table: pa.Table) -> pa.Array:
-    return pa.concat_arrays([chunk.cast(pa.string()) for chunk in table["doc_id"].chunks])

@@ -8,7 +8,6 @@ import torch
 from model.decoder import Decoder
 from model.generate import generate
 from model.session import Session
-from model.spec import DocumentShards
 
 TEMPERATURE = 0.8
 
@@ -23,7 +22,7 @@ def samples(session: Session, step: int) -> Iterator[dict[str, Any]]:
 
     tokenizer = Tokenizer.from_file(str(spec.tokenizer / "tokenizer.json"))
     tokenizer.encode_special_tokens = True  # the name of a special token in a prompt is text
-    separator = spec.data.separator if isinstance(spec.data, DocumentShards) else 0
+    separator = session.data.separator
     for prompt in spec.prompts:
         ids = [separator, *tokenizer.encode(prompt, add_special_tokens=False).ids]
         room = max(0, min(spec.sample_tokens, decoder.shape.context - len(ids)))

@@ -1,7 +1,7 @@
 """What a training child is told: one JSON file in its work folder, checked before anything heavy is imported."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,44 +15,6 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
-class DocumentShards(Strict):
-    """Token shards by name, in reading order: every token is foretold (pretraining, continuing)."""
-
-    kind: Literal["documents"] = "documents"
-    train: dict[str, Path]
-    validation: dict[str, Path]
-    validation_bytes: int = Field(ge=1)  # UTF-8 bytes of the validation documents, for bits per byte
-    separator: int = 0  # the id of <|endoftext|>
-
-
-class ConversationTokens(Strict):
-    """Arrow IPC streams of ids (list), is_target (list of bool) and doc_id: only targets are foretold (instruct)."""
-
-    kind: Literal["conversations"] = "conversations"
-    train: Path
-    validation: Path
-
-
-class LabelledTokens(Strict):
-    """Arrow IPC streams of ids (list), label (number of the class) and doc_id (classify)."""
-
-    kind: Literal["labelled"] = "labelled"
-    train: Path
-    validation: Path
-    labels: tuple[str, ...]
-    trainable: Literal["head", "last_block", "full"] = "full"
-
-
-class PreferenceTokens(Strict):
-    """Arrow IPC streams of chosen and rejected (ids), chosen_is_target, rejected_is_target and doc_id (prefer)."""
-
-    kind: Literal["preferences"] = "preferences"
-    train: Path
-    validation: Path
-    beta: float = Field(default=0.1, gt=0)  # how dear it is to leave the reference
-
-
-Data = Annotated[DocumentShards | ConversationTokens | LabelledTokens | PreferenceTokens, Field(discriminator="kind")]
 Matrix = Literal["to_q", "to_k", "to_v", "to_out", "to_gate", "to_up", "to_hidden"]
 MATRICES: tuple[Matrix, ...] = ("to_q", "to_k", "to_v", "to_out", "to_gate", "to_up", "to_hidden")
 
@@ -73,7 +35,7 @@ class Spec(Strict):
     """One training run. What is written goes under `out`; `out/work` holds what only a resume needs."""
 
     out: Path
-    data: Data
+    data: dict[str, Any]  # `kind` names the objective (model/objectives/table.py), whose fields are the others
     shape: Shape | None = None  # fresh weights …
     weights: Path | None = None  # … or those of a folder in the Hugging Face layout
     lora: Lora | None = None  # only a low-rank change of these weights is learned

@@ -77,6 +77,11 @@ class TokenStream:
         self._copy(raw, out[at:count])
         return out
 
+    def doc_ids(self) -> pa.Array:
+        """The names of all documents in order."""
+        chunks = [chunk.cast(pa.string()) for shard in self.shards for chunk in shard.table["doc_id"].chunks]
+        return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
+
     def documents_in(self, first: int, count: int) -> list[Document]:
         """The documents with at least one token among ids first … first + count."""
         low = int(np.searchsorted(self.separators, first, side="right")) - 1

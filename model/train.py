@@ -29,7 +29,7 @@ from model.machine import peak_flops
 from model.ranks import join, leave
 from model.samples import samples
 from model.session import Session, describe, learning_flops, prepare
-from model.spec import TOKENIZER_FILES, DocumentShards, Spec
+from model.spec import TOKENIZER_FILES, Spec
 from model.training_log import METRICS, SAMPLES, SPEED, Logs, Throughput
 
 ENDED_EARLY = 130
@@ -135,13 +135,10 @@ def to_row(session: Session, report: Report) -> dict[str, float]:
 
 
 def validation(session: Session) -> dict[str, float]:
-    """Means over the fixed validation items; in bits per byte too where every token of the text is foretold."""
+    """Means over the fixed validation items, and what follows from them."""
     means = evaluate(session.objective, session.validation_batches(), session.plan)
-    row = {f"val_{name}": value for name, value in means.items()}
-    if isinstance(session.spec.data, DocumentShards):
-        tokens_per_byte = session.validation.targets / session.spec.data.validation_bytes
-        row["val_bits_per_byte"] = means["loss"] * tokens_per_byte / math.log(2)
-    return row
+    means |= session.data.further_metrics(means, session.validation)
+    return {f"val_{name}": value for name, value in means.items()}
 
 
 def keep(session: Session, log: Logs | None) -> None:

@@ -9,7 +9,7 @@ from model.decoder import Decoder, initialise
 from model.family import Shape
 from model.fit import Plan, State, fit
 from model.machine import pick_device, pick_dtype
-from model.objectives import NextToken
+from model.objectives.documents import NextToken
 from model.optimizer import AdamW
 from model.schedule import OptimizerConfig, Schedule
 

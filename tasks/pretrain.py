@@ -20,7 +20,7 @@ from tasks.training import PROGRAM, tidy, train
 
 if TYPE_CHECKING:
     from model.family import Shape
-    from model.spec import DocumentShards, Spec
+    from model.spec import Spec
 
 
 class PretrainConfig(Frozen):
@@ -169,11 +169,9 @@ def _shape_of(weights: Path, vocabulary: int, context: int) -> "Shape":
     return shape
 
 
-def _documents(shards: Mapping[str, Path]) -> "DocumentShards":
-    """All shards of all partitions in order, and how many bytes the validation text has."""
+def _documents(shards: Mapping[str, Path]) -> dict[str, Any]:
+    """The data to learn from: all shards of all partitions in order, and how many bytes the validation text has."""
     import pyarrow.parquet as pq
-
-    from model.spec import DocumentShards
 
     bytes_in = {"train": 0, "validation": 0}
     for folder in shards.values():
@@ -185,7 +183,8 @@ def _documents(shards: Mapping[str, Path]) -> "DocumentShards":
         if not count:
             raise UserError(f"no document is in the {split} split", "give more text, or raise that split's share")
     train, validation = _files(shards, "train"), _files(shards, "validation")
-    return DocumentShards(train=train, validation=validation, validation_bytes=bytes_in["validation"])
+    counts = {"validation_bytes": bytes_in["validation"]}
+    return {"kind": "documents", "train": train, "validation": validation, **counts}
 
 
 def _files(shards: Mapping[str, Path], split: str) -> dict[str, Path]:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from model.family import Shape
 from model.schedule import OptimizerConfig, Schedule
-from model.spec import DocumentShards, Spec
+from model.spec import Spec
 
 VOCABULARY = 64
 SHAPE = Shape(
@@ -62,11 +62,12 @@ def spec(out: Path, shards: Path, **changes: Any) -> Spec:
     """150 steps of 8 × 32 tokens."""
     made = Spec(
         out=out,
-        data=DocumentShards(
-            train={"0001/train-00000.arrow": shards / "train-00000.arrow"},
-            validation={"0001/validation-00000.arrow": shards / "validation-00000.arrow"},
-            validation_bytes=1000,
-        ),
+        data={
+            "kind": "documents",
+            "train": {"0001/train-00000.arrow": shards / "train-00000.arrow"},
+            "validation": {"0001/validation-00000.arrow": shards / "validation-00000.arrow"},
+            "validation_bytes": 1000,
+        },
         shape=SHAPE,
         tokenizer=shards,
         context=SHAPE.context,

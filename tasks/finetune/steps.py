@@ -12,7 +12,7 @@ import math
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, DatasetDict
 
-    from model.spec import Data, Spec
+    from model.spec import Spec
 
 TRAINED_ON = ("train", "validation")  # the test rows are evaluation's alone
 
@@ -84,29 +84,26 @@ class PreferConfig(PreferenceRows, TuningPlan):
 
 def classify(config: ClassifyConfig, inputs: Inputs, out: Path) -> Stats:
     """A classifier on the base; Skipped where the corpus offers fewer than two classes."""
-    from model.spec import LabelledTokens
-
     rows, notes = labelled_rows(config, inputs.partitions("texts"), inputs.partitions("shards"))
     parent = parent_of(inputs, config.context)
     tables = {split: labelled_table(rows[split], parent) for split in TRAINED_ON}
     labels = tuple(rows["train"].features["label"].names)
-    learned, held_out = _kept(rows, tables, out)
-    data = LabelledTokens(train=learned, validation=held_out, labels=labels, trainable=config.trainable)
+    files = _kept(rows, tables, out)
+    data = {"kind": "labelled", **files, "labels": labels, "trainable": config.trainable}
     metrics = _tuned(specify(config, parent, data, len(tables["train"]), out), config.ranks, "finetune/classify")
     return Stats(metrics=metrics | _counts(rows) | {"classes": float(len(labels))}, notes=tuple(notes))
 
 
 def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
     """A model that answers, taught on the assistant's tokens alone; Skipped where no document makes a row that fits."""
-    from model.batches import pack
-    from model.spec import ConversationTokens
+    from model.objectives.conversations import pack
 
     parent = parent_of(inputs, config.context)
     rows, notes = instruction_rows(config, inputs.partitions("texts"), inputs.partitions("shards"), parent.room)
     tables = _fitting(config, rows, parent, conversation_table)
-    learned, held_out = _kept(rows, tables, out)
+    files = _kept(rows, tables, out)
     packs = pack([len(ids) for ids in tables["train"]["ids"].to_pylist()], parent.context)
-    data = ConversationTokens(train=learned, validation=held_out)
+    data = {"kind": "conversations", **files}
     metrics = _tuned(specify(config, parent, data, len(packs), out), config.ranks, "finetune/instruct")
     too_long = sum(len(rows[split]) - len(table) for split, table in tables.items())
     return Stats(metrics=metrics | _counts(rows) | {"rows_too_long": float(too_long)}, notes=tuple(notes))
@@ -114,13 +111,11 @@ def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
 
 def prefer(config: PreferConfig, inputs: Inputs, out: Path) -> Stats:
     """A model that gives chosen answers more often than rejected ones; Skipped where no pair is, or fits."""
-    from model.spec import PreferenceTokens
-
     parent = parent_of(inputs, config.context)
     rows, notes = preference_rows(config, inputs.partitions("texts"), inputs.partitions("shards"), parent.room)
     tables = _fitting(config, rows, parent, preference_table)
-    learned, held_out = _kept(rows, tables, out)
-    data = PreferenceTokens(train=learned, validation=held_out, beta=config.beta)
+    files = _kept(rows, tables, out)
+    data = {"kind": "preferences", **files, "beta": config.beta}
     metrics = _tuned(specify(config, parent, data, len(tables["train"]), out), config.ranks, "finetune/prefer")
     too_long = sum(len(rows[split]) - len(table) for split, table in tables.items())
     return Stats(metrics=metrics | _counts(rows) | {"rows_too_long": float(too_long)}, notes=tuple(notes))
@@ -136,7 +131,7 @@ def parent_of(inputs: Inputs, context: int | None = None) -> Parent:
     return Parent(weights, Vocabulary(weights), min(context or shape.context, shape.context))
 
 
-def specify(config: TuningPlan, parent: Parent, data: "Data", items: int, out: Path) -> "Spec":
+def specify(config: TuningPlan, parent: Parent, data: dict[str, Any], items: int, out: Path) -> "Spec":
     """The child's whole task: `items` sequences or texts make an epoch."""
     from model.schedule import OptimizerConfig, Schedule
     from model.spec import Spec
@@ -175,14 +170,14 @@ def _fitting(
         raise Skipped(f"{error.what}: {error.cure}") from None
 
 
-def _kept(rows: "DatasetDict", tables: Mapping[str, "pa.Table"], out: Path) -> list[Path]:
+def _kept(rows: "DatasetDict", tables: Mapping[str, "pa.Table"], out: Path) -> dict[str, Path]:
     """The token files of both splits, written anew together with rows/: all follow from the inputs alone."""
     from datasets import disable_progress_bars
 
     disable_progress_bars()
     shutil.rmtree(out / "rows", ignore_errors=True)
     rows.save_to_disk(str(out / "rows"))
-    return [written(tables[split], out.absolute() / "tokens" / f"{split}.arrow") for split in TRAINED_ON]
+    return {split: written(tables[split], out.absolute() / "tokens" / f"{split}.arrow") for split in TRAINED_ON}
 
 
 def _tuned(spec: "Spec", ranks: int, what: str) -> dict[str, float]:

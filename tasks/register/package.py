@@ -12,7 +12,7 @@ import shutil
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Any
 
 from pydantic import Field
@@ -139,5 +139,6 @@ def _release(distribution: str) -> str:
     return version(distribution).split("+")[0]
 
 
-SHIPPED = ("tasks.tracking.pyfunc_model", *(f"model.{module.name}" for module in iter_modules([str(files("model"))])))
+MODULES = walk_packages([str(files("model"))], "model.")
+SHIPPED = ("tasks.tracking.pyfunc_model", *(module.name for module in MODULES))
 REGISTER = Step("register", 1, RegisterConfig, package, libraries=REQUIRES, code=SHIPPED)

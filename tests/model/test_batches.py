@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.batches import IGNORE, Batches, TokenBlocks, pack
+from model.batches import IGNORE, Batches
+from model.objectives.conversations import pack
+from model.objectives.documents import TokenBlocks
 from model.order import BatchSlice, Order
 from model.stream import TokenStream, open_shards
 from tests.tiny_training import noise, write_shard

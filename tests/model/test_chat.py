@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import chat, hub
-from model.batches import Conversations
 from model.chat import Markup, Turn
-from model.objectives import NextToken
+from model.objectives.conversations import Conversations
+from model.objectives.documents import NextToken
 
 SPECIALS = {"<|endoftext|>": 0, "<|pad|>": 1, "<|user|>": 2, "<|assistant|>": 3, "<|system|>": 4, "<|end|>": 5}
 

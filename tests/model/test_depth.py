@@ -6,7 +6,9 @@ from model.depth import Given, attention_flops, flops_per_token, from_depth, mat
 from model.family import Shape
 from model.head import Classifier, freeze
 from model.lora import add_lora
-from model.objectives import Classify, NextToken, Prefer
+from model.objectives.documents import NextToken
+from model.objectives.labelled import Classify
+from model.objectives.preferences import Prefer
 from model.session import learning_flops
 from model.spec import Lora
 

@@ -13,11 +13,13 @@ import torch
 import torch.nn.functional as F
 
 from model import hub
-from model.batches import IGNORE, Conversations, LabelledBatch, TokenBatch
+from model.batches import IGNORE, TokenBatch
 from model.decoder import Decoder, initialise
 from model.fit import Plan, State, evaluate, fit
 from model.head import Classifier, freeze
-from model.objectives import Classify, NextToken
+from model.objectives.conversations import Conversations
+from model.objectives.documents import NextToken
+from model.objectives.labelled import Classify, LabelledBatch
 from model.optimizer import AdamW, group_of
 from model.schedule import OptimizerConfig, Schedule
 from tests.tiny_training import SHAPE, VOCABULARY

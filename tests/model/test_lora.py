@@ -7,7 +7,7 @@ import torch
 from model import hub
 from model.hub_config import WeightsError
 from model.lora import add_lora, load_adapter, merge, refuse_nameless, save_adapter
-from model.objectives import NextToken
+from model.objectives.documents import NextToken
 from model.spec import Lora
 from tests.model.shapes import SHAPES, decoder_of, tokens_of
 

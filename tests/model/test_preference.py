@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from model import hub
-from model.batches import IGNORE, PairBatch
+from model.batches import IGNORE
 from model.lora import add_lora
-from model.objectives import Prefer, answer_logprobs
+from model.objectives.answers import answer_logprobs
+from model.objectives.preferences import PairBatch, Prefer
 from model.spec import Lora
 from tests.model.shapes import SHAPES, decoder_of
 

@@ -6,7 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from model.batches import Batches, Conversations, Labelled, TokenBlocks
+from model.batches import Batches
+from model.objectives.conversations import Conversations
+from model.objectives.documents import TokenBlocks
+from model.objectives.labelled import Labelled
 from model.order import BatchSlice, Order
 from model.replay import Replay
 from model.stream import Shard, TokenStream

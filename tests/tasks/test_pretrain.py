@@ -9,7 +9,7 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from model import hub
-from model.batches import TokenBlocks
+from model.objectives.documents import TokenBlocks
 from model.replay import replay
 from tasks.errors import UserError
 from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain

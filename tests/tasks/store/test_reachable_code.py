@@ -104,11 +104,16 @@ STEPS = [step for step in vars(graph).values() if isinstance(step, Step)]
         ("curate", {"sql.internal/decide.sql", "tasks.curate.conditions.unmet", "tasks.curate.split.assign"}),
         (
             "pretrain",
-            {"model.attention.attend", "model.objectives.NextToken", "model.order.Order", "model.depth.from_depth"},
+            {
+                "model.attention.attend",
+                "model.objectives.documents.NextToken",
+                "model.order.Order",
+                "model.depth.from_depth",
+            },
         ),
         (
             "finetune/prefer",
-            {"model.objectives.Prefer", "tasks.finetune.preferences.against_others"},
+            {"model.objectives.preferences.Prefer", "tasks.finetune.preferences.against_others"},
         ),
         ("evaluate/base", {"tasks.evaluate.ngrams.NGrams", "model.decoder.Decoder"}),
     ],
