@@ -16,7 +16,7 @@ from tasks.encode.tokenizer import TOKENIZER
 from tasks.evaluate.steps import EVALUATE_BASE, EVALUATE_CLASSIFY, EVALUATE_INSTRUCT, EVALUATE_PREFER
 from tasks.finetune.steps import FINETUNE_CLASSIFY, FINETUNE_INSTRUCT, FINETUNE_PREFER
 from tasks.ingest.ledger import Corpus
-from tasks.ingest.sources import Part
+from tasks.ingest.sources import Partition
 from tasks.ingest.steps import INGEST
 from tasks.pretrain import PRETRAIN
 from tasks.register.package import REGISTER
@@ -116,7 +116,7 @@ def graph(recipe: Recipe, corpus: Corpus, run: Interpreter) -> None:
     run("register", REGISTER, Invocation(recipe.registry.named(recipe.name), {"base": base, **models, **evidence}))
 
 
-def _ingest(recipe: Recipe, part: Part, earlier: StepOutput) -> Invocation:
+def _ingest(recipe: Recipe, part: Partition, earlier: StepOutput) -> Invocation:
     return Invocation(recipe.ingest.part(part), {"earlier": earlier})
 
 

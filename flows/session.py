@@ -17,9 +17,9 @@ from flows.runner import AsTask, Runner, bare
 from flows.scope import Scope, edges, scope
 from tasks.errors import INTERRUPTED, UserError
 from tasks.home import Home
-from tasks.ingest.hub import fetched
-from tasks.ingest.ledger import Corpus, corpus
-from tasks.ingest.sources import Part
+from tasks.ingest.hub import fetch_datasets, require_datasets
+from tasks.ingest.ledger import Corpus, read_corpus, record_arrivals
+from tasks.ingest.sources import Partition
 from tasks.ingest.steps import INGEST
 from tasks.progress import say
 from tasks.store.artifacts import Artifact, Store
@@ -63,14 +63,16 @@ def opened(request: Request, write: bool = True) -> Session:
     if write:
         writable(request.home)
         make_room(request.home, loaded.recipe.store)
-    recipe = loaded.recipe.model_copy(update={"ingest": fetched(loaded.recipe.ingest, request.home, write)})
+    located = (fetch_datasets if write else require_datasets)(loaded.recipe.ingest, request.home)
+    recipe = loaded.recipe.model_copy(update={"ingest": located})
     store = Store(request.home / "store", request.strict, git_commit())
-    found = corpus(recipe.name, recipe.ingest, request.home, lambda parts: _is_ingested(store, recipe, parts), write)
-    wanted = scope(edges(recipe, found), request.start, request.until, request.only)
-    return Session(request, recipe, found, wanted, store)
+    arrange = record_arrivals if write else read_corpus
+    corpus = arrange(recipe.name, recipe.ingest, request.home, lambda parts: _is_ingested(store, recipe, parts))
+    wanted = scope(edges(recipe, corpus), request.start, request.until, request.only)
+    return Session(request, recipe, corpus, wanted, store)
 
 
-def _is_ingested(store: Store, recipe: Recipe, parts: Mapping[str, Part]) -> bool:
+def _is_ingested(store: Store, recipe: Recipe, parts: Mapping[str, Partition]) -> bool:
     """Whether the ingest of every one of these partitions is complete."""
     earlier = dict[str, Artifact]()
     for partition, part in parts.items():

@@ -6,7 +6,7 @@ from commands.init.survey import Survey
 from tasks.curate.config import Split
 from tasks.curate.split import FEWEST_ORIGINS
 from tasks.errors import UserError
-from tasks.ingest.passages import passages
+from tasks.passages import passages
 
 LONG_TEXT = 10_000  # bytes on average: books; filters and splits judge passages better
 PASSAGE, SHORTEST_PASSAGE = 4_000, 200  # characters

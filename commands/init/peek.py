@@ -62,7 +62,7 @@ def peek(path: Path, by_ending: Mapping[str, list[str]]) -> Peeked:
     for name in by_ending.get(".zip", [])[:PEEKED_FILES]:
         with suppress(OSError):
             list(archive.read_file(name))
-    seen.members.update(archive.unread)
+    seen.members.update(archive.unsupported)
     return seen
 
 

@@ -19,7 +19,7 @@ from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.ingest.kinds import NONE
-from tasks.ingest.listing import unread_note
+from tasks.ingest.listing import unsupported_note
 from tasks.ingest.sources import Ending
 from tasks.models.pretrained import located
 from tasks.progress import bytes_in_words
@@ -53,7 +53,7 @@ class Proposal:
             "recipe": self.name,
             "folder": str(found.path),
             "formats": {end: kind._asdict() for end, kind in found.kinds.items()},
-            "unread": {end: dict(count) for end, count in found.unread.items()},
+            "unread": {end: dict(count) for end, count in found.unsupported.items()},
             "languages": dict(found.languages),
             "encodings": dict(found.encodings),
             "licences": dict(found.licences),
@@ -154,7 +154,7 @@ def told(p: Proposal) -> list[str]:
     languages = ", ".join(f"{code} {share:.0%}" for code, share in list(found.languages.items())[:SHOWN])
     licences = ", ".join(f"{line(name)} {count:,}" for name, count in list(found.licences.items())[:SHOWN])
     lines = [f"takes:      {kinds}"]
-    lines += [f"leaves:     {line(unread_note('folder', found.unread))}"] if found.unread else []
+    lines += [f"leaves:     {line(unsupported_note('folder', found.unsupported))}"] if found.unsupported else []
     lines += [f"noted:      {line(note)}" for note in found.notes]
     lines += [f"bad:        {count:,} × {line(reason)}" for reason, count in list(found.bad.items())[:SHOWN]]
     lines += [f"text:       {line(field)}: {line(text)} …" for field, text in list(found.examples.items())[:SHOWN]]

@@ -13,7 +13,7 @@ from flows.recipe import shipped_folder
 from tasks.curate.config import CurateConfig, Split
 from tasks.curate.rules import RULES
 from tasks.finetune.own_rows import OwnRows
-from tasks.ingest.listing import unread_note
+from tasks.ingest.listing import unsupported_note
 from tasks.privacy import mask
 from tasks.progress import bytes_in_words
 
@@ -66,8 +66,8 @@ def _source(p: "Proposal") -> list[str]:
         why = f"texts of {mean:,.0f} bytes on average are cut at paragraphs: filters and splits judge passages better"
         lines.append(put("max_characters", most, why))
     lines += _lessons(p)
-    if found.unread:
-        lines.append(f"# {line(unread_note('not taken', found.unread))}")
+    if found.unsupported:
+        lines.append(f"# {line(unsupported_note('not taken', found.unsupported))}")
     if found.bad:
         reason, count = next(iter(found.bad.items()))
         lines += [

@@ -18,9 +18,9 @@ from tasks.errors import UserError
 from tasks.home import Home
 from tasks.ingest.kinds import PACKED as PACKED_TEXT
 from tasks.ingest.kinds import ending
-from tasks.ingest.listing import unread_note
-from tasks.ingest.sources import MIB, FolderSource, Unread
-from tasks.ingest.walk import Found, no_text, some, walked
+from tasks.ingest.listing import unsupported_note
+from tasks.ingest.sources import MIB, FolderSource, UnsupportedFiles
+from tasks.ingest.walk import SourceWalk, first_names, nothing_to_read, walk_source
 
 SAMPLE_BYTES = 8 * MIB  # of text
 SAMPLE_SECONDS = 5.0
@@ -58,7 +58,7 @@ class Survey:
     path: Path
     root: Path  # of the names of its files
     kinds: Mapping[str, Kind]  # by ending
-    unread: Unread
+    unsupported: UnsupportedFiles
     notes: tuple[str, ...]
     texts: tuple[str, ...]  # of the sample
     languages: Mapping[str, float]  # share of the sample's characters, the largest first
@@ -87,9 +87,9 @@ class Survey:
 
 def survey(path: Path, home: Home, as_text: tuple[str, ...] = ()) -> Survey:
     """A look at the folder (or one file); UserError where it holds nothing that can be read."""
-    found = walked(path.name or "folder", FolderSource(path=path, as_text=as_text), home)
+    found = walk_source(path.name or "folder", FolderSource(path=path, as_text=as_text), home)
     if not found.files:
-        raise no_text("folder", found, is_new=True)
+        raise nothing_to_read("folder", found, is_new=True)
     by_ending: dict[str, list[str]] = {}
     for name in sorted(found.files, key=_shuffled):
         by_ending.setdefault(ending(name), []).append(name)
@@ -101,14 +101,14 @@ def survey(path: Path, home: Home, as_text: tuple[str, ...] = ()) -> Survey:
         looked.at(end, names, SAMPLE_BYTES / len(by_ending), started + SAMPLE_SECONDS)
     seconds = time.monotonic() - started
     for end, count in fields.members.items():
-        found.unread.setdefault(end, {"files": 0, "bytes": 0})["files"] += count
+        found.unsupported.setdefault(end, {"files": 0, "bytes": 0})["files"] += count
     if not looked.texts:
         raise _nothing(path, looked, fields)
     return Survey(
         path=path,
         root=found.root,
         kinds={end: looked.kinds[end] for end in sorted(looked.kinds)},
-        unread=found.unread,
+        unsupported=found.unsupported,
         notes=(*found.notes, *looked.notes(), *fields.deeper),
         texts=tuple(looked.texts),
         languages=_languages(looked.texts),
@@ -133,7 +133,7 @@ class _Look:
     """The sample as it grows."""
 
     source: FolderSource
-    found: Found
+    found: SourceWalk
     texts: list[str] = field(default_factory=list)
     bytes: int = 0
     kinds: dict[str, Kind] = field(default_factory=dict)
@@ -192,7 +192,7 @@ class _Look:
                 self.licences[str(fields[name])] += 1
 
     def notes(self) -> list[str]:
-        return [f"{len(self.closed):,} files cannot be opened: {some(self.closed)}"] if self.closed else []
+        return [f"{len(self.closed):,} files cannot be opened: {first_names(self.closed)}"] if self.closed else []
 
     def declared(self) -> str | None:
         """The field that names a language for nearly every document."""
@@ -217,8 +217,8 @@ class _Look:
 def _nothing(path: Path, looked: _Look, fields: Fields) -> UserError:
     """What to say where the sample has no document: why not, and where the text may be."""
     reasons = [f"{count:,} {reason}" for reason, count in looked.bad.most_common(5)]
-    if unread := looked.found.unread:
-        reasons.append(unread_note("beside them", unread))
+    if unsupported := looked.found.unsupported:
+        reasons.append(unsupported_note("beside them", unsupported))
     shown = "".join(f"\n    {reason}" for reason in (*reasons, *fields.deeper))
     cure = "bring it to the top of each record, as `text`" if fields.deeper else "see what these files hold"
     return UserError(f"{path}: no document in a sample of its files{shown}", cure)
@@ -233,7 +233,7 @@ def _languages(texts: list[str]) -> dict[str, float]:
     return {language: count / characters.total() for language, count in characters.most_common()}
 
 
-def _licence_files(found: Found) -> Counter[str]:
+def _licence_files(found: SourceWalk) -> Counter[str]:
     """What the licence files at the top of the folder are, by a phrase of their text."""
     names = [entry for entry in found.root.iterdir() if LICENCE_FILES.fullmatch(entry.name) and entry.is_file()]
     return Counter(map(_licence, names))

@@ -206,14 +206,14 @@ def _records(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def _json_values(path: Path) -> Iterator[tuple[int, bytes]]:
     """As ingest reads such a file: one array, one object, or several after another."""
-    from tasks.ingest.read.json_files import Cut, values
+    from tasks.json_values import BrokenValue, json_values
 
     with path.open("rb") as file:
         is_utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     with path.open(encoding="utf-16" if is_utf16 else "utf-8-sig", errors="surrogateescape") as file:
-        for number, value in enumerate(values(file, LONGEST_ROW), 1):
-            if isinstance(value, Cut):
-                what = f"{path}: row {number} is not JSON, and nothing after it can be read: {value.what}"
+        for number, value in enumerate(json_values(file, LONGEST_ROW), 1):
+            if isinstance(value, BrokenValue):
+                what = f"{path}: row {number} is not JSON, and nothing after it can be read: {value.fault}"
                 raise UserError(what, "mend it there, or give a file of JSON lines (.jsonl)")
             yield number, value.encode(errors="surrogateescape")
 

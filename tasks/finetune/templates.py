@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import field_validator
 
 from tasks.finetune.columns import Expression
-from tasks.ingest.passages import Span, passages
+from tasks.passages import Span, passages
 from tasks.store.step import Frozen
 
 PIECES = ("text", "first_sentence", "rest", "opening", "continuation")

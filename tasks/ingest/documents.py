@@ -16,15 +16,16 @@ from datatrove.io import DataFolder
 from datatrove.pipeline.readers.base import BaseDiskReader
 from fsspec.implementations.local import LocalFileSystem
 
+from tasks.document_names import member_uri
 from tasks.errors import UserError
 from tasks.ingest.document_rows import DOCUMENTS, QUARANTINE, Rows
 from tasks.ingest.kinds import TEXT, ending
-from tasks.ingest.passages import passages
-from tasks.ingest.read.archives import WITHIN, Archives
+from tasks.ingest.read.archives import Archives
 from tasks.ingest.read.choose import reader_of
 from tasks.ingest.readers import Bad, as_json
 from tasks.ingest.sources import File, FileSource
 from tasks.ingest.walk import root_of
+from tasks.passages import passages
 from tasks.store.hashing import file_sha256
 
 EXAMPLES = 5  # bad records that an error message quotes
@@ -59,7 +60,7 @@ class Tally:
     bytes: int = 0  # of the documents' text
     reasons: Counter[str] = field(default_factory=Counter)  # of the quarantined, their numbers blotted out
     cut: frozenset[str] = frozenset()  # files too large for one document
-    unread: Counter[str] = field(default_factory=Counter)  # members of archives by ending
+    unsupported: Counter[str] = field(default_factory=Counter)  # members of archives by ending
     first: dict[str, str] = field(default_factory=dict)  # for each reason the first bad record: where, and why
 
     @property
@@ -74,7 +75,7 @@ class Tally:
         self.bytes += other.bytes
         self.reasons += other.reasons
         self.cut |= other.cut
-        self.unread += other.unread
+        self.unsupported += other.unsupported
         self.first = other.first | self.first
 
     def examples(self) -> list[str]:
@@ -127,8 +128,8 @@ class _Reading:
             for document in reader.read_file(file.name):
                 self.keep(document)
             if isinstance(reader, Archives):
-                self.tally.unread += reader.unread
-                reader.unread.clear()
+                self.tally.unsupported += reader.unsupported
+                reader.unsupported.clear()
 
     def keep(self, document: Document) -> None:
         """A record as one row, as the rows of its passages, or as a record that is out of range."""
@@ -188,7 +189,7 @@ class _Reading:
         self.tally.first.setdefault(kind, f"{name}: {uri}, record {bad.position + 1}: {bad.reason}")
 
     def uri(self, member: str) -> str:
-        return f"{self.file.name}{WITHIN}{member}" if member else self.file.name
+        return member_uri(self.file.name, member) if member else self.file.name
 
     def limited(self) -> str:
         return ", ".join(sorted({*self.source.minimum, *self.source.maximum}))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.document_names import names_of
+from tasks.document_names import file_of, names_of
 from tasks.home import Home
 from tasks.store.artifacts import write_durably
 from tasks.store.step import Frozen
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 LIST = "forgotten.json"
 REASON = "forgotten"  # in a funnel
 REPEATED = re.compile(r"~\d+$")  # of an id that was given before: the same record of a file that changed
-WITHIN = "!/"  # between an archive and its member in a uri
 
 
 class Forgotten(Frozen):
@@ -52,7 +51,7 @@ def remember(home: Home, entries: Iterable[Forgotten]) -> None:
 def touching(entries: Iterable[Forgotten], source: str, files: Collection[str]) -> tuple[str, ...]:
     """The names that stand in one of these files of a source."""
     uris = {entry.name: entry.places.get(source, ()) for entry in entries}
-    return tuple(sorted(name for name, found in uris.items() if any({uri, _file(uri)} & {*files} for uri in found)))
+    return tuple(sorted(name for name, found in uris.items() if any({uri, file_of(uri)} & {*files} for uri in found)))
 
 
 def is_called(row: Mapping[str, Any], names: Collection[str]) -> bool:
@@ -81,10 +80,6 @@ def leave_out(names: Mapping[str, tuple[str, ...]], groups: Iterable["Group"], o
         bad = _rewrite(group.quarantine(out), QUARANTINE, listed)
         tally.quarantined -= len(bad)
         tally.dropped[REASON] += len(gone) + len(bad)
-
-
-def _file(uri: str) -> str:
-    return uri.partition(WITHIN)[0]
 
 
 def _rewrite(path: Path, schema: Any, names: Collection[str]) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ import re
 from functools import cache
 from importlib.util import find_spec
 
+from tasks.document_names import ARCHIVE
+
 PLAIN = (".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org")
 WEB = (".html", ".htm")
 TABLES = (".csv", ".tsv")
@@ -12,7 +14,7 @@ PACKINGS = (".gz", ".zst", ".bz2")  # unpacked as they are read
 PACKED = tuple(f"{end}{packing}" for end in (*PLAIN, *WEB, *TABLES, *LINES, ".json") for packing in PACKINGS)
 TEXT = (*PLAIN, *WEB, ".pdf", ".docx", ".eml", *(end for end in PACKED if end.startswith((*PLAIN, *WEB))))
 RECORDS = (*LINES, ".json", *TABLES, ".parquet", ".arrow", ".mbox", *(end for end in PACKED if end not in TEXT))
-ARCHIVES = (".zip",)
+ARCHIVES = (ARCHIVE,)
 NEEDED = {".html": "trafilatura", ".htm": "trafilatura", ".pdf": "pypdf", ".docx": "docx"}  # the extra `documents`
 EXTRA = "pip install 'triptych[documents]'"
 NONE = "(none)"  # the ending of README, `1.` and cur/1700.M2.host:2,S
@@ -38,7 +40,7 @@ CURES = {
     "rename them in UTF-8: convmv can": ("(name is not UTF-8)",),
     "change their permissions, or name them in `exclude` of their source": (NO_ACCESS,),
 }
-SAID = {end: cure for cure, endings in CURES.items() for end in endings}
+CURE_BY_ENDING = {end: cure for cure, endings in CURES.items() for end in endings}
 
 
 def ending(name: str) -> str:
@@ -63,7 +65,7 @@ def readable() -> tuple[str, ...]:
     return tuple(end for end, library in needed.items() if library is None or find_spec(library))
 
 
-def told() -> str:
+def readable_in_words() -> str:
     """The endings that can be read, for a person."""
     return f"{', '.join(end for end in readable() if end not in PACKED)} files (also as {', '.join(PACKINGS)})"
 
@@ -73,6 +75,6 @@ def cure_of(ending: str) -> str:
     inner, packing = within(ending)
     if ending in TEXT:
         return EXTRA
-    if ending.endswith(".xz") or (packing and inner in (*TEXT, *RECORDS, *ARCHIVES, *SAID)):
+    if ending.endswith(".xz") or (packing and inner in (*TEXT, *RECORDS, *ARCHIVES, *CURE_BY_ENDING)):
         return UNPACK
-    return SAID.get(ending, AS_TEXT)
+    return CURE_BY_ENDING.get(ending, AS_TEXT)

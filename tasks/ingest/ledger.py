@@ -1,10 +1,10 @@
 """The ledger: which files arrived together. A corpus grows by partitions, and what was made of an old one stays.
 
-HOME/corpora/NAME.SOURCE.json lists the files of each partition of one source, append-only and under one lock a corpus.
-A run's unseen files (a new name, or a known name with other content) form the next partition, with one number for all
-sources. A changed file supersedes its old version; a file no longer there is removed: its documents are withdrawn from
-training, while its partition stands as it was. A partition none of whose files is left drops out, unless a later one
-was formed in its presence: what is made of that one was made beside it.
+HOME/corpora/NAME.SOURCE.json lists the files of each partition of one source, append-only and under one lock per
+corpus. A run's unseen files (a new name, or a known name with other content) form the next partition, with one number
+for all sources. A changed file supersedes its old version; a file no longer there is removed: its documents are
+withdrawn from training, while its partition stays as it was. A partition none of whose files is left is dropped, unless
+a later one was formed in its presence: the later one's artifacts were made with the earlier one as an input.
 """
 
 import fcntl
@@ -18,21 +18,22 @@ from typing import Any
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, forgotten, touching
-from tasks.ingest.listing import Listing, list_sources, told
-from tasks.ingest.sources import File, IngestConfig, Part
+from tasks.ingest.listing import Listing, list_sources, notes_of
+from tasks.ingest.sources import File, IngestConfig, Partition
 from tasks.store.artifacts import write_durably
 
 FIRST = 1
 Entries = dict[str, dict[str, Any]]  # partition → {"files": [[name, size, sha256, metadata]], "unread", "after"}
-IsMade = Callable[[Mapping[str, Part]], bool]  # is the ingest of the last of these partitions complete?
+Ledgers = dict[str, Entries]  # by source
+IsMade = Callable[[Mapping[str, Partition]], bool]  # is the ingest of the last of these partitions complete?
 Withdrawn = dict[str, dict[str, str]]  # source → uri → superseded | removed
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The partitions of one corpus in the order of their arrival, and what its listing had to tell."""
+    """The partitions of one corpus in the order of their arrival, and notes on its listing for a person."""
 
-    parts: Mapping[str, Part]
+    parts: Mapping[str, Partition]
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def withdrawn_from(self, partition: str) -> Withdrawn:
@@ -40,83 +41,98 @@ class Corpus:
         return {source: dict(uris) for source, uris in self.parts[partition].withdrawn.items()}
 
     def withdrawn_before(self, partition: str) -> dict[str, Withdrawn]:
-        """The same for all earlier partitions: no later document may be dropped for the sake of theirs."""
+        """The withdrawn files of all earlier partitions: no later document may go as a copy of one of theirs."""
         earlier = {p: self.withdrawn_from(p) for p in self.parts if p < partition}
         return {p: withdrawn for p, withdrawn in earlier.items() if withdrawn}
 
 
-def corpus(name: str, config: IngestConfig, home: Home, is_made: IsMade | None = None, write: bool = True) -> Corpus:
-    """The partitions of corpus `name` as its sources stand now; unseen files form a new one, written down if `write`.
+def read_corpus(name: str, config: IngestConfig, home: Home, is_made: IsMade | None = None) -> Corpus:
+    """The partitions of corpus `name` as `record_arrivals` would return them now; nothing is written."""
+    listings = list_sources(config, home, remember=False)
+    return _corpus(_ledgers(name, config, home, listings, is_made), config, home, listings)
+
+
+def record_arrivals(name: str, config: IngestConfig, home: Home, is_made: IsMade | None = None) -> Corpus:
+    """The partitions of corpus `name`, once the unseen files of its sources are in the ledger as a new partition.
 
     With `is_made`, files that are gone leave a partition whose ingest is not complete: nothing was made of them yet.
     """
-    listings = list_sources(config, home, write)
-    folder = home.corpora
-    with _locked(folder / f"{name}.lock", write):
-        ledgers = {path: _read(path) for path in _paths(folder, name)}
-        ours = {source: ledgers.get(folder / f"{name}.{source}.json", {}) for source in listings}
-        before = json.dumps(ours)
-        if is_made is not None:
-            left_out = forgotten(home)
-            _forget_what_was_never_made(
-                ours, config, listings, lambda parts: is_made({p: _without(left_out, parts[p]) for p in parts})
-            )
-        newest = max((int(partition) for entries in ledgers.values() for partition in entries), default=FIRST - 1)
-        after = list(_parts(ours, config, listings))
-        _append_unseen(ours, listings, f"{newest + 1:04d}", after)
-        if write and json.dumps(ours) != before:
-            for source, entries in ours.items():
+    listings = list_sources(config, home)
+    with _locked(home.corpora / f"{name}.lock"):
+        ledgers = _ledgers(name, config, home, listings, is_made)
+        if any(entries != _read(_path(home, name, source)) for source, entries in ledgers.items()):
+            for source, entries in ledgers.items():
                 content = {"corpus": name, "source": source, "partitions": entries}
-                write_durably(folder / f"{name}.{source}.json", json.dumps(content, ensure_ascii=False).encode())
-    parts = _parts(ours, config, listings)
-    return Corpus({p: _without(forgotten(home), part) for p, part in parts.items()}, tuple(told(listings)))
+                write_durably(_path(home, name, source), json.dumps(content, ensure_ascii=False).encode())
+    return _corpus(ledgers, config, home, listings)
 
 
-def _append_unseen(ours: dict[str, Entries], listings: Mapping[str, Listing], partition: str, after: list[str]) -> None:
+def _corpus(ledgers: Ledgers, config: IngestConfig, home: Home, listings: Mapping[str, Listing]) -> Corpus:
+    parts, entries = _parts(ledgers, config, listings), forgotten(home)
+    return Corpus({p: _without_forgotten(entries, part) for p, part in parts.items()}, tuple(notes_of(listings)))
+
+
+def _ledgers(
+    name: str, config: IngestConfig, home: Home, listings: Mapping[str, Listing], is_made: IsMade | None
+) -> Ledgers:
+    """The ledgers of a corpus' sources as they should be: files that no partition has yet are the newest one."""
+    ledgers = {source: _read(_path(home, name, source)) for source in listings}
+    if is_made is not None:
+        entries = forgotten(home)
+        _drop_files_never_ingested(
+            ledgers, config, listings, lambda parts: is_made({p: _without_forgotten(entries, parts[p]) for p in parts})
+        )
+    numbers = [int(partition) for path in _paths(home, name) for partition in _read(path)]
+    after = list(_parts(ledgers, config, listings))
+    _append_unseen(ledgers, listings, f"{max(numbers, default=FIRST - 1) + 1:04d}", after)
+    return ledgers
+
+
+def _append_unseen(ledgers: Ledgers, listings: Mapping[str, Listing], partition: str, after: list[str]) -> None:
     for source, listing in listings.items():
-        seen = {File(*file) for entry in ours[source].values() for file in entry["files"]}
+        seen = {File(*file) for entry in ledgers[source].values() for file in entry["files"]}
         if unseen := [file for file in listing.files if file not in seen]:
-            ours[source][partition] = {
+            ledgers[source][partition] = {
                 "files": [list(file) for file in unseen],
-                "unread": listing.unread,
+                "unread": listing.unsupported,
                 "after": after,
             }
 
 
-def _forget_what_was_never_made(
-    ours: dict[str, Entries], config: IngestConfig, listings: Mapping[str, Listing], is_made: IsMade
+def _drop_files_never_ingested(
+    ledgers: Ledgers, config: IngestConfig, listings: Mapping[str, Listing], is_made: IsMade
 ) -> None:
-    """A file that went before its partition was made cannot be read any more: the partition is made without it."""
-    made = dict[str, Part]()
-    for partition, part in _parts(ours, config, listings).items():
+    """A file that was removed before its partition was ingested cannot be read: the partition is made without it."""
+    made = dict[str, Partition]()
+    for partition, part in _parts(ledgers, config, listings).items():
         is_whole = not part.withdrawn or is_made({**made, partition: part})
-        left = part if is_whole else _without_withdrawn(ours, partition, part)
-        if left.files:
-            made[partition] = left
+        remaining = part if is_whole else _without_withdrawn(ledgers, partition, part)
+        if remaining.files:
+            made[partition] = remaining
 
 
-def _without(entries: list[Forgotten], part: Part) -> Part:
-    """The part, told which documents of its files are to be left out."""
+def _without_forgotten(entries: list[Forgotten], part: Partition) -> Partition:
+    """The partition, with the names of the documents in its files that are to be left out."""
     names = {s: touching(entries, s, {file.name for file in files}) for s, files in part.files.items()}
-    return replace(part, forgotten={source: found for source, found in names.items() if found})
+    return replace(part, forgotten={source: listed for source, listed in names.items() if listed})
 
 
-def _without_withdrawn(ours: dict[str, Entries], partition: str, part: Part) -> Part:
+def _without_withdrawn(ledgers: Ledgers, partition: str, part: Partition) -> Partition:
     files = {s: tuple(f for f in files if f.name not in part.withdrawn.get(s, {})) for s, files in part.files.items()}
-    for source, left in files.items():
-        ours[source][partition]["files"] = [list(file) for file in left]
-        if not left:
-            del ours[source][partition]
-    return replace(part, files={source: left for source, left in files.items() if left}, withdrawn={})
+    for source, remaining in files.items():
+        ledgers[source][partition]["files"] = [list(file) for file in remaining]
+        if not remaining:
+            del ledgers[source][partition]
+    return replace(part, files={source: remaining for source, remaining in files.items() if remaining}, withdrawn={})
 
 
-def _parts(ours: dict[str, Entries], config: IngestConfig, listings: Mapping[str, Listing]) -> dict[str, Part]:
-    """The partitions with a file left, and those that they came after."""
-    parts, needed = dict[str, Part](), set[str]()
-    for partition in sorted({partition for entries in ours.values() for partition in entries}, reverse=True):
-        entries = {source: ours[source][partition] for source in sorted(ours) if partition in ours[source]}
-        part = _part(entries, listings)
-        if _is_alive(part) or partition in needed:
+def _parts(ledgers: Ledgers, config: IngestConfig, listings: Mapping[str, Listing]) -> dict[str, Partition]:
+    """The partitions that still have a file, and those that they came after."""
+    parts, needed = dict[str, Partition](), set[str]()
+    for partition in sorted({partition for entries in ledgers.values() for partition in entries}, reverse=True):
+        entries = {source: ledgers[source][partition] for source in sorted(ledgers) if partition in ledgers[source]}
+        part = _partition(entries, listings)
+        if _has_files_left(part) or partition in needed:
             parts[partition] = part
             needed.update(earlier for entry in entries.values() for earlier in entry["after"])
     parts = dict(sorted(parts.items()))
@@ -127,14 +143,14 @@ def _parts(ours: dict[str, Entries], config: IngestConfig, listings: Mapping[str
     return parts
 
 
-def _part(entries: Entries, listings: Mapping[str, Listing]) -> Part:
-    """One partition from what the ledgers of its sources say of it."""
+def _partition(entries: Entries, listings: Mapping[str, Listing]) -> Partition:
+    """One partition, from the entries that its sources' ledgers have for it."""
     files = {source: tuple(File(*file) for file in entry["files"]) for source, entry in entries.items()}
     withdrawn = {source: _withdrawn(files[source], listings[source]) for source in files}
-    return Part(
+    return Partition(
         files=files,
-        unread={source: entry["unread"] for source, entry in entries.items() if entry["unread"]},
-        withdrawn={source: gone for source, gone in withdrawn.items() if gone},
+        unsupported={source: entry["unread"] for source, entry in entries.items() if entry["unread"]},
+        withdrawn={source: uris for source, uris in withdrawn.items() if uris},
     )
 
 
@@ -143,29 +159,34 @@ def _withdrawn(files: tuple[File, ...], listing: Listing) -> dict[str, str]:
     return {f.name: "superseded" if f.name in now else "removed" for f in files if now.get(f.name) != f}
 
 
-def _is_alive(part: Part) -> bool:
+def _has_files_left(part: Partition) -> bool:
     return any(len(files) > len(part.withdrawn.get(source, {})) for source, files in part.files.items())
 
 
-def _paths(folder: Path, name: str) -> list[Path]:
-    """The ledgers of one corpus; a source's name has no dot, a corpus' may."""
-    return [path for path in sorted(folder.glob("*.json")) if path.stem.rpartition(".")[0] == name]
+def _path(home: Home, name: str, source: str) -> Path:
+    return home.corpora / f"{name}.{source}.json"
+
+
+def _paths(home: Home, name: str) -> list[Path]:
+    """The ledgers of one corpus, those of sources that the recipe no longer names among them."""
+    paths = sorted(home.corpora.glob("*.json"))
+    return [path for path in paths if path.stem.rpartition(".")[0] == name]  # a source's name has no dot
 
 
 def _read(path: Path) -> Entries:
+    """A ledger's partitions; none where there is no ledger yet."""
     try:
         return json.loads(path.read_text())["partitions"]
+    except FileNotFoundError:
+        return {}
     except (ValueError, KeyError) as error:
         cure = f"restore it, or begin the corpus anew: rm '{path.parent / path.stem.rpartition('.')[0]}'.*.json"
-        raise UserError(f"{path}: no ledger (cut or changed)", cure) from error
+        raise UserError(f"{path}: not a ledger (truncated or edited)", cure) from error
 
 
 @contextmanager
-def _locked(path: Path, write: bool) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[None]:
     """One writer at a time; a reader needs no lock, since a ledger is replaced whole."""
-    if not write:
-        yield
-        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

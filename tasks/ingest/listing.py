@@ -1,4 +1,4 @@
-"""What a source holds, listed once at the start of a run: name, size and SHA-256 of each file.
+"""The files of each source, listed once at the start of a run: name, size and SHA-256.
 
 Hashes are remembered by path, size and times, so that only new and changed files are read.
 """
@@ -14,8 +14,8 @@ from tasks.errors import UserError
 from tasks.home import Home
 from tasks.ingest.kinds import TEXT, cure_of, ending
 from tasks.ingest.source_index import index_rows
-from tasks.ingest.sources import File, FileSource, IngestConfig, Unread
-from tasks.ingest.walk import Found, Times, no_text, some, walked
+from tasks.ingest.sources import File, FileSource, IngestConfig, UnsupportedFiles
+from tasks.ingest.walk import SourceWalk, Times, first_names, nothing_to_read, walk_source
 from tasks.progress import progress
 from tasks.store.artifacts import write_durably
 from tasks.store.hashing import file_sha256
@@ -25,53 +25,55 @@ SETTLED_NS = 2_000_000_000  # a file touched less than this ago may change again
 
 @dataclass
 class Listing:
-    """The files of a source that are read, those that are not by ending, and what else there is to say of it."""
+    """The files of a source that are read, those of unsupported kinds, and notes for a person."""
 
     files: tuple[File, ...] = ()
-    unread: dict[str, dict[str, int]] = field(default_factory=dict)
+    unsupported: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def list_sources(config: IngestConfig, home: Home, write: bool = True) -> dict[str, Listing]:
-    """Each source's files in reading order; UserError where one is missing or has nothing to read."""
-    return {name: _list(name, source, home, write) for name, source in config.read().items()}
+def list_sources(config: IngestConfig, home: Home, remember: bool = True) -> dict[str, Listing]:
+    """Each source's files in reading order; UserError where one is missing or has nothing to read.
+
+    remember: the hashes of files that were read are kept in the home.
+    """
+    return {name: _list(name, source, home, remember) for name, source in config.read().items()}
 
 
 def kilobytes(size: int) -> int:
-    """For progress: a file counts for one at least, since a tiny one takes its time too."""
+    """The weight of a file in a progress bar, at least 1: opening a tiny file takes its time too."""
     return size // 1000 + 1
 
 
-def _list(name: str, source: FileSource, home: Home, write: bool) -> Listing:
-    found = walked(name, source, home)
-    if not found.files:
-        raise no_text(name, found)
-    notes = list(found.notes)
-    hashes = _hashes(found, home, write)
-    rows = index_rows(name, source, found.root, list(found.files)) if source.index else {}
-    if without := [n for n in found.files if source.index and n not in rows and ending(n) in TEXT]:
-        notes.append(f"{name}: {len(without)} texts without a row in {source.index} ({some(without)})")
-    files = tuple(File(n, found.files[n][0], hashes[n], rows.get(n, "")) for n in sorted(found.files))
-    return Listing(files, found.unread, tuple(notes))
+def _list(name: str, source: FileSource, home: Home, remember: bool) -> Listing:
+    walk = walk_source(name, source, home)
+    if not walk.files:
+        raise nothing_to_read(name, walk)
+    notes = list(walk.notes)
+    hashes = _hashes(walk, home, remember)
+    rows = index_rows(name, source, walk.root, list(walk.files)) if source.index else {}
+    if without := [n for n in walk.files if source.index and n not in rows and ending(n) in TEXT]:
+        notes.append(f"{name}: {len(without)} texts without a row in {source.index} ({first_names(without)})")
+    files = tuple(File(n, walk.files[n][0], hashes[n], rows.get(n, "")) for n in sorted(walk.files))
+    return Listing(files, walk.unsupported, tuple(notes))
 
 
-def _hashes(found: Found, home: Home, write: bool) -> dict[str, str]:
-    """SHA-256 by name: from memory where size and times are as they were, else from the file."""
-    memory = home.listings / f"{hashlib.sha256(str(found.root).encode(errors='surrogateescape')).hexdigest()[:16]}.json"
+def _hashes(walk: SourceWalk, home: Home, remember: bool) -> dict[str, str]:
+    """SHA-256 by name: the remembered one where size and times are as they were, else computed from the file."""
+    memory = home.listings / f"{hashlib.sha256(str(walk.root).encode(errors='surrogateescape')).hexdigest()[:16]}.json"
     known = _remembered(memory)
-    hashes = {n: known[n][1] for n, times in found.files.items() if n in known and tuple(known[n][0]) == times}
-    new = [name for name in found.files if name not in hashes]
-    with progress("hashing files", sum(kilobytes(found.files[n][0]) for n in new), "kB") as advance:
+    hashes = {n: known[n][1] for n, times in walk.files.items() if n in known and tuple(known[n][0]) == times}
+    new = [name for name in walk.files if name not in hashes]
+    with progress("hashing files", sum(kilobytes(walk.files[n][0]) for n in new), "kB") as advance:
         for name in new:
-            hashes[name] = _sha256(found.root / name)
-            advance(kilobytes(found.files[name][0]))
-    if write and new:
+            hashes[name] = _sha256(walk.root / name)
+            advance(kilobytes(walk.files[name][0]))
+    if remember and new:
         settled = time.time_ns() - SETTLED_NS
-        kept = {n: [times, hashes[n]] for n, times in found.files.items() if max(times[1:]) < settled}
+        stable = {n: [times, hashes[n]] for n, times in walk.files.items() if max(times[1:]) < settled}
+        content = {n: known[n] for n in hashes if n in known} | stable
         memory.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(
-            memory, json.dumps({n: known[n] for n in hashes if n in known} | kept, ensure_ascii=False).encode()
-        )
+        write_durably(memory, json.dumps(content, ensure_ascii=False).encode())
     return hashes
 
 
@@ -86,21 +88,22 @@ def _sha256(path: Path) -> str:
     try:
         return file_sha256(path)
     except PermissionError as error:
-        raise UserError(f"{path}: may not be read", "change its permissions, or exclude it") from error
+        raise UserError(f"{path}: no permission to read it", "change its permissions, or exclude it") from error
     except FileNotFoundError as error:
-        raise UserError(f"{path}: gone while the source was listed", "run again when the folder is at rest") from error
+        raise UserError(
+            f"{path}: removed while the source was listed", "run again when the folder no longer changes"
+        ) from error
 
 
-def told(listings: Mapping[str, Listing]) -> list[str]:
-    """What a person should know of the listings: links not followed, texts without metadata, files not read."""
+def notes_of(listings: Mapping[str, Listing]) -> list[str]:
+    """Notes for a person: links not followed, texts without metadata, unsupported files."""
     notes = [note for listing in listings.values() for note in listing.notes]
-    return notes + [unread_note(name, listing.unread) for name, listing in listings.items() if listing.unread]
+    return notes + [unsupported_note(name, one.unsupported) for name, one in listings.items() if one.unsupported]
 
 
-def unread_note(name: str, unread: Unread) -> str:
+def unsupported_note(name: str, unsupported: UnsupportedFiles) -> str:
     """`stories: files not read: 3 .doc (save them as .docx or .pdf), 1 .xyz`"""
     by_cure: dict[str, list[str]] = {}
-    for end, count in sorted(unread.items()):
+    for end, count in sorted(unsupported.items()):
         by_cure.setdefault(cure_of(end), []).append(f"{count['files']:,} {end}")
-    told = (f"{', '.join(ends)} ({cure})" for cure, ends in by_cure.items())
-    return f"{name}: files not read: " + ", ".join(told)
+    return f"{name}: files not read: " + ", ".join(f"{', '.join(ends)} ({cure})" for cure, ends in by_cure.items())

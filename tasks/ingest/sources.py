@@ -1,7 +1,7 @@
-"""Where text comes from: a folder, the text files of an installed package, or dirt planted from a seed.
+"""Where text comes from: a folder, the text files of an installed package, a hub, or dirt planted from a seed.
 
 A source's name comes from the recipe and is the first part of its documents' ids; its identity is the content of its
-files. So paths and glob patterns are not in the key: they choose files, and the files speak for themselves.
+files. So paths and glob patterns are not in the key: they choose files, and the files' content is in it.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ MIB = 1 << 20
 
 SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Ending = Annotated[str, StringConstraints(pattern=r"^(\.[^/\s]+|\(none\))$", to_lower=True)]
-Unread = Mapping[str, Mapping[str, int]]  # {".pdf": {"files": 3, "bytes": 81234}}
+UnsupportedFiles = Mapping[str, Mapping[str, int]]  # {".pdf": {"files": 3, "bytes": 81234}}
 
 
 class Reading(Frozen):
@@ -34,7 +34,7 @@ class Reading(Frozen):
     header: bool = True  # the first line of a .csv or .tsv names its columns; else they are column1, column2, …
     group_by: str | None = None  # a metadata field: documents that share its value stay on one side of a split
     licence: str = "unknown"
-    licence_field: str | None = None  # a metadata field that says it for each record
+    licence_field: str | None = None  # a metadata field that holds each record's own licence
     language: str | None = None
     language_field: str | None = None
     minimum: dict[str, float] = Field(default_factory=dict)  # a metadata field and its least value: {year = 1900}
@@ -60,14 +60,14 @@ class FolderSource(Reading):
 
 
 class PackageSource(Reading):
-    """Text files of an installed distribution, found through its metadata; it is never imported."""
+    """Text files of an installed distribution, located by its metadata; the package is never imported."""
 
     kind: Annotated[Literal["package"], NOT_IN_KEY] = "package"
     package: Annotated[str, NOT_IN_KEY]
 
 
 class HubSource(Reading):
-    """A dataset repository of a Hugging Face hub, fetched into the home once; then it is a folder (ingest/hub.py)."""
+    """A dataset repository of a Hugging Face hub, downloaded once, then read as a folder (tasks/ingest/hub.py)."""
 
     kind: Annotated[Literal["hub"], NOT_IN_KEY] = "hub"
     dataset: Annotated[str, NOT_IN_KEY]  # OWNER/NAME
@@ -75,13 +75,13 @@ class HubSource(Reading):
 
 
 class PlantedSource(Frozen):
-    """Dirt made from another source's documents, with the truth beside it: what should a detector find?"""
+    """Dirt made from another source's documents, with a table of what was planted, to measure detectors by."""
 
     kind: Literal["planted"] = "planted"
     of: SourceName
     seed: int = 0
     share: float = Field(default=0.08, gt=0, le=0.5)  # of all documents of the two sources together
-    most: int = Field(default=10_000, ge=1)  # documents: they are made in memory
+    most: int = Field(default=10_000, ge=1)  # documents, which are made in memory
 
 
 FileSource = FolderSource | PackageSource
@@ -98,11 +98,11 @@ class File(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Part:
-    """One partition of a corpus: the files that arrived together, and which of them are withdrawn since."""
+class Partition:
+    """One partition of a corpus: the files that arrived together, and which of them were withdrawn since."""
 
     files: Mapping[str, tuple[File, ...]]  # by source
-    unread: Mapping[str, Unread] = field(default_factory=dict)  # by source, when the partition was formed
+    unsupported: Mapping[str, UnsupportedFiles] = field(default_factory=dict)  # by source, as the partition was formed
     planted: tuple[str, ...] = ()  # the planted sources that belong here
     withdrawn: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # source → uri → superseded | removed
     forgotten: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # source → names of documents to leave out
@@ -113,7 +113,7 @@ class SourcePart(Frozen):
 
     source: FolderSource | PackageSource = Field(discriminator="kind")
     content: str  # SHA-256 over names, sizes, hashes and metadata of the files, and over what is left out of them
-    unread: dict[str, dict[str, int]] = Field(default_factory=dict)
+    unread: dict[str, dict[str, int]] = Field(default_factory=dict)  # the unsupported files
     files: Annotated[tuple[File, ...], NOT_IN_KEY] = ()
     forgotten: Annotated[tuple[str, ...], NOT_IN_KEY] = ()  # it is in `content`
 
@@ -133,10 +133,8 @@ class IngestConfig(Frozen):
 
     path: Annotated[Path | None, NOT_IN_KEY] = None  # one folder in place of all sources and their limits
     sources: dict[SourceName, Source] = Field(default_factory=dict)
-    max_bad_fraction: float = Field(
-        default=0.01, ge=0, le=1
-    )  # the run stops where more than this share of the records …
-    max_bad_records: int = Field(default=10, ge=0)  # … and more than this many of them are bad
+    max_bad_fraction: float = Field(default=0.01, ge=0, le=1)  # more bad records than this share of all,
+    max_bad_records: int = Field(default=10, ge=0)  # and more than this many, stop the run
     workers: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)
 
     @model_validator(mode="after")
@@ -164,7 +162,7 @@ class IngestConfig(Frozen):
             return {}
         return {n: s for n, s in sorted(self.sources.items()) if isinstance(s, PlantedSource)}
 
-    def part(self, part: Part) -> IngestPart:
+    def part(self, part: Partition) -> IngestPart:
         """The config of one partition's ingest."""
         sources = self.read()
         return IngestPart(
@@ -173,7 +171,7 @@ class IngestConfig(Frozen):
                     source=sources[name],
                     content=content(files, part.forgotten.get(name, ())),
                     forgotten=part.forgotten.get(name, ()),
-                    unread={ending: dict(count) for ending, count in part.unread.get(name, {}).items()},
+                    unread={ending: dict(count) for ending, count in part.unsupported.get(name, {}).items()},
                     files=files,
                 )
                 for name, files in sorted(part.files.items())
@@ -186,6 +184,6 @@ class IngestConfig(Frozen):
 
 
 def content(files: tuple[File, ...], forgotten: tuple[str, ...] = ()) -> str:
-    """The identity of a list of files, wherever they lie, without the documents of these names."""
+    """The identity of a list of files, wherever they are, without the documents of these names."""
     identity = [sorted(files), list(forgotten)] if forgotten else sorted(files)
     return hashlib.sha256(canonical(identity).encode("utf-8")).hexdigest()

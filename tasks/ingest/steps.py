@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.ingest.forgotten import leave_out
-from tasks.ingest.listing import kilobytes, unread_note
+from tasks.ingest.listing import kilobytes, unsupported_note
 from tasks.ingest.sources import MIB, File, IngestConfig, IngestPart, SourcePart
 from tasks.progress import progress
 from tasks.store.step import Funnel, Inputs, Stats, Step
@@ -129,12 +129,12 @@ def _refuse_bad_corpus(config: IngestPart, tally: "Tally", is_first: bool, out: 
 
 
 def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
-    notes = [unread_note(name, part.unread) for name, part in sorted(config.sources.items()) if part.unread]
+    notes = [unsupported_note(name, part.unread) for name, part in sorted(config.sources.items()) if part.unread]
     if tally.quarantined:
         told = "; ".join(tally.examples()[:2])
         notes.append(f"{tally.quarantined:,} bad records in the quarantine (triptych sql quarantine): {told}")
-    if tally.unread:
-        told = unread_note("", {end: {"files": count} for end, count in tally.unread.items()})
+    if tally.unsupported:
+        told = unsupported_note("", {end: {"files": count} for end, count in tally.unsupported.items()})
         notes.append(f"in archives{told}")
     if tally.cut:
         notes.append(f"{len(tally.cut):,} files too large for one document were cut at blank lines: {min(tally.cut)}")

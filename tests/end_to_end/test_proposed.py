@@ -9,6 +9,7 @@ from commands.init import forecast
 from commands.init.propose import propose
 from flows import session
 from flows.session import Request, opened, perform
+from tasks.home import Home
 from tests.tasks.corpora import write
 
 QUICK = ("pretrain.steps=2", "pretrain.width=32", "pretrain.context=64", "finetune.instruct.steps=2")
@@ -41,7 +42,7 @@ def unpunctuated(seed: int) -> str:
 @pytest.mark.usefixtures("without_mlflow")
 def test_text_without_sentence_marks_becomes_models_that_can_be_published(tmp_path: Path) -> None:
     folder = write(tmp_path / "mine", {f"{n:02d}.txt": unpunctuated(n) for n in range(12)})
-    propose(folder, tmp_path / "home")
+    propose(folder, Home(tmp_path / "home"))
     record = perform(opened(Request(tmp_path / "home", "mine", QUICK)))
     assert record.state == "complete", record.error
     states = {step.step: step.state for step in record.steps}

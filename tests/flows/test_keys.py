@@ -11,7 +11,7 @@ from flows.graph import Invocation, InvocationOf, StepOutput
 from flows.recipe import load
 from flows.scope import stand_in
 from tasks.ingest.ledger import Corpus
-from tasks.ingest.sources import File, Part
+from tasks.ingest.sources import File, Partition
 from tasks.store.step import NOT_IN_KEY, Frozen, Step, fingerprint
 
 STEPS: dict[str, tuple[Step, Frozen]] = {}
@@ -34,7 +34,7 @@ def collected() -> dict[str, tuple[Step, Frozen]]:
     from flows.graph import graph
 
     files = (File("a.txt", 3, "0" * 64),)
-    graph(load("demo").recipe, Corpus({"0001": Part({"addresses": files}, planted=("planted",))}), Collect())
+    graph(load("demo").recipe, Corpus({"0001": Partition({"addresses": files}, planted=("planted",))}), Collect())
     return STEPS
 
 

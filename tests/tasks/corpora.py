@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import zstandard
 
-from tasks.ingest.ledger import Corpus, corpus
+from tasks.home import Home
+from tasks.ingest.ledger import Corpus, record_arrivals
 from tasks.ingest.listing import list_sources
 from tasks.ingest.sources import File
 from tasks.ingest.steps import IngestConfig, ingest
@@ -65,7 +66,7 @@ def config_of(folder: Path, **settings: Any) -> IngestConfig:
 
 def ingested(config: IngestConfig, home: Path, name: str = "test") -> Ingested:
     """The newest partition, made without a store; earlier ones are expected below `home`."""
-    known = corpus(name, config, home)
+    known = record_arrivals(name, config, Home(home))
     *before, last = known.parts
     return made(config, known, last, {p: home / "made" / p for p in before}, home / "made" / last)
 
@@ -79,4 +80,4 @@ def made(config: IngestConfig, known: Corpus, partition: str, earlier: dict[str,
 
 def listed(config: IngestConfig, home: Path, source: str = "books") -> dict[str, File]:
     """A source's files by name."""
-    return {file.name: file for file in list_sources(config, home)[source].files}
+    return {file.name: file for file in list_sources(config, Home(home))[source].files}

@@ -17,11 +17,11 @@ from datatrove.io import DataFolder
 from datatrove.pipeline.readers.base import BaseDiskReader
 from fsspec.implementations.zip import ZipFileSystem
 
+from tasks.document_names import WITHIN, member_uri
 from tasks.ingest.kinds import ARCHIVES, ending, readable
 from tasks.ingest.lines import FREE_EXPANSION, Overgrown, refuse_overgrown
 from tasks.ingest.readers import Bad, Checked
 
-WITHIN = "!/"  # archive.zip!/folder/name.txt
 DEEPEST = 3  # archives within archives
 MOST_MEMBERS = 1_000_000
 
@@ -38,7 +38,7 @@ class Archives(Checked):
     def __init__(self, folder: DataFolder, rules: Any, quarantine: Callable[[Bad], None], reader_of: ReaderOf) -> None:
         super().__init__(folder, rules, quarantine)
         self.reader_of = reader_of
-        self.unread = Counter[str]()  # members by ending
+        self.unsupported = Counter[str]()  # members by ending
 
     def read_file(self, filepath: str) -> Iterator[Document]:
         with self.data_folder.open(filepath, "rb") as file:
@@ -46,14 +46,14 @@ class Archives(Checked):
             file.seek(0)
             for document in self.members(file, "", [budget], 1):
                 if document.metadata.pop("named_by_place", False):
-                    document.id = f"{filepath}{WITHIN}{document.id}"
+                    document.id = member_uri(filepath, document.id)
                 yield document
 
     def members(self, file: BinaryIO, prefix: str, budget: list[int], depth: int) -> Iterator[Document]:
         """`budget`: the bytes that this archive and those within it may still unpack to."""
 
         def told(reason: str, member: str = "") -> None:
-            self.quarantine(Bad(0, reason, b"", f"{prefix}{member}".rstrip("!/")))
+            self.quarantine(Bad(0, reason, b"", f"{prefix}{member}".removesuffix(WITHIN)))
 
         try:
             archive = zipfile.ZipFile(file)
@@ -74,7 +74,7 @@ class Archives(Checked):
             if reason := self._fault(info, budget):
                 told(reason, name)
             elif _is_hidden(name) or end not in (*readable(), *self.rules.as_text):
-                self.unread["(hidden)" if _is_hidden(name) else end] += 1
+                self.unsupported["(hidden)" if _is_hidden(name) else end] += 1
             elif info.file_size == 0:
                 told("empty file", name)
             elif end in ARCHIVES and depth == DEEPEST:
@@ -94,7 +94,7 @@ class Archives(Checked):
         position = 0
         try:
             if ending(name) in ARCHIVES:
-                yield from self.members(io.BytesIO(archive.read(info)), f"{name}{WITHIN}", budget, depth + 1)
+                yield from self.members(io.BytesIO(archive.read(info)), member_uri(name, ""), budget, depth + 1)
                 return
             prefix = name.removesuffix(info.filename)
 

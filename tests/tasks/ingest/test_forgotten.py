@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, remember
-from tasks.ingest.ledger import corpus
+from tasks.ingest.ledger import record_arrivals
 from tasks.ingest.sources import IngestConfig
 from tests.tasks.corpora import config_of, ingested, jsonl, write
 
@@ -11,11 +12,14 @@ SECRET = "the secret of this one document " * 3
 
 
 def forget(home: Path, name: str, uri: str) -> None:
-    remember(home, [Forgotten(name=name, time="now", places={"books": (uri,)})])
+    remember(Home(home), [Forgotten(name=name, time="now", places={"books": (uri,)})])
 
 
 def keys(config: IngestConfig, home: Path) -> list[str]:
-    return [config.part(part).sources["books"].content for part in corpus("test", config, home).parts.values()]
+    return [
+        config.part(part).sources["books"].content
+        for part in record_arrivals("test", config, Home(home)).parts.values()
+    ]
 
 
 def test_it_is_left_out_counted_and_never_planted(tmp_path: Path) -> None:
@@ -42,7 +46,7 @@ def test_a_files_name_takes_all_its_documents_and_its_bad_records(tmp_path: Path
 
 def test_only_the_partitions_of_its_file_get_another_key(tmp_path: Path) -> None:
     config = config_of(write(tmp_path / "in", {"a.txt": "one text"}))
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"b.txt": "another text"})
     before = keys(config, tmp_path)
     forget(tmp_path, "books/b.txt#0", "b.txt")
@@ -53,7 +57,7 @@ def test_only_the_partitions_of_its_file_get_another_key(tmp_path: Path) -> None
 def test_a_new_version_of_its_file_does_not_bring_it_back(tmp_path: Path) -> None:
     records = [{"id": "secret", "text": SECRET}, {"id": "other", "text": "another text"}]
     config = config_of(write(tmp_path / "in", {"a.jsonl": jsonl(*records)}))
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"a.jsonl": jsonl(*records, {"id": "third", "text": "a third text"})})
     forget(tmp_path, "books/secret", "a.jsonl")
     assert ingested(config, tmp_path).ids == ["books/other", "books/third"]

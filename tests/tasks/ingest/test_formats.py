@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands.init.survey import survey
+from tasks.home import Home
 from tasks.ingest import kinds
 from tasks.ingest.listing import list_sources
 from tests.tasks.corpora import config_of, ingested, write
@@ -128,8 +129,10 @@ def test_formats_whose_libraries_are_missing_are_listed_with_the_cure(tmp_path: 
     monkeypatch.setattr(kinds, "find_spec", lambda name: None)
     kinds.readable.cache_clear()
     try:
-        (listing,) = list_sources(config_of(write(tmp_path / "in", {"a.txt": "a", "b.pdf": "b"})), tmp_path).values()
-        assert listing.unread == {".pdf": {"files": 1, "bytes": 1}}
+        (listing,) = list_sources(
+            config_of(write(tmp_path / "in", {"a.txt": "a", "b.pdf": "b"})), Home(tmp_path)
+        ).values()
+        assert listing.unsupported == {".pdf": {"files": 1, "bytes": 1}}
         got = ingested(config_of(tmp_path / "in"), tmp_path)
         assert any("1 .pdf (pip install 'triptych[documents]')" in note for note in got.stats.notes)
     finally:
@@ -142,15 +145,15 @@ def test_a_text_of_500_megabytes_is_surveyed_by_its_beginning_and_read_in_bounde
     with (folder / "big.txt").open("wb") as file:
         while file.tell() < 500_000_000:
             file.write(f"{TEXT}\n\n".encode() * 1000)
-    first_look = survey(folder, tmp_path)
+    first_look = survey(folder, Home(tmp_path))
     assert first_look.text_bytes == pytest.approx((folder / "big.txt").stat().st_size, rel=0.02)
     script = (
         "import resource, sys; from pathlib import Path; from tests.tasks.corpora import *\n"
         "write(Path(sys.argv[1]) / 'warm', {'a.txt': 'a'})\n"
         "ingested(config_of(Path(sys.argv[1]) / 'warm'), Path(sys.argv[1]) / 'warm home')\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "from tasks.ingest.ledger import corpus; from tasks.ingest.steps import ingest\n"
-        "config = config_of(Path(sys.argv[1]) / 'in'); known = corpus('x', config, Path(sys.argv[1]))\n"
+        "from tasks.ingest.ledger import record_arrivals; from tasks.ingest.steps import ingest\n"
+        "config = config_of(Path(sys.argv[1]) / 'in'); known = record_arrivals('x', config, Home(Path(sys.argv[1])))\n"
         "out = Path(sys.argv[1]) / 'made'; out.mkdir()\n"
         "stats = ingest(config.part(known.parts['0001']), Inputs(), out)\n"
         "print(json.dumps([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, stats.metrics['bytes']]))"

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.ingest import steps as ingest_module
-from tasks.ingest.ledger import corpus
+from tasks.ingest.ledger import record_arrivals
 from tasks.ingest.steps import IngestConfig
 from tests.tasks.corpora import Ingested, config_of, ingested, jsonl, made, write
 
@@ -169,7 +170,7 @@ def test_the_artifact_is_the_same_bytes_for_any_number_of_workers(
     monkeypatch.setattr(ingest_module, "GROUP_BYTES", 2000)
     files = {f"{i:02d}.jsonl": jsonl(*({"id": k % 9, "text": f"{i} {k}"} for k in range(40)), b"bad") for i in range(6)}
     config = config_of(write(tmp_path / "in", files))
-    known = corpus("test", config, tmp_path)
+    known = record_arrivals("test", config, Home(tmp_path))
     trees = []
     for workers in (1, 2):
         out = tmp_path / f"made by {workers}"
@@ -217,7 +218,7 @@ def test_a_later_partition_may_hold_nothing(tmp_path: Path) -> None:
 def test_a_file_that_changes_after_the_listing_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", {"a.txt": "a"})
     config = config_of(folder)
-    known = corpus("test", config, tmp_path)
+    known = record_arrivals("test", config, Home(tmp_path))
     write(folder, {"a.txt": "b"})
     with pytest.raises(UserError, match=r"a\.txt: changed since the run began\n *cure: run again"):
         made(config, known, "0001", {}, tmp_path / "out")

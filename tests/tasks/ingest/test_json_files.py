@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tasks.errors import UserError
 from tasks.ingest.lines import MIB
-from tasks.ingest.read.json_files import Cut, values
 from tasks.ingest.sources import IngestConfig
+from tasks.json_values import BrokenValue, json_values
 from tests.tasks.corpora import config_of, ingested, write
 
 RECORDS = [{"text": "one, [two]", "n": 1}, {"text": 'a "quote" and \\ more', "id": "x"}, {"text": "ünï \U0001f600"}]
@@ -32,7 +32,7 @@ class Dribble(io.StringIO):
 @given(st.lists(JSON, max_size=5), st.sampled_from([None, 1]), st.sampled_from([io.StringIO, Dribble]))
 def test_values_are_those_of_the_array_whatever_its_layout_and_the_pieces_it_comes_in(found, indent, kind):
     text = json.dumps(found, indent=indent, ensure_ascii=False)
-    assert [json.loads(value) for value in values(kind(text), MIB) if not isinstance(value, Cut)] == found
+    assert [json.loads(value) for value in json_values(kind(text), MIB) if not isinstance(value, BrokenValue)] == found
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,6 @@ def test_no_more_than_the_limit_is_held_of_a_value_that_never_ends():
     chained = iter(['[{"text": "'])
     read = endless.read
     endless.read = lambda size=-1: next(chained, None) or read(size)  # type: ignore[method-assign]
-    (cut,) = values(endless, 4 * MIB)
-    assert isinstance(cut, Cut) and "no whole value in max_record_bytes = 4,194,304" in cut.what
+    (broken,) = json_values(endless, 4 * MIB)
+    assert isinstance(broken, BrokenValue) and "no whole value in max_record_bytes = 4,194,304" in broken.fault
     assert endless.given <= 16 * MIB

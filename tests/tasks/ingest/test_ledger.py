@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import UserError
-from tasks.ingest.ledger import Corpus, corpus
-from tasks.ingest.sources import Part
+from tasks.home import Home
+from tasks.ingest.ledger import Corpus, read_corpus, record_arrivals
+from tasks.ingest.sources import Partition
 from tasks.ingest.steps import INGEST, IngestConfig
 from tasks.store.step import fingerprint
 from tests.tasks.corpora import config_of, ingested, made, write
@@ -33,18 +34,18 @@ def config(tmp_path: Path) -> IngestConfig:
 
 
 def test_new_files_form_the_next_partition_and_every_old_key_stays(tmp_path: Path, config: IngestConfig) -> None:
-    first = corpus("test", config, tmp_path)
+    first = record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"0.txt": "before all others", "z/c.txt": "three"})
-    second = corpus("test", config, tmp_path)
+    second = record_arrivals("test", config, Home(tmp_path))
     assert files(second) == {"0001": ["a.txt", "b.txt"], "0002": ["0.txt", "z/c.txt"]}
     assert keys(config, second)["0001"] == keys(config, first)["0001"]
-    assert corpus("test", config, tmp_path) == second
+    assert record_arrivals("test", config, Home(tmp_path)) == second
 
 
 def test_a_changed_file_supersedes_its_old_version(tmp_path: Path, config: IngestConfig) -> None:
-    first = corpus("test", config, tmp_path)
+    first = record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"a.txt": "another one"})
-    second = corpus("test", config, tmp_path)
+    second = record_arrivals("test", config, Home(tmp_path))
     assert files(second) == {"0001": ["a.txt", "b.txt"], "0002": ["a.txt"]}
     assert second.withdrawn_from("0001") == {"books": {"a.txt": "superseded"}}
     assert second.withdrawn_before("0002") == {"0001": {"books": {"a.txt": "superseded"}}}
@@ -53,25 +54,25 @@ def test_a_changed_file_supersedes_its_old_version(tmp_path: Path, config: Inges
 
 
 def test_a_file_changed_back_is_what_it_was(tmp_path: Path, config: IngestConfig) -> None:
-    first = corpus("test", config, tmp_path)
+    first = record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"a.txt": "another one"})
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"a.txt": "one"})
-    assert corpus("test", config, tmp_path) == first
+    assert record_arrivals("test", config, Home(tmp_path)) == first
 
 
 def test_a_removed_file_is_withdrawn_and_its_partition_stands(tmp_path: Path, config: IngestConfig) -> None:
-    first = corpus("test", config, tmp_path)
+    first = record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").unlink()
-    second = corpus("test", config, tmp_path)
+    second = record_arrivals("test", config, Home(tmp_path))
     assert second.withdrawn_from("0001") == {"books": {"a.txt": "removed"}}
     assert keys(config, second) == keys(config, first)
 
 
 def test_a_renamed_file_is_new_under_its_new_name(tmp_path: Path, config: IngestConfig) -> None:
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").rename(tmp_path / "in/c.txt")
-    found = corpus("test", config, tmp_path)
+    found = record_arrivals("test", config, Home(tmp_path))
     assert files(found)["0002"] == ["c.txt"]
     assert found.withdrawn_from("0001") == {"books": {"a.txt": "removed"}}
 
@@ -79,9 +80,9 @@ def test_a_renamed_file_is_new_under_its_new_name(tmp_path: Path, config: Ingest
 def test_another_folder_gives_that_folder_alone_and_back_again_hits(tmp_path: Path) -> None:
     here = IngestConfig(path=write(tmp_path / "here", {"a.txt": "one"}))
     there = IngestConfig(path=write(tmp_path / "there", {"b.txt": "two"}))
-    first = corpus("test", here, tmp_path)
-    assert files(corpus("test", there, tmp_path), "folder") == {"0002": ["b.txt"]}
-    again = corpus("test", here, tmp_path)
+    first = record_arrivals("test", here, Home(tmp_path))
+    assert files(record_arrivals("test", there, Home(tmp_path)), "folder") == {"0002": ["b.txt"]}
+    again = record_arrivals("test", here, Home(tmp_path))
     assert files(again, "folder") == {"0001": ["a.txt"]}
     assert keys(here, again) == keys(here, first)
 
@@ -89,27 +90,27 @@ def test_another_folder_gives_that_folder_alone_and_back_again_hits(tmp_path: Pa
 def test_another_folder_with_the_same_names_gives_that_folder_alone(tmp_path: Path) -> None:
     here = IngestConfig(path=write(tmp_path / "here", {"data.txt": "one"}))
     there = IngestConfig(path=write(tmp_path / "there", {"data.txt": "two"}))
-    first = corpus("test", here, tmp_path)
-    assert list(corpus("test", there, tmp_path).parts) == ["0002"]
-    assert corpus("test", here, tmp_path) == first
+    first = record_arrivals("test", here, Home(tmp_path))
+    assert list(record_arrivals("test", there, Home(tmp_path)).parts) == ["0002"]
+    assert record_arrivals("test", here, Home(tmp_path)) == first
 
 
 def test_a_partition_with_nothing_left_stands_while_a_later_one_was_formed_in_its_presence(
     tmp_path: Path, config: IngestConfig
 ) -> None:
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"c.txt": "three"})
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"d.txt": "four"})
-    before = corpus("test", config, tmp_path)
+    before = record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"c.txt": "another three"})
-    after = corpus("test", config, tmp_path)
+    after = record_arrivals("test", config, Home(tmp_path))
     assert list(after.parts) == ["0001", "0002", "0003", "0004"]
     assert after.withdrawn_from("0002") == {"books": {"c.txt": "superseded"}}
     old = keys(config, after)
     assert {p: old[p] for p in before.parts} == keys(config, before)
     write(tmp_path / "in", {"c.txt": "yet another three"})
-    assert list(corpus("test", config, tmp_path).parts) == ["0001", "0002", "0003", "0005"]
+    assert list(record_arrivals("test", config, Home(tmp_path)).parts) == ["0001", "0002", "0003", "0005"]
 
 
 def test_partitions_have_one_number_for_all_sources(tmp_path: Path) -> None:
@@ -117,68 +118,68 @@ def test_partitions_have_one_number_for_all_sources(tmp_path: Path) -> None:
         return IngestConfig.model_validate({"sources": {n: {"kind": "folder", "path": tmp_path / n} for n in names}})
 
     write(tmp_path, {"a/1.txt": "a1", "b/1.txt": "b1"})
-    first = corpus("test", config("a"), tmp_path)
-    both = corpus("test", config("a", "b"), tmp_path)
+    first = record_arrivals("test", config("a"), Home(tmp_path))
+    both = record_arrivals("test", config("a", "b"), Home(tmp_path))
     assert {p: dict(part.files).keys() for p, part in both.parts.items()} == {"0001": {"a"}, "0002": {"b"}}
     assert keys(config("a", "b"), both)["0001"] == keys(config("a"), first)["0001"]
     write(tmp_path, {"a/2.txt": "a2", "b/2.txt": "b2"})
-    assert corpus("test", config("a", "b"), tmp_path).parts["0003"].files.keys() == {"a", "b"}
-    assert list(corpus("test", config("b"), tmp_path).parts) == ["0002", "0003"]
+    assert record_arrivals("test", config("a", "b"), Home(tmp_path)).parts["0003"].files.keys() == {"a", "b"}
+    assert list(record_arrivals("test", config("b"), Home(tmp_path)).parts) == ["0002", "0003"]
 
 
 def test_corpora_of_other_names_do_not_meet(tmp_path: Path, config: IngestConfig) -> None:
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"c.txt": "three"})
-    corpus("test", config, tmp_path)
-    assert list(corpus("test.two", config, tmp_path).parts) == ["0001"]
-    assert list(corpus("test", config, tmp_path).parts) == ["0001", "0002"]
+    record_arrivals("test", config, Home(tmp_path))
+    assert list(record_arrivals("test.two", config, Home(tmp_path)).parts) == ["0001"]
+    assert list(record_arrivals("test", config, Home(tmp_path)).parts) == ["0001", "0002"]
 
 
 def test_planted_dirt_belongs_to_the_first_partition_of_its_source(tmp_path: Path, config: IngestConfig) -> None:
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"c.txt": "three"})
     sources = {**config.sources, "dirt": {"kind": "planted", "of": "books"}}
-    found = corpus("test", IngestConfig.model_validate({"sources": sources}), tmp_path)
+    found = record_arrivals("test", IngestConfig.model_validate({"sources": sources}), Home(tmp_path))
     assert {p: part.planted for p, part in found.parts.items()} == {"0001": ("dirt",), "0002": ()}
 
 
 def test_explaining_computes_the_same_and_writes_nothing(tmp_path: Path, config: IngestConfig) -> None:
-    fresh = corpus("test", config, tmp_path / "home", write=False)
+    fresh = read_corpus("test", config, Home(tmp_path / "home"))
     assert not (tmp_path / "home").exists()
-    assert fresh == corpus("test", config, tmp_path / "home")
+    assert fresh == record_arrivals("test", config, Home(tmp_path / "home"))
     write(tmp_path / "in", {"c.txt": "three"})
     before = {path: path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file()}
-    ahead = corpus("test", config, tmp_path / "home", write=False)
+    ahead = read_corpus("test", config, Home(tmp_path / "home"))
     assert before == {path: path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file()}
-    assert ahead == corpus("test", config, tmp_path / "home")
+    assert ahead == record_arrivals("test", config, Home(tmp_path / "home"))
 
 
 def test_a_file_that_went_before_its_partition_was_made_leaves_it(tmp_path: Path, config: IngestConfig) -> None:
     """The first run stopped at a bad file, which was then removed: nothing was made, nothing is withdrawn."""
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").unlink()
     asked = []
 
-    def is_made(parts: Mapping[str, Part]) -> bool:
+    def is_made(parts: Mapping[str, Partition]) -> bool:
         asked.append(list(parts))
         return False
 
-    found = corpus("test", config, tmp_path, is_made)
+    found = record_arrivals("test", config, Home(tmp_path), is_made)
     assert asked == [["0001"]]
     assert files(found) == {"0001": ["b.txt"]}
     assert found.withdrawn_from("0001") == {}
     write(tmp_path / "in", {"a.txt": "one"})
-    assert files(corpus("test", config, tmp_path, is_made)) == {"0001": ["b.txt"], "0002": ["a.txt"]}
+    assert files(record_arrivals("test", config, Home(tmp_path), is_made)) == {"0001": ["b.txt"], "0002": ["a.txt"]}
 
 
 def test_a_partition_that_was_made_keeps_what_is_gone(tmp_path: Path, config: IngestConfig) -> None:
-    first = corpus("test", config, tmp_path)
+    first = record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").unlink()
-    assert keys(config, corpus("test", config, tmp_path, lambda _: True)) == keys(config, first)
+    assert keys(config, record_arrivals("test", config, Home(tmp_path), lambda _: True)) == keys(config, first)
 
 
 def test_a_missing_file_that_must_be_read_is_an_error_with_a_cure(tmp_path: Path, config: IngestConfig) -> None:
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").unlink()
     with pytest.raises(UserError, match=r"in/a\.txt: gone.*\n.*cure: put it back"):
         ingested(config, tmp_path)
@@ -198,13 +199,13 @@ def test_an_id_does_not_depend_on_its_partition(tmp_path: Path, config: IngestCo
     ingested(config, tmp_path)
     write(tmp_path / "in", {"c.txt": "three"})
     grown = ingested(config, tmp_path)
-    known = corpus("fresh", config, tmp_path)
+    known = record_arrivals("fresh", config, Home(tmp_path))
     at_once = made(config, known, "0001", {}, tmp_path / "at once")
     assert at_once.ids == ["books/a.txt#0", "books/b.txt#0", *grown.ids]
 
 
 def race(folder: Path, home: Path, queue: "multiprocessing.Queue[list[list[str]]]") -> None:
-    found = corpus("test", config_of(folder), home)
+    found = record_arrivals("test", config_of(folder), Home(home))
     queue.put([[file.name for file in part.files["books"]] for part in found.parts.values()])
 
 
@@ -224,7 +225,7 @@ def test_two_processes_that_race_agree_on_the_partitions(tmp_path: Path) -> None
 
 
 def test_a_damaged_ledger_is_said_and_not_begun_anew(tmp_path: Path, config: IngestConfig) -> None:
-    corpus("test", config, tmp_path)
+    record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "corpora/test.books.json").write_text('{"partitions": ')
-    with pytest.raises(UserError, match=r"test\.books\.json: no ledger .*\n.*corpora/test.\.\*\.json"):
-        corpus("test", config, tmp_path)
+    with pytest.raises(UserError, match=r"test\.books\.json: not a ledger .*\n.*corpora/test.\.\*\.json"):
+        record_arrivals("test", config, Home(tmp_path))

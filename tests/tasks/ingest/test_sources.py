@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tasks.errors import UsageError, UserError
-from tasks.ingest.ledger import corpus
+from tasks.home import Home
+from tasks.ingest.ledger import record_arrivals
 from tasks.ingest.listing import list_sources
 from tasks.ingest.sources import File, FolderSource, IngestConfig, IngestPart, PlantedSource, SourcePart, content
 from tasks.ingest.steps import INGEST
@@ -31,18 +32,18 @@ def test_files_are_listed_by_name_size_and_sha256(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_an_error_with_a_cure(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no folder .*nowhere\n.*--set ingest.path=FOLDER"):
-        list_sources(config_of(tmp_path / "nowhere"), tmp_path)
+        list_sources(config_of(tmp_path / "nowhere"), Home(tmp_path))
 
 
 def test_a_missing_package_is_an_error_with_a_cure(tmp_path: Path) -> None:
     config = IngestConfig.model_validate({"sources": {"p": {"kind": "package", "package": "no-such-thing"}}})
     with pytest.raises(UserError, match="pip install no-such-thing"):
-        list_sources(config, tmp_path)
+        list_sources(config, Home(tmp_path))
 
 
 def test_no_source_at_all_is_an_error_with_a_cure(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"set ingest\.path=FOLDER"):
-        list_sources(IngestConfig(), tmp_path)
+        list_sources(IngestConfig(), Home(tmp_path))
 
 
 def test_a_package_is_listed_with_its_index_and_never_imported(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_a_package_is_listed_with_its_index_and_never_imported(tmp_path: Path) -
 )
 def test_a_wrong_index_is_an_error_that_names_it(tmp_path: Path, change: dict, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        list_sources(IngestConfig.model_validate({"sources": {"addresses": SOTU | change}}), tmp_path)
+        list_sources(IngestConfig.model_validate({"sources": {"addresses": SOTU | change}}), Home(tmp_path))
 
 
 def test_hashes_are_remembered_until_a_file_is_touched(tmp_path: Path) -> None:
@@ -86,14 +87,14 @@ def test_hashes_are_remembered_until_a_file_is_touched(tmp_path: Path) -> None:
 
 
 def test_a_file_that_may_still_change_within_its_clock_tick_is_not_remembered(tmp_path: Path) -> None:
-    list_sources(config_of(write(tmp_path / "in", {"a.txt": "one"})), tmp_path)
+    list_sources(config_of(write(tmp_path / "in", {"a.txt": "one"})), Home(tmp_path))
     (memory,) = (tmp_path / "listings").glob("*.json")
     assert json.loads(memory.read_text()) == {}
 
 
 def test_listing_without_writing_leaves_no_trace(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", {"a.txt": "one"})
-    list_sources(config_of(folder), tmp_path / "home", write=False)
+    list_sources(config_of(folder), Home(tmp_path / "home"), remember=False)
     assert not (tmp_path / "home").exists()
 
 
@@ -122,7 +123,7 @@ def test_a_wrong_source_is_refused(sources: dict) -> None:
 
 
 def key_of(config: IngestConfig, home: Path) -> str:
-    (part,) = corpus("test", config, home).parts.values()
+    (part,) = record_arrivals("test", config, Home(home)).parts.values()
     return fingerprint(INGEST, config.part(part), {"earlier": {}})
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from commands.init import survey as surveying
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.ingest import kinds
 from tasks.ingest.kinds import ending
-from tasks.ingest.listing import list_sources, unread_note
+from tasks.ingest.listing import list_sources, unsupported_note
 from tests.tasks.corpora import config_of, ingested, listed, write
 
 
@@ -19,8 +20,8 @@ def test_what_is_not_read_is_counted_by_its_ending(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "in", {"a.txt": "x", "b.doc": "12345", "c.DOC": "1", "d": "", "e.xml": "{}", "f.txt.xz": "12"}
     )
-    (listing,) = list_sources(config_of(folder), tmp_path).values()
-    assert listing.unread == {
+    (listing,) = list_sources(config_of(folder), Home(tmp_path)).values()
+    assert listing.unsupported == {
         ".doc": {"files": 2, "bytes": 6},
         "(none)": {"files": 1, "bytes": 0},
         ".xml": {"files": 1, "bytes": 2},
@@ -35,15 +36,15 @@ def test_further_endings_are_read_as_text_where_the_source_says_so_in_archives_t
         archive.writestr("f.xml", "<b/>")
     got = ingested(config_of(folder, as_text=[".py", ".sql"]), tmp_path)
     assert sorted(row["text"] for row in got.documents) == ["select 1", "x = 1\n", "y = 2\n"]
-    unread = json.loads((got.folder / "unread.json").read_text())["books"]
-    assert unread[".xml"]["files"] == 1
+    unsupported = json.loads((got.folder / "unread.json").read_text())["books"]
+    assert unsupported[".xml"]["files"] == 1
 
 
 def test_include_and_exclude_choose_files(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", {"a/x.txt": "x", "a/y.txt": "y", "b/x.txt": "z", "note.pdf": ""})
     config = config_of(folder, include=["a/*"], exclude=["*/y.txt"])
     assert list(listed(config, tmp_path)) == ["a/x.txt"]
-    assert list_sources(config, tmp_path)["books"].unread == {}
+    assert list_sources(config, Home(tmp_path))["books"].unsupported == {}
 
 
 def test_a_single_file_is_a_source(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_a_single_file_is_a_source(tmp_path: Path) -> None:
 def test_a_single_file_of_a_kind_that_is_not_read_is_told_with_its_cure(tmp_path: Path, name: str, cure: str) -> None:
     folder = write(tmp_path / "in", {name: "x"})
     with pytest.raises(UserError, match=rf"{name} holds no file that can be read.*\n.*{cure}"):
-        list_sources(config_of(folder / name), tmp_path)
+        list_sources(config_of(folder / name), Home(tmp_path))
 
 
 def test_names_without_an_ending_are_read_as_text_where_the_source_says_so(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_names_without_an_ending_are_read_as_text_where_the_source_says_so(tmp_p
     ],
 )
 def test_what_is_not_read_has_a_cure_that_helps(end: str, cure: str) -> None:
-    assert cure in unread_note("books", {end: {"files": 1, "bytes": 1}})
+    assert cure in unsupported_note("books", {end: {"files": 1, "bytes": 1}})
 
 
 def test_a_folder_that_may_not_be_read_is_counted_and_its_neighbours_are_read(tmp_path: Path, monkeypatch) -> None:
@@ -99,11 +100,11 @@ def test_a_folder_that_may_not_be_read_is_counted_and_its_neighbours_are_read(tm
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    (listing,) = list_sources(config_of(folder), tmp_path).values()
+    (listing,) = list_sources(config_of(folder), Home(tmp_path)).values()
     assert [file.name for file in listing.files] == ["a.txt", "z/c.txt"]
-    assert listing.unread == {"(may not be read)": {"files": 1, "bytes": 0}}
-    (listing,) = list_sources(config_of(folder, exclude=["lost+found/*"]), tmp_path).values()
-    assert listing.unread == {}
+    assert listing.unsupported == {"(may not be read)": {"files": 1, "bytes": 0}}
+    (listing,) = list_sources(config_of(folder, exclude=["lost+found/*"]), Home(tmp_path)).values()
+    assert listing.unsupported == {}
 
 
 def test_links_are_not_followed_and_said(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_links_are_not_followed_and_said(tmp_path: Path) -> None:
     (folder / "loop").symlink_to(folder)
     (folder / "out.txt").symlink_to(secret / "secret.txt")
     (folder / "away").symlink_to(secret)
-    (listing,) = list_sources(config_of(folder), tmp_path).values()
+    (listing,) = list_sources(config_of(folder), Home(tmp_path)).values()
     assert [file.name for file in listing.files] == ["a.txt"]
     assert "3 links not followed" in listing.notes[0]
 
@@ -122,12 +123,12 @@ def test_a_folder_of_links_alone_is_told_what_they_are_and_how_to_read_them(tmp_
     (tmp_path / "snapshot").mkdir()
     (tmp_path / "snapshot" / "train.jsonl").symlink_to(blobs / "0a1b")
     with pytest.raises(UserError, match=r"there are: 1 link\)\n.*cp -rL"):
-        list_sources(config_of(tmp_path / "snapshot"), tmp_path)
+        list_sources(config_of(tmp_path / "snapshot"), Home(tmp_path))
 
 
 def test_the_home_of_runs_inside_the_folder_is_not_read(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", {"a.txt": "x", "runs/store/old.txt": "an artifact"})
-    (listing,) = list_sources(config_of(folder), folder / "runs").values()
+    (listing,) = list_sources(config_of(folder), Home(folder / "runs")).values()
     assert [file.name for file in listing.files] == ["a.txt"]
     assert "runs are written there" in listing.notes[0]
 
@@ -136,9 +137,9 @@ def test_odd_names_are_names(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", {"new\nline.txt": "a", "🙂.txt": "b", "..hidden.txt": "c", "..%2f..txt": "d"})
     (folder / os.fsdecode(b"caf\xe9.txt")).write_text("e")
     os.mkfifo(folder / "pipe.txt")
-    (listing,) = list_sources(config_of(folder), tmp_path).values()
+    (listing,) = list_sources(config_of(folder), Home(tmp_path)).values()
     assert [file.name for file in listing.files] == ["new\nline.txt", "🙂.txt"]
-    assert {end: count["files"] for end, count in listing.unread.items()} == {
+    assert {end: count["files"] for end, count in listing.unsupported.items()} == {
         "(hidden)": 2,
         "(no plain file)": 1,
         "(name is not UTF-8)": 1,
@@ -150,7 +151,7 @@ def test_a_folder_without_text_is_an_error_with_a_cure(tmp_path: Path, files: di
     folder = write(tmp_path / "in", files)
     folder.mkdir(exist_ok=True)
     with pytest.raises(UserError, match=r"holds no file that can be read.*\n.*cure: .*jsonl"):
-        list_sources(config_of(folder), tmp_path)
+        list_sources(config_of(folder), Home(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_20_000_tiny_files_are_surveyed_by_a_sample_and_all_read(tmp_path: Path,
     monkeypatch.setattr(surveying, "SAMPLE_SECONDS", 0.5)
     said = "the ferry was late, and nobody on the pier minded the rain"
     folder = write(tmp_path / "in", {f"{i // 100:03d}/{i:05d}.txt": f"Note {i}: {said}." for i in range(20_000)})
-    found = surveying.survey(folder, tmp_path)
+    found = surveying.survey(folder, Home(tmp_path))
     assert (found.kinds[".txt"].files, len(found.texts) < 20_000) == (20_000, True)
     assert found.documents == pytest.approx(20_000, rel=0.02)
     got = ingested(config_of(folder), tmp_path)

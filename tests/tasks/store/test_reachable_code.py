@@ -96,7 +96,7 @@ STEPS = [step for step in vars(graph).values() if isinstance(step, Step)]
             "ingest",
             {
                 "tasks.ingest.read.mail.Mails",
-                "tasks.ingest.read.json_files.values",
+                "tasks.json_values.json_values",
                 "tasks.ingest.planted_text.BOILERPLATE",
             },
         ),

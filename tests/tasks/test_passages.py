@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.ingest.passages import passages
+from tasks.passages import passages
 
 PIECES = [
     "word",
