@@ -7,6 +7,8 @@ from tasks.errors import UsageError, UserError
 from tasks.home import Home
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tasks.tables.views import Tables
 
 
@@ -14,7 +16,7 @@ def tables_of(home: Home, record: RunRecord) -> "Tables":
     """The tables of that run."""
     from tasks.tables.views import Tables
 
-    return Tables(home, record.as_json(), lambda: _models(home))
+    return Tables(home, record.as_json(), lambda: _models(home), lambda: _rules(record))
 
 
 def record_of(home: Home, run: str = "") -> RunRecord:
@@ -28,6 +30,13 @@ def record_of(home: Home, run: str = "") -> RunRecord:
     if record is None:
         raise UserError(f"no run in {home} yet", "triptych run demo")
     return record
+
+
+def _rules(record: RunRecord) -> "pa.Table":
+    from flows.recipe import amended
+    from tasks.curate.rules import rules_table
+
+    return rules_table(amended(record.settings, ()))
 
 
 def _models(home: Home) -> list[dict[str, Any]]:

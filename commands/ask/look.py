@@ -86,7 +86,7 @@ def _decided_by(reason: str, row: dict[str, Any], config: CurateConfig) -> dict[
     if rule := RULES.get(reason):
         found["setting"] = f"curate.{rule.setting}"
         if rule.signal:
-            compared = {"relation": rule.relation, "threshold": rule.value(config)}
+            compared = {"relation": rule.comparison, "threshold": rule.threshold(config)}
             return found | {"signal": rule.signal, "value": row[rule.signal], **compared}
     if reason == "language":
         return found | {"signal": "language", "value": row["language"], "threshold": list(config.languages)}

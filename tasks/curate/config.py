@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from tasks.store.step import NOT_IN_KEY, Frozen
 
+DedupMode = Literal["none", "exact", "minhash"]
 FilterName = Literal["gopher_quality", "gopher_repetition", "c4", "fineweb"]
 Withdrawn = Mapping[str, Mapping[str, Mapping[str, str]]]  # partition → source → uri → superseded | removed
 Reason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -86,6 +87,12 @@ class FineWeb(Frozen):
     new_line_ratio: float = Field(default=0.3, ge=0)  # per word
 
 
+class Limits(Frozen):
+    """Rules beside the four filters: each is off until it is set, and then judges whatever `filters` lists."""
+
+    max_digit_ratio: Fraction = 1  # digits per character
+
+
 class MinHash(Frozen):
     """Two documents are a candidate pair when a whole band of their hashes agrees: 20 x 5 has its knee at 0.55."""
 
@@ -136,9 +143,10 @@ class CurationSettings(Frozen):
     gopher_repetition: GopherRepetition = GopherRepetition()
     c4: C4 = C4()
     fineweb: FineWeb = FineWeb()
+    limits: Limits = Limits()
     c4_rewrite: bool = False  # the training text lacks the lines and citations that C4 takes out
     keep_if: Mapping[Reason, str] = Field(default_factory=dict)  # rules of one's own, in SQL (conditions.py)
-    dedup: Literal["none", "exact", "minhash"] = "minhash"
+    dedup: DedupMode = "minhash"
     split: Split = Split()
     unseen: tuple[str, ...] = ()  # sources that nothing here is trained or chosen on: their split is `unseen`
     warn_share: Fraction = 0.05  # a note where one rule alone drops more than this share of the documents
@@ -182,8 +190,8 @@ class CurateConfig(CurationSettings):
     def datatroves_classes_know_one_language(self) -> "CurateConfig":
         if self.engine == "datatrove" and self.language == "auto":
             raise ValueError('engine = "datatrove" judges all documents by one language: name it, e.g. language = "en"')
-        if self.engine == "datatrove" and self.keep_if:
-            raise ValueError('engine = "datatrove" has classes for the filters only: leave keep_if out')
+        if self.engine == "datatrove" and (self.keep_if or self.limits != Limits()):
+            raise ValueError('engine = "datatrove" has classes for the filters only: leave keep_if and limits out')
         return self
 
     @property

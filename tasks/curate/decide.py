@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.curate.conditions import unmet
-from tasks.curate.config import DecisionConfig, FilterName
+from tasks.curate.config import DecisionConfig
 from tasks.curate.dedup import Text, dedup_decisions, near_texts
 from tasks.curate.index import read_places
+from tasks.curate.rules import rules_table
 from tasks.curate.split import UNSEEN, By, Earlier, Member, assign, choose_by
 from tasks.document_names import file_of
+from tasks.errors import UserError
 from tasks.tables.query import query
 
 SCHEMA = pa.schema(
@@ -59,13 +60,27 @@ class Decided:
 
 def verdicts(signals: pa.Table | Path, config: DecisionConfig) -> pa.Table:
     """doc_id, passes, reason, reasons of each scored document, by `sql/internal/decide.sql`."""
-    tables = [getattr(config, name).model_dump() for name in get_args(FilterName)]
-    thresholds = {name: value for table in tables for name, value in table.items()}
-    assert len(thresholds) == sum(map(len, tables)), "two filters have a setting of one name"
-    others = {"filters": list(config.filters), "languages": list(config.languages), "c4_rewrite": config.c4_rewrite}
-    sql = (files("sql") / "internal/decide.sql").read_text(encoding="utf-8")
     scored = pq.read_table(signals) if isinstance(signals, Path) else signals
-    return query(sql, thresholds | others, {"signals": scored, "own": unmet(config.keep_if, scored)})
+    rules = rules_table(config)
+    params = {"filters": list(config.filters), "languages": list(config.languages), "c4_rewrite": config.c4_rewrite}
+    tables = {"signals": scored, "measured": _measured(scored, rules), "rules": rules}
+    sql = (files("sql") / "internal/decide.sql").read_text(encoding="utf-8")
+    return query(sql, params, tables | {"own": unmet(config.keep_if, scored)})
+
+
+def _measured(scored: pa.Table, rules: pa.Table) -> pa.Table:
+    """doc_id and the signals that rules compare, as floats; UserError where the scores lack what a rule is set on."""
+    signals = set[str]()
+    for row in rules.to_pylist():
+        if row["signal"] in scored.column_names:
+            signals.add(row["signal"])
+        elif row["signal"] and row["is_on"]:
+            raise UserError(
+                f"{row['setting']}: these scores are older than the signal {row['signal']}",
+                "triptych run --until curate, which scores anew",
+            )
+    columns = {name: scored[name].cast(pa.float64()) for name in sorted(signals)}
+    return pa.table({"doc_id": scored["doc_id"]} | columns)
 
 
 def decide(config: DecisionConfig, folders: Folders, judged: pa.Table) -> Decided:

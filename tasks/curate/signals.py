@@ -1,5 +1,6 @@
 """All signals of a batch of documents in one pass: what Gopher, C4 and FineWeb measure, and the shingles of each."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from tasks.curate.ngrams import REPEATED, TOP, Tokens, repeated_gram_characters,
 from tasks.curate.words import Words, words_of
 from tasks.language import detect
 
+DIGIT = re.compile(r"\d")
 Column = list | np.ndarray  # one value a document
 WHOLE = pa.int64()
 RATIO = pa.float64()
@@ -26,6 +28,7 @@ SCHEMA = pa.schema(
         ("rules", pa.string()),  # by which it was scored (language_rules.py)
         ("characters", WHOLE),
         ("bytes", WHOLE),
+        ("digit_ratio", RATIO),  # digits per character
         ("words", WHOLE),  # spaCy's
         ("plain_words", WHOLE),  # those that are not punctuation only
         ("mean_word_length", RATIO),  # of plain words; null where there is none
@@ -84,11 +87,16 @@ def _score_alike(texts: list[str], declared: list[str | None], rules: str, confi
         "characters": characters,
         "bytes": [len(text.encode()) for text in texts],
     }
+    columns |= _table([_character_signals(text) for text in texts])
     columns |= _ngram_signals(words, flat, counts, np.maximum(characters, 1))
     columns |= _table([line_signals(text, config.short_line_length) for text in texts])
     columns |= _table([_c4_signals(words, text, rules, config) for text in texts])
     arrays = {field.name: pa.array(columns[field.name], field.type) for field in SCHEMA}
     return Scored(arrays, shingles(words, flat, counts, config.minhash))
+
+
+def _character_signals(text: str) -> dict[str, float]:
+    return {"digit_ratio": len(DIGIT.findall(text)) / max(len(text), 1)}
 
 
 def _word_signals(words: Words, texts: list[str], flat: np.ndarray, counts: np.ndarray) -> dict[str, Column]:

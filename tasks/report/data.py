@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tasks.curate.config import CurateConfig
-from tasks.curate.rules import FILTERS, Rule
+from tasks.curate.rules import RULES, Rule
 from tasks.report.blocks import Block, Heading, Section, Words, table
 from tasks.report.svg import Plot, bars, figure, histogram
 from tasks.tables.views import Tables
@@ -101,11 +101,11 @@ def signals(tables: Tables, config: CurateConfig) -> Section | None:
         )
     ]
     spoken = Counter(reason for row in _decisions(tables) for reason in row["reasons"] or ())
-    for name in config.filters:
+    for name in dict.fromkeys(rule.filter for rule in RULES.values() if rule.signal and rule.is_on(config)):
         blocks.append(Heading(name))
-        for signal, rules in _by_signal(FILTERS[name]).items():
+        for signal, rules in _by_signal(name).items():
             values = pc.call_function("drop_null", [scored[signal]]).to_numpy().astype(float)
-            limits = {rule.value(config): rule.relation for rule in rules.values() if rule.value(config) > 0}
+            limits = {rule.threshold(config): rule.comparison for rule in rules.values() if rule.is_on(config)}
             if len(values):
                 title = f"{signal}: {sum(spoken[reason] for reason in rules):,} dropped for it"
                 blocks.append(_distribution(title, values, limits))
@@ -124,13 +124,13 @@ def _distribution(title: str, values: np.ndarray, limits: dict[float, str]) -> P
     return histogram(title + far, edges.tolist(), counts.tolist(), limits)
 
 
-def _by_signal(rules: dict[str, Rule]) -> dict[str, dict[str, Rule]]:
-    """signal → reason → rule, of those that compare one."""
-    found: dict[str, dict[str, Rule]] = {}
-    for reason, rule in rules.items():
-        if rule.signal:
-            found.setdefault(rule.signal, {})[reason] = rule
-    return found
+def _by_signal(table: str) -> dict[str, dict[str, Rule]]:
+    """signal → reason → rule, of the rules of one filter that compare a signal."""
+    rules_by_signal: dict[str, dict[str, Rule]] = {}
+    for reason, rule in RULES.items():
+        if rule.filter == table and rule.signal:
+            rules_by_signal.setdefault(rule.signal, {})[reason] = rule
+    return rules_by_signal
 
 
 def _by_step(rows: list[dict[str, Any]], name: str) -> dict[str, float]:

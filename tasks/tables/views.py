@@ -52,6 +52,7 @@ class Tables:
     home: Home
     record: Mapping[str, Any]
     models: Callable[[], list[dict[str, Any]]]  # the registry's versions, asked only when a question names them
+    rules: Callable[[], pa.Table]  # of curation, at this run's thresholds
 
     def raw(self) -> dict[str, Callable[[], pa.Table]]:
         own = {
@@ -62,6 +63,7 @@ class Tables:
             "curve": self._curve,
             "trained": self._trained,
             "models": self._models,
+            "rules": self.rules,
             "described": lambda: described(self.parts("ingest")),
             "withdrawn": self._withdrawn,
         }

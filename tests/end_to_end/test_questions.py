@@ -79,6 +79,20 @@ def test_look_shows_the_value_beyond_its_threshold_and_marks_where_it_shows(smok
         assert marked and not any(map(str.isalpha, marked))
 
 
+def test_the_rules_are_listed_with_this_runs_thresholds_and_what_each_dropped(smoke):
+    home, run = smoke
+    rows = {row["reason"]: row for row in home.json("sql", "rules")}
+    words = load("smoke").recipe.curate.gopher_quality.min_doc_words
+    assert (rows["gopher_short_doc"]["threshold"], rows["gopher_short_doc"]["meaning"]) == (
+        words,
+        f"fewer than {words} words",
+    )
+    assert rows["gopher_short_doc"]["setting"] == "curate.gopher_quality.min_doc_words"
+    reasons = pq.read_table(folder(run, "curate") / "decisions.parquet")["reasons"].to_pylist()
+    assert rows["near_duplicate"]["documents"] == sum("near_duplicate" in each for each in reasons) > 0
+    assert not rows["digits"]["is_on"] and rows["digits"]["documents"] == 0
+
+
 def test_look_sets_a_near_duplicate_beside_the_document_kept_for_it(smoke):
     home, _ = smoke
     for row in look(home.path, "near_duplicate", count=9, seed=0)["shown"]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from flows.recipe import amended
@@ -42,7 +43,7 @@ def partial(home: Home, path: Path, until: str, **changes: object) -> str:
     record = record_of(home.path).as_json()
     labels = [step["step"] for step in record["steps"]]
     record |= {"steps": record["steps"][: labels.index(until) + 1], "models": [], **changes}
-    tables = Tables(home.path, record, lambda: [])
+    tables = Tables(home.path, record, lambda: [], lambda: pa.table({}))
     return write_page(tables, amended(record["settings"], ()), path).read_text()
 
 

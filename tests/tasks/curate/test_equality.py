@@ -21,7 +21,7 @@ from tasks.curate.config import (
 from tasks.curate.decide import verdicts
 from tasks.curate.normalise import normalise
 from tasks.curate.reference import filter_class
-from tasks.curate.rules import RULES
+from tasks.curate.rules import RULES, loosened
 from tasks.curate.signals import score
 
 from .corpus import NASTY, generated, nasty, passages
@@ -67,10 +67,34 @@ def test_each_filter_decides_as_datatroves_class_with_the_same_reason(
 ) -> None:
     texts = texts[::step]
     assert len(texts) * step >= 1000
+    reasons, rewrites = compared(texts, config)
+    assert rewrites > 10
+    assert min(map(len, reasons.values())) > 2, "the corpus should meet several rules of each filter"
+
+
+@pytest.mark.usefixtures("quick_spacy")
+@pytest.mark.filterwarnings(
+    "ignore:Mean of empty slice", "ignore:invalid value encountered"
+)  # datatrove's, of no words
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_rules_that_stay_on_decide_as_datatroves_class_where_others_are_switched_off(
+    texts: list[str], first: int
+) -> None:
+    filter_rules = [reason for reason, rule in RULES.items() if rule.filter in FILTERS]
+    config = loosened(STRICT, filter_rules[first::2])
+    with_words = [text for text in texts if text.strip()]  # without min_doc_words datatrove divides by zero lines
+    reasons, _ = compared(with_words[first::4], config)
+    on = {reason for reason in filter_rules if RULES[reason].is_on(config)}
+    assert 2 < len(set().union(*reasons.values()) - {None, "empty"}) <= len(on) < len(filter_rules)
+    assert set().union(*reasons.values()) <= {*on, None, "empty"}
+
+
+def compared(texts: list[str], config: CurateConfig) -> tuple[dict[str, set], int]:
+    """By filter the reasons that both agree on, and how many kept texts C4 rewrote."""
     signals = scored(texts, config)
     ours = {name: verdicts(signals, only(config, name)).to_pylist() for name in FILTERS}
     classes = {name: filter_class(name, config.decide()) for name in FILTERS}
-    met, rewrites = {name: set() for name in FILTERS}, 0
+    reasons, rewrites = {name: set() for name in FILTERS}, 0
     for number, text in enumerate(texts):
         for name in FILTERS:
             document = Document(text=text, id="")
@@ -78,12 +102,11 @@ def test_each_filter_decides_as_datatroves_class_with_the_same_reason(
             verdict = ours[name][number]
             drops_as_blank = verdict["reasons"] == ["empty"] and not text.strip()  # ours alone: no filter's reason
             assert verdict["reason"] == reason or (keeps and drops_as_blank), (name, text)
-            met[name].add(reason)
+            reasons[name].add(reason)
             if name == "c4" and keeps:
                 assert rewritten(text, config.c4) == document.text
                 rewrites += document.text != text
-    assert rewrites > 10
-    assert min(map(len, met.values())) > 2, "the corpus should meet several rules of each filter"
+    return reasons, rewrites
 
 
 def only(config: CurateConfig, name: FilterName) -> DecisionConfig:

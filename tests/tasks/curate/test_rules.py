@@ -1,4 +1,4 @@
-"""The table of rules says what sql/decide.sql does; marks show where."""
+"""A row of the table of rules is all that its rule is; marks show where."""
 
 import random
 
@@ -6,25 +6,31 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from tasks.curate.config import CurateConfig
+from tasks.curate.config import CurateConfig, GopherQuality, Limits
 from tasks.curate.decide import verdicts
 from tasks.curate.marks import differences, marks
-from tasks.curate.rules import RULES, drops
-from tasks.curate.signals import SCHEMA
+from tasks.curate.rules import RULES, Rule, loosened, rules_table
+from tasks.curate.signals import SCHEMA, score
+from tasks.errors import UserError
 
 COMPARING = {reason: rule for reason, rule in RULES.items() if rule.signal}
-CONFIG = CurateConfig(filters=("gopher_quality", "gopher_repetition", "c4", "fineweb"))
+CONFIG = CurateConfig(limits=Limits(max_digit_ratio=0.2))
 
 
 def near_its_threshold(draw: random.Random, name: str) -> float:
-    limits = [rule.value(CONFIG) for rule in COMPARING.values() if rule.signal == name] or [1]
+    limits = [rule.threshold(CONFIG) for rule in COMPARING.values() if rule.signal == name] or [1]
     limit = draw.choice(limits)
     return draw.choice(
         [limit, limit + 1 if limit >= 1 else limit * 1.1, max(limit - 1, 0) if limit >= 1 else limit / 2]
     )
 
 
-def test_every_rule_drops_what_the_sql_drops_for_that_reason():
+def drops(rule: Rule, row: dict, config: CurateConfig) -> bool:
+    value, limit = row[rule.signal], rule.threshold(config)
+    return value < limit if rule.comparison == "<" else value > limit
+
+
+def test_every_row_drops_the_documents_beyond_its_threshold_and_none_once_it_is_off():
     draw = random.Random(3)
     rows = [
         {
@@ -36,11 +42,51 @@ def test_every_rule_drops_what_the_sql_drops_for_that_reason():
         for n in range(300)
     ]
     table = pa.Table.from_pylist(rows, schema=pa.schema([("doc_id", pa.string()), *SCHEMA]))
-    found = {row["doc_id"]: set(row["reasons"]) for row in verdicts(table, CONFIG.decide()).to_pylist()}
+    reasons = {row["doc_id"]: set(row["reasons"]) for row in verdicts(table, CONFIG.decide()).to_pylist()}
     for row in rows:
         expected = {reason for reason, rule in COMPARING.items() if drops(rule, row, CONFIG)}
-        assert found[row["doc_id"]] == expected
-    assert set().union(*found.values()) == COMPARING.keys()
+        assert reasons[row["doc_id"]] == expected
+    assert set().union(*reasons.values()) == COMPARING.keys()
+    assert all(verdicts(table, loosened(CONFIG, COMPARING).decide())["passes"].to_pylist())
+    for reason in draw.sample(sorted(COMPARING), 5):
+        others = verdicts(table, loosened(CONFIG, [reason]).decide()).to_pylist()
+        switched_off = {r for r, rule in COMPARING.items() if rule.setting == RULES[reason].setting}
+        assert all(set(row["reasons"]) == reasons[row["doc_id"]] - switched_off for row in others)
+
+
+def test_the_table_of_rules_says_what_each_drops_at_the_thresholds_of_the_recipe():
+    config = CurateConfig(filters=("fineweb", "c4"), gopher_quality=GopherQuality(min_doc_words=1200))
+    table = rules_table(config.model_copy(update={"keep_if": {"mine": "words > 3"}}))
+    rows = {row["reason"]: row for row in table.to_pylist()}
+    assert rows.keys() == {*RULES, "mine"}
+    assert rows["gopher_short_doc"]["meaning"] == "fewer than 1,200 words"
+    assert rows["dup_line_frac"]["meaning"] == "more than 30% of the lines repeat an earlier one"
+    assert rows["mine"]["meaning"] == "words > 3"
+    order = list(dict.fromkeys(table["filter"].to_pylist()))
+    assert order == ["languages", "fineweb", "c4", "gopher_quality", "gopher_repetition", "limits", "keep_if", "dedup"]
+    assert {reason for reason, row in rows.items() if row["is_on"]} == {
+        *("line_punct_ratio", "short_line_ratio", "char_dup_ratio", "list_ratio"),
+        *("lorem_ipsum", "curly_bracket", "too_few_sentences"),
+        *("mine", "exact_duplicate", "near_duplicate"),
+    }
+    settings = {row["setting"]: row["off"] for row in rows.values() if row["off"] is not None}
+    assert settings["curate.fineweb.short_line_thr"] == 1 and settings["curate.gopher_quality.min_doc_words"] == 0
+
+
+def test_a_limit_holds_whatever_filters_are_listed_and_is_off_by_default():
+    rows = scored({"digit_ratio": 0.3}, {"digit_ratio": 0.2})
+    limited = CurateConfig(filters=(), limits=Limits(max_digit_ratio=0.2))
+    assert verdicts(rows, limited.decide())["reasons"].to_pylist() == [["digits"], []]
+    assert verdicts(rows, CurateConfig(filters=()).decide())["passes"].to_pylist() == [True, True]
+    with pytest.raises(ValidationError, match="leave keep_if and limits out"):
+        CurateConfig(engine="datatrove", language="en", limits=Limits(max_digit_ratio=0.2))
+
+
+def test_a_rule_on_a_signal_that_the_scores_lack_asks_for_new_scores():
+    rows = scored({}).drop_columns(["digit_ratio"])
+    assert verdicts(rows, CurateConfig(filters=()).decide())["passes"].to_pylist() == [True]
+    with pytest.raises(UserError, match=r"curate\.limits\.max_digit_ratio: these scores are older"):
+        verdicts(rows, CurateConfig(limits=Limits(max_digit_ratio=0.2)).decide())
 
 
 def marked(reason: str, text: str) -> list[str]:
@@ -107,3 +153,10 @@ def test_a_condition_that_is_none_is_told_with_the_nearest_names(condition: str,
 def test_a_reason_has_a_name_of_its_own_and_says_the_same_each_time(name: str, condition: str, words: str):
     with pytest.raises(ValidationError, match=words):
         CurateConfig(keep_if={name: condition})
+
+
+def test_signals_of_characters_are_shares_of_the_text():
+    texts = ["", "no digit", "12 ab", "٣ is three"]
+    assert score(texts, [None] * 4, CurateConfig(language="en").signals).columns["digit_ratio"].to_pylist() == [
+        *(0, 0, 2 / 5, 1 / 10),
+    ]
