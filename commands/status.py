@@ -13,7 +13,7 @@ from tasks.errors import UserError
 from tasks.home import Home
 from tasks.register.aliases import audit_if_unlocked
 from tasks.register.publish import publish_waiting
-from tasks.tracking.live import is_alive
+from tasks.store.locks import is_held
 from tasks.tracking.registry import models
 from tasks.tracking.tracker import ship
 
@@ -47,7 +47,7 @@ def status_of(home: Home) -> dict[str, Any]:
 def _as_it_stands(record: RunRecord, home: Home) -> dict[str, Any]:
     """The record with MLflow's ids; a run whose process is gone is not running, whatever it says."""
     record = with_mlflow_ids(record, home)
-    if record.state == "running" and not is_alive(home.live, record.run):
+    if record.state == "running" and not is_held(home.live / record.run):
         record = replace(record, state="killed", error="its process is gone; the same command goes on from there")
         steps = (replace(s, state="failed", reason="killed") if s.state == "running" else s for s in record.steps)
         record = replace(record, steps=tuple(steps))

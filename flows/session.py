@@ -65,7 +65,7 @@ def opened(request: Request, write: bool = True) -> Session:
         make_room(request.home, loaded.recipe.store)
     located = (fetch_datasets if write else require_datasets)(loaded.recipe.ingest, request.home)
     recipe = loaded.recipe.model_copy(update={"ingest": located})
-    store = Store(request.home / "store", request.strict, git_commit())
+    store = Store(request.home.store, request.strict, git_commit())
     arrange = record_arrivals if write else read_corpus
     corpus = arrange(recipe.name, recipe.ingest, request.home, lambda parts: _is_ingested(store, recipe, parts))
     wanted = scope(edges(recipe, corpus), request.start, request.until, request.only)

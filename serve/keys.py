@@ -6,7 +6,6 @@
 A home that has ever had a key asks for one: revoking the last does not open the door again.
 """
 
-import fcntl
 import hashlib
 import hmac
 import json
@@ -22,6 +21,7 @@ from typing import Any
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.store.artifacts import write_durably
+from tasks.store.locks import exclusive
 
 PREFIX = "tk"
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -118,8 +118,7 @@ def _changing(home: Home) -> Iterator[Entries]:
     folder = _file(home).parent
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (folder / "keys.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive(folder / "keys.lock"):
             entries = _read(home)
             yield entries
             write_durably(_file(home), json.dumps(entries, indent=1).encode())

@@ -81,6 +81,11 @@ class Home(os.PathLike[str]):
         return self / "mlflow.db"
 
     @property
+    def mlflow_lock(self) -> Path:
+        """Held while the database is made or opened."""
+        return self / "mlflow.db.lock"
+
+    @property
     def mlflow_artifacts(self) -> Path:
         return self / "mlflow-artifacts"
 

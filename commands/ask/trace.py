@@ -127,7 +127,7 @@ def _model(home: Home, name: str, record: "RunRecord") -> Model:
         base = next((step for step in record.steps if step.step == "pretrain" and step.key), None)
         if base is None:
             raise UserError(f"run {record.run} trained nothing", f"triptych run {record.recipe}, or give --model")
-        training = find_training(home / "store", base.key)
+        training = find_training(home.store, base.key)
         model = Model(f"the base of run {record.run}", (), record.run, tuple(training.line()) if training else ())
     if not model.trainings:
         raise UserError(f"{model.name}: its training is no more in the store", "run its recipe again")

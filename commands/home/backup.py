@@ -24,11 +24,11 @@ from flows.retention import STORE, needed
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.progress import progress
-from tasks.register.aliases import registry_lock
 from tasks.store.artifacts import MANIFEST, damaged, write_durably
 from tasks.store.contents import Stored, holdings
 from tasks.store.garbage import in_use
 from tasks.store.hashing import file_sha256
+from tasks.store.locks import exclusive
 from tasks.tracking.connection import DATABASE
 from tasks.tracking.moved import move_addresses
 from tasks.tracking.tracker import LIVE
@@ -80,7 +80,7 @@ def backup(home: Home, to: Path, everything: bool = False) -> dict[str, Any]:
             keys = needed(home)
             for name in POINTING:
                 _add_tree(copy, home, home / name)
-            with registry_lock(home):
+            with exclusive(home.registry_lock):
                 for name in DATABASES:
                     _add_database(copy, home / name, name)
                 _add_rest(copy, home)

@@ -23,10 +23,11 @@ from flows.retention import keys_of
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, forgotten, names_by_which, remember
-from tasks.register.aliases import current_user, registry_lock, write_line
+from tasks.register.aliases import current_user, write_line
 from tasks.store.artifacts import MANIFEST
 from tasks.store.contents import Holdings, Stored, holdings, keys_in
 from tasks.store.garbage import is_worked_on, remove, unused
+from tasks.store.locks import exclusive
 from tasks.store.tombstones import NAMES, keep, with_remains
 from tasks.tracking.registry import Version, versions
 from tasks.tracking.versions import open_registry
@@ -225,7 +226,7 @@ def _tag(home: Home, found: list[Version], entries: list[Forgotten]) -> None:
     mine = [version for version in found if f"{version.name}/{version.version}" in touched]
     if not mine:
         return
-    with registry_lock(home), open_registry(home) as registry:
+    with exclusive(home.registry_lock), open_registry(home) as registry:
         for version in mine:
             full = f"{version.name}/{version.version}"
             names = [entry.name for entry in forgotten(home) if full in (*entry.trained, *entry.held)]

@@ -3,12 +3,11 @@
 The port is remembered in the record, so that a page keeps its address when its process was stopped or killed.
 """
 
-import fcntl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from flows.servers.detached_process import LOOPBACK, Detached
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.progress import say
+from tasks.store import locks
 
 SECONDS_TO_START = 180.0  # a fresh Prefect database takes 12 s on an idle machine, several times that on a busy one
 SECONDS_BETWEEN_WORDS = 5.0
@@ -68,21 +68,18 @@ def answers(url: str, health: str, timeout_seconds: float = 2.0) -> bool:
         return False
 
 
-@contextmanager
-def exclusive(home: Home, name: str) -> Iterator[None]:
-    """Held by one process at a time."""
-    folder = home.prefect
+def exclusive(home: Home, name: str) -> AbstractContextManager[None]:
+    """A lock that one process holds at a time; UserError where the home cannot be written."""
+    lock = home.prefect / f"{name}.lock"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / f"{name}.lock").open("w")
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
     except OSError as error:
         raise UserError(
             f"cannot write in the home {home}: {error.strerror}",
             "point TRIPTYCH_HOME at a folder that can be written",
         ) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return locks.exclusive(lock)
 
 
 def _started(home: Home, service: Service, environment: Mapping[str, str]) -> Detached:

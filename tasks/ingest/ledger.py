@@ -7,10 +7,8 @@ withdrawn from training, while its partition stays as it was. A partition none o
 a later one was formed in its presence: the later one's artifacts were made with the earlier one as an input.
 """
 
-import fcntl
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from tasks.ingest.forgotten import Forgotten, forgotten, touching
 from tasks.ingest.listing import Listing, list_sources, notes_of
 from tasks.ingest.sources import File, IngestConfig, Partition
 from tasks.store.artifacts import write_durably
+from tasks.store.locks import exclusive
 
 FIRST = 1
 Entries = dict[str, dict[str, Any]]  # partition → {"files": [[name, size, sha256, metadata]], "unread", "after"}
@@ -58,7 +57,7 @@ def record_arrivals(name: str, config: IngestConfig, home: Home, is_made: IsMade
     With `is_made`, files that are gone leave a partition whose ingest is not complete: nothing was made of them yet.
     """
     listings = list_sources(config, home)
-    with _locked(home.corpora / f"{name}.lock"):
+    with exclusive(home.corpora / f"{name}.lock"):
         ledgers = _ledgers(name, config, home, listings, is_made)
         if any(entries != _read(_path(home, name, source)) for source, entries in ledgers.items()):
             for source, entries in ledgers.items():
@@ -182,12 +181,3 @@ def _read(path: Path) -> Entries:
     except (ValueError, KeyError) as error:
         cure = f"restore it, or begin the corpus anew: rm '{path.parent / path.stem.rpartition('.')[0]}'.*.json"
         raise UserError(f"{path}: not a ledger (truncated or edited)", cure) from error
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One writer at a time; a reader needs no lock, since a ledger is replaced whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

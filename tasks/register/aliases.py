@@ -4,18 +4,16 @@ The aliases as triptych left them are kept in HOME/aliases.json: what differs fr
 page; it stays as it is, and gets its line.
 """
 
-import fcntl
 import getpass
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.store.artifacts import write_durably
+from tasks.store.locks import exclusive, exclusive_if_free
 from tasks.tracking.registry import Version, aliases, find, versions
 from tasks.tracking.versions import Registry, open_registry
 
@@ -27,7 +25,7 @@ BY_HAND = "MLflow's page or another program"
 
 def promote(model: str, home: Home, why: str = "by hand") -> Version:
     """The version becomes its model's champion, the champion before it is kept as `previous`."""
-    with registry_lock(home), open_registry(home) as registry:
+    with exclusive(home.registry_lock), open_registry(home) as registry:
         audit_external_moves(home)
         version = find(model, home)
         set_champion(registry, version, current_user(), why)
@@ -36,7 +34,7 @@ def promote(model: str, home: Home, why: str = "by hand") -> Version:
 
 def rollback(name: str, home: Home, why: str = "by hand") -> Version:
     """`previous` becomes champion, and the champion becomes `previous`: a second rollback undoes the first."""
-    with registry_lock(home), open_registry(home) as registry:
+    with exclusive(home.registry_lock), open_registry(home) as registry:
         audit_external_moves(home)
         names = sorted({version.name for version in versions(home)})
         if name not in names:
@@ -74,9 +72,9 @@ def move(registry: Registry, name: str, alias: str, version: int, because: tuple
 def audit_if_unlocked(home: Home) -> list[str]:
     """`audit_external_moves` for commands that only show things: skipped while another process holds the lock."""
     try:
-        with registry_lock(home, wait=False):
-            return audit_external_moves(home)
-    except OSError:  # a run is publishing, or this home can only be read
+        with exclusive_if_free(home.registry_lock) as got:
+            return audit_external_moves(home) if got else []
+    except OSError:  # this home can only be read
         return []
 
 
@@ -92,15 +90,6 @@ def audit_external_moves(home: Home) -> list[str]:
     if told:
         _remember(home, found)
     return told
-
-
-@contextmanager
-def registry_lock(home: Home, wait: bool = True) -> Iterator[None]:
-    """One process at a time publishes, promotes or rolls back; BlockingIOError where it is held and nobody waits."""
-    home.path.mkdir(parents=True, exist_ok=True)
-    with home.registry_lock.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
 
 
 def _audit(home: Home, name: str, alias: str, moved: tuple[int | None, int | None], because: tuple[str, str]) -> None:

@@ -20,13 +20,13 @@ from tasks.register.aliases import (
     PENDING,
     audit_external_moves,
     move,
-    registry_lock,
     set_champion,
 )
 from tasks.register.gate import Scores, Standard, Verdict, judge, same_items
 from tasks.register.package import ROLES, StandardConfig, registered_name
 from tasks.register.scores import read_scores
 from tasks.store.artifacts import MANIFEST, content_hash, verify, write_durably
+from tasks.store.locks import exclusive
 from tasks.store.step import Frozen
 from tasks.tracking.registry import Version, aliases, find, verified, versions
 from tasks.tracking.versions import MlflowUnavailable, Registry, open_registry
@@ -66,7 +66,7 @@ def publish(package: Path, home: Home, info: RunInfo, rescore: Rescore | None = 
     manifest = json.loads((package / MANIFEST).read_text())
     later = home.unpublished / f"{manifest['key']}.json"
     try:
-        with registry_lock(home), open_registry(home) as registry:
+        with exclusive(home.registry_lock), open_registry(home) as registry:
             notes = tuple(audit_external_moves(home))
             verify(package)
             desk = Publisher(registry, package, manifest, info, rescore)

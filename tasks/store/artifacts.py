@@ -6,23 +6,22 @@ Two callers of one key: one works, the other waits and finds it done (`flock`). 
 complete artifact or a partial one, which the next run resumes (where the step can) or clears away.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import Skipped, UserError, explained
-from tasks.progress import say
 from tasks.store.drift import code_digests, drift, environment, recorded
 from tasks.store.hashing import file_sha256
+from tasks.store.locks import exclusive
 from tasks.store.step import TIMING, Frozen, Inputs, Stats, Step, canonical, fingerprint, keyed
 
 MANIFEST = "manifest.json"
@@ -100,7 +99,7 @@ class Store:
         if found := self.find(step, key, config):
             return found
         done = self.folder(step, key)
-        with _full_disk_explained(done), _locked(done):
+        with _full_disk_explained(done), _alone(step, done):
             if found := self.find(step, key, config):
                 return found
             verify_inputs(inputs)
@@ -116,7 +115,7 @@ class Store:
         if stored is None:
             return self.complete(step, config, inputs)
         done = self.folder(step, key)
-        with _full_disk_explained(done), _locked(done):
+        with _full_disk_explained(done), _alone(step, done):
             work, fresh = done.with_name(f"{key}.again.partial"), done.with_name(f"{key}.again")
             verify_inputs(inputs)
             for leftover in (work, fresh):
@@ -219,21 +218,18 @@ def write_durably(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def _alone(step: Step, done: Path) -> AbstractContextManager[None]:
+    return exclusive(lock_of(done), f"  {step.name}: waiting for another run that computes it")
+
+
+def lock_of(folder: Path) -> Path:
+    """The lock of an artifact's folder, complete or not: held while a process works on its key."""
+    return folder.with_name(f"{folder.name.split('.')[0]}.lock")
+
+
 def damaged(path: Path) -> UserError:
-    folder = next((p for p in path.parents if p.with_name(f"{p.name}.lock").exists()), path.parent)
+    folder = next((p for p in path.parents[:-1] if lock_of(p).exists()), path.parent)
     return UserError(f"{path}: not what was stored (missing, cut or changed)", f"rm -r '{folder}' and run again")
-
-
-@contextmanager
-def _locked(done: Path) -> Generator[None]:
-    done.parent.mkdir(parents=True, exist_ok=True)
-    with done.with_name(f"{done.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"  {done.parent.name}: another run is making this; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -5,7 +5,6 @@ since a run may have found an artifact that no record names yet: runs hold the s
 holds it alone.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -15,9 +14,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tasks.store.artifacts import MANIFEST
+from tasks.store.artifacts import MANIFEST, lock_of
 from tasks.store.contents import Holdings, Leftover, Stored
-from tasks.store.locks import alone
+from tasks.store.locks import exclusive_if_free, is_held, shared
 from tasks.store.step import Frozen
 
 LOCK = ".lock"  # in the store
@@ -55,7 +54,7 @@ def garbage(held: Holdings, needed: Iterable[str]) -> Garbage:
 
 def remove(entry: Stored | Leftover) -> bool:
     """False where some process works on this key now. The manifest goes first: without it there is no artifact."""
-    with alone(_lock_of(entry)) as got:
+    with exclusive_if_free(lock_of(entry.path)) as got:
         if got:
             (entry.path / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(entry.path, ignore_errors=False)
@@ -64,18 +63,13 @@ def remove(entry: Stored | Leftover) -> bool:
 
 def is_worked_on(entry: Stored | Leftover) -> bool:
     """Whether a process holds the lock of this key."""
-    if not _lock_of(entry).exists():
-        return False
-    with alone(_lock_of(entry)) as got:
-        return not got
+    return is_held(lock_of(entry.path))
 
 
 @contextmanager
 def in_use(root: Path) -> Iterator[None]:
     """While inside, nothing complete is removed from this store; waits for a removal that goes on."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    with shared(root / LOCK):
         yield
 
 
@@ -85,7 +79,7 @@ def unused(root: Path) -> Iterator[bool]:
     if not root.is_dir():
         yield True
         return
-    with alone(root / LOCK) as got:
+    with exclusive_if_free(root / LOCK) as got:
         yield got
 
 
@@ -112,7 +106,3 @@ def _stats(folder: Path) -> Iterator[os.stat_result]:
                 yield os.lstat(os.path.join(parent, name))  # noqa: PTH118  # a Path for each of many files is slow
             except FileNotFoundError:
                 continue
-
-
-def _lock_of(entry: Stored | Leftover) -> Path:
-    return entry.path.with_name(f"{entry.key}.lock")

@@ -83,7 +83,7 @@ def find_training(store: Path, key: str | None) -> Training | None:
 
 def registered(version: Version, home: Home) -> Model:
     """A version with the trainings behind it."""
-    training = find_training(home / "store", version.tags.get("weights_key"))
+    training = find_training(home.store, version.tags.get("weights_key"))
     trainings = tuple(training.line()) if training else ()
     return Model(f"{version.name}/{version.version}", version.aliases, version.tags.get("run"), trainings)
 
@@ -93,6 +93,6 @@ def all_models(home: Home, record: Mapping[str, Any]) -> list[Model]:
     found = [registered(version, home) for version in versions(home)]
     known = {model.trainings[0].key for model in found if model.trainings}
     for step in record["steps"]:
-        if step["key"] not in known and (training := find_training(home / "store", step["key"])):
+        if step["key"] not in known and (training := find_training(home.store, step["key"])):
             found.append(Model(f"{step['step']} (not registered)", (), record["run"], tuple(training.line())))
     return found

@@ -89,7 +89,7 @@ class Tables:
 
     def _present(self, folder: Path) -> Path:
         """The artifact's folder, in a home that was moved as well; UserError where it is gone."""
-        here = self.home / "store" / str(folder).rpartition("/store/")[2]
+        here = self.home.store / str(folder).rpartition("/store/")[2]
         for path in (folder, here):
             if (path / "manifest.json").is_file():
                 return path

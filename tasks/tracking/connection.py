@@ -4,7 +4,6 @@ MLflow waits 20 seconds for a locked database and retries a missing one for minu
 first, which answers at once.
 """
 
-import fcntl
 import logging
 import os
 import sqlite3
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.home import Home
+from tasks.store.locks import exclusive
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -54,8 +54,7 @@ def connect(home: Home) -> Connection | str:
     """The home's MLflow, made where there is none; or the reason why not now."""
     try:
         home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-        with (home / f"{DATABASE}.lock").open("w") as lock:  # two processes making the tables at once break them
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive(home.mlflow_lock):  # two processes making the tables at once break them
             if home.mlflow_database.exists() and (reason := locked(home)):
                 return reason
             if not home.mlflow_database.exists():
@@ -92,7 +91,7 @@ def _make_tables(home: Home) -> None:
     from sqlalchemy import create_engine
 
     _hush()
-    partial = home / f"{DATABASE}.partial"
+    partial = home.mlflow_database.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     engine = create_engine(f"sqlite:///{partial}")
     _initialize_tables(engine)

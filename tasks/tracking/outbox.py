@@ -15,7 +15,7 @@ from typing import Any
 
 from tasks.home import Home
 from tasks.store.artifacts import write_durably
-from tasks.store.locks import alone
+from tasks.store.locks import exclusive_if_free
 
 Event = dict[str, Any]
 
@@ -61,5 +61,5 @@ class Outbox:
     def exclusive(self) -> Iterator[bool]:
         """True inside where no other process ships from this outbox now."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with alone(self.folder / ".lock") as got:
+        with exclusive_if_free(self.folder / ".lock") as got:
             yield got

@@ -15,8 +15,8 @@ from typing import Any
 
 from tasks.home import Home
 from tasks.progress import say
+from tasks.store.locks import exclusive, is_held
 from tasks.tracking.connection import Connection, connect
-from tasks.tracking.live import alive, is_alive
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.runs import (
     PipelineRun,
@@ -113,7 +113,7 @@ class Tracker:
     def __init__(self, home: Home, pipeline: PipelineRun) -> None:
         self.pipeline, self.shipper = pipeline, Shipper(home)
         self._alive = ExitStack()
-        self._alive.enter_context(alive(home.live, pipeline.run))
+        self._alive.enter_context(exclusive(home.live / pipeline.run))
         self._followed: dict[str, tuple[float, Path]] = {}
         self._changed = threading.Condition()
         self._wanted, self._stopping = True, False
@@ -160,6 +160,7 @@ class Tracker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+        (self.shipper.home.live / self.pipeline.run).unlink(missing_ok=True)
         self._alive.close()
 
     def _put(self, kind: str, our_id: str, event: dict[str, Any]) -> None:
@@ -211,5 +212,5 @@ def _apply(connection: Connection, event: Mapping[str, Any]) -> str:
         return close_step(client, StepRun.model_validate(event["step"])).info.run_id
     if event["kind"] == "end":
         return close_pipeline(client, pipeline, event).info.run_id
-    close_killed(client, lambda run: is_alive(connection.home.live, run))
+    close_killed(client, lambda run: is_held(connection.home.live / run))
     return open_pipeline(client, pipeline).info.run_id

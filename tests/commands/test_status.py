@@ -8,7 +8,7 @@ from flows.record import RunRecord
 from flows.servers import detached_process
 from flows.servers.up import WORKER
 from flows.session import new_run
-from tasks.register.aliases import registry_lock
+from tasks.store.locks import exclusive
 
 
 def test_a_worker_that_is_gone_is_told_where_there_was_one(tmp_path):
@@ -22,7 +22,7 @@ def test_a_worker_that_is_gone_is_told_where_there_was_one(tmp_path):
 
 def test_it_does_not_wait_for_a_run_that_publishes(tmp_path):
     RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00").write(tmp_path)
-    with registry_lock(tmp_path):
+    with exclusive(tmp_path / "registry.lock"):
         assert status_of(tmp_path)["recipe"] == "mine"
 
 

@@ -29,7 +29,7 @@ def stray(): return 2
 """,
     "limits": "MOST: int = 3\nMOST += 1\nLEAST = 1\n",
     "late": "from room.deep import deepest as later\n",
-    "deep": "def deepest(x): return open('decide.sql'), 'no.sql'\n",
+    "deep": "def deepest(x): return open('internal/decide.sql'), 'no.sql'\n",
 }
 
 
