@@ -59,7 +59,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
     ]
     pq.write_table(pa.Table.from_pylist(rows), folders.texts / "texts.parquet")
     tokenizer(TokenizerConfig(vocabulary=512), Inputs({"texts": {"0001": folders.texts}}), folders.tokenizer)
-    encode(EncodePart(), {"texts": folders.texts, "tokenizer": folders.tokenizer}, folders.shards)
+    encode(EncodePart(), Inputs({"texts": folders.texts, "tokenizer": folders.tokenizer}), folders.shards)
     write_model(folders.model / "weights", folders.tokenizer)
     return folders
 
