@@ -3,6 +3,8 @@
 weights/            Hugging Face layout, tokenizer included       metrics.jsonl   a row a step: the truth of the run
 samples.jsonl       the same prompts, continued as it learns      data.json       what batch n was, for lineage
 timing/speed.jsonl  seconds, tokens a second, MFU                 curve.png       loss and bits per byte
+
+weights/began_from.json   where training went on from pretrained weights: their name, hash and licence
 """
 
 import json
@@ -15,6 +17,7 @@ from pydantic import Field, model_validator
 from model.spec import Lora
 from tasks.errors import UserError
 from tasks.models.pretrained import PretrainedModel, as_folder, content_of
+from tasks.models.provenance import write_provenance
 from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.training import PROGRAM, tidy, train
 
@@ -87,6 +90,8 @@ def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
     shape = _shape(config, inputs.folder("tokenizer"), begins)
     spec = specify(config, inputs, out, shape, begins)
     train(spec, config.ranks, "pretrain")
+    if config.init_from:
+        write_provenance(config.init_from, out / "weights")
     from model.curves import draw
 
     draw(out / "metrics.jsonl", out / "curve.png")

@@ -1,8 +1,12 @@
-"""The model card: what the model is, how well it does beside its baselines, and what it is not for."""
+"""The model card: what the model is and began from, how well it does beside its baselines, and what it is not for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.models.provenance import Provenance
+from tasks.progress import bytes_in_words, count_in_words
+
+SAME_RECIPE = "this recipe"  # the holder of a model that the recipe trained itself
 USE = {
     "base": ("continues a text", 'pd.DataFrame({"prompt": ["…"]}), params={"max_tokens": 64}'),
     "instruct": ("answers a request", 'pd.DataFrame({"prompt": ["…"]}), params={"max_tokens": 64}'),
@@ -11,19 +15,19 @@ USE = {
 }
 
 
-def card(about: Mapping[str, Any], config: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown, from evidence.json's values, the weights' config.json and the evaluation's summary."""
+def card(about: Mapping[str, Any], began_from: Sequence[Provenance], scores: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown, from evidence.json's values, the chain of models it began from and the evaluation's summary."""
     does, call = USE[about["role"]]
     classes = f" Classes: {', '.join(about['labels'])}." if about["labels"] else ""
     return f"""# {about["name"]}
 
-A language model trained from scratch by triptych with the recipe `{about["recipe"]}`. It {does}.{classes}
-Family {config.get("model_type", "unknown")}, vocabulary of {config.get("vocab_size", 0):,} tokens, \
-{about["bytes"] / 1e6:,.1f} MB of files. Licence: {about["licence"]}.
-
+{_training(about, began_from)} It {does}.{classes}
+Family {about["family"]}, {count_in_words(about["parameters"])} parameters, vocabulary of \
+{about["vocabulary"]:,} tokens, {bytes_in_words(about["bytes"])} of files. Licence: {about["licence"]}.
+{_chain(began_from)}
 ## How well
 
-{_figures(figures)}
+{_table(scores)}
 
 ## Use
 
@@ -31,21 +35,64 @@ Family {config.get("model_type", "unknown")}, vocabulary of {config.get("vocab_s
 
 ## Limits
 
-It knows what its corpus says and nothing else, repeats the corpus's errors and prejudices, and states falsehoods with
-confidence. It was not trained to refuse. Its figures hold for held-out documents of the same corpus only.
+{_limits(began_from)}
 """
 
 
-def _figures(figures: Mapping[str, Mapping[str, Any]]) -> str:
-    if not figures:
+def _training(about: Mapping[str, Any], began_from: Sequence[Provenance]) -> str:
+    recipe = f"by triptych with the recipe `{about['recipe']}`"
+    if not began_from:
+        return f"A language model trained from scratch {recipe}."
+    act = "trained further" if about["role"] == "base" else "fine-tuned"
+    change = f", as a low-rank change (LoRA) of rank {about['lora_rank']}" if about["lora_rank"] else ""
+    return f"A language model that began from the weights of `{began_from[0].name}`, {act} {recipe}{change}."
+
+
+def _chain(began_from: Sequence[Provenance]) -> str:
+    """What it began from, the nearest model first."""
+    if not began_from:
+        return ""
+    head = ["", "## What it began from", "", "| model | where | SHA-256 | licence |", "|---|---|---|---|"]
+    rows = [f"| {p.name} | {p.holder} | `{p.sha256}` | {_licence(p)} |" for p in began_from]
+    return "\n".join([*head, *rows, ""])
+
+
+def _licence(model: Provenance) -> str:
+    if model.licence:
+        return model.licence
+    return f"not stated; see {f'{model.licence_file} in ' if model.licence_file else ''}{model.holder}"
+
+
+def _limits(began_from: Sequence[Provenance]) -> str:
+    end = "It was not trained to refuse. Its scores hold for held-out documents of the same corpus only."
+    if not (others := [model.name for model in began_from if model.holder != SAME_RECIPE]):
+        return (
+            "It knows what its corpus says and nothing else, repeats the corpus's errors and prejudices, and states\n"
+            f"falsehoods with confidence. {end}"
+        )
+    return (
+        f"It knows what its corpus says and what `{others[0]}` had learnt before, from text that was not examined\n"
+        "here: the items it is scored on may have been in it. It repeats the errors and prejudices of both, states\n"
+        f"falsehoods with confidence, and may do what `{others[0]}` was trained to refuse. Its scores hold for\n"
+        "held-out documents of the same corpus only."
+    )
+
+
+def _table(scores: Mapping[str, Mapping[str, Any]]) -> str:
+    if not scores:
         return "Not evaluated."
     rows = [
-        f"| {task} | {row['value']:.4g} | {_span(row)} | {row.get('items', '')} | {row['better']} |"
-        for task, row in figures.items()
+        f"| {task} | {row['value']:.3f} | {_interval(row)} | {row['items']} | {row['better']} | {_baselines(row)} |"
+        for task, row in scores.items()
     ]
-    return "\n".join(["| task | value | 95 % interval | items | better |", "|---|---|---|---|---|", *rows])
+    head = "| task | value | 95 % interval | items | better | baselines |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
 
 
-def _span(row: Mapping[str, Any]) -> str:
+def _interval(row: Mapping[str, Any]) -> str:
     low, high = row.get("low"), row.get("high")
-    return "" if low is None or high is None else f"{low:.4g} – {high:.4g}"
+    return "" if low is None or high is None else f"{low:.3f} – {high:.3f}"
+
+
+def _baselines(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in row.get("baselines", {}).items())

@@ -17,8 +17,11 @@ from typing import Any
 
 from pydantic import Field
 
+from model.hub_config import to_shape
 from tasks.errors import UserError
-from tasks.register.card import card
+from tasks.models.pretrained import content_of
+from tasks.models.provenance import Provenance, read_provenance
+from tasks.register.card import SAME_RECIPE, card
 from tasks.register.gate import Standard
 from tasks.store.step import Frozen, Inputs, Stats, Step
 
@@ -81,7 +84,7 @@ def package(config: RegisterConfig, inputs: Inputs, out: Path) -> Stats:
     roles = [role for role in ROLES if role in inputs]
     metrics = {}
     for role in roles:
-        summary = _pack(config, role, _folder(inputs, role), inputs.get(f"scores_{role}"), out / role)
+        summary = _pack(config, role, inputs, out / role)
         metrics |= {f"{role}/{task}": row["value"] for task, row in summary.items()}
     return Stats(metrics={"models": float(len(roles)), **metrics})
 
@@ -90,33 +93,63 @@ def registered_name(name: str, role: str) -> str:
     return f"{name}-{SUFFIX.get(role, role)}"
 
 
-def _pack(config: RegisterConfig, role: str, made: Path, scores: Any, out: Path) -> dict[str, Any]:
-    shutil.copytree(made / "weights", out / "weights", copy_function=_link)
+def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[str, Any]:
+    trained, scores = _folder(inputs, role), inputs.get(f"scores_{role}")
+    shutil.copytree(trained / "weights", out / "weights", copy_function=_link)
     evidence = out / "evidence"
     evidence.mkdir()
     summary: dict[str, Any] = {}
-    if scores:
+    if isinstance(scores, Path):
         summary = json.loads((scores / "summary.json").read_text())
         for name in ("summary.json", "scores.parquet"):
             shutil.copyfile(scores / name, evidence / name)
-    shape = json.loads((out / "weights" / "config.json").read_text())
-    classes = out / "weights" / "classes.json"
     about = {
         "name": registered_name(config.name, role),
         "recipe": config.name,
         "role": role,
         "licence": config.licence,
-        "labels": json.loads(classes.read_text())["labels"] if classes.exists() else [],
         "standard": getattr(config, role).model_dump(mode="json"),
         "bytes": sum(path.stat().st_size for path in (out / "weights").iterdir()),
+        **_network(trained),
     }
-    (evidence / "evidence.json").write_text(json.dumps(about | {"scores": summary}, indent=1, sort_keys=True))
-    (evidence / "card.md").write_text(card(about, shape, summary))
+    began_from = _began_from(config, role, inputs)
+    known = about | {"scores": summary, "began_from": [model.model_dump(mode="json") for model in began_from]}
+    (evidence / "evidence.json").write_text(json.dumps(known, indent=1, sort_keys=True))
+    (evidence / "card.md").write_text(card(about, began_from, summary))
     (out / "requirements.txt").write_text("".join(f"{name}=={_release(name)}\n" for name in REQUIRES))
     shutil.copyfile(str(files("tasks.tracking") / "pyfunc_model.py"), out / "pyfunc_model.py")
     source = Path(str(files("model")))
     shutil.copytree(source, out / "code" / "model", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     return summary
+
+
+def _network(trained: Path) -> dict[str, Any]:
+    """What the trained weights say of themselves: their shape, a classifier's labels, the rank of a low-rank change."""
+    config, classes = trained / "weights" / "config.json", trained / "weights" / "classes.json"
+    shape, adapter = to_shape(json.loads(config.read_text()), config), trained / "adapter" / "adapter_config.json"
+    return {
+        "family": shape.family,
+        "parameters": shape.parameters,
+        "vocabulary": shape.vocabulary,
+        "labels": json.loads(classes.read_text())["labels"] if classes.exists() else [],
+        "lora_rank": json.loads(adapter.read_text())["r"] if adapter.exists() else None,
+    }
+
+
+def _began_from(config: RegisterConfig, role: str, inputs: Inputs) -> list[Provenance]:
+    """The models that the role's weights began from, the nearest first; none for a base trained from scratch."""
+    if role == "base":
+        chain, earlier = list[Provenance](), read_provenance(inputs.folder("base") / "weights")
+        while earlier:
+            chain.append(earlier)
+            earlier = earlier.began_from
+        return chain
+    parent = "instruct" if role == "prefer" and "instruct" in inputs else "base"
+    if parent not in inputs:
+        return []
+    name, weights = registered_name(config.name, parent), inputs.folder(parent) / "weights"
+    own = Provenance(name=name, holder=SAME_RECIPE, sha256=content_of(weights), licence=config.licence)
+    return [own, *_began_from(config, parent, inputs)]
 
 
 def _folder(inputs: Inputs, role: str) -> Path:

@@ -12,6 +12,7 @@ from model import hub
 from model.objectives.documents import TokenBlocks
 from model.replay import replay
 from tasks.errors import UserError
+from tasks.models.provenance import provenance_of, read_provenance
 from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain
 from tasks.store.step import Inputs, Stats, fingerprint
 from tests.tiny_training import VOCABULARY, encoded
@@ -75,6 +76,8 @@ def test_training_goes_on_from_given_weights(made: tuple[Path, Stats], inputs: I
     out, stats = made
     on = PretrainConfig.model_validate(TINY | {"init_from": out / "weights", "learning_rate": 1e-9, "steps": 2})
     again = pretrain(on, inputs, tmp_path)
+    assert read_provenance(tmp_path / "weights") == provenance_of(out / "weights")
+    assert read_provenance(out / "weights") is None
     assert again.metrics["val_bits_per_byte"] == pytest.approx(stats.metrics["val_bits_per_byte"], abs=1e-4)
 
 

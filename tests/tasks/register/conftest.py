@@ -18,6 +18,10 @@ CONFIG = RegisterConfig(name="demo", base=BaseStandard(task="text", baseline="ng
 NOISE = np.random.default_rng(0).normal(0, 0.01, 40)
 
 
+LLAMA = {"model_type": "llama", "vocab_size": 512, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+LLAMA |= {"num_attention_heads": 2, "max_position_embeddings": 16}
+
+
 class Given(Frozen):
     """What a made-up training and its evaluation give."""
 
@@ -27,7 +31,7 @@ class Given(Frozen):
 
 def made_up_weights(config: Given, inputs, out: Path) -> Stats:
     (out / "weights").mkdir()
-    (out / "weights" / "config.json").write_text(json.dumps({"model_type": "llama", "vocab_size": 512}))
+    (out / "weights" / "config.json").write_text(json.dumps(LLAMA))
     (out / "weights" / "model.safetensors").write_bytes(repr(config).encode())
     return Stats()
 

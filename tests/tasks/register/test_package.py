@@ -105,7 +105,7 @@ def test_a_package_names_its_versions_scores_and_limits(packaged):
     assert all("==" in line and "+" not in line for line in requirements)
     card = (folder / "evidence" / "card.md").read_text()
     assert "# demo-base" in card
-    assert "| 0.9 – 1.1 | 40 | lower |" in card
+    assert "| 0.900 – 1.100 | 40 | lower |" in card
     assert json.loads((folder / "evidence" / "evidence.json").read_text())["standard"]["margin"] == 0.05
 
 

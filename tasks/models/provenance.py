@@ -1,0 +1,104 @@
+"""What pretrained weights are: their name, content hash and licence, written beside the weights that began from them.
+
+The licence is the one stated nearest to the weights: in the GGUF file, in the folder's README.md (its front matter, as
+on Hugging Face's hub), or by the installed package that holds them.
+"""
+
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tasks.models.pretrained import GGUF, content_of
+from tasks.store.step import Frozen
+
+FILE = "began_from.json"
+LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
+
+
+class Provenance(Frozen):
+    """Pretrained weights, and what they began from themselves, where that is known."""
+
+    name: str
+    holder: str  # the installed package with its version, or the folder
+    sha256: str  # of weights, shape and tokenizer
+    licence: str | None  # as stated; None: not stated
+    licence_file: str | None = None  # beside the weights, where the licence has no stated name
+    began_from: "Provenance | None" = None
+
+
+def write_provenance(model: Path, weights: Path) -> None:
+    """Leaves in the folder `weights` what they began from: the model at that path."""
+    (weights / FILE).write_text(provenance_of(model).model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def read_provenance(weights: Path) -> Provenance | None:
+    """What the weights began from; None for weights trained from scratch."""
+    file = weights / FILE
+    return Provenance.model_validate_json(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def provenance_of(model: Path) -> Provenance:
+    """What is known of the model at that path: a GGUF file, or a folder in the Hugging Face layout."""
+    package = _package_of(model)
+    licence = _gguf_licence(model) if model.suffix == GGUF else _readme_licence(model)
+    if licence is None and package is not None:
+        licence = _package_licence(package)
+    folder = model.parent if model.suffix == GGUF else model
+    return Provenance(
+        name=_name(model),
+        holder=f"package {package.name} {package.version}" if package else f"folder {folder.name}",
+        sha256=content_of(model),
+        licence=licence,
+        licence_file=next((name for name in LICENCE_FILES if (folder / name).is_file()), None),
+        began_from=None if model.suffix == GGUF else read_provenance(model),
+    )
+
+
+def _name(model: Path) -> str:
+    """The file's stem, or the folder's name; the repository's in the hub's cache, the run's step for its weights."""
+    if model.suffix == GGUF:
+        return model.stem
+    if model.parent.name == "snapshots":  # hub/models--OWNER--NAME/snapshots/COMMIT
+        return model.parents[1].name.removeprefix("models--").replace("--", "/")
+    return "/".join(model.parts[-3:]) if model.name == "weights" else model.name
+
+
+def _package_of(model: Path) -> metadata.Distribution | None:
+    """The installed package that holds the model."""
+    for distribution in metadata.distributions():
+        root = Path(str(distribution.locate_file(""))).resolve()
+        if model.is_relative_to(root) and model.relative_to(root).as_posix() in (
+            distribution.read_text("RECORD") or ""
+        ):
+            return distribution
+    return None
+
+
+def _package_licence(package: metadata.Distribution) -> str | None:
+    fields = package.metadata
+    stated = fields.get("License-Expression") or fields.get("License")
+    return f"{stated} (of the package)" if stated and "\n" not in stated else None
+
+
+def _gguf_licence(file: Path) -> str | None:
+    from gguf import GGUFReader
+
+    field = GGUFReader(file).get_field("general.license")
+    return str(field.contents()) if field else None
+
+
+def _readme_licence(folder: Path) -> str | None:
+    """`license` in the front matter of README.md, a name or a list of names."""
+    import yaml
+
+    readme = folder / "README.md"
+    if not readme.is_file():
+        return None
+    _, fence, rest = readme.read_text(encoding="utf-8", errors="replace").partition("---\n")
+    try:
+        front: Any = yaml.safe_load(rest.partition("\n---")[0]) if fence else None
+    except yaml.YAMLError:
+        return None
+    licence = front.get("license") if isinstance(front, dict) else None
+    names = licence if isinstance(licence, list) else [licence]
+    return ", ".join(str(name) for name in names if name) or None
