@@ -76,8 +76,8 @@ def _package_of(model: Path) -> metadata.Distribution | None:
 
 def _package_licence(package: metadata.Distribution) -> str | None:
     fields = package.metadata
-    stated = fields.get("License-Expression") or fields.get("License")
-    return f"{stated} (of the package)" if stated and "\n" not in stated else None
+    stated = fields.get_all("License-Expression") or fields.get_all("License") or [""]
+    return f"{stated[0]} (of the package)" if stated[0] and "\n" not in stated[0] else None
 
 
 def _gguf_licence(file: Path) -> str | None:
