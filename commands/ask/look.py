@@ -25,22 +25,21 @@ group by all order by documents desc, reason
 
 def look(home: Home, reason: str, count: int, seed: int, run: str = "") -> dict[str, Any]:
     """How many documents have that reason, and `count` of them: the deciding value, its threshold, text and spans."""
-    from tasks.tables.documents import texts
+    from tasks.curate.texts import texts_to_show
     from tasks.tables.query import ask
 
     record = record_of(home, run)
     tables = tables_of(home, record)
-    documents = tables.parts("ingest")
-    if not tables.parts("curate"):
+    documents, curated = tables.parts("ingest"), tables.parts("curate")
+    if not curated:
         raise UserError(f"run {record.run} did not come to a decision", f"triptych run {record.recipe} --until curate")
     raw = tables.raw()
     _known(reason, ask(REASONS, {}, raw, tables.views()).to_pylist())
     asked = {"reason": reason, "seed": str(seed), "count": count}
     rows = ask(DRAWN, asked, raw, tables.views()).to_pylist()
     config = amended(record.settings, ())
-    read = texts(
-        documents, [row[name] for row in rows for name in ("doc_id", "kept_id") if row[name]], config.normalise
-    )
+    ids = [row[name] for row in rows for name in ("doc_id", "kept_id") if row[name]]
+    read = texts_to_show(documents, curated, ids, config)
     shown = [_shown(reason, row, read, config) for row in rows]
     total = rows[0]["documents"] if rows else 0
     return {"run": record.run, "recipe": record.recipe, "reason": reason, "documents": total, "shown": shown}

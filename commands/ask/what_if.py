@@ -59,7 +59,7 @@ class Asked:
 
 def what_if(home: Home, expression: str, recipe: str, changes: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """Documents, tokens and bytes kept and dropped, against today's decision; and changed documents to read."""
-    from tasks.tables.documents import texts
+    from tasks.curate.texts import texts_to_show
     from tasks.tables.query import query
 
     asked = _understood(home, expression, recipe, changes)
@@ -70,7 +70,8 @@ def what_if(home: Home, expression: str, recipe: str, changes: Sequence[str], se
     changed = (files("sql") / "internal/changed.sql").read_text(encoding="utf-8")
     rows = query(changed, {"bytes_per_token": density}, {"decided": decided}).to_pylist()
     examples = query(CHANGED, {"seed": str(seed), "most": CHANGED_SHOWN}, {"decided": decided}).to_pylist()
-    read = texts(asked.tables.parts("ingest"), [row["doc_id"] for row in examples], asked.config.normalise)
+    ids = [row["doc_id"] for row in examples]
+    read = texts_to_show(asked.tables.parts("ingest"), asked.tables.parts("curate"), ids, asked.config)
     return {
         "run": asked.record.run,
         "recipe": asked.record.recipe,

@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.privacy import mask
 from tasks.store.step import Frozen
 
 DUPLICATES = ("exact_duplicate", "near_duplicate")
@@ -51,8 +50,11 @@ class Detector:
     false_alarms: int
 
 
-def audit(documents: Path, decisions: pa.Table) -> list[Audit]:
-    """By detector, what was planted for it and what became of it; `documents` is ingest's folder."""
+def audit(documents: Path, decisions: pa.Table, masked: Mapping[str, set[str]]) -> list[Audit]:
+    """By detector, what was planted for it and what became of it.
+
+    `documents` is ingest's folder; `masked` has the kinds of personal data that curation masks in a document.
+    """
     decided = {row["doc_id"]: row for row in decisions.to_pylist()}
     truth = pq.read_table(documents / TRUTH).to_pylist()
     broken = [row for row in truth if row["kind"] == "broken"]
@@ -62,7 +64,7 @@ def audit(documents: Path, decisions: pa.Table) -> list[Audit]:
         _of_decisions("exact_duplicates", ("exact_copy",), decided, untouched),
         _of_decisions("near_duplicates", ("near_copy", "truncation"), decided, untouched),
         _of_decisions("filters", ("boilerplate", "gibberish", "other_script"), decided, untouched),
-        _of_the_mask(documents, untouched),
+        _of_the_mask(masked, untouched),
         _of_ingest(documents, broken, {row["doc_id"].partition("/")[0] for row in truth}),
     ]
     found = (_audit(detector, [*planted, *broken]) for detector in detectors)
@@ -100,14 +102,8 @@ def _of_decisions(name: str, kinds: tuple[str, ...], decided: Mapping[str, Row],
     return Detector(name, kinds, found, sum(took(decided[doc_id]) for doc_id in untouched))
 
 
-def _of_the_mask(documents: Path, untouched: set[str]) -> Detector:
-    """Made-up personal data is found when `encode` would mask something of its kind in the document."""
-    masked = dict[str, set[str]]()
-    for path in sorted((documents / "documents").glob("*.parquet")):
-        for batch in pq.ParquetFile(path).iter_batches(4096, columns=["doc_id", "text"]):
-            for row in batch.to_pylist():
-                if counts := mask(row["text"])[1]:
-                    masked[row["doc_id"]] = set(counts)
+def _of_the_mask(masked: Mapping[str, set[str]], untouched: set[str]) -> Detector:
+    """Made-up personal data is found when something of its kind is masked in the document."""
 
     def found(row: Row) -> bool:
         return any(row["detail"].startswith(kind) for kind in masked.get(row["doc_id"], ()))  # ipv4 is masked as ip

@@ -149,6 +149,7 @@ class CurationSettings(Frozen):
     keep_if: Mapping[Reason, str] = Field(default_factory=dict)  # rules of one's own, in SQL (conditions.py)
     dedup: DedupMode = "minhash"
     split: Split = Split()
+    mask_personal_data: bool = True  # in the text as it is written: tokenizer, shards, rows and samples all read that
     unseen: tuple[str, ...] = ()  # sources that nothing here is trained or chosen on: their split is `unseen`
     warn_share: Fraction = 0.05  # a note where one rule alone drops more than this share of the documents
 
@@ -166,6 +167,7 @@ class DecisionConfig(CurationSettings):
     """All that a decision depends on beside the scores."""
 
     jaccard: float = 0.7
+    workers: Annotated[int, NOT_IN_KEY] = 2
     withdrawn: Withdrawn = Field(
         default_factory=dict
     )  # files of earlier partitions that no later document may be dropped for
@@ -211,4 +213,4 @@ class CurateConfig(CurationSettings):
     def decide(self, withdrawn: Withdrawn = {}) -> DecisionConfig:  # noqa: B006  never written to
         """For a partition before which files of earlier ones were superseded or removed."""
         shared = {name: getattr(self, name) for name in CurationSettings.model_fields}
-        return DecisionConfig(**shared, jaccard=self.minhash.jaccard, withdrawn=withdrawn)
+        return DecisionConfig(**shared, jaccard=self.minhash.jaccard, workers=self.workers, withdrawn=withdrawn)

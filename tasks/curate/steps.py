@@ -20,10 +20,13 @@ def signals(config: SignalsConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.curate.index import INDEX_ONLY, read_index, write_index
     from tasks.curate.pairs import find_pairs
     from tasks.curate.score import score_documents
+    from tasks.executor import LocalExecutor
+    from tasks.pool import Pool
     from tasks.store.step import Funnel
 
     work = out / "work"  # finished ranks, for a rerun
-    table = pa.concat_tables(score_documents(inputs.folder("documents") / "documents", work, config))
+    executor = LocalExecutor(Pool(config.workers, "curate.workers", blocked_modules=("torch",)))  # spaCy would load it
+    table = pa.concat_tables(score_documents(inputs.folder("documents") / "documents", work, config, executor))
     pq.write_table(table.drop_columns(INDEX_ONLY), out / "signals.parquet", **PARQUET)
     write_index(table, out / "index.arrow")
     earlier = [read_index(folder / "index.arrow") for folder in inputs.partitions("earlier").values()]
@@ -46,7 +49,7 @@ def curate(config: DecisionConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.curate.audit import TRUTH, audit
     from tasks.curate.decide import Folders, decide, verdicts
     from tasks.curate.report import notes
-    from tasks.curate.texts import judged_by_datatrove, write_texts
+    from tasks.curate.texts import judged_by_datatrove, kinds_masked, write_texts
     from tasks.store.step import Funnel
 
     documents, scores = inputs.folder("documents"), inputs.folder("signals")
@@ -60,9 +63,12 @@ def curate(config: DecisionConfig, inputs: Inputs, out: Path) -> Stats:
     pq.write_table(decided.table, out / "decisions.parquet", **PARQUET)
     (out / "split.json").write_text(json.dumps({"by": decided.by}))
     metrics = {f"dropped_{reason}": float(count) for reason, count in decided.dropped.items()}
-    metrics["kept_bytes"] = write_texts(documents / "documents", decided.table, config, out / "texts.parquet")
+    written = write_texts(documents / "documents", decided.table, config, out / "texts.parquet")
+    metrics |= {"kept_bytes": float(written.bytes)} | {
+        f"masked_{k}": float(n) for k, n in sorted(written.masks.items())
+    }
     if (documents / TRUTH).exists():
-        found = audit(documents, decided.table)
+        found = audit(documents, decided.table, kinds_masked(documents / "documents", config))
         (out / "planted.json").write_text(json.dumps([row.model_dump() for row in found], indent=1))
         metrics |= {name: count for row in found for name, count in row.counts.items()}
         said += tuple(row.sentence for row in found)
@@ -87,7 +93,7 @@ SIGNALS = Step(
 )
 CURATE = Step(
     "curate",
-    2,  # the mask of personal data and the quarantine are audited too
+    3,  # personal data is masked in the text that is written
     DecisionConfig,
     curate,
     libraries=("duckdb", "pyarrow"),

@@ -1,1 +1,1 @@
-"""Kept documents become token shards: personal data masked, a tokenizer trained, ids written as Arrow."""
+"""Kept documents become token shards: a tokenizer trained, ids written as Arrow."""

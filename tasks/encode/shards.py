@@ -1,7 +1,7 @@
 """Token shards: each split of a partition as Arrow IPC streams of one record batch, a document a row.
 
     train-00000.arrow   doc_id: string, tokens: list<uint16>    validation-…, test-… likewise; a split may have no row
-    bytes.parquet       doc_id, split, tokens, bytes            of every row, bytes as they were encoded (masked)
+    bytes.parquet       doc_id, split, tokens, bytes            of every row
     withheld.parquet    doc_id, reason                          documents kept by curation that must not be trained on
 
 A shard's tokens lie in one buffer, so a memory map of the file is the training data: nothing is copied or decoded.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from tasks.document_names import names_of
-from tasks.encode.encoding import encoded_batches
+from tasks.encode.encoding import encode_rows
 from tasks.progress import progress
 from tasks.store.step import NOT_IN_KEY, Frozen, Funnel, Inputs, Stats, Step
 
@@ -33,7 +33,6 @@ class EncodeConfig(Frozen):
     """What is encoded, and into how large files."""
 
     shard_tokens: int = Field(default=16_777_216, ge=1)  # a shard ends before the document that would exceed it
-    mask_pii: bool = True
     workers: Annotated[int, NOT_IN_KEY] = 2
 
     def part(self, exclude: Sequence[str], withdrawn: Mapping[str, Mapping[str, str]]) -> "EncodePart":
@@ -69,22 +68,21 @@ def encode(config: EncodePart, inputs: Inputs, out: Path) -> Stats:
     tokenizer = inputs.folder("tokenizer")
     path, withheld = inputs.folder("texts") / "texts.parquet", dict[str, str]()
     shards = {split: Shards(out, split, config.shard_tokens) for split in SPLITS}
-    sizes, masked = list[tuple[str, str, int, int]](), Counter[str]()
+    sizes = list[tuple[str, str, int, int]]()
     documents = parquet.ParquetFile(path).metadata.num_rows
     with progress("encode", documents, "documents") as advance:
         kept = _kept(path, config, withheld)
-        for rows, batch in encoded_batches(kept, tokenizer, config.mask_pii, config.workers, _text_bytes(path)):
+        for rows, batch in encode_rows(kept, tokenizer, config.workers, _text_bytes(path)):
             for row, tokens, bytes_ in zip(rows, batch.split(), batch.bytes, strict=True):
                 shards[row["split"]].add(row["doc_id"], tokens)
                 sizes.append((row["doc_id"], row["split"], len(tokens), int(bytes_)))
-            masked.update(batch.masked)
             advance(len(rows))
     written = {split: shard.close() for split, shard in shards.items()}
     _write_table(
         out / "bytes.parquet", sizes, doc_id=pa.string(), split=pa.string(), tokens=pa.int64(), bytes=pa.int64()
     )
     _write_table(out / "withheld.parquet", list(withheld.items()), doc_id=pa.string(), reason=pa.string())
-    return _stats(documents, withheld, sizes, masked, written)
+    return _stats(documents, withheld, sizes, written)
 
 
 class Shards:
@@ -156,14 +154,12 @@ def _stats(
     documents: int,
     withheld: Mapping[str, str],
     sizes: list[tuple[str, str, int, int]],
-    masked: Counter[str],
     written: Mapping[str, int],
 ) -> Stats:
     tokens, bytes_ = sum(size[2] for size in sizes), sum(size[3] for size in sizes)
     metrics = {"tokens": tokens, "bytes": bytes_, "bytes_per_token": bytes_ / tokens if tokens else 0.0}
     metrics |= {f"tokens_{split}": sum(size[2] for size in sizes if size[1] == split) for split in SPLITS}
     metrics |= {f"shards_{split}": count for split, count in written.items()}
-    metrics |= {f"masked_{kind}": count for kind, count in sorted(masked.items())}
     funnel = Funnel(read=documents, kept=len(sizes), dropped=dict(sorted(Counter(withheld.values()).items())))
     return Stats(funnel=funnel, metrics={name: float(value) for name, value in metrics.items()})
 

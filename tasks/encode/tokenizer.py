@@ -14,7 +14,6 @@ from pydantic import Field, model_validator
 from tasks.errors import UserError
 from tasks.models.pretrained import PretrainedModel, content_of, copy_tokenizer
 from tasks.models.vocabulary import ASSISTANT, END, END_OF_TEXT, PAD, SPECIALS, SYSTEM, USER, pre_tokenizer
-from tasks.privacy import mask
 from tasks.progress import progress
 from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 
@@ -36,7 +35,6 @@ class TokenizerConfig(Frozen):
 
     vocabulary: Annotated[int, Field(ge=512, le=65_536)] = 8192  # tokens, specials included; every id fits uint16
     pattern: Literal["gpt2", "llama3", "qwen2"] = "gpt2"  # the pre-split, by the name llama.cpp knows it by
-    mask_pii: bool = True  # or an address in the corpus may become a token
     batch: Annotated[int, NOT_IN_KEY] = 1000  # documents read at a time
     init_from: PretrainedModel = None  # a model whose tokenizer is taken as it is
     init_sha256: str | None = None  # its content, filled in when the recipe is read
@@ -88,7 +86,7 @@ def _train_texts(paths: list[Path], config: TokenizerConfig, seen: dict[str, int
                 for text in (text for split, text in zip(splits, texts, strict=True) if split == "train"):
                     seen["documents"] += 1
                     seen["bytes"] += len(text.encode())
-                    yield from _pieces(mask(text)[0] if config.mask_pii else text)
+                    yield from _pieces(text)
 
 
 def _pieces(text: str) -> Iterator[str]:

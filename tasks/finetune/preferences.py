@@ -46,7 +46,7 @@ def preference_rows(
 ) -> tuple["DatasetDict", list[str]]:
     """Rows as instruction_rows gives, the response being the chosen one, and `rejected`; by split, and notes."""
     if config.path:
-        rows, notes = chosen_own_rows(config)
+        rows, notes = chosen_own_rows(config, curated)
     else:
         rows, notes = derived_instructions(config, curated, shards or {}, room)
         rows = against_others(rows)

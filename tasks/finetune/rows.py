@@ -17,7 +17,7 @@ from tasks.errors import Skipped, UserError
 from tasks.finetune.columns import Documents, Expression, documents
 from tasks.finetune.own_rows import SPLITS, OwnRows, conversation, labelled, own_rows
 from tasks.finetune.templates import CONTINUE, PIECE_CHARACTERS, PIECES, Template, instruction
-from tasks.privacy import mask
+from tasks.privacy import are_masked, mask
 
 if TYPE_CHECKING:
     from datasets import DatasetDict, Features
@@ -38,7 +38,6 @@ class LabelledRows(OwnRows):
     label: Expression | None = None  # SQL: a document's label; NULL is no row
     text: Expression = "text"  # SQL: what is classified
     max_rows: int = Field(default=2_000, ge=1)  # of one class in one split
-    mask_pii: bool = True  # as encode does: no address or number is learned
 
     def read(self, record: Row) -> Row:
         return labelled(record)
@@ -51,7 +50,6 @@ class InstructionRows(OwnRows):
 
     templates: tuple[Template, ...] = Field(default=(CONTINUE,), min_length=1)
     max_rows: int = Field(default=4_000, ge=1)  # in one split
-    mask_pii: bool = True
 
     def read(self, record: Row) -> Row:
         return conversation(record)
@@ -65,7 +63,7 @@ def labelled_rows(
 
     if config.path:
         rows, notes = own_rows(config)
-        rows = first_by_hash(rows, config.max_rows, config.seed, ("split", "label"))
+        rows = masked_like(curated, first_by_hash(rows, config.max_rows, config.seed, ("split", "label")))
     else:
         rows, notes = _derived_labels(config, documents(curated, shards or {})), []
     classes = sorted({row["label"] for row in rows if row["split"] == "train"})
@@ -77,8 +75,7 @@ def labelled_rows(
         notes = [*notes, f"left out, as no training row has their label: {dict(sorted(unknown.items()))}"]
     strings = dict.fromkeys(("text", "origin", "doc_id"), Value("string"))
     features = Features({"text": strings["text"], "label": ClassLabel(names=classes), **strings})
-    taught = [masked(row) if config.mask_pii else row for row in rows if row["label"] in classes]
-    return as_splits(taught, features, "finetune.classify"), notes
+    return as_splits([row for row in rows if row["label"] in classes], features, "finetune.classify"), notes
 
 
 def instruction_rows(
@@ -89,7 +86,7 @@ def instruction_rows(
 ) -> tuple["DatasetDict", list[str]]:
     """Rows prompt, response, origin, kind, doc_id and messages (the turns to train on) by split, and notes."""
     if config.path:
-        rows, notes = chosen_own_rows(config)
+        rows, notes = chosen_own_rows(config, curated)
     else:
         rows, notes = derived_instructions(config, curated, shards or {}, room)
     if not any(row["split"] == "train" for row in rows):
@@ -97,10 +94,10 @@ def instruction_rows(
     return answers_by_split(config, rows), notes
 
 
-def chosen_own_rows(config: InstructionRows) -> tuple[list[Row], list[str]]:
-    """The user's own rows, at most `max_rows` in a split, and what was wrong with others."""
+def chosen_own_rows(config: InstructionRows, curated: Mapping[str, Path]) -> tuple[list[Row], list[str]]:
+    """The user's own rows, at most `max_rows` in a split, masked as documents are, and what is wrong with others."""
     rows, notes = own_rows(config)
-    return first_by_hash(rows, config.max_rows, config.seed, ("split",)), notes
+    return masked_like(curated, first_by_hash(rows, config.max_rows, config.seed, ("split",))), notes
 
 
 def answers_by_split(config: InstructionRows, rows: Sequence[Row], *more: str) -> "DatasetDict":
@@ -109,7 +106,7 @@ def answers_by_split(config: InstructionRows, rows: Sequence[Row], *more: str) -
 
     strings = {name: Value("string") for name in ("prompt", "response", *more, "origin", "kind", "doc_id")}
     features = Features({**strings, "messages": List({"role": Value("string"), "content": Value("string")})})
-    return as_splits([masked(row) if config.mask_pii else row for row in rows], features, config.table)
+    return as_splits(rows, features, config.table)
 
 
 def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:
@@ -187,8 +184,13 @@ def first_by_hash(rows: Sequence[Row], max_rows: int, seed: int, group: tuple[st
     return kept
 
 
-def masked(row: Row) -> Row:
-    """The row with personal data masked in what is read and written."""
+def masked_like(curated: Mapping[str, Path], rows: Sequence[Row]) -> list[Row]:
+    """The user's own rows, with personal data masked unless curation left it in the documents."""
+    is_masking = are_masked(folder / "texts.parquet" for folder in curated.values())
+    return [_masked(row) for row in rows] if is_masking else list(rows)
+
+
+def _masked(row: Row) -> Row:
     turns = [{**turn, "content": mask(turn["content"])[0]} for turn in row.get("messages", [])]
     texts = {name: mask(row[name])[0] for name in ("text", "prompt", "response", "rejected") if name in row}
     return row | texts | ({"messages": turns} if turns else {})

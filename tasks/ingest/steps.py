@@ -92,9 +92,10 @@ def _read(groups: list["Group"], out: Path, workers: int) -> Iterable[tuple["Gro
 
     if min(workers, len(groups)) < 2 or sum(map(_weight, groups)) < kilobytes(GROUP_BYTES):
         return ((group, read_group(group, out)) for group in groups)
-    from tasks.fan_out import fan_out
+    from tasks.pool import Pool
 
-    return zip(groups, fan_out(partial(read_group, out=out), groups, workers), strict=True)
+    pool = Pool(min(workers, len(groups)), "ingest.workers")
+    return zip(groups, pool.map(partial(read_group, out=out), groups), strict=True)
 
 
 def _gather_quarantine(out: Path) -> None:

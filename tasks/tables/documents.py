@@ -1,14 +1,10 @@
-"""Documents of ingest artifacts, read for a person: all but the text of every one, or the text of a few."""
+"""Documents in Parquet files, read for a person: all but the text of every one, or the text of a few."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from tasks.curate.normalise import normalise
-from tasks.privacy import mask
 
 DESCRIPTION = ["doc_id", "source", "uri", "position", "licence", "origin", "metadata"]
 
@@ -23,17 +19,14 @@ def described(folders: Mapping[str, Path]) -> pa.Table:
     return pa.concat_tables(tables) if tables else schema.append(pa.field("partition", pa.string())).empty_table()
 
 
-def texts(
-    folders: Mapping[str, Path], doc_ids: Collection[str], form: Literal["NFC", "NFKC", "none"]
-) -> dict[str, str]:
-    """The normalised texts of these documents, personal data masked; only the row groups that hold them are read."""
-    wanted, found = set(doc_ids), dict[str, str]()
-    for _, path in _files(folders):
+def read_texts(files: Iterable[Path], doc_ids: Collection[str]) -> dict[str, str]:
+    """The texts of those of these documents that the files hold; only the row groups that hold them are read."""
+    wanted, texts = set(doc_ids), dict[str, str]()
+    for path in files:
         if wanted:
-            here = dict(_texts_in(path, wanted))
-            found |= {doc_id: mask(normalise(text, form))[0] for doc_id, text in here.items()}
-            wanted -= here.keys()
-    return found
+            texts |= _texts_in(path, wanted)
+            wanted -= texts.keys()
+    return texts
 
 
 def _texts_in(path: Path, wanted: set[str]) -> Iterable[tuple[str, str]]:

@@ -1,9 +1,11 @@
-import time
 from importlib.metadata import files
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from tasks.privacy import mask
+from tasks.privacy import are_masked, mask, mask_json, schema_metadata
 
 
 @pytest.mark.parametrize(
@@ -50,10 +52,24 @@ def test_public_addresses_of_presidents_hold_nothing_to_mask() -> None:
     assert {kind: n for text in texts for kind, n in mask(text)[1].items()} == {}
 
 
-@pytest.mark.parametrize(
-    "run", ["a" * 200_000, "1" * 200_000, "1 " * 100_000, "a.@" * 60_000, "::" * 60_000, "+1" * 90_000]
-)
-def test_a_long_run_takes_no_more_than_its_length_asks(run: str) -> None:
-    start = time.process_time()
-    mask(run)
-    assert time.process_time() - start < 2
+@pytest.mark.parametrize("run", ["a", "1", "1 ", "a.@", "::", "+1"])
+def test_a_run_of_a_million_letters_is_read_once_and_not_once_a_letter(run: str) -> None:
+    text = run * (1_000_000 // len(run))  # a quadratic search takes hours, and the test's time is up
+    assert len(mask(text)[0]) <= len(text)
+
+
+def test_strings_of_json_are_masked_and_keys_numbers_and_spelling_stay() -> None:
+    document = (
+        '{"a@b.org": "write to a@b.org", "n": 2025550143, "list": ["\\n(202) 555-0143", "é \\"x\\""], "none": null}'
+    )
+    assert mask_json(document) == document.replace("write to a@b.org", "write to [email]").replace(
+        "(202) 555-0143", "[phone]"
+    )
+    untouched = '{"title":"Caf\\u00e9", "year" : 1999}'
+    assert mask_json(untouched) == untouched
+
+
+def test_a_file_records_whether_its_texts_are_masked(tmp_path: Path) -> None:
+    for is_masked in (True, False):
+        pq.write_table(pa.table({"text": ["x"]}).replace_schema_metadata(schema_metadata(is_masked)), tmp_path / "f")
+        assert are_masked([tmp_path / "f"]) == is_masked

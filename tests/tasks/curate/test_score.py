@@ -10,11 +10,11 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.curate import score
+from tasks import executor
 from tasks.curate.config import CurateConfig
-from tasks.curate.score import _run_rank
 from tasks.curate.steps import SIGNALS
 from tasks.errors import UserError
+from tasks.executor import _run_rank
 from tasks.store.step import Stats
 
 from .corpus import generated, write_documents
@@ -73,13 +73,13 @@ def test_a_killed_worker_is_an_error_in_seconds_and_the_rerun_goes_on(
     killed = time.monotonic()
     thread.join(timeout=60)
     assert time.monotonic() - killed < 30
-    assert "a worker process died" in failures[0].what
+    assert "signals: a worker process was killed; ranks without a result: [" in failures[0].what
     completed = [f"{path.name}.arrow" for path in (ranks / "datatrove" / "completions").iterdir()]
     assert 0 < len(completed) < 40
     assert not (out / "signals.parquet").exists()
 
     redone: list[int] = []
-    monkeypatch.setattr(score, "_run_rank", lambda job, rank: redone.append(rank) or _run_rank(job, rank))
+    monkeypatch.setattr(executor, "_run_rank", lambda pipeline, rank: redone.append(rank) or _run_rank(pipeline, rank))
     run(documents, out, workers=1, tasks=40)
     assert contents(out) == undisturbed
     assert not {f"{rank:05d}.arrow" for rank in redone} & set(completed)

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tasks.curate import texts
 from tasks.curate.audit import TRUTH
 from tasks.curate.c4 import rewritten
 from tasks.curate.config import C4, CurateConfig, DecisionConfig, Dedup, FineWeb, GopherQuality, Withdrawn
 from tasks.curate.decide import SCHEMA, Folders, decide, deduplicated, verdicts
 from tasks.curate.steps import CURATE, SIGNALS
 from tasks.errors import UserError
+from tasks.privacy import are_masked
 from tasks.store.step import Stats, fingerprint
 
 from .corpus import passages, write_documents
@@ -205,3 +207,56 @@ def test_planted_dirt_is_counted_by_kind_and_so_are_false_alarms(tmp_path: Path)
     assert planted["filters"]["found"] == 1
     assert planted["personal_data"] | {"kinds": {"pii": [2, 1]}, "false_alarms": 1} == planted["personal_data"]
     assert planted["broken_records"] | {"kinds": {"broken": [2, 1]}, "false_alarms": 1} == planted["broken_records"]
+
+
+PERSONAL = [
+    "Mail jane@example.org, or call (202) 555-0143.",
+    "It is 10.0.0.1 and jane@example.org.",
+    "Nobody's data is in here.",
+    "To b@a.org.",
+]
+MASKED = ["Mail [email], or call [phone].", "It is [ip] and [email].", "Nobody's data is in here.", "To [email]."]
+
+
+def written(folder: Path, **settings: object) -> tuple[list[dict], Stats]:
+    """What curate writes of texts with personal data."""
+    metadata = ['{"author": "jane@example.org", "year": 1999}', "{}", "{}", "{}"]
+    config = LOOSE.model_copy(update={"filters": (), "dedup": "none", **settings})
+    write_documents(folder / "documents", PERSONAL, metadata=metadata)
+    scored(folder, config, {})
+    stats = decided(folder, config.decide())
+    return pq.read_table(folder / "curate" / "texts.parquet").to_pylist(), stats
+
+
+def test_personal_data_is_masked_in_the_text_and_metadata_that_training_reads_and_counted(tmp_path: Path) -> None:
+    rows, stats = written(tmp_path)
+    assert [row["text"] for row in rows] == MASKED
+    assert [row["bytes"] for row in rows] == [len(row["text"]) for row in rows]
+    assert json.loads(rows[0]["metadata"]) == {"author": "[email]", "year": 1999}
+    masks = {name: count for name, count in stats.metrics.items() if name.startswith("masked_")}
+    assert masks == {"masked_email": 3, "masked_ip": 1, "masked_phone": 1}
+    assert are_masked([tmp_path / "curate" / "texts.parquet"])
+
+
+def test_one_switch_leaves_personal_data_in_and_the_file_records_it(tmp_path: Path) -> None:
+    rows, stats = written(tmp_path, mask_personal_data=False)
+    assert [row["text"] for row in rows] == PERSONAL and "jane@" in rows[0]["metadata"]
+    assert not any(name.startswith("masked_") for name in stats.metrics)
+    assert not are_masked([tmp_path / "curate" / "texts.parquet"])
+
+
+def test_texts_are_the_same_bytes_from_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path / "one")
+    monkeypatch.setattr(texts, "BYTES_WORTH_A_POOL", 0)
+    monkeypatch.setattr(texts, "ROWS_AT_ONCE", 1)
+    written(tmp_path / "two", workers=2)
+    one, two = (pq.read_table(tmp_path / name / "curate" / "texts.parquet") for name in ("one", "two"))
+    assert one.equals(two)
+
+
+def test_text_to_show_is_what_is_trained_on_and_a_dropped_one_is_masked_alike(tmp_path: Path) -> None:
+    rows, _ = written(tmp_path, keep_if={"long": "characters > 12"})
+    folders = ({"1": tmp_path / "documents"}, {"1": tmp_path / "curate"})
+    shown = texts.texts_to_show(*folders, ["s/0", "s/3"], CurateConfig())
+    assert shown == {"s/0": MASKED[0], "s/3": MASKED[3]}
+    assert [row["doc_id"] for row in rows] == ["s/0", "s/1", "s/2"]

@@ -140,20 +140,6 @@ def test_taken_down_and_withdrawn_documents_are_withheld_with_their_reason(
     assert stats.funnel.dropped == {"removed": 1, "superseded": 1, "takedown": 3}
 
 
-def test_personal_data_is_masked_in_what_is_trained_on_and_counted(tmp_path: Path, tokenizer_folder: Path) -> None:
-    folder = curated(tmp_path / "in", ["mail jane@example.org or call (202) 555-0143", "10.0.0.1"], split=["train"] * 2)
-    stats = encode(EncodePart(), Inputs({"texts": folder, "tokenizer": tokenizer_folder}), tmp_path)
-    table = pa.ipc.open_stream(tmp_path / "train-00000.arrow").read_all()
-    text = Vocabulary(tokenizer_folder).decode_bytes(table["tokens"][0].as_py()).decode()
-    assert text == "mail [email] or call [phone]"
-    assert pq.read_table(tmp_path / "bytes.parquet")["bytes"].to_pylist() == [len(text), len("[ip]")]
-    assert {k: v for k, v in stats.metrics.items() if k.startswith("masked_")} == {
-        "masked_email": 1,
-        "masked_ip": 1,
-        "masked_phone": 1,
-    }
-
-
 def test_ids_up_to_the_last_fit_in_uint16(shards: Path, tokenizer_folder: Path) -> None:
     table = pa.ipc.open_stream(shards / "train-00000.arrow").read_all()
     tokens = table["tokens"].combine_chunks().values.to_numpy()

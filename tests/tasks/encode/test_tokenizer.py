@@ -141,9 +141,3 @@ def test_without_text_to_train_on_the_cure_is_told(tmp_path: Path) -> None:
     folder = curated(tmp_path / "in", ["a text"], split=["test"])
     with pytest.raises(UserError, match="no text in the train split"):
         tokenizer(TokenizerConfig(), Inputs({"texts": {"0001": folder}}), tmp_path)
-
-
-def test_personal_data_never_becomes_a_token(tmp_path: Path) -> None:
-    folder = curated(tmp_path / "in", ["write to jane.doe@example.org now. " * 40])
-    tokenizer(TokenizerConfig(vocabulary=512), Inputs({"texts": {"0001": folder}}), tmp_path)
-    assert not any(b"jane" in token or b"example" in token for token in Vocabulary(tmp_path).token_bytes)

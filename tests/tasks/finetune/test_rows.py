@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tasks.errors import Skipped, UsageError, UserError
-from tasks.finetune.own_rows import LOOKED_AT, OwnRows
+from tasks.finetune.own_rows import LOOKED_AT, SPLITS, OwnRows
 from tasks.finetune.rows import InstructionRows, LabelledRows, instruction_rows, labelled_rows
 from tasks.finetune.templates import PIECE_CHARACTERS, Template, pieces
+from tasks.privacy import schema_metadata
 
 ERA = "case when year < 1861 then '1790–1860' when year < 1946 then '1861–1945' else '1946–2000' end"
 WHEN = Template(kind="when", prompt="When was this said?\n{opening}", response="{year}", where="year is not null")
@@ -206,6 +207,18 @@ def test_own_labels_keep_equal_texts_in_one_split(tmp_path: Path) -> None:
     assert sum(len(split) for split in rows.values()) == 200
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
     assert rows["train"].features["label"].names == ["0", "1"]
+
+
+@pytest.mark.parametrize("is_masked", [True, False])
+def test_own_rows_are_masked_as_the_documents_are(is_masked: bool, curated: Curated, tmp_path: Path) -> None:
+    folders = curated(addresses(10))
+    texts = folders["0001"] / "texts.parquet"
+    pq.write_table(pq.read_table(texts).replace_schema_metadata(schema_metadata(is_masked)), texts)
+    forms = [{"prompt": f"{n}: a@b.org?", "response": "(202) 555-0143", "split": s} for n, s in enumerate(SPLITS)]
+    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)), folders)
+    expected = ("0: [email]?", "[phone]") if is_masked else ("0: a@b.org?", "(202) 555-0143")
+    assert (rows["train"][0]["prompt"], rows["train"][0]["response"]) == expected
+    assert tuple(turn["content"] for turn in rows["train"][0]["messages"]) == expected
 
 
 def test_own_instructions_come_in_four_forms(tmp_path: Path) -> None:
