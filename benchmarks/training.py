@@ -43,7 +43,7 @@ def main() -> None:
         plan = Plan(Schedule(steps=given.steps, warmup_steps=0, decay_steps=0))
         state = State(AdamW(learner, OptimizerConfig(learning_rate=1e-9)))
         data = TokenBatch(ids[:, :-1].contiguous(), ids[:, 1:].contiguous())
-        reports = list(fit(learner, lambda step, part: data, plan, state))
+        reports = list(fit(learner, lambda step, micro_batch: data, plan, state))
         return reports[0].metrics["loss"].item()
 
     model = _transformers(decoder)

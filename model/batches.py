@@ -102,24 +102,24 @@ class RowDataset:
 
 @dataclass
 class Batches:
-    """`batches(step, part)` is this rank's micro-batch; `documents_of(step)` says what the whole step saw."""
+    """`batches(step, micro_batch)` holds this rank's items; `documents_of(step)` says what the whole step saw."""
 
     source: Dataset
     order: Order
-    share: BatchSlice
+    slice: BatchSlice
     tokens: int = 0  # given out so far, padding included: what the network computes on
 
-    def __call__(self, step: int, part: int) -> Batch:
-        batch = self.source.batch(self.items_of(step, part))
+    def __call__(self, step: int, micro_batch: int) -> Batch:
+        batch = self.source.batch(self.items_of(step, micro_batch))
         self.tokens += batch.tokens_bt.numel()
         return batch
 
-    def items_of(self, step: int, part: int) -> np.ndarray:
-        return self.order.at(self.share.places(step, part))
+    def items_of(self, step: int, micro_batch: int) -> np.ndarray:
+        return self.order.at(self.slice.places(step, micro_batch))
 
     def documents_of(self, step: int) -> list[Document]:
         """The documents in step `step` (from 0) over all ranks, in order and each once."""
-        whole = BatchSlice(self.share.batch).places(step, part=0)
+        whole = BatchSlice(self.slice.batch).places(step, 0)
         return list(dict.fromkeys(self.source.documents(self.order.at(whole))))
 
 

@@ -15,15 +15,28 @@ HEAD_WIDTH = 64  # GPT-2's; so heads = depth
 TOKENS_PER_PARAMETER = 20.0  # compute-optimal (Hoffmann et al. 2022, arXiv 2203.15556, table 3)
 
 
-class Given(BaseModel):
-    """What is set by hand instead of derived; None: derive it."""
+class ShapeOverrides(BaseModel):
+    """Fields of a shape that are set by hand; None: derived from the depth."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tokens_per_parameter: float = Field(default=TOKENS_PER_PARAMETER, gt=0)
+    width: int | None = Field(default=None, ge=1)
+    heads: int | None = Field(default=None, ge=1)
+    kv_heads: int | None = Field(default=None, ge=1)
+    head_width: int | None = Field(default=None, ge=1)
+    ffn_width: int | None = Field(default=None, ge=1)
+    tied: bool | None = None
+
+
+class PlanOverrides(BaseModel):
+    """What of a training plan is set by hand; None: derived from the shape."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokens_per_parameter: float = Field(default=TOKENS_PER_PARAMETER, gt=0)  # how long, where steps is None
     batch: int | None = Field(default=None, ge=1)  # sequences a step, over all ranks
     steps: int | None = Field(default=None, ge=1)
-    learning_rate: float | None = Field(default=None, gt=0)
+    learning_rate: float | None = Field(default=None, gt=0)  # of matrices, at its peak
 
 
 class TrainingPlan(BaseModel):
@@ -57,14 +70,14 @@ def from_depth(
     return Shape.model_validate(named | derived | by_hand)
 
 
-def training_plan(shape: Shape, given: Given | None = None) -> TrainingPlan:
+def training_plan(shape: Shape, overrides: PlanOverrides | None = None) -> TrainingPlan:
     """Batch, steps and learning rate for a shape.
 
     Tokens are 20 a parameter of the matrices (Hoffmann et al. 2022) unless the steps are given. With C the compute in
     FLOPs, a batch has 0.2920 · C^0.3271 tokens and the peak learning rate is 0.3118 · C^-0.1250 (DeepSeek LLM, arXiv
     2401.02954, equation 1; fitted on 1e17 to 2e19 FLOPs: at a laptop's 1e14 they are an extrapolation).
     """
-    given = given or Given()
+    given = overrides or PlanOverrides()
     if given.batch is not None:
         batch = given.batch
     elif given.steps is not None:

@@ -22,7 +22,7 @@ from model.ranks import Ranks
 from model.schedule import Schedule
 
 CPU, ALONE = torch.device("cpu"), Ranks()
-BatchAt = Callable[[int, int], Batch]  # (step, part) → this rank's micro-batch
+BatchAt = Callable[[int, int], Batch]  # (step, micro-batch) → this rank's items of it
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Plan:
     """How long, in how many micro-batches, where, in what precision and by whom."""
 
     schedule: Schedule
-    parts: int = 1  # micro-batches a step and rank, their gradients summed
+    gradient_accumulation_steps: int = 1  # micro-batches a step and rank, their gradients summed
     device: torch.device = CPU
     dtype: torch.dtype = torch.float32  # of activations; weights and moments stay float32
     ranks: Ranks = ALONE
@@ -61,7 +61,7 @@ class Report:
 
 
 def fit(learner: nn.Module, batch_at: BatchAt, plan: Plan, state: State) -> Iterator[Report]:
-    """Trains from `state.step` to the end of the schedule; `learner` maps a batch to Sums."""
+    """Trains from `state.step` to the end of the schedule; `learner` maps a batch to LossSums."""
     while state.step < plan.schedule.steps:
         sums = add_gradients(learner, batch_at, plan, state.step)
         means, count = over_ranks(sums, plan.ranks)
@@ -69,20 +69,21 @@ def fit(learner: nn.Module, batch_at: BatchAt, plan: Plan, state: State) -> Iter
         means["gradient_norm"] = state.optimizer.update(fraction, plan.ranks.count / count)
         state.optimizer.zero_gradients()
         state.step += 1
-        yield Report(state.step, means, state.optimizer.rates.learning_rate * fraction, count)
+        yield Report(state.step, means, state.optimizer.config.learning_rate * fraction, count)
 
 
 def add_gradients(learner: nn.Module, batch_at: BatchAt, plan: Plan, step: int) -> LossSums:
     """Sums of this rank's micro-batches, their gradients left in the parameters (ranks' averaged at the last one)."""
     total: LossSums | None = None
-    for part in range(plan.parts):
-        batch = batch_at(step, part).to(plan.device)
-        with _alone(learner) if part + 1 < plan.parts else nullcontext():
+    last = plan.gradient_accumulation_steps - 1
+    for micro_batch in range(last + 1):
+        batch = batch_at(step, micro_batch).to(plan.device)
+        with _alone(learner) if micro_batch < last else nullcontext():
             with plan.precision():
                 sums = learner(batch)
             sums.loss.backward()
         total = _detached(sums) if total is None else _add(total, _detached(sums))
-    assert total is not None, "a plan has one part or more"
+    assert total is not None, "a plan has one micro-batch or more"
     return total
 
 

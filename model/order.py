@@ -31,21 +31,22 @@ class Order:
 
 @dataclass(frozen=True)
 class BatchSlice:
-    """One rank's part of every global batch, cut into `parts` equal micro-batches."""
+    """One rank's part of every global batch, cut into `accumulation_steps` equal micro-batches."""
 
     batch: int  # items a step, over all ranks
     rank: int = 0
     ranks: int = 1
-    parts: int = 1
+    accumulation_steps: int = 1
 
     def __post_init__(self) -> None:
-        if self.batch % (self.ranks * self.parts):
-            raise ValueError(f"a batch of {self.batch} does not divide among {self.ranks} ranks × {self.parts} parts")
+        if self.batch % (self.ranks * self.accumulation_steps):
+            divisor = f"{self.ranks} ranks × {self.accumulation_steps} accumulation steps"
+            raise ValueError(f"a batch of {self.batch} does not divide among {divisor}")
 
-    def places(self, step: int, part: int) -> np.ndarray:
-        """The places of micro-batch `part` of step `step`: all ranks and parts together hold batch·step … + batch."""
-        size = self.batch // (self.ranks * self.parts)
-        first = self.batch * step + size * (self.rank * self.parts + part)
+    def places(self, step: int, micro_batch: int) -> np.ndarray:
+        """The places of one micro-batch of a step: those of all ranks together hold batch·step … + batch."""
+        size = self.batch // (self.ranks * self.accumulation_steps)
+        first = self.batch * step + size * (self.rank * self.accumulation_steps + micro_batch)
         return np.arange(first, first + size, dtype=np.uint64)
 
 

@@ -40,7 +40,7 @@ class Replay:
         wanted = np.zeros(self.batches.source.items, dtype=bool)
         for row in rows.tolist():
             wanted[spans.first[row] : spans.last[row] + 1] = True
-        steps = [places[wanted[items]] // self.batches.share.batch + 1 for places, items in self._drawn()]
+        steps = [places[wanted[items]] // self.batches.slice.batch + 1 for places, items in self._drawn()]
         return np.unique(np.concatenate(steps)).tolist() if rows.size else []
 
     def seen(self) -> pa.Table:
@@ -60,7 +60,7 @@ class Replay:
         rows = pa.table(
             {
                 "doc_id": spans.doc_ids.take(pa.array(holds)),
-                "first_step": earliest // self.batches.share.batch + 1,
+                "first_step": earliest // self.batches.slice.batch + 1,
                 "times_seen": ends[last + 1] - ends[first],
             }
         )
@@ -72,7 +72,7 @@ class Replay:
 
     def _drawn(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(places, items) of the whole run, some at a time."""
-        total = self.steps * self.batches.share.batch
+        total = self.steps * self.batches.slice.batch
         for begin in range(0, total, DRAWN_AT_ONCE):
             places = np.arange(begin, min(total, begin + DRAWN_AT_ONCE), dtype=np.int64)
             yield places, self.batches.order.at(places)

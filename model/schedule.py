@@ -24,12 +24,11 @@ class Schedule(BaseModel):
         return min(1.0, up, down)
 
 
-class OptimizerConfig(BaseModel):
-    """Peak learning rates are `learning_rate` times the scale of the group of parameters (model/optimizer.py)."""
+class OptimizerSettings(BaseModel):
+    """AdamW's constants, and peak learning rates of groups of parameters as multiples of one (model/optimizer.py)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    learning_rate: float = Field(gt=0)  # of matrices
     embedding_scale: float = Field(default=1.0, gt=0)
     head_scale: float = Field(default=1.0, gt=0)
     vector_scale: float = Field(default=1.0, gt=0)  # norms and biases
@@ -38,3 +37,9 @@ class OptimizerConfig(BaseModel):
     beta2: float = Field(default=0.95, ge=0, lt=1)
     epsilon: float = Field(default=1e-8, gt=0)
     max_norm: float = Field(default=1.0, gt=0)  # gradients are clipped to this length
+
+
+class OptimizerConfig(OptimizerSettings):
+    """With the peak learning rate of matrices, which the scales multiply."""
+
+    learning_rate: float = Field(gt=0)

@@ -57,7 +57,8 @@ class Session:
         """This rank's part of the same validation items each time."""
         items = min(self.spec.eval_items, self.validation.items)
         chosen = Order(self.validation.items, VALIDATION_SEED).at(torch.arange(items).numpy())
-        ranks, size = self.plan.ranks, max(1, self.spec.batch // (self.plan.ranks.count * self.spec.parts))
+        ranks, micro_batches = self.plan.ranks, self.plan.ranks.count * self.spec.gradient_accumulation_steps
+        size = max(1, self.spec.batch // micro_batches)
         mine = chosen[ranks.rank :: ranks.count]
         yield from (self.validation.batch(mine[at : at + size]) for at in range(0, len(mine), size))
 
@@ -73,13 +74,13 @@ def prepare(spec: Spec, ranks: Ranks) -> Session:
     flops = learning_flops(objective) * spec.schedule.steps * spec.batch * data.sequences_per_item * spec.context
     compiled = pick_compiled(kept.get("compiled", spec.compiled), flops, device)  # as if every item were full
     model.to(device)
-    state = State(AdamW(objective, spec.rates))
+    state = State(AdamW(objective, spec.optimizer))
     if saved:
         restore(model, state, tensors, kept)
     train, validation = data.datasets(spec.context)
-    share = BatchSlice(spec.batch, ranks.rank, ranks.count, spec.parts)
-    batches = Batches(train, Order(train.items, spec.seed), share)
-    plan = Plan(spec.schedule, spec.parts, device, dtype, ranks, compiled)
+    batch_slice = BatchSlice(spec.batch, ranks.rank, ranks.count, spec.gradient_accumulation_steps)
+    batches = Batches(train, Order(train.items, spec.seed), batch_slice)
+    plan = Plan(spec.schedule, spec.gradient_accumulation_steps, device, dtype, ranks, compiled)
     learner = cast(nn.Module, torch.compile(objective)) if compiled else objective
     if ranks.count > 1:
         learner = DistributedDataParallel(learner)

@@ -31,30 +31,35 @@ class Lora(Strict):
         return self.alpha / self.rank
 
 
-class Spec(Strict):
+class TrainingSettings(Strict):
+    """How weights are trained, whatever they learn: the fields that recipes and the training process share."""
+
+    gradient_accumulation_steps: int = Field(default=1, ge=1)  # micro-batches a step and rank: less memory
+    lora: Lora | None = None  # only a low-rank change of given weights is learned
+    seed: int = 0
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    compiled: bool | Literal["auto"] = "auto"
+    threads: int = Field(default=2, ge=1)
+    log_every: int = Field(default=1, ge=1)  # steps
+    eval_every: int = Field(default=100, ge=1)  # steps
+    eval_items: int = Field(default=256, ge=1)  # validation sequences or texts of one evaluation
+    checkpoint_every: int = Field(default=100, ge=1)  # steps
+    prompts: tuple[str, ...] = ()  # continued at each evaluation
+    sample_tokens: int = Field(default=64, ge=1)
+
+
+class Spec(TrainingSettings):
     """One training run. What is written goes under `out`; `out/work` holds what only a resume needs."""
 
     out: Path
     data: dict[str, Any]  # `kind` names the objective (model/objectives/table.py), whose fields are the others
     shape: Shape | None = None  # fresh weights …
     weights: Path | None = None  # … or those of a folder in the Hugging Face layout
-    lora: Lora | None = None  # only a low-rank change of these weights is learned
     tokenizer: Path  # its files go with the weights; samples are encoded with it
     context: int = Field(ge=1)
     batch: int = Field(ge=1)  # sequences or texts a step, over all ranks
-    parts: int = Field(default=1, ge=1)  # micro-batches a rank and step
     schedule: Schedule
-    rates: OptimizerConfig
-    seed: int = 0
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    compiled: bool | Literal["auto"] = "auto"
-    threads: int = Field(default=2, ge=1)
-    log_every: int = Field(default=1, ge=1)  # steps
-    eval_every: int = Field(default=100, ge=1)
-    eval_items: int = Field(default=256, ge=1)  # sequences or texts of validation data looked at each time
-    checkpoint_every: int = Field(default=100, ge=1)
-    prompts: tuple[str, ...] = ()  # continued at each evaluation
-    sample_tokens: int = Field(default=64, ge=1)
+    optimizer: OptimizerConfig
 
     @model_validator(mode="after")
     def has_one_beginning(self) -> Self:

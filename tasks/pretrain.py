@@ -10,69 +10,42 @@ weights/began_from.json   where training went on from pretrained weights: their 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from model.spec import Lora
+from model.depth import PlanOverrides, ShapeOverrides
 from tasks.errors import UserError
 from tasks.models.pretrained import PretrainedModel, as_folder, content_of
 from tasks.models.provenance import write_provenance
-from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
-from tasks.training import PROGRAM, tidy, train
+from tasks.store.step import Inputs, Stats, Step
+from tasks.training import PROGRAM, TrainingConfig, tidy, train
 
 if TYPE_CHECKING:
     from model.family import Shape
     from model.spec import Spec
 
 
-class PretrainConfig(Frozen):
+class PretrainConfig(TrainingConfig, ShapeOverrides, PlanOverrides):
     """One dial, `depth`; whatever is None follows from it (model/depth.py)."""
 
     family: Literal["gpt2", "llama", "qwen3"] = "llama"
     depth: int = Field(default=4, ge=1)
-    width: int | None = Field(default=None, ge=1)
-    heads: int | None = Field(default=None, ge=1)
-    kv_heads: int | None = Field(default=None, ge=1)
-    head_width: int | None = Field(default=None, ge=1)
-    ffn_width: int | None = Field(default=None, ge=1)
-    tied: bool | None = None
     context: int = Field(default=256, ge=8)
     init_from: PretrainedModel = None  # weights to go on from (tasks/models/pretrained.py says which) …
     init_sha256: str | None = None  # … whose content, not their place, is in the key
-    lora: Lora | None = None  # only a low-rank change of them is learned
-
-    batch: int | None = Field(default=None, ge=1)  # sequences a step, over all ranks
-    parts: int = Field(default=1, ge=1)  # micro-batches a step and rank, where a batch is too much for memory
-    steps: int | None = Field(default=None, ge=1)
-    tokens_per_parameter: float = Field(default=20.0, gt=0)  # how long, where steps is None
-    learning_rate: float | None = Field(default=None, gt=0)  # of matrices, at its peak
-    embedding_scale: float = Field(default=1.0, gt=0)  # times learning_rate
-    head_scale: float = Field(default=1.0, gt=0)
-    weight_decay: float = Field(default=0.1, ge=0)
     warmup: float = Field(default=0.05, ge=0, le=1)  # share of the steps
     decay: float = Field(default=0.5, ge=0, le=1)  # share of the steps, at the end
-    max_norm: float = Field(default=1.0, gt=0)
-    seed: int = 0
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    compiled: bool | Literal["auto"] = "auto"
-    ranks: int = Field(default=1, ge=1)
-    threads: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)
-
-    log_every: int = Field(default=1, ge=1)  # steps
-    eval_every: int = Field(default=100, ge=1)
-    eval_items: int = Field(default=256, ge=1)  # validation sequences
-    checkpoint_every: Annotated[int, NOT_IN_KEY] = Field(default=100, ge=1)
-    prompts: tuple[str, ...] = ()
-    sample_tokens: int = Field(default=64, ge=1)
 
     @model_validator(mode="after")
     def has_a_shape_and_a_batch_that_divide(self) -> Self:
         from model.depth import from_depth
 
-        from_depth(self.depth, 512, self.context, self.family, **_set(self, *SHAPE))
-        if self.batch is not None and self.batch % (self.ranks * self.parts):
-            raise ValueError(f"a batch of {self.batch} does not divide among {self.ranks} ranks × {self.parts} parts")
+        from_depth(self.depth, 512, self.context, self.family, **by_hand(self, ShapeOverrides))
+        micro_batches = self.ranks * self.gradient_accumulation_steps
+        if self.batch is not None and self.batch % micro_batches:
+            factors = f"{self.ranks} ranks × {self.gradient_accumulation_steps} gradient_accumulation_steps"
+            raise ValueError(f"a batch of {self.batch} does not divide among {factors}")
         return self
 
     @model_validator(mode="after")
@@ -102,37 +75,31 @@ def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
 
 def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape", begins: Path | None = None) -> "Spec":
     """The child's whole task; it begins with the weights of a folder, or with fresh ones."""
-    from model.depth import Given, training_plan
+    from model.depth import training_plan
     from model.schedule import OptimizerConfig, Schedule
     from model.spec import Spec
 
-    given = Given(**_set(config, "tokens_per_parameter", "batch", "steps", "learning_rate"))
-    plan = training_plan(shape, given)
+    plan = training_plan(shape, PlanOverrides(**by_hand(config, PlanOverrides)))
     shares = {"warmup_steps": config.warmup, "decay_steps": config.decay}
     schedule = Schedule(steps=plan.steps, **{name: round(share * plan.steps) for name, share in shares.items()})
-    rates = OptimizerConfig(learning_rate=plan.learning_rate, **_set(config, *RATES))
-    first = {"weights": begins.absolute(), "lora": config.lora} if begins else {"shape": shape}
+    optimizer = OptimizerConfig(learning_rate=plan.learning_rate, **config.optimizer_settings())
     return Spec(
         out=out.absolute(),
         data=_documents(inputs.partitions("shards")),
+        shape=None if begins else shape,
+        weights=begins.absolute() if begins else None,
         tokenizer=inputs.folder("tokenizer").absolute(),
+        context=config.context,
         batch=plan.batch,
         schedule=schedule,
-        rates=rates,
-        **first,
-        **_set(config, *PASSED_ON),
+        optimizer=optimizer,
+        **config.settings(),
     )
 
 
-RATES = ("embedding_scale", "head_scale", "weight_decay", "max_norm")
-PASSED_ON = ("context", "parts", "seed", "dtype", "compiled", "threads", "log_every", "eval_every", "eval_items")
-PASSED_ON += ("checkpoint_every", "prompts", "sample_tokens")
-SHAPE = ("width", "heads", "kv_heads", "head_width", "ffn_width", "tied")
-
-
-def _set(config: PretrainConfig, *names: str) -> dict[str, Any]:
-    """Those of the fields that are not None."""
-    return {name: value for name in names if (value := getattr(config, name)) is not None}
+def by_hand(config: PretrainConfig, overrides: type[BaseModel]) -> dict[str, Any]:
+    """Those fields of ShapeOverrides or PlanOverrides that the recipe sets."""
+    return config.model_dump(include=set(overrides.model_fields), exclude_none=True)
 
 
 def _shape(config: PretrainConfig, tokenizer: Path, begins: Path | None) -> "Shape":
@@ -144,7 +111,7 @@ def _shape(config: PretrainConfig, tokenizer: Path, begins: Path | None) -> "Sha
     if begins is not None:
         _read_by_the_same_tokenizer(begins, tokenizer)
         return _shape_of(begins, vocabulary, config.context)
-    return from_depth(config.depth, vocabulary, config.context, config.family, **_set(config, *SHAPE))
+    return from_depth(config.depth, vocabulary, config.context, config.family, **by_hand(config, ShapeOverrides))
 
 
 def _read_by_the_same_tokenizer(weights: Path, tokenizer: Path) -> None:

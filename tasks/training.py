@@ -12,10 +12,15 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+
+from model.schedule import OptimizerSettings
+from model.spec import TrainingSettings
 from tasks.errors import UserError
 from tasks.progress import say
+from tasks.store.step import NOT_IN_KEY, Frozen
 
 if TYPE_CHECKING:
     from model.spec import Spec
@@ -24,6 +29,22 @@ LINES_TOLD = 15  # of a crashed child's standard error
 SECONDS_BETWEEN_LINES = 10.0  # of progress, where standard error is no terminal
 PROGRAM = "model.train"
 CODE = Path(__file__).parents[1]  # where `model` is found
+
+
+class TrainingConfig(TrainingSettings, OptimizerSettings, Frozen):
+    """What every step that trains takes from a recipe."""
+
+    ranks: int = Field(default=1, ge=1)
+    threads: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)
+    checkpoint_every: Annotated[int, NOT_IN_KEY] = Field(default=100, ge=1)  # steps
+
+    def settings(self) -> dict[str, Any]:
+        """The fields of TrainingSettings, for a Spec."""
+        return self.model_dump(include=set(TrainingSettings.model_fields))
+
+    def optimizer_settings(self) -> dict[str, Any]:
+        """The fields of OptimizerSettings, for an OptimizerConfig."""
+        return self.model_dump(include=set(OptimizerSettings.model_fields))
 
 
 def train(spec: "Spec", ranks: int = 1, what: str = "training") -> None:

@@ -73,7 +73,7 @@ def spec(out: Path, shards: Path, **changes: Any) -> Spec:
         context=SHAPE.context,
         batch=8,
         schedule=Schedule(steps=150, warmup_steps=10, decay_steps=50),
-        rates=OptimizerConfig(learning_rate=0.001),
+        optimizer=OptimizerConfig(learning_rate=0.001),
         compiled=False,
         threads=1,
         eval_every=25,

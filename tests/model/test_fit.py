@@ -38,7 +38,7 @@ def test_the_loss_falls() -> None:
 def test_micro_batches_of_unequal_count_make_the_step_of_the_whole_batch() -> None:
     whole, parted = NextToken(fresh()), NextToken(fresh())
     (a,) = fit(whole, batch_at, plan(1), state(whole))
-    (b,) = fit(parted, half_at, plan(1, parts=2), state(parted))
+    (b,) = fit(parted, half_at, plan(1, micro_batches=2), state(parted))
     assert a.count == b.count
     assert a.metrics["loss"].item() == pytest.approx(b.metrics["loss"].item(), rel=1e-6)
     assert a.metrics["gradient_norm"].item() == pytest.approx(b.metrics["gradient_norm"].item(), rel=1e-5)
@@ -102,7 +102,9 @@ def test_a_frozen_decoder_stays_and_its_head_learns() -> None:
     learner = Classify(classifier)
     tokens_bt = torch.tensor([[7] * 6, [9] * 6])
     batch = LabelledBatch(tokens_bt, torch.tensor([6, 3]), torch.tensor([0, 1]))
-    reports = list(fit(learner, lambda step, part: batch, plan(60), state(learner, OptimizerConfig(learning_rate=0.1))))
+    reports = list(
+        fit(learner, lambda step, micro_batch: batch, plan(60), state(learner, OptimizerConfig(learning_rate=0.1)))
+    )
     assert reports[-1].metrics["accuracy"].item() == 1.0
     assert reports[-1].metrics["loss"] < 0.2 < reports[0].metrics["loss"]
     moved = {name for name, p in classifier.named_parameters() if not torch.equal(p, before[name])}
@@ -134,7 +136,7 @@ def fresh() -> Decoder:
     return initialise(Decoder(SHAPE), seed=0)
 
 
-def batch_at(step: int, part: int) -> TokenBatch:
+def batch_at(step: int, micro_batch: int) -> TokenBatch:
     """Two of three targets are a function of the token before; row 0 counts only few of its targets."""
     random = torch.Generator().manual_seed(step)
     tokens_bt = torch.randint(6, VOCABULARY, (4, 16), generator=random)
@@ -143,13 +145,15 @@ def batch_at(step: int, part: int) -> TokenBatch:
     return TokenBatch(tokens_bt, targets_bt)
 
 
-def half_at(step: int, part: int) -> TokenBatch:
+def half_at(step: int, micro_batch: int) -> TokenBatch:
     whole = batch_at(step, 0)
-    return TokenBatch(whole.tokens_bt[2 * part : 2 * part + 2], whole.targets_bt[2 * part : 2 * part + 2])
+    return TokenBatch(
+        whole.tokens_bt[2 * micro_batch : 2 * micro_batch + 2], whole.targets_bt[2 * micro_batch : 2 * micro_batch + 2]
+    )
 
 
-def plan(steps: int, parts: int = 1) -> Plan:
-    return Plan(Schedule(steps=steps), parts)
+def plan(steps: int, micro_batches: int = 1) -> Plan:
+    return Plan(Schedule(steps=steps), micro_batches)
 
 
 def state(learner: torch.nn.Module, rates: OptimizerConfig = RATES) -> State:

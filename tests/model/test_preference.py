@@ -54,9 +54,9 @@ def test_loss_rewards_and_gradient_equal_trls(beta: float, trl, batch, pair):
     (sums.loss / sums.count).backward()
     assert sums.count.item() == pairs
     assert sums.loss.item() / pairs == pytest.approx(wanted["loss"], abs=2e-5)
-    assert sums.counted["margin"].item() / pairs == pytest.approx(wanted["rewards/margins"], abs=2e-5)
-    assert sums.counted["chosen_reward"].item() / pairs == pytest.approx(wanted["rewards/chosen"], abs=2e-5)
-    assert sums.counted["accuracy"].item() / pairs == wanted["rewards/accuracies"]
+    assert sums.metric_sums["margin"].item() / pairs == pytest.approx(wanted["rewards/margins"], abs=2e-5)
+    assert sums.metric_sums["chosen_reward"].item() / pairs == pytest.approx(wanted["rewards/chosen"], abs=2e-5)
+    assert sums.metric_sums["accuracy"].item() / pairs == wanted["rewards/accuracies"]
     norm = torch.nn.utils.get_total_norm([p.grad for p in decoder.parameters() if p.grad is not None])
     assert norm.item() == pytest.approx(wanted["grad_norm_l2_all_params"], rel=1e-4)
     assert all(p.grad is None for p in reference.parameters()), "the reference never changes"

@@ -101,7 +101,7 @@ def test_two_ranks_lose_what_one_loses_and_one_goes_on_from_two(
 
 
 def test_a_failure_we_know_is_told_with_its_cure(shards: Path, tmp_path: Path) -> None:
-    hot = spec(tmp_path, shards, rates={"learning_rate": 1e30, "max_norm": 1e30})
+    hot = spec(tmp_path, shards, optimizer={"learning_rate": 1e30, "max_norm": 1e30})
     with pytest.raises(
         UserError, match=r"step \d+: .*(nan|inf).*its batch held train-00000#\d+ \(0001/train-00000.arrow row \d+\)"
     ):
