@@ -65,7 +65,11 @@ class RunRecord:
 
 
 def read(path: Path) -> RunRecord:
-    values = json.loads(path.read_text())
+    """A record of a home, its artifacts' paths as the home lies now."""
+    home, values = Home.at(path.parent.parent), json.loads(path.read_text())
+    for step in values["steps"]:
+        for entry in (step, *step["parts"]):
+            entry["path"] = entry["path"] and str(home.artifact(entry["path"]))
     values["steps"] = tuple(StepRecord(**step) for step in values["steps"])
     return RunRecord(**values)
 

@@ -13,8 +13,9 @@ from flows.record import RunRecord, records
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.progress import say
-from tasks.store.contents import KEY, holdings, keys_in
+from tasks.store.contents import KEY, holdings
 from tasks.store.garbage import StoreConfig, bytes_freed, bytes_of, garbage, remove, unused
+from tasks.store.step import input_keys
 from tasks.store.tombstones import inputs_of_what_is_gone
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.registry import versions
@@ -90,7 +91,7 @@ def needed(home: Home, keep: int = RUNS_KEPT) -> set[str]:
     keys = set[str]()
     for version in versions(home):
         keys |= {version.tags[tag] for tag in ("key", "weights_key") if tag in version.tags}
-        keys |= keys_in(json.loads(version.tags.get("parents", "{}")))
+        keys.update(input_keys(json.loads(version.tags.get("parents", "{}"))))
     for record in _latest(home, keep):
         keys |= keys_of(record)
     return inputs_of_what_is_gone(home, keys | set(_waiting(home)))

@@ -31,6 +31,11 @@ class Home(os.PathLike[str]):
         """Free on the disk of the home, or of the nearest folder above it that exists."""
         return shutil.disk_usage(next(p for p in (self.path, *self.path.parents) if p.exists())).free
 
+    def artifact(self, recorded: str | Path) -> Path:
+        """An artifact's folder in this home, by the absolute path that was recorded of it: the home may have moved."""
+        _, found, below = str(recorded).rpartition(f"/{self.store.name}/")
+        return self.store / below if found else Path(recorded)
+
     @property
     def store(self) -> Path:
         """Artifacts: STEP/KEY/."""

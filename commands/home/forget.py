@@ -25,9 +25,10 @@ from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, forgotten, names_by_which, remember
 from tasks.register.aliases import current_user, write_line
 from tasks.store.artifacts import MANIFEST
-from tasks.store.contents import Holdings, Stored, holdings, keys_in
+from tasks.store.contents import Holdings, Stored, holdings
 from tasks.store.garbage import is_worked_on, remove, unused
 from tasks.store.locks import exclusive
+from tasks.store.step import input_keys
 from tasks.store.tombstones import NAMES, keep, with_remains
 from tasks.tracking.registry import Version, versions
 from tasks.tracking.versions import open_registry
@@ -159,7 +160,7 @@ def _entry(name: str, held: Holdings, traces: Traces, found: list[Version], befo
 def _relation(version: Version, held: Holdings, ingests: set[str], doc_ids: set[str]) -> str | None:
     """How a version has to do with the documents: by the shards it was trained on, else by its corpus."""
     named = {version.tags[tag] for tag in ("key", "weights_key") if tag in version.tags}
-    lineage = held.with_ancestors(named | keys_in(json.loads(version.tags.get("parents", "{}"))))
+    lineage = held.with_ancestors(named.union(input_keys(json.loads(version.tags.get("parents", "{}")))))
     if not lineage & ingests:
         return None
     encoded = [held.artifacts[key] for key in lineage if held.artifacts[key].step == "encode"]

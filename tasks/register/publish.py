@@ -83,13 +83,12 @@ def publish(package: Path, home: Home, info: RunInfo, rescore: Rescore | None = 
 def publish_waiting(home: Home) -> list[Published]:
     """What earlier runs could not publish, the oldest first."""
     paths = sorted(home.unpublished.glob("*.json"), key=lambda path: path.stat().st_mtime)
-    waiting = [json.loads(path.read_text()) for path in paths]
-    return [
-        version
-        for entry in waiting
-        if Path(entry["package"]).is_dir()
-        for version in publish(Path(entry["package"]), home, RunInfo.model_validate(entry["info"]))
-    ]
+    published = list[Published]()
+    for entry in [json.loads(path.read_text()) for path in paths]:
+        package = home.artifact(entry["package"])
+        if package.is_dir():
+            published += publish(package, home, RunInfo.model_validate(entry["info"]))
+    return published
 
 
 @dataclass(frozen=True)

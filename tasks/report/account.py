@@ -8,6 +8,7 @@ from typing import Any
 from tasks.report.blocks import Block, Section, Words, table
 from tasks.report.svg import bars
 from tasks.store.artifacts import MANIFEST
+from tasks.store.step import input_keys
 from tasks.tables.views import Tables
 from tasks.tracking.registry import Version
 
@@ -66,7 +67,8 @@ def lineage(tables: Tables, record: Mapping[str, Any], versions: Sequence[Versio
         {
             "step": manifest["step"],
             "key": manifest["key"][:12],
-            "made from": ", ".join(f"{names.get(key, '?')} {key[:12]}" for key in _parents(manifest)) or "the sources",
+            "made from": ", ".join(f"{names.get(key, '?')} {key[:12]}" for key in input_keys(manifest["inputs"]))
+            or "the sources",
             "content": manifest["sha256"][:12],
         }
         for manifest in manifests
@@ -93,8 +95,3 @@ def lineage(tables: Tables, record: Mapping[str, Any], versions: Sequence[Versio
     machine = {name: environment[name] for name in ("python", "cpu", "threads")}
     found = [{"what": name, "version": str(version)} for name, version in {**machine, **libraries}.items()]
     return Section("lineage", "Where it comes from", [*blocks, table("Made with", found)])
-
-
-def _parents(manifest: Mapping[str, Any]) -> list[str]:
-    values = manifest["inputs"].values()
-    return [key for value in values for key in ([value] if isinstance(value, str) else value.values())]

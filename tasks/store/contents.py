@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.store.artifacts import MANIFEST, damaged
+from tasks.store.step import input_keys
 
 KEY = re.compile(r"[0-9a-f]{24}")
 ENTRY = re.compile(rf"({KEY.pattern})(\.partial|\.again|\.again\.partial|\.differs-[0-9a-f]+)?")
@@ -87,11 +88,6 @@ def holdings(root: Path) -> Holdings:
     return Holdings(artifacts, tuple(leftovers))
 
 
-def keys_in(inputs: Mapping[str, str | Mapping[str, str]]) -> set[str]:
-    """The keys in a manifest's or a version's inputs: role → key, or role → {partition: key}."""
-    return {key for value in inputs.values() for key in ([value] if isinstance(value, str) else value.values())}
-
-
 def _entries(root: Path) -> Iterator[tuple[Path, str]]:
     """Every folder of an artifact, complete or not, with its step: a step's name may have a slash."""
     folders = [root]
@@ -111,6 +107,6 @@ def _entries(root: Path) -> Iterator[tuple[Path, str]]:
 
 def _inputs(folder: Path) -> frozenset[str]:
     try:
-        return frozenset(keys_in(json.loads((folder / MANIFEST).read_text())["inputs"]))
+        return frozenset(input_keys(json.loads((folder / MANIFEST).read_text())["inputs"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(folder / MANIFEST) from error

@@ -119,6 +119,22 @@ def keyed(config: Frozen) -> dict[str, Any]:
     }
 
 
+def input_keys(inputs: InputKeys) -> list[str]:
+    """The keys of all artifacts in a manifest's inputs, partitions one after another."""
+    return [key for value in inputs.values() for key in ([value] if isinstance(value, str) else value.values())]
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} as {"a.b": 1}; an empty mapping and a list are values."""
+    flat = dict[str, Any]()
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(cast("Mapping[str, Any]", value), f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
 def canonical(value: Any) -> str:
     """One spelling for one value: sorted keys, no spaces; NaN is refused."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

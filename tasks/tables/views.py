@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 from tasks.document_names import file_of
 from tasks.errors import UserError
 from tasks.home import Home
+from tasks.store.artifacts import MANIFEST
+from tasks.store.step import input_keys
 from tasks.tables.documents import described
 
 TEXT, BYTES = pa.string(), pa.int64()
@@ -85,15 +87,11 @@ class Tables:
         if step is not None:
             parts = step["parts"] or [{"step": "@", "path": step["path"]}]
             for part in parts:
-                yield part["step"].partition("@")[2], self._present(Path(part["path"]))
-
-    def _present(self, folder: Path) -> Path:
-        """The artifact's folder, in a home that was moved as well; UserError where it is gone."""
-        here = self.home.store / str(folder).rpartition("/store/")[2]
-        for path in (folder, here):
-            if (path / "manifest.json").is_file():
-                return path
-        raise UserError(f"{folder}: this artifact of the run is gone", f"triptych run {self.record['recipe']}")
+                folder = self.home.artifact(part["path"])
+                if not (folder / MANIFEST).is_file():
+                    cure = f"triptych run {self.record['recipe']}"
+                    raise UserError(f"{folder}: this artifact of the run is gone", cure)
+                yield part["step"].partition("@")[2], folder
 
     def labels(self, first: str) -> list[str]:
         """The labels with that first part that left an artifact."""
@@ -123,8 +121,9 @@ class Tables:
         rows = []
         for step in self.record["steps"]:
             for part in step["parts"] or [step]:
-                rows.append({name: part.get(name) for name in ("step", "key", "state", "seconds", "path", "sha256")})
-                rows[-1]["parents"] = _parents(part.get("path"))
+                row = {name: part.get(name) for name in ("step", "key", "state", "seconds", "sha256")}
+                folder = self.home.artifact(part["path"]) if part.get("path") else None
+                rows.append({**row, "path": folder and str(folder), "parents": folder and _parents(folder)})
         types = {"step": TEXT, "key": TEXT, "state": TEXT, "seconds": pa.float64(), "path": TEXT, "sha256": TEXT}
         return pa.Table.from_pylist(rows, schema=pa.schema([*types.items(), ("parents", pa.list_(TEXT))]))
 
@@ -213,14 +212,10 @@ def _rows_of(path: Path, partition: str) -> pa.Table:
     )
 
 
-def _parents(path: str | None) -> list[str]:
-    """The keys of an artifact's inputs."""
-    if path is None:
-        return []
-    inputs = _manifest(Path(path))["inputs"].values()
-    return [key for value in inputs for key in ([value] if isinstance(value, str) else value.values())]
+def _parents(folder: Path) -> list[str] | None:
+    """The keys of an artifact's inputs; None where the artifact is gone, so that nobody knows them."""
+    return input_keys(_manifest(folder)["inputs"]) if (folder / MANIFEST).is_file() else None
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / "manifest.json"
-    return json.loads(path.read_text()) if path.is_file() else {"inputs": {}, "stats": {"funnel": None}}
+    return json.loads((folder / MANIFEST).read_text())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tasks.home import Home
 from tasks.store.locks import exclusive
+from tasks.tracking.moved import settle
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,7 +58,9 @@ def connect(home: Home) -> Connection | str:
         with exclusive(home.mlflow_lock):  # two processes making the tables at once break them
             if home.mlflow_database.exists() and (reason := locked(home)):
                 return reason
-            if not home.mlflow_database.exists():
+            if home.mlflow_database.exists():
+                settle(home)
+            else:
                 _make_tables(home)
             client = _client(home)
             client.search_experiments(max_results=1)  # makes the tables

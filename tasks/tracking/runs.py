@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tasks.home import Home
-from tasks.store.step import Frozen
+from tasks.store.step import Frozen, flatten
 from tasks.tracking.artifacts import file_uri, name_artifacts
 from tasks.tracking.series import ship_series
 
@@ -71,6 +71,14 @@ class StepRun(Frozen):
     @property
     def id(self) -> str:
         return f"{self.pipeline.run}/{self.label}"
+
+    def located(self, home: Home) -> "StepRun":
+        """The same with all artifacts where the home lies now: it may have moved while this waited to be shipped."""
+
+        def there(parts: dict[str, Part]) -> dict[str, Part]:
+            return {name: p.model_copy(update={"path": str(home.artifact(p.path))}) for name, p in parts.items()}
+
+        return self.model_copy(update={"parts": there(self.parts), "inputs": there(self.inputs)})
 
 
 def open_pipeline(client: "MlflowClient", pipeline: PipelineRun) -> "Run":
@@ -190,7 +198,7 @@ def _log(
     from mlflow.entities import Metric, Param, RunTag
 
     run_id, at = run.info.run_id, run.info.start_time
-    config = [Param(_name(key), _cut(value, PARAM_LENGTH)) for key, value in _flat(params or {})]
+    config = [Param(_name(key), _cut(value, PARAM_LENGTH)) for key, value in flatten(params or {}).items()]
     figures = [Metric(_name(key), float(value), at, 0) for key, value in (metrics or {}).items()]
     words = [RunTag(key, value) for key, value in (tags or {}).items()]
     client.log_batch(run_id, metrics=figures, params=config[:PER_BATCH], tags=words)
@@ -212,14 +220,6 @@ def _log_inputs(client: "MlflowClient", run: "Run", step: StepRun) -> None:
     ]
     if inputs:
         client.log_inputs(run.info.run_id, inputs)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _tags(tags: Mapping[str, str]) -> dict[str, str]:

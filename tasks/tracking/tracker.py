@@ -209,7 +209,8 @@ def ship(home: Home) -> int:
 def _apply(connection: Connection, event: Mapping[str, Any]) -> str:
     pipeline, client = PipelineRun.model_validate(event["pipeline"]), connection.client
     if event["kind"] == "step":
-        return close_step(client, StepRun.model_validate(event["step"])).info.run_id
+        step = StepRun.model_validate(event["step"])
+        return close_step(client, step.located(connection.home)).info.run_id
     if event["kind"] == "end":
         return close_pipeline(client, pipeline, event).info.run_id
     close_killed(client, lambda run: is_held(connection.home.live / run))

@@ -168,6 +168,18 @@ def test_a_locked_database_puts_publishing_off(home, packaged):
     assert publish_waiting(home) == []
 
 
+def test_what_waits_to_be_published_is_published_from_a_home_that_was_moved(home, packaged):
+    package = packaged(1.0)
+    holder = sqlite3.connect(home / DATABASE)
+    holder.execute("BEGIN EXCLUSIVE")
+    assert publish(package, home, INFO) == []
+    holder.close()
+    moved = Home(home.path.rename(home.path.with_name("moved home")))
+    (made,) = publish_waiting(moved)
+    assert made.is_champion
+    assert resolve("demo-base@champion", moved).is_relative_to(moved.path)
+
+
 def test_a_changed_byte_in_a_registered_model_is_found(home, packaged):
     publish(packaged(1.0), home, INFO)
     weights = resolve("demo-base@champion", home)

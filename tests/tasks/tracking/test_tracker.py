@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from tasks.home import Home
 from tasks.store.artifacts import MANIFEST
 from tasks.tracking.connection import DATABASE, tracking_uri
 from tasks.tracking.outbox import Outbox
@@ -293,3 +294,17 @@ def test_a_killed_run_does_not_stay_running_in_mlflow(home, artifact):
         assert only(home, "r1").info.status == "RUNNING"
         assert tracker.close(20) == 0
     assert [only(home, our_id).info.status for our_id in ("victim", "victim/pretrain")] == ["KILLED", "KILLED"]
+
+
+def test_a_moved_home_ships_what_waited_and_writes_below_its_new_place_only(home, artifact):
+    with Tracker(home, pipeline()) as tracker:
+        assert tracker.close(20) == 0
+    with locked(home), Tracker(home, pipeline("r2")) as tracker:
+        tracker.step(trained(artifact, run="r2"))
+        tracker.close()
+    moved = Home(Path(home).rename(Path(home).with_name("moved home")))
+    assert ship(moved) == 0
+    assert not Path(home).exists()
+    (run,) = runs(moved)["r2/pretrain"]
+    lists = MlflowClient(tracking_uri(moved)).list_artifacts(run.info.run_id)
+    assert MANIFEST in {file.path for file in lists}
