@@ -22,7 +22,7 @@ from flows.record import records
 from flows.retention import keys_of
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
-from tasks.ingest.forgotten import Forgotten, forgotten, names_by_which, remember
+from tasks.ingest.forgotten import Forgotten, all_names, forgotten, remember
 from tasks.register.aliases import current_user, write_line
 from tasks.store.artifacts import MANIFEST
 from tasks.store.contents import Holdings, Stored, holdings
@@ -120,7 +120,7 @@ def _search(held: Holdings, names: set[str]) -> Traces:
 
 def _note(traces: Traces, key: str, rows: Iterator[dict[str, Any]], names: set[str]) -> None:
     for row in rows:
-        called = names_by_which(row)
+        called = all_names(row)
         traces.known |= called
         for name in called & names:
             traces.rows.setdefault(name, []).append(row)

@@ -14,7 +14,7 @@ from tasks.ingest import conversations
 from tasks.ingest.sources import FolderSource
 from tasks.ingest.walk import Times, root_of
 
-FEWEST_ROWS = 40  # that are lessons: fewer leave a split empty
+MIN_ROWS = 40  # that are lessons: fewer leave a split empty
 SETTINGS_LETTERS = 400  # a file of one object with fewer is settings, unless most files are such
 EXAMPLE = 60  # characters
 DEEPER = 3  # times the letters of the chosen field, in one that is not read
@@ -63,10 +63,10 @@ def _cells(one: Peek) -> list[list[str]]:
 
 def _named(one: Peek) -> Peek:
     """The rows below a table's first line by the names in it."""
-    from tasks.ingest.read.spreadsheets import names_of
+    from tasks.ingest.read.spreadsheets import column_names
 
     first, *rows = _cells(one) or [[]]
-    names = names_of(first)
+    names = column_names(first)
     return one._replace(records=[dict(zip(names, row, strict=True)) for row in rows])
 
 
@@ -136,7 +136,7 @@ def _taught(peeks: list[Peek], files: Mapping[str, Times]) -> dict[str, str]:
     found = dict[str, str]()
     rows = [one for one in peeks if one.ending in (".jsonl", ".json") and not one.is_member]
     for one in sorted(rows, key=lambda one: -files[one.name][0]):
-        if len(one.records) >= FEWEST_ROWS and (way := _way(one.records)):
+        if len(one.records) >= MIN_ROWS and (way := _way(one.records)):
             found.setdefault(way, one.name)
     return found
 
@@ -156,9 +156,9 @@ def reader(source: FolderSource, end: str, bad: Counter[str]) -> Any:
     from fsspec.implementations.local import LocalFileSystem
 
     from tasks.ingest.read.choose import reader_of
-    from tasks.ingest.readers import Bad
+    from tasks.ingest.readers import BadRecord
 
-    def note(one: Bad) -> None:
+    def note(one: BadRecord) -> None:
         bad[re.sub(r"\d[\d,]*", "…", one.reason)] += 1
 
     return reader_of(end, DataFolder(str(root_of(source)), fs=LocalFileSystem()), source, note)

@@ -1,4 +1,4 @@
-"""Conversations as records hold them: what was said, without who said it and when.
+"""Conversations as records have them, and their text without names and times.
 
 [{"role": "user", "content": "…"}, …]      chat formats of model trainers; `content` may be a list of parts
 [{"from": "human", "value": "…"}, …]       ShareGPT
@@ -9,16 +9,16 @@
 from typing import Any
 
 FIELDS = ("messages", "conversations", "conversation", "chat_messages", "mapping")  # where records have them
-SAID = ("content", "text", "value", "parts")
-DEEPEST = 4  # a part of a message's content
+CONTENT = ("content", "text", "value", "parts")  # fields of a message
+MAX_DEPTH = 4  # of parts within a message's content
 
 
 def joined(value: Any) -> Any:
-    """The messages as one text, a blank line between them; anything else as it is."""
+    """The messages as one text, with a blank line between them; any other value unchanged."""
     messages = _messages(value)
     if messages is None:
         return value
-    return "\n\n".join(filter(str.strip, map(_said, messages)))
+    return "\n\n".join(filter(str.strip, map(_text, messages)))
 
 
 def is_conversation(value: Any) -> bool:
@@ -26,7 +26,7 @@ def is_conversation(value: Any) -> bool:
 
 
 def is_finetuning_row(value: Any) -> bool:
-    """Whether it is told who speaks, and an assistant has the last word."""
+    """Whether each message names its speaker, and the last one is by an assistant."""
     if not isinstance(value, list) or len(value) < 2:
         return False
     turns = [_turn(message) for message in value]
@@ -34,10 +34,10 @@ def is_finetuning_row(value: Any) -> bool:
 
 
 def _turn(message: Any) -> str | None:
-    """Who speaks; None where that or what is said is no string."""
-    for who, what in (("role", "content"), ("from", "value")):
-        if isinstance(message, dict) and isinstance(message.get(who), str) and isinstance(message.get(what), str):
-            return message[who]
+    """The speaker of a message; None where the speaker or the content is no string."""
+    for role, content in (("role", "content"), ("from", "value")):
+        if isinstance(message, dict) and isinstance(message.get(role), str) and isinstance(message.get(content), str):
+            return message[role]
     return None
 
 
@@ -49,14 +49,14 @@ def _messages(value: Any) -> list[dict[str, Any]] | None:
         value = [node["message"] for node in nodes if node["message"] is not None]
     if not isinstance(value, list) or not all(isinstance(message, dict) for message in value):
         return None
-    return value if any(name in message for message in value for name in SAID) else None
+    return value if any(name in message for message in value for name in CONTENT) else None
 
 
-def _said(part: Any, depth: int = 0) -> str:
-    if isinstance(part, str) or depth > DEEPEST:
+def _text(part: Any, depth: int = 0) -> str:
+    if isinstance(part, str) or depth > MAX_DEPTH:
         return part if isinstance(part, str) else ""
     if isinstance(part, list):
-        return "".join(_said(one, depth + 1) for one in part)
+        return "".join(_text(inner, depth + 1) for inner in part)
     if isinstance(part, dict):
-        return next((_said(part[name], depth + 1) for name in SAID if part.get(name)), "")
+        return next((_text(part[name], depth + 1) for name in CONTENT if part.get(name)), "")
     return ""

@@ -1,4 +1,4 @@
-"""The two tables of ingest, and how their rows come to disk: the same rows always in the same bytes."""
+"""The two tables of ingest, and their writer: the same rows always give the same bytes."""
 
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,12 @@ QUARANTINE = pa.schema(
         pa.field("raw", pa.binary(), nullable=False),
     ]
 )
-ROWS_IN_GROUP = 8192
-BYTES_IN_GROUP = 16 * MIB
+ROWS_PER_GROUP = 8192
+BYTES_PER_GROUP = 16 * MIB
 
 
-class Rows:
-    """A Parquet file written in row groups that depend on the rows alone; it appears under its name once whole."""
+class RowWriter:
+    """Writes a Parquet file in row groups that depend on the rows alone; the file gets its name once it is complete."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ class Rows:
         self.writer = pq.ParquetWriter(path.with_suffix(".tmp"), schema, compression="zstd")
         self.rows, self.bytes = list[tuple[Any, ...]](), 0
 
-    def __enter__(self) -> "Rows":
+    def __enter__(self) -> "RowWriter":
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
@@ -56,7 +56,7 @@ class Rows:
     def add(self, row: tuple[Any, ...], size: int) -> None:
         self.rows.append(row)
         self.bytes += size
-        if len(self.rows) >= ROWS_IN_GROUP or self.bytes >= BYTES_IN_GROUP:
+        if len(self.rows) >= ROWS_PER_GROUP or self.bytes >= BYTES_PER_GROUP:
             self.flush()
 
     def flush(self) -> None:

@@ -18,18 +18,18 @@ from fsspec.implementations.local import LocalFileSystem
 
 from tasks.document_names import member_uri
 from tasks.errors import UserError
-from tasks.ingest.document_rows import DOCUMENTS, QUARANTINE, Rows
+from tasks.ingest.document_rows import DOCUMENTS, QUARANTINE, RowWriter
 from tasks.ingest.kinds import TEXT, ending
 from tasks.ingest.read.archives import Archives
 from tasks.ingest.read.choose import reader_of
-from tasks.ingest.readers import Bad, as_json
+from tasks.ingest.readers import BadRecord, as_json
 from tasks.ingest.sources import File, FileSource
 from tasks.ingest.walk import root_of
 from tasks.passages import passages
 from tasks.store.hashing import file_sha256
 
-EXAMPLES = 5  # bad records that an error message quotes
-NUMBER = re.compile(r"\d[\d,]*")  # reasons that differ in numbers only are one kind of reason
+EXAMPLES = 5  # bad records in an error message
+NUMBER = re.compile(r"\d[\d,]*")  # reasons that differ in numbers only count as one
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Group:
     name: str  # of the source
     source: FileSource
     files: tuple[File, ...]
-    is_planted: bool = False  # its records name their origin in full, and that is no metadata
+    is_planted: bool = False  # its records have their full origin in a field that is not metadata
 
     def documents(self, out: Path) -> Path:
         return out / "documents" / f"{self.number:05d}.parquet"
@@ -51,17 +51,17 @@ class Group:
 
 @dataclass
 class Tally:
-    """What became of a group's records."""
+    """The number of a group's records by what was done with them."""
 
     kept: int = 0
     quarantined: int = 0
-    ignored: int = 0  # of the quarantined: not meant for us
+    ignored: int = 0  # of the quarantined: not damaged, but no records for training
     dropped: Counter[str] = field(default_factory=Counter)
     bytes: int = 0  # of the documents' text
-    reasons: Counter[str] = field(default_factory=Counter)  # of the quarantined, their numbers blotted out
+    reasons: Counter[str] = field(default_factory=Counter)  # of the quarantined, with … for numbers
     cut: frozenset[str] = frozenset()  # files too large for one document
-    unsupported: Counter[str] = field(default_factory=Counter)  # members of archives by ending
-    first: dict[str, str] = field(default_factory=dict)  # for each reason the first bad record: where, and why
+    unsupported: Counter[str] = field(default_factory=Counter)  # members of archives, by ending
+    first: dict[str, str] = field(default_factory=dict)  # by reason, its first bad record: the place, and why in full
 
     @property
     def read(self) -> int:
@@ -79,7 +79,7 @@ class Tally:
         self.first = other.first | self.first
 
     def examples(self) -> list[str]:
-        """For each of the commonest reasons one bad record, and how many more there are like it."""
+        """For each of the commonest reasons one bad record, and the number of others like it."""
         common = self.reasons.most_common(EXAMPLES)
         return [
             self.first[kind] + (f" (and {count - 1:,} more like it)" if count > 1 else "") for kind, count in common
@@ -87,27 +87,27 @@ class Tally:
 
 
 def read_group(group: Group, out: Path) -> Tally:
-    """Reads the group's files into `out`; UserError where a file is not what it was when the run began."""
+    """The tally of a group whose rows are written to `out`; UserError where a file changed since the run began."""
     tally, root = Tally(), root_of(group.source)
-    documents, quarantine = Rows(group.documents(out), DOCUMENTS), Rows(group.quarantine(out), QUARANTINE)
+    documents, quarantine = RowWriter(group.documents(out), DOCUMENTS), RowWriter(group.quarantine(out), QUARANTINE)
     with documents, quarantine:
         reading = _Reading(group, tally, documents, quarantine)
         for file in group.files:
             path = root / file.name
             try:
                 if not path.is_file():
-                    raise _gone(path)
+                    raise _removed(path)
                 reading.run(file)
                 verify(path, file)
             except PermissionError as error:
-                raise UserError(f"{path}: may not be read", "change its permissions, or exclude it") from error
+                raise UserError(f"{path}: no permission to read it", "change its permissions, or exclude it") from error
     return tally
 
 
 class _Reading:
-    """A group's records on their way to rows, file after file."""
+    """Turns the records of a group into rows, file after file."""
 
-    def __init__(self, group: Group, tally: Tally, documents: Rows, quarantine: Rows) -> None:
+    def __init__(self, group: Group, tally: Tally, documents: RowWriter, quarantine: RowWriter) -> None:
         self.group, self.source, self.tally = group, group.source, tally
         self.documents, self.bad_records = documents, quarantine
         self.folder = DataFolder(str(root_of(group.source)), fs=LocalFileSystem())
@@ -118,9 +118,9 @@ class _Reading:
         end = ending(file.name)
         expected = self.row.pop(self.source.index_sha256, None) if self.source.index_sha256 else None
         if file.size == 0:
-            self.quarantine(Bad(0, "empty file", b""))
+            self.quarantine(BadRecord(0, "empty file", b""))
         elif expected not in (None, file.sha256):
-            self.quarantine(Bad(0, f"its SHA-256 is not the one in {self.source.index}", b""))
+            self.quarantine(BadRecord(0, f"its SHA-256 is not the one in {self.source.index}", b""))
         else:
             if end not in self.readers:
                 self.readers[end] = reader_of(end, self.folder, self.source, self.quarantine)
@@ -132,17 +132,18 @@ class _Reading:
                 reader.unsupported.clear()
 
     def keep(self, document: Document) -> None:
-        """A record as one row, as the rows of its passages, or as a record that is out of range."""
+        """Writes a document as one row or as the rows of its passages, unless its metadata are out of range."""
         position, fields = document.metadata["position"], self.row | document.metadata["fields"]
         member, is_part = document.metadata.get("member", ""), document.metadata.get("is_part", False)
         is_text = ending(member or self.file.name) in (*TEXT, *self.source.as_text) and not is_part
         identity = str(self.row.get(self.source.index_id, document.id)) if is_text else document.id
         origin = document.id.rpartition("#")[0] if is_part else identity
         self.tally.cut |= {origin} if is_part else set()
-        within = self.within_limits(fields)
-        if within is None:
-            self.quarantine(Bad(position, f"no number in a metadata field that is limited: {self.limited()}", b""))
-        elif not within:
+        is_within = self.is_within_limits(fields)
+        if is_within is None:
+            fault = f"no number in a metadata field with a minimum or maximum: {self.limited()}"
+            self.quarantine(BadRecord(position, fault, b""))
+        elif not is_within:
             self.tally.dropped["out_of_range"] += 1
         elif self.source.max_characters:
             for k, passage in enumerate(passages(document.text, self.source.max_characters)):
@@ -153,7 +154,7 @@ class _Reading:
             self.write(name, origin, document.text, (member, position), fields)
 
     def write(self, identity: str, origin: str, text: str, place: tuple[str, int], fields: dict[str, Any]) -> None:
-        """One row; `place` is the member of an archive ("" elsewhere) and the position of the record in it."""
+        """Writes one row; `place`: the member of an archive ("" elsewhere) and the record's position in it."""
         name, source = self.group.name, self.source
         if source.group_by and fields.get(source.group_by) is not None:
             origin = str(fields[source.group_by])
@@ -178,12 +179,12 @@ class _Reading:
         self.tally.kept += 1
         self.tally.bytes += size
 
-    def quarantine(self, bad: Bad) -> None:
+    def quarantine(self, bad: BadRecord) -> None:
         name = self.group.name
         uri = self.uri(bad.member)
         self.bad_records.add((name, uri, bad.position, bad.reason, bad.raw), len(bad.raw))
         self.tally.quarantined += 1
-        self.tally.ignored += bad.is_stray
+        self.tally.ignored += bad.is_ignored
         kind = NUMBER.sub("…", bad.reason)
         self.tally.reasons[kind] += 1
         self.tally.first.setdefault(kind, f"{name}: {uri}, record {bad.position + 1}: {bad.reason}")
@@ -194,8 +195,8 @@ class _Reading:
     def limited(self) -> str:
         return ", ".join(sorted({*self.source.minimum, *self.source.maximum}))
 
-    def within_limits(self, fields: dict[str, Any]) -> bool | None:
-        """None where a limited field holds no number."""
+    def is_within_limits(self, fields: dict[str, Any]) -> bool | None:
+        """Whether the metadata are within minimum and maximum; None where such a field holds no number."""
         least = [(_number(fields.get(name)), bound) for name, bound in self.source.minimum.items()]
         most = [(_number(fields.get(name)), bound) for name, bound in self.source.maximum.items()]
         if any(value is None for value, _ in least + most):
@@ -204,18 +205,18 @@ class _Reading:
 
 
 def verify(path: Path, file: File) -> None:
-    """UserError where the file that was read is not the one that was listed."""
+    """Raises a UserError where the file that was read is not the one that was listed."""
     try:
-        found = file_sha256(path)
+        sha256 = file_sha256(path)
     except FileNotFoundError as error:
-        raise _gone(path) from error
-    if found != file.sha256:
-        raise UserError(f"{path}: changed since the run began", "run again when the file is at rest")
+        raise _removed(path) from error
+    if sha256 != file.sha256:
+        raise UserError(f"{path}: changed since the run began", "run again when the file no longer changes")
 
 
-def _gone(path: Path) -> UserError:
+def _removed(path: Path) -> UserError:
     cure = "put it back, or remove the ledgers of this corpus (corpora/NAME.*.json in the home) to begin it anew"
-    return UserError(f"{path}: gone, but the corpus' ledger names it and it must be read", cure)
+    return UserError(f"{path}: gone, but the corpus' ledger has it and it must be read", cure)
 
 
 def _number(value: Any) -> float | None:

@@ -1,7 +1,7 @@
-"""The documents that a home has forgotten: HOME/forgotten.json, by name and place. No run of the home reads them again.
+"""The documents that a home has forgotten, by name and place, in HOME/forgotten.json: no run reads them again.
 
-A takedown (takedown.py) keeps a document out of what is trained; forgetting leaves it out at ingest, so that its
-text is in no artifact. It enters the key of the partitions whose files it stands in, and of no other.
+A takedown (tasks/encode/takedown.py) keeps a document out of training; forgetting leaves it out at ingest, so that its
+text is in no artifact. Its name enters the key of the partitions whose files contain it, and of no other.
 """
 
 import json
@@ -18,23 +18,22 @@ from tasks.store.step import Frozen
 if TYPE_CHECKING:
     from tasks.ingest.documents import Group, Tally
 
-LIST = "forgotten.json"
 REASON = "forgotten"  # in a funnel
-REPEATED = re.compile(r"~\d+$")  # of an id that was given before: the same record of a file that changed
+REPEATED = re.compile(r"~\d+$")  # ends a repeated id: the same record of a file that changed
 
 
 class Forgotten(Frozen):
-    """One name that was asked for, where it was found, and which versions had been made of it."""
+    """One forgotten name, the files it was in, and the model versions that had been made from it."""
 
     name: str
     time: str
     places: dict[str, tuple[str, ...]]  # source → uris
-    trained: tuple[str, ...] = ()  # NAME/VERSION whose training text held it
-    held: tuple[str, ...] = ()  # NAME/VERSION made from a corpus that held it, outside the training text
+    trained: tuple[str, ...] = ()  # NAME/VERSION, whose training text contained it
+    held: tuple[str, ...] = ()  # NAME/VERSION, made from a corpus that contained it outside the training text
 
 
 def forgotten(home: Home) -> list[Forgotten]:
-    """All that this home has forgotten, the oldest first."""
+    """All documents that this home has forgotten, the oldest first."""
     try:
         return [Forgotten.model_validate(entry) for entry in json.loads(home.forgotten.read_text())["documents"]]
     except FileNotFoundError:
@@ -42,32 +41,32 @@ def forgotten(home: Home) -> list[Forgotten]:
 
 
 def remember(home: Home, entries: Iterable[Forgotten]) -> None:
-    """Writes the list anew; an entry takes the place of one of its name."""
+    """Adds the entries to the list; one replaces an earlier one of its name."""
     by_name = {entry.name: entry for entry in (*forgotten(home), *entries)}
     rows = [entry.model_dump(mode="json") for entry in by_name.values()]
     write_durably(home.forgotten, json.dumps({"documents": rows}, ensure_ascii=False, indent=1).encode())
 
 
 def touching(entries: Iterable[Forgotten], source: str, files: Collection[str]) -> tuple[str, ...]:
-    """The names that stand in one of these files of a source."""
+    """The names of forgotten documents that are in one of these files of a source."""
     uris = {entry.name: entry.places.get(source, ()) for entry in entries}
-    return tuple(sorted(name for name, found in uris.items() if any({uri, file_of(uri)} & {*files} for uri in found)))
+    return tuple(sorted(name for name, places in uris.items() if any({uri, file_of(uri)} & {*files} for uri in places)))
 
 
-def is_called(row: Mapping[str, Any], names: Collection[str]) -> bool:
-    """Whether a document, or a quarantined record, goes by one of these names."""
-    return not names_by_which(row).isdisjoint(names)
+def has_name(row: Mapping[str, Any], names: Collection[str]) -> bool:
+    """Whether a document, or a quarantined record, has one of these names."""
+    return not all_names(row).isdisjoint(names)
 
 
-def names_by_which(row: Mapping[str, Any]) -> set[str]:
-    """All names of a row; a repeated id is known by the first one's too."""
+def all_names(row: Mapping[str, Any]) -> set[str]:
+    """All names of a row; a repeated id has the first one's name too."""
     if "doc_id" not in row:
         return {row["uri"], f"{row['source']}/{row['uri']}"}
     return names_of(row) | {REPEATED.sub("", row["doc_id"])}
 
 
-def leave_out(names: Mapping[str, tuple[str, ...]], groups: Iterable["Group"], out: Path, tally: "Tally") -> None:
-    """Takes forgotten documents and bad records out of what an ingest has just read, and counts them as dropped."""
+def drop_forgotten(names: Mapping[str, tuple[str, ...]], groups: Iterable["Group"], out: Path, tally: "Tally") -> None:
+    """Removes forgotten documents and bad records from the files just written, and counts them as dropped."""
     from tasks.ingest.document_rows import DOCUMENTS, QUARANTINE
 
     for group in groups:
@@ -83,16 +82,16 @@ def leave_out(names: Mapping[str, tuple[str, ...]], groups: Iterable["Group"], o
 
 
 def _rewrite(path: Path, schema: Any, names: Collection[str]) -> list[dict[str, Any]]:
-    """The rows that go; the file is written again without them, if there are any."""
+    """The rows that are removed; the file is written again without them, if there are any."""
     import pyarrow.parquet as pq
 
-    from tasks.ingest.document_rows import Rows
+    from tasks.ingest.document_rows import RowWriter
 
     gone, kept = list[dict[str, Any]](), list[dict[str, Any]]()
     for row in pq.read_table(path).to_pylist():
-        (gone if is_called(row, names) else kept).append(row)
+        (gone if has_name(row, names) else kept).append(row)
     if gone:
-        with Rows(path, schema) as rows:
+        with RowWriter(path, schema) as rows:
             for row in kept:
                 size = len(row["text"].encode()) if "text" in row else len(row["raw"])
                 rows.add(tuple(row[name] for name in schema.names), size)

@@ -1,4 +1,4 @@
-"""Which files are read, by the ending of their names, and what to do about those that are not."""
+"""The kinds of files that are read, by the ending of their names, and what to do about the others."""
 
 import re
 from functools import cache
@@ -9,8 +9,8 @@ from tasks.document_names import ARCHIVE
 PLAIN = (".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org")
 WEB = (".html", ".htm")
 TABLES = (".csv", ".tsv")
-LINES = (".jsonl", ".ndjson", ".jl")  # a JSON object a line
-PACKINGS = (".gz", ".zst", ".bz2")  # unpacked as they are read
+LINES = (".jsonl", ".ndjson", ".jl")  # one JSON object per line
+PACKINGS = (".gz", ".zst", ".bz2")  # decompressed as they are read
 PACKED = tuple(f"{end}{packing}" for end in (*PLAIN, *WEB, *TABLES, *LINES, ".json") for packing in PACKINGS)
 TEXT = (*PLAIN, *WEB, ".pdf", ".docx", ".eml", *(end for end in PACKED if end.startswith((*PLAIN, *WEB))))
 RECORDS = (*LINES, ".json", *TABLES, ".parquet", ".arrow", ".mbox", *(end for end in PACKED if end not in TEXT))
@@ -21,7 +21,7 @@ NONE = "(none)"  # the ending of README, `1.` and cur/1700.M2.host:2,S
 NO_ACCESS = "(may not be read)"
 AS_TEXT = "where they hold plain text, name them in as_text of their source, or init with --as-text"
 UNPACK = "unpack them, or pack them as .zip"
-NAMED = re.compile(r"[^\s:,]+")  # after its dot; else it is no ending
+ENDING_NAME = re.compile(r"[^\s:,]+")  # what follows the dot of an ending
 CURES = {
     "save them as .docx or .pdf": (".doc", ".rtf", ".odt", ".pages", ".ppt", ".pptx"),
     "save them as .csv": (".xls", ".xlsx", ".ods", ".numbers"),
@@ -44,16 +44,16 @@ CURE_BY_ENDING = {end: cure for cure, endings in CURES.items() for end in ending
 
 
 def ending(name: str) -> str:
-    """`.txt`, `.jsonl.gz`, or `(none)`: in lower case, with what a compressed file holds."""
+    """`.txt`, `.jsonl.gz`, or `(none)`: in lower case, a compressed file's with the ending of the file within."""
     first, *suffixes = name[name.rfind("/") + 1 :].lower().split(".")
-    if not suffixes or (not first and len(suffixes) == 1) or not NAMED.fullmatch(suffixes[-1]):
+    if not suffixes or (not first and len(suffixes) == 1) or not ENDING_NAME.fullmatch(suffixes[-1]):
         return NONE
-    is_packed = f".{suffixes[-1]}" in (*PACKINGS, ".xz") and len(suffixes) > 1 and NAMED.fullmatch(suffixes[-2])
+    is_packed = f".{suffixes[-1]}" in (*PACKINGS, ".xz") and len(suffixes) > 1 and ENDING_NAME.fullmatch(suffixes[-2])
     return "." + ".".join(suffixes[-2 if is_packed else -1 :])
 
 
 def within(ending: str) -> tuple[str, str]:
-    """The ending without its packing, and the packing: .csv and .gz; "" where it has none that is unpacked."""
+    """The ending without its compression, and the compression: .csv and .gz; "" where it is none that is read."""
     packing = next((packing for packing in PACKINGS if ending.endswith(packing) and ending != packing), "")
     return ending.removesuffix(packing), packing
 
@@ -66,12 +66,12 @@ def readable() -> tuple[str, ...]:
 
 
 def readable_in_words() -> str:
-    """The endings that can be read, for a person."""
+    """The endings that can be read, as a person reads them."""
     return f"{', '.join(end for end in readable() if end not in PACKED)} files (also as {', '.join(PACKINGS)})"
 
 
 def cure_of(ending: str) -> str:
-    """What makes files of that ending readable."""
+    """What a person can do to have files of that ending read."""
     inner, packing = within(ending)
     if ending in TEXT:
         return EXTRA

@@ -6,32 +6,32 @@ from typing import BinaryIO, NamedTuple
 import pyarrow as pa
 
 MIB = 1 << 20
-RAW_BYTES = 64 << 10  # of what cannot be used are kept
-BLOCK_BYTES = 64 << 10  # of a compressed file are unpacked at once: what is lost where it is cut
+RAW_BYTES = 64 << 10  # of a bad record are kept in the quarantine
+BLOCK_BYTES = 64 << 10  # of a compressed file are unpacked at once: at most so much is lost before a break
 FREE_EXPANSION = 64 * MIB  # bytes that any file may unpack to, however small
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 
-class Overgrown(Exception):
+class ExpansionLimit(Exception):
     """A compressed file that unpacks to more than its size allows."""
 
 
-class TooLong(NamedTuple):
-    """What is left of a line above the limit."""
+class LongLine(NamedTuple):
+    """A line above the limit, of which only the head was kept."""
 
     head: bytes
     size: int
 
 
-def lines(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes | TooLong]:
-    """Every line without its end; of one above `max_bytes` the head only, which is all that is ever held of it."""
+def lines(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes | LongLine]:
+    """Every line without its end; a LongLine for one above `max_bytes`, which is never held as a whole."""
     line, size = bytearray(), 0
     for block in blocks:
         *ended, rest = block.split(b"\n")
         for end in ended:
             size += len(end)
             if size > max_bytes:
-                yield TooLong(bytes(line[:RAW_BYTES] + end[:RAW_BYTES])[:RAW_BYTES], size)
+                yield LongLine(bytes(line[:RAW_BYTES] + end[:RAW_BYTES])[:RAW_BYTES], size)
             else:
                 yield bytes(line + end) if line else end
             line, size = bytearray(), 0
@@ -42,13 +42,13 @@ def lines(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes | TooLong]:
             del line[RAW_BYTES:]
             line += rest[: RAW_BYTES - len(line)]
     if size > max_bytes:
-        yield TooLong(bytes(line[:RAW_BYTES]), size)
+        yield LongLine(bytes(line[:RAW_BYTES]), size)
     elif line:
         yield bytes(line)
 
 
 def blocks(file: BinaryIO, name: str, max_expansion: float) -> Iterator[bytes]:
-    """The file's bytes, unpacked by the ending of its name; Overgrown where a small file unpacks to too much."""
+    """The file's bytes, unpacked by the ending of its name; ExpansionLimit where a small file unpacks to too much."""
     codec = next((codec for ending, codec in CODECS.items() if name.lower().endswith(ending)), None)
     if codec is None:
         while block := file.read(MIB):
@@ -59,11 +59,11 @@ def blocks(file: BinaryIO, name: str, max_expansion: float) -> Iterator[bytes]:
     with pa.CompressedInputStream(pa.PythonFile(file, "r"), codec) as stream:
         while block := stream.read(BLOCK_BYTES):
             unpacked += len(block)
-            refuse_overgrown(unpacked, packed, max_expansion)
+            check_expansion(unpacked, packed, max_expansion)
             yield block
 
 
-def refuse_overgrown(unpacked: int, packed: int, max_expansion: float) -> None:
-    """Overgrown where `packed` bytes hold more than their share."""
+def check_expansion(unpacked: int, packed: int, max_expansion: float) -> None:
+    """ExpansionLimit where `packed` bytes unpack to more than `max_expansion` times as many."""
     if unpacked > max(packed * max_expansion, FREE_EXPANSION):
-        raise Overgrown(f"it unpacks to more than {max_expansion:g} times its {packed:,} bytes")
+        raise ExpansionLimit(f"it unpacks to more than {max_expansion:g} times its {packed:,} bytes")

@@ -1,7 +1,7 @@
 """Planted dirt: copies, near copies, cut texts, junk, made-up personal data and broken records, with the truth beside.
 
-All of it is generated from a seed out of another source's documents, as lines of a JSON Lines file that is then read
-like any other: so a broken record ends in the quarantine because it is broken.
+All of it is generated from a seed and another source's documents, as a JSON Lines file that is then read like any
+other: so a broken record ends in the quarantine because it is broken.
 """
 
 import random
@@ -24,9 +24,9 @@ from tasks.ingest.planted_text import (
 from tasks.ingest.sources import PlantedSource
 
 FILE = "planted.jsonl"
-EDITED = (0.01, 0.05, 0.10)  # of the words of a near copy are other words
-CUT_OFF = (0.1, 0.25, 0.5)  # of the words of a truncation are gone
-FEWEST_WORDS = 50  # of a text worth copying
+EDITED = (0.01, 0.05, 0.10)  # shares of a near copy's words that are replaced
+CUT_OFF = (0.1, 0.25, 0.5)  # shares of a truncation's words that are missing
+MIN_WORDS = 50  # of a text worth copying
 LINKED = ("exact_copy", "near_copy", "truncation")  # their origin is their original's: one side of a split for both
 
 
@@ -39,7 +39,7 @@ class Original(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """What was planted. For a broken record `doc_id` is its place, SOURCE/URI#POSITION: it never becomes a document."""
+    """One planted record. A broken one never becomes a document: its `doc_id` is its place, SOURCE/URI#POSITION."""
 
     doc_id: str
     kind: str
@@ -56,7 +56,7 @@ class Dirt(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """What texts are mixed from: words and sentences of all the originals at hand."""
+    """The words and sentences of all the originals, from which texts are mixed."""
 
     words: list[str]
     sentences: list[str]
@@ -66,7 +66,7 @@ Make = Callable[[random.Random, Original, Pool], str | bytes]  # bytes where it 
 
 
 def plant(name: str, source: PlantedSource, originals: Sequence[Original], count: int, path: Path) -> list[Truth]:
-    """Writes `count` records made of `originals` to `path`, in an order that tells nothing; the truth of each."""
+    """The truth of `count` records made of `originals`, which are written to `path` in random order."""
     rng = random.Random(f"{source.seed} {name}")  # hashed by SHA-512, so the same on every machine
     pool = _pool(originals)
     rounds = (divmod(i, len(SLOTS)) for i in range(count))
@@ -74,32 +74,32 @@ def plant(name: str, source: PlantedSource, originals: Sequence[Original], count
     rng.shuffle(dirt)
     truth = []
     with path.open("wb") as file:
-        for position, (one, original) in enumerate(zip(dirt, _dealt(rng, originals, count), strict=True)):
-            made = one.make(rng, original, pool)
+        for position, (item, original) in enumerate(zip(dirt, _deal(rng, originals, count), strict=True)):
+            text = item.make(rng, original, pool)
             identity = f"{position:05d}"
-            is_linked = one.kind in LINKED
-            if isinstance(made, str):
-                record = {"id": identity, "text": made, "origin": original.origin if is_linked else None}
-                made = orjson.dumps(record)
+            is_linked = item.kind in LINKED
+            if isinstance(text, str):
+                record = {"id": identity, "text": text, "origin": original.origin if is_linked else None}
+                line = orjson.dumps(record)
             else:
-                identity = f"{FILE}#{position}"
-            file.write(made + b"\n")
+                identity, line = f"{FILE}#{position}", text
+            file.write(line + b"\n")
             of = original.doc_id if is_linked else None
-            truth.append(Truth(f"{name}/{identity}", one.kind, one.level, of, one.detail))
+            truth.append(Truth(f"{name}/{identity}", item.kind, item.level, of, item.detail))
     return truth
 
 
-def how_many(source: PlantedSource, originals: int) -> int:
-    """The number of records that makes them `share` of all."""
+def planted_count(source: PlantedSource, originals: int) -> int:
+    """The number of planted records that makes them `share` of all."""
     return min(round(originals * source.share / (1 - source.share)), source.most)
 
 
 def is_worth_copying(text: str) -> bool:
-    return len(text.split()) >= FEWEST_WORDS
+    return len(text.split()) >= MIN_WORDS
 
 
-def _dealt(rng: random.Random, originals: Sequence[Original], count: int) -> Iterator[Original]:
-    """Each original once before any comes twice."""
+def _deal(rng: random.Random, originals: Sequence[Original], count: int) -> Iterator[Original]:
+    """`count` originals in random order, each once before any comes twice."""
     hand = list[Original]()
     for _ in range(count):
         if not hand:
@@ -135,7 +135,7 @@ def _truncation(level: float) -> Make:
     return make
 
 
-def _generated(text: Callable[[random.Random, str], str], variant: str) -> Make:
+def _generate(text: Callable[[random.Random, str], str], variant: str) -> Make:
     return lambda rng, _, __: text(rng, variant)
 
 
@@ -167,13 +167,13 @@ FAULTS: dict[str, Callable[[str], bytes]] = {
     "too_deep": lambda _: b'{"text":' + b"[" * 2000 + b"]" * 2000 + b"}",
 }
 
-SLOTS: tuple[tuple[Dirt, ...], ...] = (  # each gets an equal share, its variants take turns
+SLOTS: tuple[tuple[Dirt, ...], ...] = (  # each gets an equal share, and its variants take turns
     (Dirt("exact_copy", None, None, _exact_copy),),
     *((Dirt("near_copy", level, None, _near_copy(level)),) for level in EDITED),
     tuple(Dirt("truncation", level, None, _truncation(level)) for level in CUT_OFF),
-    tuple(Dirt("boilerplate", None, name, _generated(boilerplate, name)) for name in BOILERPLATE),
-    tuple(Dirt("gibberish", None, of, _generated(gibberish, of)) for of in NOISES),
-    tuple(Dirt("other_script", None, name, _generated(other_script, name)) for name in SCRIPTS),
+    tuple(Dirt("boilerplate", None, name, _generate(boilerplate, name)) for name in BOILERPLATE),
+    tuple(Dirt("gibberish", None, of, _generate(gibberish, of)) for of in NOISES),
+    tuple(Dirt("other_script", None, name, _generate(other_script, name)) for name in SCRIPTS),
     tuple(Dirt("pii", None, kind, _personal(kind)) for kind in PERSONAL),
     tuple(Dirt("broken", None, fault, _broken(fault)) for fault in FAULTS),
 )

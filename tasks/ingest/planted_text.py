@@ -1,4 +1,4 @@
-"""Texts that nobody wrote: templates of web pages, noise, other scripts, personal data of people who do not exist."""
+"""Generated texts: templates of web pages, noise, other scripts, personal data of people who do not exist."""
 
 import random
 
@@ -39,7 +39,7 @@ LAST_NAMES = ("Examplea", "Sampleson", "Testova", "Mockwell", "Fictor", "Noone",
 
 
 def boilerplate(rng: random.Random, name: str) -> str:
-    """The lines of a page without its text, over and over."""
+    """The lines around the text of a web page, repeated."""
     lines = [rng.choice(BOILERPLATE[name]) for _ in range(WORDS // 5)]
     return "\n".join(
         line.replace("{n}", f"{rng.randrange(100)}").replace("{m}", f"{rng.randrange(100)}") for line in lines
@@ -47,7 +47,7 @@ def boilerplate(rng: random.Random, name: str) -> str:
 
 
 def gibberish(rng: random.Random, of: str) -> str:
-    """Random letters, random symbols, or three words without end."""
+    """Random letters, random symbols, or three words repeated."""
     if of == "letters":
         return " ".join(_word(rng, "abcdefghijklmnopqrstuvwxyz", 3, 14) for _ in range(WORDS))
     if of == "symbols":
@@ -65,7 +65,7 @@ def other_script(rng: random.Random, name: str) -> str:
 
 
 def personal(rng: random.Random, kind: str) -> str:
-    """A sentence with a mail address and one more piece of personal data, all made up: it reaches nobody."""
+    """A sentence with a made-up mail address and one more piece of made-up personal data."""
     first, last = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES)
     address = f"{first}.{last}{rng.randrange(1000)}@example.org".lower()
     more = {
@@ -85,7 +85,7 @@ def _word(rng: random.Random, letters: str, shortest: int, longest: int) -> str:
 
 
 def _card(rng: random.Random) -> str:
-    """Sixteen digits with a right check digit (ISO/IEC 7812-1), under a prefix that is used for tests."""
+    """Sixteen digits with a valid check digit (ISO/IEC 7812-1), with a prefix that is reserved for tests."""
     digits = [4, 0, 0, 0, 0, 0, *(rng.randrange(10) for _ in range(9))]
     doubled = [sum(divmod(2 * digit, 10)) if i % 2 == 0 else digit for i, digit in enumerate(digits)]
     text = "".join(map(str, [*digits, -sum(doubled) % 10]))
@@ -93,7 +93,7 @@ def _card(rng: random.Random) -> str:
 
 
 def _iban(rng: random.Random) -> str:
-    """A number with right check digits (ISO 13616) at a bank that does not exist."""
+    """An IBAN with valid check digits (ISO 13616) at a bank that does not exist."""
     account = f"TEST{rng.randrange(10**14):014d}"
     as_digits = "".join(str(int(c, 36)) for c in f"{account}GB00")
     return f"GB{98 - int(as_digits) % 97:02d}{account}"

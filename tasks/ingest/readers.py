@@ -1,7 +1,8 @@
-"""datatrove readers that lose nothing: a record that cannot be used is told with its position and a reason.
+"""datatrove readers that lose nothing: a record that cannot be used is reported with its position and a reason.
 
-datatrove's own log a warning and go on, or fail. These hand each bad record to `quarantine` and yield the documents
-around it, so they stay valid first steps of a datatrove pipeline. Memory is bounded whatever a file claims to hold.
+datatrove's own readers log a warning and go on, or fail. These pass each bad record to `quarantine` and yield the
+documents around it, so they stay valid first steps of a datatrove pipeline. Memory is bounded whatever a file claims to
+hold.
 """
 
 from abc import abstractmethod
@@ -18,28 +19,28 @@ from datatrove.pipeline.readers.jsonl import JsonlReader
 from datatrove.pipeline.readers.parquet import ParquetReader
 
 from tasks.ingest.conversations import is_conversation, joined
-from tasks.ingest.lines import RAW_BYTES, Overgrown, TooLong, blocks, lines, refuse_overgrown
+from tasks.ingest.lines import RAW_BYTES, ExpansionLimit, LongLine, blocks, check_expansion, lines
 from tasks.ingest.read.encodings import UTF8_MARK, UTF16
 from tasks.ingest.sources import Reading
 
-ROWS = 256  # of a table in memory at once
+ROWS_AT_ONCE = 256  # of a table in memory
 
 
-class Bad(NamedTuple):
+class BadRecord(NamedTuple):
     """A record that cannot be used."""
 
     position: int  # of the record in its file, from 0
     reason: str
     raw: bytes
-    member: str = ""  # of an archive: where in it
-    is_stray: bool = False  # no damage, but not meant for us: told, and no reason to stop
+    member: str = ""  # its path in an archive
+    is_ignored: bool = False  # not damaged, but no record for training: never a reason to stop the run
 
 
-Quarantine = Callable[[Bad], None]
+Quarantine = Callable[[BadRecord], None]
 
 
-class Checked(BaseDiskReader):
-    """What the readers share: a record becomes a Document or goes to the quarantine.
+class QuarantiningReader(BaseDiskReader):
+    """A reader whose records become documents or go to the quarantine.
 
     A document's metadata is {"position": the record's, "fields": all that it held beside id and text}.
     """
@@ -49,16 +50,16 @@ class Checked(BaseDiskReader):
         self.rules, self.quarantine, self.add_file_path = rules, quarantine, False
 
     def document(self, record: Any, path: str, position: int, raw: bytes | None = None) -> Document | None:
-        if isinstance(record, dict) and is_conversation(said := record.get(name := self.text_field_of(record))):
-            record = record | {name: joined(said)}
+        if isinstance(record, dict) and is_conversation(value := record.get(name := self.text_field_of(record))):
+            record = record | {name: joined(value)}
         if reason := self.fault(record):
             shown = repr(record).encode(errors="replace") if raw is None else raw
-            self.quarantine(Bad(position, reason, shown[:RAW_BYTES]))
+            self.quarantine(BadRecord(position, reason, shown[:RAW_BYTES]))
             return None
         return self.get_document_from_dict(record, path, position)
 
     def fault(self, record: Any) -> str | None:
-        """Why a record cannot be used; None where it can."""
+        """The reason why a record cannot be used; None where it can."""
         if not isinstance(record, dict):
             return f"{_kind(record)} in place of an object"
         name = self.text_field_of(record)
@@ -71,12 +72,12 @@ class Checked(BaseDiskReader):
         return _text_fault(text, self.rules.max_record_bytes) or _metadata_fault(record)
 
     def whole(self, text: str, path: str, raw: bytes, fields: dict[str, Any] | None = None) -> Document | None:
-        """A file's text as its one document, whose id is the path."""
+        """The text of a whole file as one document, whose id is the path."""
         record = {**(fields or {}), self.rules.text_fields[0]: text, self.rules.id_field: path}
         return self.document(record, path, 0, raw)
 
     def text_field_of(self, record: dict[str, Any]) -> str:
-        """The first of the wanted fields that the record has; the first of them where it has none."""
+        """The first of the source's text fields that the record has; the first of all where it has none."""
         return next((name for name in self.rules.text_fields if name in record), self.rules.text_fields[0])
 
     def _default_adapter(self, data: dict[str, Any], path: str, id_in_file: int | str) -> dict[str, Any]:
@@ -90,7 +91,7 @@ class Checked(BaseDiskReader):
         }
 
 
-class Lines(Checked, JsonlReader):
+class JsonLines(QuarantiningReader, JsonlReader):
     """JSON Lines, plain or compressed."""
 
     def read_file(self, filepath: str) -> Iterator[Document]:
@@ -99,18 +100,20 @@ class Lines(Checked, JsonlReader):
             unpacked = blocks(file, filepath, self.rules.max_expansion)
             try:
                 for position, line in enumerate(lines(unpacked, self.rules.max_record_bytes)):
-                    if position == 0 and not isinstance(line, TooLong) and line.startswith(UTF16):
-                        self.quarantine(Bad(0, f"{bytes_fault(line)}; the whole file is left", line[:RAW_BYTES]))
+                    if position == 0 and not isinstance(line, LongLine) and line.startswith(UTF16):
+                        self.quarantine(
+                            BadRecord(0, f"{bytes_fault(line)}; the whole file is skipped", line[:RAW_BYTES])
+                        )
                         return
                     if document := self.parse(line, filepath, position):
                         yield document
-            except (OSError, pa.ArrowInvalid, Overgrown) as error:
-                self.quarantine(Bad(position + 1, f"unreadable from here on: {error}", b""))
+            except (OSError, pa.ArrowInvalid, ExpansionLimit) as error:
+                self.quarantine(BadRecord(position + 1, f"unreadable from here on: {error}", b""))
 
-    def parse(self, line: bytes | TooLong, path: str, position: int) -> Document | None:
-        if isinstance(line, TooLong):
+    def parse(self, line: bytes | LongLine, path: str, position: int) -> Document | None:
+        if isinstance(line, LongLine):
             limit = f"max_record_bytes = {self.rules.max_record_bytes:,}"
-            self.quarantine(Bad(position, f"a line of {line.size:,} bytes: more than {limit}", line.head))
+            self.quarantine(BadRecord(position, f"a line of {line.size:,} bytes: more than {limit}", line.head))
             return None
         if position == 0:
             line = line.removeprefix(UTF8_MARK)
@@ -119,12 +122,12 @@ class Lines(Checked, JsonlReader):
         try:
             return self.document(orjson.loads(line), path, position, line)
         except orjson.JSONDecodeError as error:
-            self.quarantine(Bad(position, bytes_fault(line) or f"not JSON: {error}", line[:RAW_BYTES]))
+            self.quarantine(BadRecord(position, bytes_fault(line) or f"not JSON: {error}", line[:RAW_BYTES]))
             return None
 
 
-class Rows(Checked):
-    """A table's rows, batch after batch; where a batch does not hold together, its good rows are found one by one."""
+class TableReader(QuarantiningReader):
+    """A table's rows, batch after batch; where a batch is invalid as a whole, its rows are tried one by one."""
 
     @abstractmethod
     def batches(self, path: str) -> Iterator[pa.RecordBatch]: ...
@@ -133,13 +136,13 @@ class Rows(Checked):
         position = 0
         try:
             for batch in self.batches(filepath):
-                for start in range(0, batch.num_rows, ROWS):
-                    for row in self.rows(batch.slice(start, ROWS), position):
+                for start in range(0, batch.num_rows, ROWS_AT_ONCE):
+                    for row in self.rows(batch.slice(start, ROWS_AT_ONCE), position):
                         if row is not None and (document := self.document(row, filepath, position)):
                             yield document
                         position += 1
-        except (OSError, pa.ArrowException, Overgrown) as error:
-            self.quarantine(Bad(position, f"unreadable from here on: {error}", b""))
+        except (OSError, pa.ArrowException, ExpansionLimit) as error:
+            self.quarantine(BadRecord(position, f"unreadable from here on: {error}", b""))
 
     def rows(self, batch: pa.RecordBatch, position: int) -> Iterator[dict[str, Any] | None]:
         """Each row, or None for one that was quarantined."""
@@ -148,14 +151,14 @@ class Rows(Checked):
             yield from batch.to_pylist()
         except (ValueError, OverflowError) as error:  # Arrow's own errors are ValueErrors too
             if batch.num_rows == 1:
-                self.quarantine(Bad(position, f"a value that cannot be read: {error}", b""))
+                self.quarantine(BadRecord(position, f"a value that cannot be read: {error}", b""))
                 yield None
                 return
             for i in range(batch.num_rows):
                 yield from self.rows(batch.slice(i, 1), position + i)
 
 
-class Tables(Rows, ParquetReader):
+class ParquetFiles(TableReader, ParquetReader):
     """Parquet."""
 
     def batches(self, path: str) -> Iterator[pa.RecordBatch]:
@@ -166,11 +169,11 @@ class Tables(Rows, ParquetReader):
             unpacked = sum(
                 group.column(i).total_uncompressed_size for group in groups for i in range(group.num_columns)
             )
-            refuse_overgrown(unpacked, self.data_folder.size(path), self.rules.max_expansion)
-            yield from table.iter_batches(batch_size=ROWS)
+            check_expansion(unpacked, self.data_folder.size(path), self.rules.max_expansion)
+            yield from table.iter_batches(batch_size=ROWS_AT_ONCE)
 
 
-class Streams(Rows, IpcReader):
+class ArrowFiles(TableReader, IpcReader):
     """Arrow IPC, stream (as `datasets.save_to_disk` writes it) or file."""
 
     def batches(self, path: str) -> Iterator[pa.RecordBatch]:
@@ -180,7 +183,7 @@ class Streams(Rows, IpcReader):
 
 
 def bytes_fault(raw: bytes) -> str | None:
-    """Why these bytes are no text; None where they are UTF-8."""
+    """The reason why these bytes are no text; None where they are UTF-8."""
     if raw.startswith(UTF16):
         return "UTF-16 text: UTF-8 is expected"
     try:
@@ -191,7 +194,7 @@ def bytes_fault(raw: bytes) -> str | None:
 
 
 def _is_name(identity: Any) -> bool:
-    """Whether a record can be called so: a fraction or a list is metadata, and the record is named by its place."""
+    """Whether the value can be an id: a record whose "id" is a fraction or a list is named by its position."""
     return isinstance(identity, str | int | None) and not isinstance(identity, bool)
 
 
@@ -214,16 +217,16 @@ def _metadata_fault(record: dict[str, Any]) -> str | None:
     try:
         as_json({"": nested})
     except TypeError as error:
-        return f"metadata that cannot be kept as JSON: {error}"
+        return f"metadata that cannot be stored as JSON: {error}"
     return None
 
 
 def as_json(metadata: dict[str, Any]) -> str:
-    """Metadata as one JSON object; TypeError where it is nested too deep."""
-    return orjson.dumps(metadata, default=_spelled, option=orjson.OPT_NON_STR_KEYS).decode()
+    """Metadata as one JSON object; TypeError where it is nested too deeply."""
+    return orjson.dumps(metadata, default=_as_string, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def _spelled(value: Any) -> str:
+def _as_string(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""A source's index: a table beside its text files, one row of metadata for each."""
+"""A source's index: a table beside its text files with one row of metadata for each."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ CURE = "see `index`, `index_id`, `index_fields` and `index_sha256` of the source
 
 
 def index_rows(name: str, source: FileSource, root: Path, files: list[str]) -> dict[str, str]:
-    """By file, its row of the index as a JSON object; files without a row are left out."""
+    """Each file's row of the index as a JSON object, by the file's name; files without a row are left out."""
     columns = _columns(source)
     rows = {
         str(row[source.index_id]): json.dumps(
@@ -38,7 +38,7 @@ def _read(name: str, source: FileSource, path: Path) -> list[dict[str, Any]]:
     try:
         table = readers[path.suffix](path)
     except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: {error}", "mend the index") from error
+        raise UserError(f"{path}: {error}", "correct the index") from error
     if missing := _columns(source) - set(table.column_names):
         raise UserError(f"{path}: no column {min(missing)!r}, only {', '.join(table.column_names)}", CURE)
     return table.to_pylist()
@@ -50,6 +50,6 @@ def _columns(source: FileSource) -> set[str]:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """How an index may write a file's name: in full, without its ending, without its folder, without both."""
+    """The ways in which an index may write a file's name: in full, without its ending, its folder, or both."""
     path = Path(name)
     yield from (name, name.removesuffix(path.suffix), path.name, path.stem)

@@ -1,12 +1,13 @@
-"""Ingest: the files of one partition become documents, and what cannot be read is kept aside with a reason.
+"""Ingest: the files of one partition become documents, and bad records go to a quarantine with a reason.
 
     documents/*.parquet   doc_id, text, source, uri, position, licence, language, origin, metadata (a JSON object)
     quarantine.parquet    source, uri, position, reason, raw (its first 64 KiB)
-    unread.json           {source: {ending: {files, bytes}}}, as the folder stood when the partition was formed
+    unread.json           unsupported files: {source: {ending: {files, bytes}}}, as the partition was formed
     truth.parquet         where dirt was planted: doc_id, kind, level, of, detail
 
-doc_id is SOURCE/ID: the record's own id, else its path and position; origin is the text it was cut from (a file, an
-address), its group where the source names `group_by`, else itself: a split keeps one origin on one side.
+doc_id is SOURCE/ID: the record's own id, else its path and position. origin is the text that a document was cut from (a
+file, an address), or its group where the source has `group_by`, else the document itself: a split keeps documents of
+one origin on one side.
 """
 
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
-from tasks.ingest.forgotten import leave_out
+from tasks.ingest.forgotten import drop_forgotten
 from tasks.ingest.listing import kilobytes, unsupported_note
 from tasks.ingest.sources import MIB, File, IngestConfig, IngestPart, SourcePart
 from tasks.progress import progress
@@ -26,17 +27,17 @@ from tasks.store.step import Funnel, Inputs, Stats, Step
 if TYPE_CHECKING:
     from tasks.ingest.documents import Group, Tally
 
-GROUP_BYTES = 32 * MIB  # of files are read by one process at a time
+GROUP_BYTES = 32 * MIB  # of files, which one process reads at a time
 GROUP_FILES = 10_000
 
 __all__ = ["INGEST", "IngestConfig", "IngestPart", "ingest"]
 
 
 def ingest(config: IngestPart, inputs: Inputs, out: Path) -> Stats:
-    """Reads every file of the partition once; UserError where too much of it is bad, or nothing is left."""
+    """The counts of a partition, each file read once; UserError where too many records are bad, or none is left."""
     from tasks.ingest.documents import Tally
     from tasks.ingest.planting import plant_all
-    from tasks.ingest.repeats import tell_apart
+    from tasks.ingest.repeats import number_repeats
 
     groups = list(_groups(config.sources))
     tally = Tally()
@@ -47,8 +48,8 @@ def ingest(config: IngestPart, inputs: Inputs, out: Path) -> Stats:
     earlier = inputs.partitions("earlier")
     _refuse_bad_corpus(config, tally, is_first=not earlier, out=out)
     before = [path for folder in earlier.values() for path in sorted((folder / "documents").glob("*.parquet"))]
-    notes = _notes(config, tally, tell_apart([group.documents(out) for group in groups], before))
-    leave_out({name: part.forgotten for name, part in config.sources.items()}, groups, out, tally)
+    notes = _notes(config, tally, number_repeats([group.documents(out) for group in groups], before))
+    drop_forgotten({name: part.forgotten for name, part in config.sources.items()}, groups, out, tally)
     if config.planted:
         planted = plant_all(config, groups, out)
         tally.add(planted)
@@ -69,7 +70,7 @@ def _weight(group: "Group") -> int:
 
 
 def _groups(sources: Mapping[str, SourcePart]) -> Iterator["Group"]:
-    """The files in reading order, source after source, in groups that depend on nothing but the files."""
+    """The files in reading order, source after source, in groups that depend on the files alone."""
     from tasks.ingest.documents import Group
 
     number = 0
@@ -87,7 +88,7 @@ def _groups(sources: Mapping[str, SourcePart]) -> Iterator["Group"]:
 
 
 def _read(groups: list["Group"], out: Path, workers: int) -> Iterable[tuple["Group", "Tally"]]:
-    """Each group with its tally, in reading order: here, or in processes of their own where there is much to read."""
+    """Each group with its tally, in reading order; read in processes of their own where there is much to read."""
     from tasks.ingest.documents import read_group
 
     if min(workers, len(groups)) < 2 or sum(map(_weight, groups)) < kilobytes(GROUP_BYTES):
@@ -99,7 +100,7 @@ def _read(groups: list["Group"], out: Path, workers: int) -> Iterable[tuple["Gro
 
 
 def _gather_quarantine(out: Path) -> None:
-    """The groups' bad records in one file, in reading order."""
+    """Joins the groups' bad records in one file, in reading order."""
     import pyarrow.parquet as pq
 
     from tasks.ingest.document_rows import QUARANTINE
@@ -113,30 +114,30 @@ def _gather_quarantine(out: Path) -> None:
 
 
 def _refuse_bad_corpus(config: IngestPart, tally: "Tally", is_first: bool, out: Path) -> None:
-    """Called before dirt is planted: that does not count against a source."""
+    """Raises a UserError for too many bad records; called before dirt is planted, which does not count as bad."""
     bad, read = tally.quarantined - tally.ignored, tally.read
-    shown = "".join(f"\n    {line}" for line in tally.examples())
+    examples = "".join(f"\n    {line}" for line in tally.examples())
     if bad > config.max_bad_records and bad > config.max_bad_fraction * read:
         _gather_quarantine(out)
         limits = f"max_bad_fraction = {config.max_bad_fraction:g} and max_bad_records = {config.max_bad_records}"
         raise UserError(
-            f"{bad:,} of {read:,} records cannot be read ({bad / read:.1%}): more than {limits}{shown}",
-            "mend or `exclude` them, name another `text_field`, or raise both limits; "
+            f"{bad:,} of {read:,} records cannot be read ({bad / read:.1%}): more than {limits}{examples}",
+            "correct or `exclude` them, name another `text_field`, or raise both limits; "
             f"all are in {out / 'quarantine.parquet'}",
         )
     if tally.kept == 0 and is_first:
         dropped = "".join(f"\n    {count:,} {reason}" for reason, count in tally.dropped.items())
-        raise UserError(f"no document in {read:,} records{dropped}{shown}", "see [ingest]: sources, fields, limits")
+        raise UserError(f"no document in {read:,} records{dropped}{examples}", "see [ingest]: sources, fields, limits")
 
 
 def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
     notes = [unsupported_note(name, part.unread) for name, part in sorted(config.sources.items()) if part.unread]
     if tally.quarantined:
-        told = "; ".join(tally.examples()[:2])
-        notes.append(f"{tally.quarantined:,} bad records in the quarantine (triptych sql quarantine): {told}")
+        examples = "; ".join(tally.examples()[:2])
+        notes.append(f"{tally.quarantined:,} bad records in the quarantine (triptych sql quarantine): {examples}")
     if tally.unsupported:
-        told = unsupported_note("", {end: {"files": count} for end, count in tally.unsupported.items()})
-        notes.append(f"in archives{told}")
+        counts = {end: {"files": count} for end, count in tally.unsupported.items()}
+        notes.append(unsupported_note("in archives", counts))
     if tally.cut:
         notes.append(f"{len(tally.cut):,} files too large for one document were cut at blank lines: {min(tally.cut)}")
     if renamed:
@@ -146,7 +147,7 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
 
 INGEST = Step(
     "ingest",
-    3,  # conversations; text before what a file says of itself; delimiters by all lines; Latin encodings by letters
+    3,  # conversations; UTF-8 before a declared encoding; delimiters by all lines; Latin encodings by letters
     IngestPart,
     ingest,
     libraries=(

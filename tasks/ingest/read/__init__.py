@@ -1,1 +1,8 @@
-"""Readers of the formats that people have: each yields documents and tells what it cannot use."""
+"""Readers of the formats that people have: each yields documents and quarantines the records that cannot be used.
+
+choose.py                       the reader of an ending
+plain.py, encodings.py, latin.py text files, and which encoding they are in
+json_files.py, spreadsheets.py  records: JSON, CSV and TSV (JSON Lines, Parquet and Arrow are in ../readers.py)
+web_pages.py, office.py, mail.py HTML; PDF and DOCX; messages and mailboxes
+archives.py, packed.py          zip archives, and files that are compressed one by one
+"""

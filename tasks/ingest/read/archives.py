@@ -1,7 +1,7 @@
 """Zip archives: each member is read as the file that it is, without ever being unpacked onto the disk.
 
-What a small archive may grow to is bounded (each member, all of them together, archives within archives), names that
-lead out of it and encrypted members are told; nothing is trusted but bytes that were read.
+What a small archive may unpack to is bounded (each member, all of them together, archives within archives); names that
+lead out of it and encrypted members go to the quarantine. Sizes are believed only once that many bytes were read.
 """
 
 import io
@@ -19,26 +19,26 @@ from fsspec.implementations.zip import ZipFileSystem
 
 from tasks.document_names import WITHIN, member_uri
 from tasks.ingest.kinds import ARCHIVES, ending, readable
-from tasks.ingest.lines import FREE_EXPANSION, Overgrown, refuse_overgrown
-from tasks.ingest.readers import Bad, Checked
+from tasks.ingest.lines import FREE_EXPANSION, ExpansionLimit, check_expansion
+from tasks.ingest.readers import BadRecord, Quarantine, QuarantiningReader
 
-DEEPEST = 3  # archives within archives
-MOST_MEMBERS = 1_000_000
+MAX_DEPTH = 3  # archives within archives
+MAX_MEMBERS = 1_000_000
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, NotImplementedError, RuntimeError)
 
-ReaderOf = Callable[[str, DataFolder, Callable[[Bad], None]], BaseDiskReader]
+ReaderOf = Callable[[str, DataFolder, Quarantine], BaseDiskReader]
 
 
-class Archives(Checked):
-    """The documents of all members; `document.metadata["member"]` says which, and so does its id."""
+class Archives(QuarantiningReader):
+    """The documents of all members; `document.metadata["member"]` is the member, which is in the id too."""
 
     name = "🗜 ZIP"
 
-    def __init__(self, folder: DataFolder, rules: Any, quarantine: Callable[[Bad], None], reader_of: ReaderOf) -> None:
+    def __init__(self, folder: DataFolder, rules: Any, quarantine: Quarantine, reader_of: ReaderOf) -> None:
         super().__init__(folder, rules, quarantine)
         self.reader_of = reader_of
-        self.unsupported = Counter[str]()  # members by ending
+        self.unsupported = Counter[str]()  # members of kinds that are not read, by ending
 
     def read_file(self, filepath: str) -> Iterator[Document]:
         with self.data_folder.open(filepath, "rb") as file:
@@ -52,33 +52,33 @@ class Archives(Checked):
     def members(self, file: BinaryIO, prefix: str, budget: list[int], depth: int) -> Iterator[Document]:
         """`budget`: the bytes that this archive and those within it may still unpack to."""
 
-        def told(reason: str, member: str = "") -> None:
-            self.quarantine(Bad(0, reason, b"", f"{prefix}{member}".removesuffix(WITHIN)))
+        def report(reason: str, member: str = "") -> None:
+            self.quarantine(BadRecord(0, reason, b"", f"{prefix}{member}".removesuffix(WITHIN)))
 
         try:
             archive = zipfile.ZipFile(file)
             infos = sorted(archive.infolist(), key=lambda info: info.filename)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            told(f"unreadable archive: {error}")
+            report(f"unreadable archive: {error}")
             return
-        if len(infos) > MOST_MEMBERS:
-            told(f"{len(infos):,} members: more than {MOST_MEMBERS:,}")
+        if len(infos) > MAX_MEMBERS:
+            report(f"{len(infos):,} members: more than {MAX_MEMBERS:,}")
             return
-        opened: Any = file  # fsspec says only str, and takes both
-        folder = DataFolder("/", fs=ZipFileSystem(opened, skip_instance_cache=True))
+        stream: Any = file  # fsspec's annotation has str alone, and it takes both
+        folder = DataFolder("/", fs=ZipFileSystem(stream, skip_instance_cache=True))
         for info in infos:
             name = info.filename
             end = ending(name)
             if info.is_dir():
                 continue
             if reason := self._fault(info, budget):
-                told(reason, name)
+                report(reason, name)
             elif _is_hidden(name) or end not in (*readable(), *self.rules.as_text):
                 self.unsupported["(hidden)" if _is_hidden(name) else end] += 1
             elif info.file_size == 0:
-                told("empty file", name)
-            elif end in ARCHIVES and depth == DEEPEST:
-                told(f"archives within archives, more than {DEEPEST} deep", name)
+                report("empty file", name)
+            elif end in ARCHIVES and depth == MAX_DEPTH:
+                report(f"archives within archives, more than {MAX_DEPTH} deep", name)
             else:
                 yield from self._member(archive, folder, info, f"{prefix}{name}", budget, depth)
 
@@ -98,7 +98,7 @@ class Archives(Checked):
                 return
             prefix = name.removesuffix(info.filename)
 
-            def quarantine(bad: Bad) -> None:
+            def quarantine(bad: BadRecord) -> None:
                 self.quarantine(bad._replace(member=name))
 
             for document in self.reader_of(ending(name), folder, quarantine).read_file(info.filename):
@@ -109,10 +109,10 @@ class Archives(Checked):
                 document.metadata |= {"member": name}
                 yield document
         except UNREADABLE as error:
-            self.quarantine(Bad(position, f"unreadable member: {error}", b"", name))
+            self.quarantine(BadRecord(position, f"unreadable member: {error}", b"", name))
 
     def _fault(self, info: zipfile.ZipInfo, budget: list[int]) -> str | None:
-        """Why a member must not be read; one that may is taken from the budget."""
+        """The reason why a member must not be read, else None, and its size is taken from the budget."""
         parts = info.filename.replace("\\", "/").split("/")
         if info.filename.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
             return "a name that leads out of the archive"
@@ -121,11 +121,11 @@ class Archives(Checked):
         if stat.S_ISLNK(info.external_attr >> 16):
             return "a link, which is not followed"
         try:
-            refuse_overgrown(info.file_size, info.compress_size, self.rules.max_expansion)
-        except Overgrown as error:
+            check_expansion(info.file_size, info.compress_size, self.rules.max_expansion)
+        except ExpansionLimit as error:
             return str(error)
         if info.file_size > budget[0]:
-            return "the archive unpacks to more than it may (max_expansion): a bomb, or split it"
+            return "the archive unpacks to more than max_expansion allows: a zip bomb, or one to split"
         budget[0] -= info.file_size
         return None
 

@@ -1,4 +1,4 @@
-"""Bytes to text: by a mark, as UTF-8 strictly, or in a legacy encoding where its detection is sure."""
+"""Bytes to text: by a byte order mark, as strict UTF-8, or in a legacy encoding where its detection is certain."""
 
 import codecs
 import re
@@ -9,20 +9,20 @@ from tasks.ingest.read.latin import latin_encoding
 UTF8_MARK = b"\xef\xbb\xbf"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 UTF8, UTF16_NAME = "utf-8", "utf-16"
-LEGACY = [  # beside those of Latin letters: charset-normalizer, left to itself, finds Farsi in four accented letters
+LEGACY = [  # beside those of Latin letters: charset-normalizer, unrestricted, takes four accented letters for Farsi
     *("cp1251", "koi8_r", "koi8_u", "iso8859_5", "cp866", "cp1253", "cp1255", "cp1256", "cp874"),
     *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
 ]
-SHIFT = re.compile(rb"\x1b\$(?:[@B]|\([A-D@B]|\)[AC])")  # to double bytes, in ISO-2022: what ASCII never holds
-SHIFTING = ("iso2022_kr", "iso2022_jp", "iso2022_jp_2", "iso2022_jp_2004")  # seven bits: as UTF-8 valid, and no text
-DETECTED_ON = 64 << 10  # bytes, from the first that is not ASCII
-FEWEST = 3  # bytes that are not ASCII: one or two are a damaged file as easily
-SURE = 0.1  # coherence: how well letters occur as in a language it knows
-MESSY = 0.1  # how much of it looks garbled
+SHIFT_SEQUENCE = re.compile(rb"\x1b\$(?:[@B]|\([A-D@B]|\)[AC])")  # of ISO-2022, to double bytes: never in plain ASCII
+SHIFT_ENCODINGS = ("iso2022_kr", "iso2022_jp", "iso2022_jp_2", "iso2022_jp_2004")  # of seven bits, so valid UTF-8 too
+DETECTION_BYTES = 64 << 10  # from the first byte that is not ASCII
+MIN_NON_ASCII = 3  # bytes: one or two may as well be damage in a UTF-8 file
+MIN_COHERENCE = 0.1  # how well the frequencies of letters match a known language (charset-normalizer)
+MAX_CHAOS = 0.1  # the share that looks garbled (charset-normalizer)
 
 
 class Undecodable(Exception):
-    """Bytes that are no text in any encoding that is sure; the message is the quarantine's reason."""
+    """Bytes whose encoding is not certain; the message is the quarantine's reason."""
 
 
 class Decoded(NamedTuple):
@@ -44,10 +44,10 @@ def decode(raw: bytes) -> Decoded:
 
 
 def encoding_of(raw: bytes) -> str:
-    """utf-8, utf-16, or the legacy encoding that the bytes surely are in."""
+    """utf-8, utf-16, or the legacy encoding of the bytes; Undecodable where that is not certain."""
     if raw.startswith(UTF16):
         return UTF16_NAME
-    if SHIFT.search(raw) and (encoding := next((e for e in SHIFTING if _begins(raw, e)), None)):
+    if SHIFT_SEQUENCE.search(raw) and (encoding := next((e for e in SHIFT_ENCODINGS if _is_prefix(raw, e)), None)):
         return encoding
     try:
         raw.decode()
@@ -57,11 +57,11 @@ def encoding_of(raw: bytes) -> str:
         start = error.start
     if b"\0" in raw:
         raise Undecodable(f"{fault}, and NUL bytes: no text")
-    return _legacy(raw[max(0, start - 1000) : start + DETECTED_ON], fault)
+    return _legacy(raw[max(0, start - 1000) : start + DETECTION_BYTES], fault)
 
 
-def _begins(raw: bytes, encoding: str) -> bool:
-    """Whether the bytes are text of that encoding, or the beginning of one."""
+def _is_prefix(raw: bytes, encoding: str) -> bool:
+    """Whether the bytes are text in that encoding, the last character perhaps cut off."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(raw)
     except UnicodeDecodeError:
@@ -72,13 +72,13 @@ def _begins(raw: bytes, encoding: str) -> bool:
 def _legacy(raw: bytes, fault: str) -> str:
     from charset_normalizer import from_bytes
 
-    if sum(byte > 127 for byte in raw) < FEWEST:
-        raise Undecodable(f"{fault}, and too little to tell another encoding by: save it as UTF-8")
+    if sum(byte > 127 for byte in raw) < MIN_NON_ASCII:
+        raise Undecodable(f"{fault}, and too few other bytes to detect another encoding: save it as UTF-8")
     if latin := latin_encoding(raw):
         return latin
     best = from_bytes(raw, cp_isolation=LEGACY, preemptive_behaviour=False).best()
     if best is None:
         raise Undecodable(f"{fault}, and no other encoding fits: save it as UTF-8")
-    if best.chaos > MESSY or best.coherence < SURE:
-        raise Undecodable(f"{fault}, and {best.encoding}, the likeliest other encoding, is not sure: save it as UTF-8")
+    if best.chaos > MAX_CHAOS or best.coherence < MIN_COHERENCE:
+        raise Undecodable(f"{fault}, and {best.encoding}, the likeliest encoding, is not certain: save it as UTF-8")
     return best.encoding

@@ -9,11 +9,11 @@ from datatrove.data import Document
 
 from tasks.ingest.lines import RAW_BYTES
 from tasks.ingest.read.encodings import UTF16
-from tasks.ingest.readers import Bad, Lines
+from tasks.ingest.readers import BadRecord, JsonLines
 from tasks.json_values import BrokenValue, json_values
 
 
-class JsonFiles(Lines):
+class JsonFiles(JsonLines):
     """Documents of the values, one in memory at a time. A single object without a text is settings, and no fault."""
 
     name = "🧾 JSON"
@@ -32,16 +32,16 @@ class JsonFiles(Lines):
                 for position, value in enumerate(chain(first, values)):
                     if isinstance(value, BrokenValue):
                         rest = value.rest.encode(errors="surrogateescape")[:RAW_BYTES]
-                        self.quarantine(Bad(position, f"unreadable from here on: {value.fault}", rest))
+                        self.quarantine(BadRecord(position, f"unreadable from here on: {value.fault}", rest))
                         return
                     raw = value.encode(errors="surrogateescape")
                     if document := self.parse(raw, filepath, position):
                         yield document
             except UnicodeError as error:
-                self.quarantine(Bad(position + 1, f"unreadable from here on: {error}", b""))
+                self.quarantine(BadRecord(position + 1, f"unreadable from here on: {error}", b""))
 
     def document(self, record: Any, path: str, position: int, raw: bytes | None = None) -> Document | None:
         if self.is_single and isinstance(record, dict) and not any(name in record for name in self.rules.text_fields):
-            self.quarantine(Bad(position, self.fault(record) or "", (raw or b"")[:RAW_BYTES], is_stray=True))
+            self.quarantine(BadRecord(position, self.fault(record) or "", (raw or b"")[:RAW_BYTES], is_ignored=True))
             return None
         return super().document(record, path, position, raw)

@@ -1,4 +1,4 @@
-"""Files that are packed one by one (.txt.gz, .csv.zst, .json.bz2): unpacked as they are read, within bounds."""
+"""Files that are compressed one by one (.txt.gz, .csv.zst, .json.bz2): unpacked as they are read, within bounds."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -8,16 +8,16 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 from datatrove.data import Document
 
-from tasks.ingest.lines import CODECS, Overgrown, refuse_overgrown
-from tasks.ingest.readers import Bad, Checked
+from tasks.ingest.lines import CODECS, ExpansionLimit, check_expansion
+from tasks.ingest.readers import BadRecord, QuarantiningReader
 
 
-class Packed(Checked):
-    """What the reader of the kind within reads."""
+class PackedFiles(QuarantiningReader):
+    """The documents that the reader of the file within yields."""
 
     name = "🗜 Packed"
 
-    def __init__(self, within: Checked, packing: str) -> None:
+    def __init__(self, within: QuarantiningReader, packing: str) -> None:
         super().__init__(within.data_folder, within.rules, within.quarantine)
         self.within = within
         within.data_folder = cast(Any, _Unpacking(within.data_folder, CODECS[packing], within.rules.max_expansion))
@@ -28,8 +28,8 @@ class Packed(Checked):
             for document in self.within.read_file(filepath):
                 position = document.metadata["position"] + 1
                 yield document
-        except (OSError, pa.ArrowInvalid, Overgrown) as error:
-            self.quarantine(Bad(position, f"unreadable from here on: {error}", b""))
+        except (OSError, pa.ArrowInvalid, ExpansionLimit) as error:
+            self.quarantine(BadRecord(position, f"unreadable from here on: {error}", b""))
 
 
 class _Unpacking:
@@ -43,14 +43,14 @@ class _Unpacking:
 
 
 class _Unpacked(io.RawIOBase):
-    """The bytes within; it can be wound back, but not forth."""
+    """The unpacked bytes, from the beginning on: seeking goes back to the start only."""
 
-    def __init__(self, opened: Callable[[], BinaryIO], codec: str, max_expansion: float) -> None:
-        self.opened, self.codec, self.max_expansion = opened, codec, max_expansion
+    def __init__(self, open_file: Callable[[], BinaryIO], codec: str, max_expansion: float) -> None:
+        self.open_file, self.codec, self.max_expansion = open_file, codec, max_expansion
         self.rewind()
 
     def rewind(self) -> None:
-        file = self.opened()  # anew: a stream that is let go closes its file
+        file = self.open_file()  # opened again: a stream that is replaced closes its file
         self.size, self.at = file.seek(0, io.SEEK_END), 0
         file.seek(0)
         self.stream = pa.CompressedInputStream(pa.PythonFile(file, "r"), self.codec)
@@ -65,7 +65,7 @@ class _Unpacked(io.RawIOBase):
         view = memoryview(buffer)
         block = self.stream.read(len(view))
         self.at += len(block)
-        refuse_overgrown(self.at, self.size, self.max_expansion)
+        check_expansion(self.at, self.size, self.max_expansion)
         view[: len(block)] = block
         return len(block)
 
@@ -73,7 +73,7 @@ class _Unpacked(io.RawIOBase):
         if (offset, whence) == (0, io.SEEK_SET):
             self.rewind()
         elif (offset, whence) != (0, io.SEEK_CUR):
-            raise io.UnsupportedOperation("a packed file is read from its beginning")
+            raise io.UnsupportedOperation("a compressed file is read from its beginning")
         return self.at
 
     def close(self) -> None:

@@ -13,15 +13,15 @@ from tasks.ingest.kinds import ending, within
 from tasks.ingest.lines import MIB, RAW_BYTES
 from tasks.ingest.read.encodings import Undecodable, encoding_of
 from tasks.ingest.read.plain import encoding_field
-from tasks.ingest.readers import Bad, Checked
+from tasks.ingest.readers import BadRecord, QuarantiningReader
 
 DELIMITERS = ",;\t|"
-JUDGED = 1 << 18  # characters, to see what parts the columns
+HEAD_CHARACTERS = 1 << 18  # from which the dialect is detected
 UNDECODED = re.compile("[\ud800-\udfff]")
 
 
-class Spreadsheets(Checked):
-    """Rows as they come; memory holds one of them."""
+class Spreadsheets(QuarantiningReader):
+    """Documents of the rows, one in memory at a time."""
 
     name = "📊 CSV"
 
@@ -31,7 +31,7 @@ class Spreadsheets(Checked):
             try:
                 encoding = encoding_of(head[: head.rfind(b"\n") + 1] or head)
             except Undecodable as fault:
-                self.quarantine(Bad(0, f"{fault}; the whole file is left", head[:RAW_BYTES]))
+                self.quarantine(BadRecord(0, f"{fault}; the whole file is skipped", head[:RAW_BYTES]))
                 return
             file.seek(0)
             codec = "utf-8-sig" if encoding == "utf-8" else encoding
@@ -40,36 +40,36 @@ class Spreadsheets(Checked):
 
     def rows(self, text: io.TextIOWrapper, path: str, head: str, extra: dict[str, str]) -> Iterator[Document]:
         csv.field_size_limit(self.rules.max_record_bytes)
-        reader = csv.reader(text, **dialect(path, head[:JUDGED]))
+        reader = csv.reader(text, **dialect(path, head[:HEAD_CHARACTERS]))
         position, names = -1, list[str]()
         try:
             for row in reader:
                 if not names:
-                    names = names_of(row) if self.rules.header else [f"column{n}" for n in range(1, len(row) + 1)]
+                    names = column_names(row) if self.rules.header else [f"column{n}" for n in range(1, len(row) + 1)]
                     if self.rules.header:
                         continue
                 position += 1
                 if row and (document := self.row(row, names, path, position, extra)):
                     yield document
         except (csv.Error, UnicodeError) as error:
-            self.quarantine(Bad(position + 1, f"unreadable from here on: {error}", b""))
+            self.quarantine(BadRecord(position + 1, f"unreadable from here on: {error}", b""))
 
     def row(self, row: list[str], names: list[str], path: str, position: int, extra: dict[str, str]) -> Document | None:
         raw = "\t".join(row).encode(errors="surrogateescape")
         if len(row) != len(names):
-            self.quarantine(Bad(position, f"{len(row)} fields, where the first line has {len(names)}", raw[:RAW_BYTES]))
+            fault = f"{len(row)} fields, where the first line has {len(names)}"
+            self.quarantine(BadRecord(position, fault, raw[:RAW_BYTES]))
             return None
         if UNDECODED.search("".join(row)):
-            self.quarantine(
-                Bad(position, "bytes that are no text in the encoding of the first megabyte", raw[:RAW_BYTES])
-            )
+            fault = "bytes that are no text in the encoding of the file's first megabyte"
+            self.quarantine(BadRecord(position, fault, raw[:RAW_BYTES]))
             return None
         record: dict[str, Any] = dict(zip(names, row, strict=True))
         return self.document(record | extra, path, position, raw)
 
 
-class Fit(NamedTuple):
-    """How the lines of a table's head look by one way of reading them."""
+class DialectFit(NamedTuple):
+    """How well the lines of a table's head fit one dialect."""
 
     delimiter: str
     quoting: Any  # a constant of `csv`
@@ -80,28 +80,28 @@ class Fit(NamedTuple):
 
     @property
     def oddness(self) -> tuple[int, ...]:
-        """The less, the likelier: columns on which most rows agree, then one column, then what few agree on."""
+        """Lower is likelier: a number of columns that most rows have, then one column, then one that few rows have."""
         kind = 1 if self.columns == 1 else 0 if 2 * self.odd <= self.rows else 2
         return kind, self.odd, -self.rows, -self.columns
 
 
 def dialect(path: str, head: str) -> dict[str, Any]:
-    """What parts the columns, and whether quotation marks are more than text: what the lines agree on best."""
+    """The delimiter, and whether quotation marks are more than text, by what most lines agree on."""
     delimiters = "\t" if within(ending(path))[0] == ".tsv" else DELIMITERS
-    best = min((_quoted_or_bare(head, one) for one in delimiters), key=lambda fit: fit.oddness)
+    best = min((_quoted_or_bare(head, delimiter) for delimiter in delimiters), key=lambda fit: fit.oddness)
     return {"delimiter": best.delimiter, "quoting": best.quoting}
 
 
-def _quoted_or_bare(head: str, delimiter: str) -> Fit:
-    """Quotation marks are text where few cells end with one too, and they swallow lines or break the form of rows."""
+def _quoted_or_bare(head: str, delimiter: str) -> DialectFit:
+    """Quotation marks are text where few cells end with one too, and reading them as quotes joins or breaks rows."""
     quoted, bare = (_fit(head, delimiter, quoting) for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE))
     swallows = bare.odd == quoted.odd and bare.rows > quoted.rows and bare.columns > 1
     is_text = bare.columns == quoted.columns and bare.wrapped <= 0 and (bare.odd < quoted.odd or swallows)
     return bare if is_text else quoted
 
 
-def _fit(head: str, delimiter: str, quoting: Any) -> Fit:
-    """Of a head that may be cut the last row is left out."""
+def _fit(head: str, delimiter: str, quoting: Any) -> DialectFit:
+    """The fit of one dialect; the last row of a head that may be cut off is not counted."""
     reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     lengths, wrapped, broken = list[int](), 0, 0
     while True:
@@ -113,13 +113,13 @@ def _fit(head: str, delimiter: str, quoting: Any) -> Fit:
             broken += 1
         except StopIteration:
             break
-    lengths = lengths[: -1 if len(head) >= JUDGED else None]
+    lengths = lengths[: -1 if len(head) >= HEAD_CHARACTERS else None]
     columns = Counter(lengths).most_common(1)[0][0] if lengths else 1
-    return Fit(delimiter, quoting, columns, len(lengths), wrapped, sum(n != columns for n in lengths) + broken)
+    return DialectFit(delimiter, quoting, columns, len(lengths), wrapped, sum(n != columns for n in lengths) + broken)
 
 
-def names_of(row: list[str]) -> list[str]:
-    """The columns' names; one without a name, or whose name came before, is called by its number."""
+def column_names(row: list[str]) -> list[str]:
+    """The columns' names; one without a name, or with the name of an earlier one, is named by its number."""
     names = list[str]()
     for number, name in enumerate(row, 1):
         clean = name.strip()

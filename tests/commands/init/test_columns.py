@@ -6,7 +6,7 @@ import io
 import pytest
 
 from commands.init.columns import names_columns
-from tasks.ingest.read.spreadsheets import JUDGED, dialect
+from tasks.ingest.read.spreadsheets import HEAD_CHARACTERS, dialect
 
 PROSE = "Sie kam spät nach Hause, und im Garten lag noch der Nebel der letzten Nacht"
 
@@ -36,7 +36,7 @@ def test_the_lines_agree_on_what_parts_the_columns(kind: str) -> None:
 
 
 def test_the_line_that_the_head_cuts_speaks_against_nothing() -> None:
-    head = ("a;b,c\n" + "x;y\n" * (JUDGED // 4))[:JUDGED]
+    head = ("a;b,c\n" + "x;y\n" * (HEAD_CHARACTERS // 4))[:HEAD_CHARACTERS]
     assert dialect("a.csv", head)["delimiter"] == ";"
 
 

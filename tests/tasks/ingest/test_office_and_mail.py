@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ingest.read.mail import written
-from tasks.ingest.read.office import Pdfs
+from tasks.ingest.read.mail import own_text
+from tasks.ingest.read.office import PdfFiles
 from tests.tasks.corpora import config_of, ingested, write
 from tests.tasks.languages import GERMAN
 
@@ -126,12 +126,12 @@ def test_of_mail_the_writers_own_words_are_read_and_headers_are_metadata(tmp_pat
     ],
 )
 def test_history_and_signatures_are_cut(tail: str) -> None:
-    assert written(f"New words.\n\n{tail}\n") == "New words."
+    assert own_text(f"New words.\n\n{tail}\n") == "New words."
 
 
 def test_prose_that_looks_like_an_introduction_stays() -> None:
     text = "On the first page he wrote:\nDear sister, all is well."
-    assert written(text) == text
+    assert own_text(text) == text
 
 
 def test_what_a_file_says_of_itself_never_takes_the_place_of_its_text(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_what_a_file_says_of_itself_never_takes_the_place_of_its_text(tmp_path: 
 
 
 def test_half_characters_in_what_a_pdf_says_are_put_together_or_replaced(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(Pdfs, "text_of", lambda *_: ("a\ud83d\ude00b\ud800", {"title": "\udc00T", "pages": 1}))
+    monkeypatch.setattr(PdfFiles, "text_of", lambda *_: ("a\ud83d\ude00b\ud800", {"title": "\udc00T", "pages": 1}))
     got = ingested(config_of(write(tmp_path / "in", {"a.pdf": b"%PDF", "b.txt": "good"})), tmp_path)
     assert [row["text"] for row in got.documents] == ["a\U0001f600b\ufffd", "good"]
     assert json.loads(got.documents[0]["metadata"]) == {"title": "\ufffdT", "pages": 1}

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.ingest.planted import CUT_OFF, EDITED, FAULTS, SLOTS, Original, how_many, plant
+from tasks.ingest.planted import CUT_OFF, EDITED, FAULTS, SLOTS, Original, plant, planted_count
 from tasks.ingest.planted_text import NOISES, PERSONAL, SCRIPTS, boilerplate, gibberish, other_script, personal
 from tasks.ingest.sources import PlantedSource
 from tasks.ingest.steps import IngestConfig
@@ -40,8 +40,8 @@ def texts(got: Ingested) -> dict[str, str]:
 def test_the_share_is_of_all_documents(got: Ingested, truth: list[dict[str, Any]]) -> None:
     originals = sum(row["source"] == "addresses" for row in got.documents)
     assert len(truth) / (originals + len(truth)) == pytest.approx(0.4, abs=0.01)
-    assert how_many(PlantedSource(of="a", share=0.08), 6966) == 606
-    assert how_many(PlantedSource(of="a", share=0.5, most=10), 6966) == 10
+    assert planted_count(PlantedSource(of="a", share=0.08), 6966) == 606
+    assert planted_count(PlantedSource(of="a", share=0.5, most=10), 6966) == 10
 
 
 def test_every_kind_and_level_and_variant_is_planted(truth: list[dict[str, Any]]) -> None:

@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.ingest.lines import FREE_EXPANSION, TooLong, lines
+from tasks.ingest.lines import FREE_EXPANSION, LongLine, lines
 from tests.tasks.corpora import config_of, ingested, jsonl, packed, write
 
 GOOD = {"text": "A good record."}
@@ -44,7 +44,7 @@ BAD_LINES = {
     "cut JSON": (b'{"text": "abc', "not JSON"),
     "NaN": (b'{"text": "a", "score": NaN}', "not JSON"),
     "deep JSON": (b'{"text": "a", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not JSON: depth limit exceeded"),
-    "deep metadata": (b'{"text": "a", "x": ' + b"[" * 600 + b"]" * 600 + b"}", "metadata that cannot be kept"),
+    "deep metadata": (b'{"text": "a", "x": ' + b"[" * 600 + b"]" * 600 + b"}", "metadata that cannot be stored"),
     "a list": (b'["text"]', "a list in place of an object"),
     "a number": (b"7", "the number 7 in place of an object"),
     "no text": (b'{"body": "a"}', "no field 'text', only 'body'"),
@@ -220,7 +220,7 @@ def test_lines_are_those_of_split_whatever_the_blocks(pieces: list[bytes], size:
     found = list(lines(blocks, limit))
     expected = whole.split(b"\n")
     expected = expected[:-1] if expected[-1] == b"" else expected
-    assert [TooLong(line, len(line)) if len(line) > limit else line for line in expected] == found
+    assert [LongLine(line, len(line)) if len(line) > limit else line for line in expected] == found
 
 
 def test_rows_of_a_table_are_read_with_their_metadata(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ STEPS = [step for step in vars(graph).values() if isinstance(step, Step)]
         (
             "ingest",
             {
-                "tasks.ingest.read.mail.Mails",
+                "tasks.ingest.read.mail.MailFiles",
                 "tasks.json_values.json_values",
                 "tasks.ingest.planted_text.BOILERPLATE",
             },
