@@ -19,12 +19,10 @@ from tasks.curate.steps import CURATE, SIGNALS
 from tasks.encode import encoding
 from tasks.encode.shards import EncodePart, encode
 from tasks.errors import UserError
-from tasks.home import Home
 from tasks.ingest import steps as ingest_steps
-from tasks.ingest.ledger import corpus
 from tasks.pool import Pool, WorkerKilled
 from tasks.store.step import Inputs
-from tests.tasks.corpora import config_of, jsonl, made, write
+from tests.tasks.corpora import config_of, ingested, jsonl, write
 from tests.tasks.curate.corpus import passages, write_documents
 from tests.tasks.encode.conftest import curated
 
@@ -90,7 +88,7 @@ def run_ingest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_steps, "GROUP_BYTES", 10)
     files = {f"{n}.jsonl": jsonl({"text": "one"}, {"text": "two"}) for n in range(4)}
     config = config_of(write(folder / "in", files)).model_copy(update={"workers": 2})
-    made(config, corpus("test", config, Home.at(folder)), "0001", {}, folder / "made")
+    ingested(config, folder)
 
 
 def run_signals(folder: Path, workers: int = 2) -> None:
