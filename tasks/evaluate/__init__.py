@@ -1,1 +1,15 @@
-"""What a model is worth: scores an item, beside honest baselines of the same run, each figure with its interval."""
+"""What a model is worth: one score per item, beside the baselines of the same run, and each value with its interval.
+
+steps.py             the steps evaluate/base, /classify, /instruct and /prefer
+config.py            the recipe's table [evaluate]
+language.py          what every model is scored on: bits per byte and multiple choice, beside n-grams and xz
+finetuned.py         what a fine-tuned model is scored on besides: held-out rows, beside simple baselines
+preference.py        rankings of a preference-tuned model; instruction.py and classification.py: losses and counts
+reference_models.py  public models on the same documents
+score_table.py       scores.parquet, summary.json and the picture; intervals.py: 95 % bootstrap intervals
+likelihood.py        log-probabilities of given tokens; perplexity.py and choices.py: what is made of them
+held_out.py          the documents that are scored; contamination.py: which items are in the training text
+task_files.py        multiple choice in lm-eval's format; next_passage.py: such a task, made of test documents
+baselines.py         n-grams (ngrams.py) and xz
+harness.py           lm-eval on a model of ours
+"""

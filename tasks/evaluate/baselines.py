@@ -1,8 +1,8 @@
-"""What any model must beat: an interpolated n-gram model of the same training text, and `xz` that has read it.
+"""What any model must beat: an interpolated n-gram model of the same training text, and `xz` primed with it.
 
-xz compresses the training text and then the documents in one stream, whose window holds all of it; the documents cost
-what comes out for them. So xz may learn from the documents before, which no model here can. Preset 6: `-9e` spends
-twice the time for a thousandth of a bit a byte, once the window is as large.
+xz compresses the training text and then the documents in one stream whose window holds all of it, and the documents
+cost the bytes that they add. So xz may learn from earlier documents, which no model here can. Preset 6: `-9e` takes
+twice as long for a thousandth of a bit per byte, once the window is as large.
 """
 
 import lzma
@@ -15,7 +15,7 @@ from tasks.evaluate.ngrams import NGrams
 
 LARGEST_WINDOW = 1 << 30
 SEPARATOR = b"\n"
-PENDING = bytes(16_384)  # more than liblzma keeps back (4 KiB and a longest match): zeros that cost some bytes in all
+PENDING = bytes(16_384)  # zeros that flush what liblzma holds back, 4 KiB and a longest match; they cost a few bytes
 
 
 class NGramBaseline:
@@ -29,17 +29,19 @@ class NGramBaseline:
 
     @cached_property
     def order(self) -> int:
+        """The highest order of n-grams that the model uses."""
         return self._ngrams.best_order(self._validation)
 
     def bits(self, documents: Sequence[np.ndarray]) -> list[float]:
         """The bits of each document."""
         return [float(part.sum()) for part in self._ngrams.bits_per_symbol(documents, self.order)]
 
-    def log_likelihoods(self, asked: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
+    def log_likelihoods(self, requests: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
         """ln p of each continuation given its context, both as ids."""
-        whole = [np.array([*context, *continuation], np.uint64) for context, continuation in asked]
+        whole = [np.array([*context, *continuation], np.uint64) for context, continuation in requests]
         bits = self._ngrams.bits_per_symbol(whole, self.order)
-        return [-float(part[len(context) :].sum()) * np.log(2) for part, (context, _) in zip(bits, asked, strict=True)]
+        own = [part[len(context) :] for part, (context, _) in zip(bits, requests, strict=True)]
+        return [-float(part.sum()) * np.log(2) for part in own]
 
 
 def xz_bits(train: bytes, splits: Sequence[Sequence[bytes]]) -> list[float]:
@@ -48,12 +50,12 @@ def xz_bits(train: bytes, splits: Sequence[Sequence[bytes]]) -> list[float]:
     window = min(LARGEST_WINDOW, 1 << (size + len(PENDING) * (len(splits) + 1)).bit_length())
     xz = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": window}])
     spent = []
-    _fed(xz, train)
+    _feed(xz, train)
     for documents in splits:
-        spent.append(8.0 * _fed(xz, SEPARATOR.join(documents)))
+        spent.append(8.0 * _feed(xz, SEPARATOR.join(documents)))
     return spent
 
 
-def _fed(xz: lzma.LZMACompressor, text: bytes) -> int:
-    """The bytes that have come out once all of the text is through."""
+def _feed(xz: lzma.LZMACompressor, text: bytes) -> int:
+    """The compressed bytes of the text, the encoder flushed."""
     return len(xz.compress(text)) + len(xz.compress(PENDING)) + len(xz.compress(SEPARATOR))

@@ -27,24 +27,24 @@ class Answer:
     acc_norm: float
 
 
-def answers(questions: Sequence[Question], vocabulary: Vocabulary, of: LogLikelihoods) -> list[Answer]:
-    """What a language model answers."""
+def answers(questions: Sequence[Question], vocabulary: Vocabulary, log_likelihoods: LogLikelihoods) -> list[Answer]:
+    """One answer per question, by a model that gives the log-likelihoods of continuations."""
     pairs = [(q.context, q.delimiter + choice) for q in questions for choice in q.choices]
-    found = iter(of(encode_pairs(vocabulary, pairs)))
-    return [_answer(question, np.array([next(found) for _ in question.choices])) for question in questions]
+    scores = iter(log_likelihoods(encode_pairs(vocabulary, pairs)))
+    return [_answer(question, np.array([next(scores) for _ in question.choices])) for question in questions]
 
 
 def decoder_log_likelihoods(decoder: "Decoder", pairs: Sequence[Pair]) -> list[tuple[float, bool]]:
-    """ln p of each continuation given its context, and whether greedy decoding would say it."""
+    """ln p of each continuation given its context, and whether greedy decoding would generate it."""
     context = decoder.shape.context
-    asked: list[Window] = []
+    requests: list[Window] = []
     owner: list[int] = []
     for number, (before, continuation) in enumerate(pairs):
         own = list(windows([*before, *continuation], len(before), context, context))
-        asked += own
+        requests += own
         owner += [number] * len(own)
     sums, is_greedy = [0.0] * len(pairs), [True] * len(pairs)
-    for number, (logarithms, likeliest) in zip(owner, log_probabilities(decoder, asked), strict=True):
+    for number, (logarithms, likeliest) in zip(owner, log_probabilities(decoder, requests), strict=True):
         sums[number] += float(logarithms.sum())
         is_greedy[number] &= likeliest
     return list(zip(sums, is_greedy, strict=True))

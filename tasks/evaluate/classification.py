@@ -1,4 +1,4 @@
-"""A classifier's answers counted: accuracy, macro-F1, confusion; and what tf-idf with logistic regression answers."""
+"""Scores of a classifier: accuracy, loss, macro-F1, confusion; and tf-idf with logistic regression as its baseline."""
 
 import csv
 from collections import Counter
@@ -10,20 +10,21 @@ import numpy as np
 from tasks.evaluate.intervals import interval
 
 Array = np.ndarray
-SMALLEST = 1e-12  # a probability below it costs no more than this: one sure mistake shall not outweigh all else
+MIN_PROBABILITY = 1e-12  # lower ones count as this: one confident mistake shall not outweigh all other items
 
 
 def log_losses(probabilities: Array, labels: Array) -> list[float]:
-    """Nats of the right label."""
-    return (-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST))).tolist()
+    """Per item: -ln p of the right label."""
+    return (-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], MIN_PROBABILITY))).tolist()
 
 
 def accuracies(probabilities: Array, labels: Array) -> list[float]:
+    """Per item: 1 where the likeliest label is right."""
     return (probabilities.argmax(1) == labels).astype(float).tolist()
 
 
 def confusion(probabilities: Array, labels: Array) -> Array:
-    """(item, true, predicted): one 1 an item."""
+    """Counts (item, true, predicted): a single 1 per item."""
     classes = probabilities.shape[1]
     one = np.zeros((len(labels), classes, classes))
     one[np.arange(len(labels)), labels, probabilities.argmax(1)] = 1
@@ -62,14 +63,14 @@ def tfidf_probabilities(train: Sequence[str], labels: Sequence[int], texts: Sequ
 
 
 def majority_probabilities(labels: Sequence[int], count: int, classes: int) -> Array:
-    """Probabilities (text, class) of who knows how frequent the labels were, and nothing else."""
+    """Probabilities (text, class) that are the training labels' frequencies, whatever the text."""
     counts = Counter(labels)
     shares = np.array([counts[label] for label in range(classes)], np.float64)
     return np.tile(shares / shares.sum(), (count, 1))
 
 
 def write_confusion(total: Array, names: Sequence[str], out: Path) -> None:
-    """confusion.csv (a row a true label) and its picture."""
+    """Writes confusion.csv, a row per true label, and its picture."""
     with (out / "confusion.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["true \\ predicted", *names])

@@ -1,4 +1,4 @@
-"""What a child is scored on beyond the base's tasks: held-out rows of what it was taught, beside simpler answers."""
+"""Scores of a fine-tuned model beyond the base's tasks: on held-out rows, beside simple baselines."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ import numpy as np
 
 from model import head, hub
 from tasks.errors import UserError
-from tasks.evaluate import classification as counted
+from tasks.evaluate import classification
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.contamination import contaminated
-from tasks.evaluate.held_out import Corpus
+from tasks.evaluate.held_out import EncodedCorpus
 from tasks.evaluate.instruction import exact_match, short_rows, target_losses
 from tasks.evaluate.score_table import Better, Items, ScoreTable
 from tasks.models.vocabulary import Vocabulary
@@ -27,12 +27,12 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class FineTuned:
-    """A child's weights and the rows/ folder it was taught from; `base` holds the weights it began from, if known."""
+    """A fine-tuned model's weights and its rows/ folder; `base` holds the weights it began from, if known."""
 
     weights: Path
     rows: Path
     base: Path | None
-    corpus: Corpus
+    corpus: EncodedCorpus
     config: EvaluateConfig
 
     @cached_property
@@ -44,10 +44,12 @@ class FineTuned:
 
     @cached_property
     def split(self) -> str:
-        """The test rows, or where there is none the validation rows: training looks at them, and learns from none."""
+        """`test`, or where it has no row `validation`: training watches its loss there and learns from no row of it."""
         split = "test" if len(self.dataset["test"]) else "validation"
         if not len(self.dataset[split]):
-            raise UserError("the child has no held-out rows", "add documents or rows, or hold more of them out")
+            raise UserError(
+                "the fine-tuned model has no held-out rows", "add documents or rows, or hold more of them out"
+            )
         return split
 
     def held_out(self) -> Rows:
@@ -55,10 +57,10 @@ class FineTuned:
         return rows.select(range(min(len(rows), self.config.max_rows))).to_list()
 
     def notes(self) -> list[str]:
-        return [] if self.split == "test" else ["there are no test rows: the child is scored on its validation rows"]
+        return [] if self.split == "test" else ["there are no test rows: the model is scored on its validation rows"]
 
     def items(self, rows: Rows, texts: Sequence[str], weights: Sequence[float]) -> Items:
-        """`texts` are what may stand in the training text."""
+        """The rows as items; `texts` are looked up in the training text."""
         times = Counter[str]()
         ids: list[str] = []
         for row in rows:
@@ -68,64 +70,74 @@ class FineTuned:
         return Items(ids, [row["origin"] for row in rows], weights, dirty)
 
 
-def score_answers(board: ScoreTable, child: FineTuned, decoder: "Decoder") -> None:
-    """The loss on held-out answers beside the base's, and short answers said word for word."""
+def score_answers(table: ScoreTable, child: FineTuned, decoder: "Decoder") -> None:
+    """Enters the loss on held-out answers beside the base's, and exact matches of short answers."""
     vocabulary, rows = Vocabulary(child.weights), child.held_out()
-    found = target_losses(decoder, vocabulary, rows)
-    kept = [n for n, (_, count) in enumerate(found) if count]
+    losses = target_losses(decoder, vocabulary, rows)
+    kept = [n for n, (_, count) in enumerate(losses) if count]
     if not kept:
         what = "no held-out answer begins within the model's context"
         raise UserError(what, "shorten the prompts, or pretrain with a longer context")
     answers = [rows[n]["response"] for n in kept]
-    items = child.items([rows[n] for n in kept], answers, [float(found[n][1]) for n in kept])
-    board.add("instruct/loss", items, [found[n][0] for n in kept], "lower")
+    items = child.items([rows[n] for n in kept], answers, [float(losses[n][1]) for n in kept])
+    table.add("instruct/loss", items, [losses[n][0] for n in kept], "lower")
     if child.base:
         before = target_losses(hub.load(child.base), Vocabulary(child.base), rows)
-        board.add_baseline("base", "instruct/loss", items, [before[n][0] for n in kept])
+        table.add_baseline("base", "instruct/loss", items, [before[n][0] for n in kept])
     short = [rows[n] for n in short_rows(vocabulary, rows, child.config.exact_answers)]
     if short:
-        _score_exactness(board, child, decoder, short)
+        _score_exact_matches(table, child, decoder, short)
 
 
-def score_labels(board: ScoreTable, child: FineTuned, out: Path) -> None:
-    """Accuracy, loss and macro-F1 beside tf-idf with logistic regression, and the confusion matrix."""
+def score_labels(table: ScoreTable, child: FineTuned, out: Path) -> None:
+    """Enters accuracy, loss and macro-F1 beside tf-idf with logistic regression; writes the confusion matrix."""
     classifier, train = head.load(child.weights), child.dataset["train"]
     names = train.features["label"].names
     if tuple(names) != classifier.labels:
-        raise UserError(f"the model's classes are {classifier.labels}, the rows' {names}", "run finetune/classify anew")
+        raise UserError(
+            f"the model's classes are {classifier.labels}, the rows' {names}", "run finetune/classify again"
+        )
     rows = child.held_out()
     texts, labels = [row["text"] for row in rows], np.array([row["label"] for row in rows])
     answers = {
-        board.role: head.predict(classifier, Vocabulary(child.weights).encode_ordinary(texts)).double().numpy(),
-        "tfidf": counted.tfidf_probabilities(train["text"][:], train["label"][:], texts, len(names)),
-        "majority": counted.majority_probabilities(train["label"][:], len(rows), len(names)),
+        table.role: head.predict(classifier, Vocabulary(child.weights).encode_ordinary(texts)).double().numpy(),
+        "tfidf": classification.tfidf_probabilities(train["text"][:], train["label"][:], texts, len(names)),
+        "majority": classification.majority_probabilities(train["label"][:], len(rows), len(names)),
     }
     items = child.items(rows, texts, [1.0] * len(rows))
-    _enter(board, "classify/accuracy", items, {n: counted.accuracies(p, labels) for n, p in answers.items()}, "higher")
-    _enter(board, "classify/loss", items, {n: counted.log_losses(p, labels) for n, p in answers.items()}, "lower")
+    _enter(
+        table,
+        "classify/accuracy",
+        items,
+        {n: classification.accuracies(p, labels) for n, p in answers.items()},
+        "higher",
+    )
+    _enter(
+        table, "classify/loss", items, {n: classification.log_losses(p, labels) for n, p in answers.items()}, "lower"
+    )
     metrics = {
-        name: counted.macro_f1_interval(p, labels, items.origins, board.draws, board.seed)
+        name: classification.macro_f1_interval(p, labels, items.origins, table.draws, table.seed)
         for name, p in answers.items()
     }
-    own = metrics.pop(board.role)
-    board.add_metric("classify/macro_f1", own, len(rows), {name: value for name, (value, _, _) in metrics.items()})
-    counted.write_confusion(counted.confusion(answers[board.role], labels).sum(0), names, out)
+    own = metrics.pop(table.role)
+    table.add_metric("classify/macro_f1", own, len(rows), {name: value for name, (value, _, _) in metrics.items()})
+    classification.write_confusion(classification.confusion(answers[table.role], labels).sum(0), names, out)
 
 
-def _enter(board: ScoreTable, task: str, items: Items, scores: dict[str, list[float]], better: Better) -> None:
-    board.add(task, items, scores.pop(board.role), better)
+def _enter(table: ScoreTable, task: str, items: Items, scores: dict[str, list[float]], better: Better) -> None:
+    table.add(task, items, scores.pop(table.role), better)
     for name, theirs in scores.items():
-        board.add_baseline(name, task, items, theirs)
+        table.add_baseline(name, task, items, theirs)
 
 
-def _score_exactness(board: ScoreTable, child: FineTuned, decoder: "Decoder", rows: Rows) -> None:
-    """Beside who always gives the commonest answer to that kind of question."""
+def _score_exact_matches(table: ScoreTable, child: FineTuned, decoder: "Decoder", rows: Rows) -> None:
+    """Enters exact matches, beside a baseline that always gives the commonest answer to that kind of question."""
     vocabulary = Vocabulary(child.weights)
     items = child.items(rows, [row["response"] for row in rows], [1.0] * len(rows))
-    board.add("instruct/exact", items, [float(exact_match(decoder, vocabulary, row)) for row in rows], "higher")
+    table.add("instruct/exact", items, [float(exact_match(decoder, vocabulary, row)) for row in rows], "higher")
     given: dict[str, Counter[str]] = {}
     for row in child.dataset["train"].select_columns(["kind", "response"]).to_list():
         given.setdefault(row["kind"], Counter())[row["response"]] += 1
     commonest = {kind: max(counts, key=lambda answer: (counts[answer], answer)) for kind, counts in given.items()}
     scores = [float(row["response"] == commonest.get(row["kind"])) for row in rows]
-    board.add_baseline("majority", "instruct/exact", items, scores)
+    table.add_baseline("majority", "instruct/exact", items, scores)

@@ -1,4 +1,4 @@
-"""The documents that were not trained on, and those that were: as they were encoded, personal data masked."""
+"""Held-out documents and training text, decoded from the shards: as training saw them, personal data masked."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,34 +13,36 @@ TOKENIZER_FILE = "tokenizer.json"
 
 
 @dataclass(frozen=True)
-class Document:
+class HeldOutDocument:
+    """A document that is scored; `origin` is the source text that it was cut from."""
+
     doc_id: str
     origin: str
     text: bytes
     tokens: np.ndarray  # the shards' ids, uint16
 
 
-class Corpus:
-    """The shards of all partitions, and where each document was cut from."""
+class EncodedCorpus:
+    """The shards of all partitions, with the texts that they were encoded from."""
 
     def __init__(self, shards: Mapping[str, Path], texts: Mapping[str, Path], tokenizer: Path) -> None:
         self.shards, self.texts, self.tokenizer = shards, texts, tokenizer
         self.vocabulary = Vocabulary(tokenizer)
 
-    def held_out(self, split: str, most: int) -> list[Document]:
+    def held_out(self, split: str, most: int) -> list[HeldOutDocument]:
         """The split's documents in their order; of more than `most` those whose ids hash lowest."""
-        found = dict(self._tokens(split))
-        chosen = lowest_hashes(found, most)
+        tokens_of = dict(self._tokens(split))
+        chosen = lowest_hashes(tokens_of, most)
         origin = self._origins(split)
         return [
-            Document(doc_id, origin.get(doc_id, doc_id), self.vocabulary.decode_bytes(tokens.tolist()), tokens)
-            for doc_id, tokens in found.items()
+            HeldOutDocument(doc_id, origin.get(doc_id, doc_id), self.vocabulary.decode_bytes(tokens.tolist()), tokens)
+            for doc_id, tokens in tokens_of.items()
             if doc_id in chosen and len(tokens)
         ]
 
     def trained_on(self, most_bytes: int) -> list[np.ndarray]:
-        """The ids of training documents from the first on, up to about so many bytes."""
-        lengths = np.array([len(spelt) for spelt in self.vocabulary.token_bytes])
+        """Token ids of the first training documents, up to about `most_bytes` of text."""
+        lengths = np.array([len(token) for token in self.vocabulary.token_bytes])
         documents, total = [], 0
         for _, tokens in self._tokens("train"):
             documents.append(tokens)
@@ -50,7 +52,7 @@ class Corpus:
         return documents
 
     def train_texts(self) -> Iterator[str]:
-        """Every training document's text."""
+        """The text of every training document."""
         for _, tokens in self._tokens("train"):
             yield self.vocabulary.decode_bytes(tokens.tolist()).decode(errors="replace")
 
@@ -76,19 +78,21 @@ class Corpus:
         return {row["doc_id"]: row["origin"] for table in tables for row in table.to_pylist()}
 
 
-def sample(documents: Sequence[Document], most: int) -> list[Document]:
+def sample(documents: Sequence[HeldOutDocument], most: int) -> list[HeldOutDocument]:
     """The documents in their order; of more than `most` those whose ids hash lowest."""
     chosen = lowest_hashes([document.doc_id for document in documents], most)
     return [document for document in documents if document.doc_id in chosen]
 
 
 def lowest_hashes(doc_ids: Iterable[str], most: int) -> set[str]:
-    """At most `most` of the ids: a sample that depends on no order."""
+    """A sample of at most `most` ids that does not depend on their order."""
     return set(sorted(doc_ids, key=lambda doc_id: hashlib.sha256(doc_id.encode()).digest())[:most])
 
 
-def in_vocabulary(documents: list[Document], corpus: Corpus, weights: Path) -> tuple[Vocabulary, list[list[int]]]:
-    """A model's own vocabulary, and the documents' ids in it: a champion of another corpus has another tokenizer."""
+def in_vocabulary(
+    documents: list[HeldOutDocument], corpus: EncodedCorpus, weights: Path
+) -> tuple[Vocabulary, list[list[int]]]:
+    """The model's vocabulary, and the documents' ids in it; a champion of another corpus has another tokenizer."""
     if (weights / TOKENIZER_FILE).read_bytes() == (corpus.tokenizer / TOKENIZER_FILE).read_bytes():
         return corpus.vocabulary, [document.tokens.tolist() for document in documents]
     vocabulary = Vocabulary(weights)

@@ -1,4 +1,4 @@
-"""How well a model answers: nats of the assistant's tokens in held-out rows, and short answers word for word."""
+"""How well a model answers: its loss on the assistant's tokens of held-out rows, and exact matches of short answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,34 +13,34 @@ if TYPE_CHECKING:
     from model.decoder import Decoder
 
 Rows = Sequence[Mapping[str, Any]]
-SHORT = 12  # tokens: an answer this short can be compared word for word
+SHORT = 12  # tokens: an answer this short is compared as a whole
 
 
 def target_losses(decoder: "Decoder", vocabulary: Vocabulary, rows: Rows) -> list[tuple[float, int]]:
-    """For each row the mean nats of its targets, and how many there are: 0 where none fits the context."""
+    """Per row: the mean loss in nats over its target tokens, and their number, 0 where none fits the context."""
     context = decoder.shape.context
     rendered = list(rendered_rows(rows, vocabulary, context))
-    asked, flags, owner = [], [], []
+    requests, flags, owner = [], [], []
     for number, row in enumerate(rendered):
         if row is not None:
             first = max(1, row.is_target.index(True))
-            asked += list(windows(row.ids, first, context, context))
+            requests += list(windows(row.ids, first, context, context))
             flags.append(np.array(row.is_target[first:]))
             owner.append(number)
     losses = [(0.0, 0)] * len(rendered)
-    for number, is_target, (logarithms, _) in zip(owner, flags, log_probabilities(decoder, asked), strict=True):
+    for number, is_target, (logarithms, _) in zip(owner, flags, log_probabilities(decoder, requests), strict=True):
         losses[number] = (-float(logarithms[is_target].mean()), int(is_target.sum()))
     return losses
 
 
 def short_rows(vocabulary: Vocabulary, rows: Rows, most: int) -> list[int]:
-    """The first rows with a prompt and a short answer."""
+    """Indices of the first rows with a prompt and a short answer."""
     ids = vocabulary.encode_ordinary([row["response"] for row in rows])
     return [n for n, answer in enumerate(ids) if 0 < len(answer) <= SHORT and rows[n]["prompt"]][:most]
 
 
 def exact_match(decoder: "Decoder", vocabulary: Vocabulary, row: Mapping[str, Any]) -> bool:
-    """Whether greedy decoding answers the prompt with exactly the response, but for space around it."""
+    """Whether greedy decoding answers the prompt with exactly the response, white space around it aside."""
     from model.chat import Turn, ask
     from model.generate import generate
 

@@ -1,4 +1,4 @@
-"""95 % bootstrap intervals, clustered: passages of one text stand or fall together, so whole texts are drawn anew.
+"""95 % bootstrap intervals, clustered: passages of one text are not independent, so whole texts are resampled.
 
 Percentiles of the statistic over resampled clusters (Efron & Tibshirani 1993, chapter 13; Field & Welsh 2007).
 """

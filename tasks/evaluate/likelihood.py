@@ -1,4 +1,4 @@
-"""How likely a decoder finds tokens that exist: the one primitive under perplexity, multiple choice and losses.
+"""Log-probabilities of given tokens under a decoder: the one primitive under perplexity, multiple choice and losses.
 
 b batch · t position · d width · n scored tokens
 """
@@ -40,26 +40,26 @@ def windows(tokens: Sequence[int], first: int, context: int, stride: int) -> Ite
         at = end
 
 
-def log_probabilities(decoder: "Decoder", asked: Sequence[Window]) -> list[tuple[np.ndarray, bool]]:
-    """For each window the natural logarithms (n,) of its scored tokens, and whether each was the likeliest."""
+def log_probabilities(decoder: "Decoder", requests: Sequence[Window]) -> list[tuple[np.ndarray, bool]]:
+    """Per window, in order: ln p (n,) of its scored tokens, and whether each of them was the likeliest."""
     import torch
 
-    answers: list[tuple[np.ndarray, bool]] = [(np.empty(0), True)] * len(asked)
-    with torch.inference_mode(), progress("scoring", len(asked), "windows") as advance:
-        for batch in _batches(asked):
-            for number, answer in zip(batch, _scored(decoder, [asked[n] for n in batch]), strict=True):
-                answers[number] = answer
+    scores: list[tuple[np.ndarray, bool]] = [(np.empty(0), True)] * len(requests)
+    with torch.inference_mode(), progress("scoring", len(requests), "windows") as advance:
+        for batch in _batches(requests):
+            for number, score in zip(batch, _score_batch(decoder, [requests[n] for n in batch]), strict=True):
+                scores[number] = score
             advance(len(batch))
-    return answers
+    return scores
 
 
-def _batches(asked: Sequence[Window]) -> Iterator[list[int]]:
-    """Windows of about one length together, the longest first, so that little is padding."""
+def _batches(requests: Sequence[Window]) -> Iterator[list[int]]:
+    """Indices of windows of similar length, the longest first, so that little is padding."""
     batch: list[int] = []
-    for number in sorted(range(len(asked)), key=lambda n: (-len(asked[n].tokens), n)):
-        if asked[number].first >= len(asked[number].tokens):
+    for number in sorted(range(len(requests)), key=lambda n: (-len(requests[n].tokens), n)):
+        if requests[number].first >= len(requests[number].tokens):
             continue
-        if batch and (len(batch) + 1) * len(asked[batch[0]].tokens) > TOKENS_AT_A_TIME:
+        if batch and (len(batch) + 1) * len(requests[batch[0]].tokens) > TOKENS_AT_A_TIME:
             yield batch
             batch = []
         batch.append(number)
@@ -67,7 +67,7 @@ def _batches(asked: Sequence[Window]) -> Iterator[list[int]]:
         yield batch
 
 
-def _scored(decoder: "Decoder", batch: list[Window]) -> Iterator[tuple[np.ndarray, bool]]:
+def _score_batch(decoder: "Decoder", batch: list[Window]) -> Iterator[tuple[np.ndarray, bool]]:
     import torch
 
     device = decoder.embedding.weight.device

@@ -1,4 +1,4 @@
-"""A multiple-choice task made of a corpus' own test documents: which passage goes on from this one?
+"""A multiple-choice task made of the corpus' own test documents: which passage continues this one?
 
 The true continuation stands among three taken from other source texts, cut at the same place and to the same number of
 words, so that neither length nor position gives it away. Written in lm-eval's format.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tasks.evaluate.held_out import Document
+from tasks.evaluate.held_out import HeldOutDocument
 
 TASK = "next_passage"
 CONTEXT_WORDS, CHOICE_WORDS = 48, 16
@@ -31,7 +31,7 @@ DESCRIBED = {
 }
 
 
-def write_next_passage(documents: Sequence[Document], most: int, folder: Path) -> Path | None:
+def write_next_passage(documents: Sequence[HeldOutDocument], most: int, folder: Path) -> Path | None:
     """The YAML file beside its JSON lines; None where there are too few documents of different source texts."""
     passages = [(document, document.text.decode().split()) for document in documents]
     passages = [passage for passage in passages if len(passage[1]) >= CONTEXT_WORDS + CHOICE_WORDS]
@@ -50,7 +50,7 @@ def write_next_passage(documents: Sequence[Document], most: int, folder: Path) -
     return path
 
 
-Passage = tuple[Document, list[str]]
+Passage = tuple[HeldOutDocument, list[str]]
 
 
 def _row(passage: Passage, others: Sequence[Passage]) -> dict[str, object] | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Array = np.ndarray
-Documents = Sequence[Array]  # the symbols of each
+Documents = Sequence[Array]  # each one's symbols
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,13 @@ class NGrams:
         self.symbols, self.bits = symbols, symbols.bit_length()  # one symbol more: a document's start
         self.highest = min(highest, 64 // self.bits)
         stream, positions = self._stream(documents)
-        counted = [_counted(*self._keys(stream, positions, order)) for order in range(1, self.highest + 1)]
-        self.tops = [_level(*counts, self.bits) for counts in counted]
+        counts = [
+            np.unique(self._keys(stream, positions, order)[0], return_counts=True)
+            for order in range(1, self.highest + 1)
+        ]
+        self.tops = [_level(*own, self.bits) for own in counts]
         self.lowers = [
-            _level(*self._continuations(counted[order - 1], counted[order][0], order), self.bits)
+            _level(*self._continuations(counts[order - 1], counts[order][0], order), self.bits)
             for order in range(1, self.highest)
         ]
 
@@ -88,9 +91,9 @@ class NGrams:
             keys = keys | (stream[at - back] << np.uint64(back * self.bits))
         return keys, at
 
-    def _continuations(self, counted: tuple[Array, Array], longer: Array, order: int) -> tuple[Array, Array]:
-        """Of each n-gram how many symbols were seen before it; its count where only a document's start can be."""
-        grams, counts = counted
+    def _continuations(self, own: tuple[Array, Array], longer: Array, order: int) -> tuple[Array, Array]:
+        """How many different symbols precede each n-gram; its count where only a document's start can precede it."""
+        grams, counts = own
         is_start = grams >> np.uint64((order - 1) * self.bits) == self.symbols
         inner, neighbours = np.unique(longer & np.uint64((1 << (order * self.bits)) - 1), return_counts=True)
         if order == 1:  # a document's first symbol follows its start: counted among its neighbours already
@@ -98,10 +101,6 @@ class NGrams:
         keys = np.concatenate([inner, grams[is_start]])
         order_of = np.argsort(keys, kind="stable")
         return keys[order_of], np.concatenate([neighbours, counts[is_start]])[order_of]
-
-
-def _counted(keys: Array, _at: Array) -> tuple[Array, Array]:
-    return np.unique(keys, return_counts=True)
 
 
 def _level(grams: Array, counts: Array, bits: int) -> Level:
@@ -113,10 +112,10 @@ def _level(grams: Array, counts: Array, bits: int) -> Level:
 
 
 def _discounts(counts: Array) -> Array:
-    """What is taken from a count of 0, 1, 2, and 3 or more (Chen & Goodman 1999, equation 17)."""
+    """The discounts of counts 0, 1, 2, and 3 or more (Chen & Goodman 1999, equation 17)."""
     n = np.bincount(np.minimum(counts, 5), minlength=6)[:5].astype(np.float64)
     if (n[1:] == 0).any():
-        return np.array([0.0, 0.5, 1.0, 1.5])  # too little text to estimate them
+        return np.array([0.0, 0.5, 1.0, 1.5])  # too little text to estimate the discounts
     y = n[1] / (n[1] + 2 * n[2])
     estimated = [k - (k + 1) * y * n[k + 1] / n[k] for k in (1, 2, 3)]
     return np.array([0.0, *np.clip(estimated, 0.05, [0.95, 1.9, 2.85])])

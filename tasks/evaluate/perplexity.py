@@ -13,24 +13,24 @@ from tasks.evaluate.likelihood import Window, log_probabilities, windows
 
 if TYPE_CHECKING:
     from model.decoder import Decoder
-    from tasks.evaluate.held_out import Document
+    from tasks.evaluate.held_out import HeldOutDocument
 
 
 def document_bits(decoder: "Decoder", documents: Sequence[Sequence[int]], separator: int) -> list[float]:
     """The bits of each document: -log2 p of its tokens, summed."""
     context = decoder.shape.context
-    asked: list[Window] = []
+    requests: list[Window] = []
     owner: list[int] = []
     for number, tokens in enumerate(documents):
         own = list(windows([separator, *tokens], 1, context, max(1, context // 2)))
-        asked += own
+        requests += own
         owner += [number] * len(own)
     bits = [0.0] * len(documents)
-    for number, (logarithms, _) in zip(owner, log_probabilities(decoder, asked), strict=True):
+    for number, (logarithms, _) in zip(owner, log_probabilities(decoder, requests), strict=True):
         bits[number] -= float(logarithms.sum()) / math.log(2)
     return bits
 
 
-def per_byte(bits: Sequence[float], documents: Sequence["Document"]) -> list[float]:
+def per_byte(bits: Sequence[float], documents: Sequence["HeldOutDocument"]) -> list[float]:
     """Bits per byte of each document."""
     return [own / len(document.text) for own, document in zip(bits, documents, strict=True)]

@@ -16,7 +16,7 @@ from tasks.store.step import Inputs, Stats, Step
 if TYPE_CHECKING:
     from model.decoder import Decoder
     from tasks.evaluate.finetuned import FineTuned
-    from tasks.evaluate.held_out import Corpus
+    from tasks.evaluate.held_out import EncodedCorpus
     from tasks.evaluate.score_table import ScoreTable
 
 
@@ -77,13 +77,13 @@ def _board(role: str, config: EvaluateConfig) -> "ScoreTable":
     return ScoreTable(role, config.draws, config.seed)
 
 
-def _corpus(inputs: Inputs) -> "Corpus":
-    from tasks.evaluate.held_out import Corpus
+def _corpus(inputs: Inputs) -> "EncodedCorpus":
+    from tasks.evaluate.held_out import EncodedCorpus
 
-    return Corpus(inputs.partitions("shards"), inputs.partitions("texts"), inputs.folder("tokenizer"))
+    return EncodedCorpus(inputs.partitions("shards"), inputs.partitions("texts"), inputs.folder("tokenizer"))
 
 
-def _taught(config: EvaluateConfig, inputs: Inputs, corpus: "Corpus") -> "FineTuned":
+def _taught(config: EvaluateConfig, inputs: Inputs, corpus: "EncodedCorpus") -> "FineTuned":
     from tasks.evaluate.finetuned import FineTuned
 
     rows = inputs.folder("rows" if "rows" in inputs else "model") / "rows"

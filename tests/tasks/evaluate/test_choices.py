@@ -36,11 +36,11 @@ metric_list: [{metric: acc}, {metric: acc_norm}]
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory, line: Line) -> Path:
     """Three tasks: ours made of the corpus, pairs without a question, and options with a template for the answer."""
-    from tasks.evaluate.held_out import Corpus
+    from tasks.evaluate.held_out import EncodedCorpus
     from tasks.evaluate.next_passage import write_next_passage
 
     folder = tmp_path_factory.mktemp("suite") / "tasks"
-    corpus = Corpus({"0001": line.shards}, {"0001": line.texts}, line.tokenizer)
+    corpus = EncodedCorpus({"0001": line.shards}, {"0001": line.texts}, line.tokenizer)
     assert write_next_passage(corpus.held_out("test", 100), 12, folder) == folder / "next_passage.yaml"
     pairs = [{"good": passage(n)[:90], "bad": passage(n + 1)[:70] + " ü"} for n in range(10)]
     letters = [
