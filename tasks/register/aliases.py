@@ -1,7 +1,7 @@
-"""Aliases and their audit: candidate, champion, previous. Whoever moves one, a line in HOME/audit.jsonl says so.
+"""Aliases and their audit: candidate, champion, previous. Every move of one is a line in HOME/audit.jsonl.
 
-The aliases as triptych left them are kept in HOME/aliases.json: what differs from them was moved by hand, in MLflow's
-page; it stays as it is, and gets its line.
+The aliases as triptych last set them are kept in HOME/aliases.json: what differs from them was moved by hand, in
+MLflow's page. Such a move stays, and is audited too.
 """
 
 import getpass
@@ -19,12 +19,11 @@ from tasks.tracking.versions import Registry, open_registry
 
 CANDIDATE, CHAMPION, PREVIOUS, ANCHOR = "candidate", "champion", "previous", "anchor"
 PENDING = "gate.pending"  # on a version: the champion that it shall replace, until it has
-AUDIT, KNOWN = "audit.jsonl", "aliases.json"
 BY_HAND = "MLflow's page or another program"
 
 
 def promote(model: str, home: Home, why: str = "by hand") -> Version:
-    """The version becomes its model's champion, the champion before it is kept as `previous`."""
+    """Makes the version its model's champion, and the champion before it `previous`; the version as it is then."""
     with exclusive(home.registry_lock), open_registry(home) as registry:
         audit_external_moves(home)
         version = find(model, home)
@@ -33,7 +32,7 @@ def promote(model: str, home: Home, why: str = "by hand") -> Version:
 
 
 def rollback(name: str, home: Home, why: str = "by hand") -> Version:
-    """`previous` becomes champion, and the champion becomes `previous`: a second rollback undoes the first."""
+    """Makes `previous` champion and the champion `previous`, so that a second rollback undoes the first."""
     with exclusive(home.registry_lock), open_registry(home) as registry:
         audit_external_moves(home)
         names = sorted({version.name for version in versions(home)})
@@ -46,7 +45,7 @@ def rollback(name: str, home: Home, why: str = "by hand") -> Version:
 
 
 def set_champion(registry: Registry, version: Version, who: str, why: str) -> None:
-    """Moves `previous`, then `champion`: each is one write, and a kill in between leaves the old champion."""
+    """Moves `previous`, then `champion`: one write each, and a kill in between leaves the old champion."""
     old = next((v for v in versions(registry.home, version.name) if CHAMPION in v.aliases), None)
     if old is not None and old.version != version.version:
         registry.untag(old, PENDING)
@@ -58,7 +57,7 @@ def set_champion(registry: Registry, version: Version, who: str, why: str) -> No
 
 
 def move(registry: Registry, name: str, alias: str, version: int, because: tuple[str, str]) -> None:
-    """Points one alias at that version, and says who did it and why."""
+    """Points one alias at that version and audits who did it and why."""
     old = aliases(registry.home).get(name, {}).get(alias)
     if old == version:
         return
@@ -79,17 +78,17 @@ def audit_if_unlocked(home: Home) -> list[str]:
 
 
 def audit_external_moves(home: Home) -> list[str]:
-    """Audits every alias that something else moved since triptych last looked; one sentence each. Under the lock."""
-    found, known, told = aliases(home), _known(home), []
-    for name in sorted(found.keys() | known.keys()):
-        now, before = found.get(name, {}), known.get(name, {})
+    """Audits every alias that another program moved since the last look; one sentence each. Call it under the lock."""
+    present, known, moves = aliases(home), _known(home), list[str]()
+    for name in sorted(present.keys() | known.keys()):
+        now, before = present.get(name, {}), known.get(name, {})
         for alias in sorted(now.keys() | before.keys()):
             if now.get(alias) != before.get(alias):
                 _audit(home, name, alias, (before.get(alias), now.get(alias)), (BY_HAND, "moved by hand"))
-                told.append(f"{name}@{alias} was moved by hand: {before.get(alias)} → {now.get(alias)}; kept")
-    if told:
-        _remember(home, found)
-    return told
+                moves.append(f"{name}@{alias} was moved by hand: {before.get(alias)} → {now.get(alias)}; kept")
+    if moves:
+        _remember(home, present)
+    return moves
 
 
 def _audit(home: Home, name: str, alias: str, moved: tuple[int | None, int | None], because: tuple[str, str]) -> None:
@@ -98,7 +97,7 @@ def _audit(home: Home, name: str, alias: str, moved: tuple[int | None, int | Non
 
 
 def write_line(home: Home, who: str, what: str, more: dict[str, Any]) -> None:
-    """One line of the audit, on disk."""
+    """Appends one line to the audit and syncs it to disk."""
     line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "who": who, "what": what, **more}
     with home.audit.open("a") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -118,7 +117,7 @@ def _remember(home: Home, known: dict[str, dict[str, int]]) -> None:
 
 
 def current_user() -> str:
-    """Who works here, for the audit."""
+    """The name of the user who runs this process, for the audit."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container whose user has no name

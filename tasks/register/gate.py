@@ -1,4 +1,4 @@
-"""The gate: is a candidate better than the champion, not worse within a margin, or worse? Pure arithmetic.
+"""The gate: whether a candidate is better than the champion, not worse within a margin, or worse. Pure arithmetic.
 
 Both are judged on the same items by a paired sign-flip permutation test (Fisher 1935; Good 2005, ch. 3): under the null
 hypothesis each item's difference of losses is as likely to have the other sign. A lower loss is better throughout.
@@ -26,6 +26,7 @@ class Losses:
     loss: NDArray[np.float64]
     weight: NDArray[np.float64]
     contaminated: NDArray[np.bool_]
+    better: Literal["lower", "higher"] = "lower"  # of the task's values: a higher one is minus its loss
 
     @property
     def mean(self) -> float:
@@ -38,16 +39,17 @@ class Comparison:
     """Candidate minus reference on the items that both have and that are not contaminated."""
 
     outcome: Outcome
+    values: tuple[float, float]  # the task's value for candidate and reference
     difference: float  # of mean losses; negative is better
     p: float  # two-sided, that the sign of the difference is chance
     p_margin: float  # one-sided, that a difference below the margin is chance
     items: int
-    contaminated: int  # items left out for it
+    contaminated: int  # items left out because of it
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says, whether the candidate becomes champion, and why: one sentence a reason."""
+    """The outcome, whether the candidate becomes champion, and the reasons, a sentence each."""
 
     outcome: Outcome
     promote: bool
@@ -59,7 +61,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Standard:
-    """By what a role is judged: `task` decides; a task in `guards` may lose no more than that to the champion."""
+    """The rule for a role: `task` decides; on a task in `guards` at most that much may be lost to the champion."""
 
     task: str
     baseline: str  # the scored model that the first version must beat; "": none
@@ -78,23 +80,23 @@ def judge(candidate: Scores, champion: Scores | None, anchor: Scores | None, sta
     if champion is None:
         return _judge_first(candidate, standard)
     comparison = compare(own, champion[task][MODEL], standard.margin, standard.alpha)
-    reasons = [_told(task, "the champion", comparison)]
+    reasons = [_sentence(task, "the champion", comparison)]
     faults = []
     if standard.baseline:
         baseline = _against_baseline(candidate, standard, standard.margin)
         if isinstance(baseline, str):
             faults.append(baseline)
         elif baseline.difference >= 0:
-            faults.append(_told(task, f"the baseline {standard.baseline}", baseline))
+            faults.append(_sentence(task, f"the baseline {standard.baseline}", baseline))
     if anchor is not None:
         fixed = compare(own, anchor[task][MODEL], standard.margin, standard.alpha)
         if fixed.difference > standard.margin:
-            faults.append(f"below the anchor: {_told(task, 'the first champion', fixed)}")
+            faults.append(f"below the anchor: {_sentence(task, 'the first champion', fixed)}")
     for guard, margin in standard.guards.items():
         if guard in candidate and guard in champion:
             kept = compare(candidate[guard][MODEL], champion[guard][MODEL], margin, standard.alpha)
             if kept.difference > margin:
-                faults.append(f"guard fell: {_told(guard, 'the champion', kept)}")
+                faults.append(f"guard fell: {_sentence(guard, 'the champion', kept)}")
     promote = comparison.outcome in ("better", "not worse") and not faults
     return Verdict(comparison.outcome, promote, (*reasons, *faults))
 
@@ -107,9 +109,12 @@ def compare(candidate: Losses, reference: Losses, margin: float, alpha: float) -
     order = np.array([place[item] for item in candidate.items], dtype=np.int64)
     dirty = candidate.contaminated | reference.contaminated[order]
     if dirty.all():
-        return Comparison("undecided", 0.0, 1.0, 1.0, 0, len(dirty))
+        return Comparison("undecided", (np.nan, np.nan), 0.0, 1.0, 1.0, 0, len(dirty))
     weight = candidate.weight[~dirty] / candidate.weight[~dirty].sum()
-    lost = (candidate.loss - reference.loss[order])[~dirty]
+    own, theirs = candidate.loss[~dirty], reference.loss[order][~dirty]
+    sign = 1.0 if candidate.better == "lower" else -1.0
+    values = sign * float(weight @ own), sign * float(weight @ theirs)
+    lost = own - theirs
     difference = float(weight @ lost)
     p = sign_flip(weight * lost)
     p_margin = sign_flip(weight * (lost - margin), one_sided=True)
@@ -118,11 +123,11 @@ def compare(candidate: Losses, reference: Losses, margin: float, alpha: float) -
         outcome = "better" if difference < 0 else "worse"
     if outcome != "better" and p_margin <= alpha:
         outcome = "not worse"
-    return Comparison(outcome, difference, p, p_margin, len(lost), int(dirty.sum()))
+    return Comparison(outcome, values, difference, p, p_margin, len(lost), int(dirty.sum()))
 
 
 def sign_flip(differences: NDArray[np.float64], one_sided: bool = False, draws: int = DRAWS) -> float:
-    """The chance of a sum as far from 0 as this one (as low, `one_sided`) when signs are random; exact where few."""
+    """P(a sum as far from 0 as this one; as low, if `one_sided`) under random signs; exact for few differences."""
     differences = differences[differences != 0]  # a zero has no sign: it changes no sum
     observed = differences.sum()
     exact = len(differences) <= EXACT_ITEMS
@@ -145,12 +150,12 @@ def _judge_first(candidate: Scores, standard: Standard) -> Verdict:
     against = _against_baseline(candidate, standard, margin=0.0)
     if isinstance(against, str):
         return Verdict("undecided", False, (against,))
-    told = _told(task, f"the baseline {standard.baseline}", against)
-    return Verdict(against.outcome, against.outcome == "better", (told,))
+    reason = _sentence(task, f"the baseline {standard.baseline}", against)
+    return Verdict(against.outcome, against.outcome == "better", (reason,))
 
 
 def _against_baseline(candidate: Scores, standard: Standard, margin: float) -> Comparison | str:
-    """The candidate beside its baseline; in words why not, where that was not scored item by item."""
+    """The comparison with the baseline, or the reason why there is none: it was not scored item by item."""
     scored = candidate[standard.task]
     fit = [name for name in scored if name != MODEL and set(scored[name].items) == set(scored[MODEL].items)]
     if standard.baseline not in fit:
@@ -160,13 +165,22 @@ def _against_baseline(candidate: Scores, standard: Standard, margin: float) -> C
     return compare(scored[MODEL], scored[standard.baseline], margin, standard.alpha)
 
 
-def _told(task: str, reference: str, c: Comparison) -> str:
-    left_out = f", {c.contaminated} contaminated left out" if c.contaminated else ""
-    sign = "lower" if c.difference < 0 else "higher"
+def _sentence(task: str, reference: str, c: Comparison) -> str:
+    """`bits_per_byte/test: better than the champion: 1.453 against 1.565, 0.112 lower (p < 0.001, …, 120 items)`"""
+    if not c.items:
+        return f"{task}: undecided against {reference}: all {c.contaminated} items are contaminated"
+    relation = {"undecided": "undecided against"}.get(c.outcome, f"{c.outcome} than")
+    value, theirs = c.values
+    left_out = f", {c.contaminated} contaminated ones left out" if c.contaminated else ""
     return (
-        f"{task}: {c.outcome} against {reference}: loss {abs(c.difference):.4g} {sign} "
-        f"(p = {c.p:.3g}, within the margin p = {c.p_margin:.3g}, {c.items} items{left_out})"
+        f"{task}: {relation} {reference}: {value:.3f} against {theirs:.3f}, "
+        f"{abs(value - theirs):.3g} {'lower' if value < theirs else 'higher'} "
+        f"(p {_p(c.p)}, within the margin p {_p(c.p_margin)}, {c.items} items{left_out})"
     )
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 def _all_sums(differences: NDArray[np.float64]) -> NDArray[np.float64]:

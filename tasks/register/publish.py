@@ -1,7 +1,7 @@
 """Publish: each packaged role becomes one version, the gate judges it against the champion, aliases follow.
 
-Never cached and safe to repeat: a version is found by its package's key, and the verdict on a pair (package, champion)
-is reached once and acted on once. So a cached run never undoes a rollback, and two runs never publish twice.
+Never cached and safe to repeat: a version is identified by its package's content, and the verdict on a pair (package,
+champion) is reached once and acted on once. So a cached run never undoes a rollback, and two runs never publish twice.
 """
 
 import json
@@ -32,13 +32,12 @@ from tasks.tracking.registry import Version, aliases, find, verified, versions
 from tasks.tracking.versions import MlflowUnavailable, Registry, open_registry
 
 GATE = "the gate"
-WAITING = "outbox/publish"  # in the home: packages that MLflow was away for
 VERDICT_TAG = re.compile(r"gate\.\d+")  # the verdict against that champion's version
 Rescore = Callable[[str, Path], Path | None]  # (role, folder of weights) → an evaluation of it on this run's items
 
 
 class RunInfo(Frozen):
-    """What a version says of the run that published it."""
+    """The run that publishes, as a version's tags name it."""
 
     run: str
     recipe: str
@@ -49,7 +48,7 @@ class RunInfo(Frozen):
 
 @dataclass(frozen=True)
 class Published:
-    """One role's version after publishing, and what the gate said of it."""
+    """One role's version after publishing, and the gate's verdict on it."""
 
     name: str
     role: str
@@ -69,8 +68,8 @@ def publish(package: Path, home: Home, info: RunInfo, rescore: Rescore | None = 
         with exclusive(home.registry_lock), open_registry(home) as registry:
             notes = tuple(audit_external_moves(home))
             verify(package)
-            desk = Publisher(registry, package, manifest, info, rescore)
-            published = [desk.publish(role, notes) for role in ROLES if (package / role).is_dir()]
+            publisher = Publisher(registry, package, manifest, info, rescore)
+            published = [publisher.publish(role, notes) for role in ROLES if (package / role).is_dir()]
     except MlflowUnavailable as error:
         later.parent.mkdir(parents=True, exist_ok=True)
         write_durably(later, json.dumps({"package": str(package), "info": info.model_dump()}).encode())
@@ -81,7 +80,7 @@ def publish(package: Path, home: Home, info: RunInfo, rescore: Rescore | None = 
 
 
 def publish_waiting(home: Home) -> list[Published]:
-    """What earlier runs could not publish, the oldest first."""
+    """Publishes what earlier runs could not, the oldest first."""
     paths = sorted(home.unpublished.glob("*.json"), key=lambda path: path.stat().st_mtime)
     published = list[Published]()
     for entry in [json.loads(path.read_text()) for path in paths]:
@@ -93,7 +92,7 @@ def publish_waiting(home: Home) -> list[Published]:
 
 @dataclass(frozen=True)
 class Publisher:
-    """One package on its way into the registry."""
+    """Publishes one package."""
 
     registry: Registry
     package: Path
@@ -102,7 +101,7 @@ class Publisher:
     rescore: Rescore | None
 
     def publish(self, role: str, notes: tuple[str, ...]) -> Published:
-        """The role's version, found or made; judged against the champion where that pair is new."""
+        """The role's version, added where it is new, and judged against the champion where that pair is new."""
         about = json.loads((self.package / role / "evidence" / "evidence.json").read_text())
         name, content = about["name"], content_hash(self._files(role))
         version = self.registry.version(name, content)
@@ -157,13 +156,13 @@ class Publisher:
         return None if champions is None or anchors is None else judge(candidate, champions, anchors, standard)
 
     def _scores_on(self, model: str, role: str, candidate: Scores, tasks: tuple[str, ...]) -> Scores | None:
-        """A registered version's scores on the candidate's items: its own evidence, or scored anew."""
+        """A registered version's scores on the candidate's items: from its evidence, or scored again now."""
         version = verified(find(model, self.registry.home))
         scores = _scores(version)
         if same_items(candidate, scores, tasks):
             return scores
-        anew = self.rescore(role, version.weights) if self.rescore else None
-        return read_scores(anew, role) if anew else None
+        evaluation = self.rescore(role, version.weights) if self.rescore else None
+        return read_scores(evaluation, role) if evaluation else None
 
     def _files(self, role: str) -> dict[str, Any]:
         return {name: entry for name, entry in self.manifest["files"].items() if name.startswith(f"{role}/")}

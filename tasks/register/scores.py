@@ -1,4 +1,4 @@
-"""An evaluation's scores as losses that can be compared item by item, whatever way is up for their task."""
+"""An evaluation's scores as losses, comparable item by item: scores of which higher ones are better change sign."""
 
 import json
 from pathlib import Path
@@ -26,6 +26,7 @@ def read_scores(folder: Path, role: str) -> Scores:
                 score[rows] if summary[task]["better"] == "lower" else -score[rows],
                 weight[rows],
                 dirty[rows],
+                summary[task]["better"],
             )
             for model, rows in models.items()
         }

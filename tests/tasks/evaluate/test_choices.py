@@ -129,7 +129,7 @@ def test_the_key_follows_the_content_of_task_files_and_not_their_place(suite: Pa
         (("doc_to_target: 0", "doc_to_target: 2"), "none of the choices"),
         (("[good, bad]", "[good, worse]"), "doc_to_choice"),
         (("test_split: test", "test_split: test\nnum_fewshot: 5"), "num_fewshot"),
-        (("task: pairs", "task: [pairs"), "no task can be read"),
+        (("task: pairs", "task: [pairs"), "not a readable task file"),
     ],
 )
 def test_what_cannot_be_obeyed_is_told_with_its_place(

@@ -125,3 +125,20 @@ def test_other_items_are_seen():
     assert same_items(scores([1, 2]), scores([3, 4]), ("text", "choice"))
     assert not same_items(scores([1, 2]), scores([1, 2, 3]), ("text",))
     assert not same_items(scores([1, 2]), {}, ("text",))
+
+
+def test_a_reason_gives_both_values_in_the_tasks_own_direction():
+    items = tuple(map(str, range(40)))
+    clean, weight = np.zeros(40, bool), np.ones(40)
+
+    def accuracy(right: int) -> dict:
+        loss = -np.array([1.0] * right + [0.0] * (40 - right))
+        return {"text": {MODEL: Losses(items, loss, weight, clean, "higher")}}
+
+    rule = dataclasses.replace(STANDARD, baseline="", guards={})
+    (reason,) = judge(accuracy(36), accuracy(20), None, rule).reasons
+    assert reason.startswith("text: better than the champion: 0.900 against 0.500, 0.4 higher (p < 0.001, ")
+    assert reason.endswith(", 40 items)")
+    dirty = {"text": {MODEL: losses(np.ones(3), contaminated=range(3))}}
+    (reason,) = judge(dirty, dirty, None, rule).reasons
+    assert reason == "text: undecided against the champion: all 3 items are contaminated"
