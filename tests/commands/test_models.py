@@ -7,6 +7,7 @@ import pytest
 from commands import models
 from flows.record import RunRecord
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.tracking.registry import Version
 
 
@@ -15,29 +16,34 @@ def version(name: str, *aliases: str) -> Version:
 
 
 @pytest.fixture
-def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Version]:
-    """The registry's versions; in `tmp_path` the recipe `mine` has been run."""
-    RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00").write(tmp_path)
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def registered(home: Home, monkeypatch: pytest.MonkeyPatch) -> list[Version]:
+    """The registry's versions; in `home` the recipe `mine` has been run."""
+    RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00").write(home)
     found: list[Version] = []
     monkeypatch.setattr(models, "versions", lambda _: found)
     return found
 
 
-def test_a_candidate_is_talked_to_where_nothing_was_promoted_and_that_is_said(tmp_path, registered, capsys):
+def test_a_candidate_is_talked_to_where_nothing_was_promoted_and_that_is_said(home, registered, capsys):
     registered += [version("mine-base", "candidate"), version("other-instruct", "champion")]
-    assert models.at_hand(tmp_path) == "mine-base@candidate"
+    assert models.at_hand(home) == "mine-base@candidate"
     assert "promoted no model" in capsys.readouterr().err
 
 
-def test_a_candidate_is_served_only_by_name(tmp_path, registered):
+def test_a_candidate_is_served_only_by_name(home, registered):
     registered.append(version("mine-instruct", "candidate"))
     with pytest.raises(UserError, match="triptych promote mine-instruct@candidate"):
-        models.champion(tmp_path)
+        models.champion(home)
 
 
-def test_a_champion_goes_before_any_candidate_and_who_answers_before_who_continues(tmp_path, registered, capsys):
+def test_a_champion_goes_before_any_candidate_and_who_answers_before_who_continues(home, registered, capsys):
     registered += [version("mine-instruct", "candidate"), version("mine-base", "champion")]
-    assert models.at_hand(tmp_path) == models.champion(tmp_path) == "mine-base@champion"
+    assert models.at_hand(home) == models.champion(home) == "mine-base@champion"
     registered.append(version("mine-instruct", "champion"))
-    assert models.at_hand(tmp_path) == "mine-instruct@champion"
+    assert models.at_hand(home) == "mine-instruct@champion"
     assert not capsys.readouterr().err

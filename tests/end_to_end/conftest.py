@@ -9,31 +9,31 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import triptych
+from tasks.home import Home
 from tasks.tracking.tracker import Shipper
 from tests.end_to_end.forks import REPOSITORY, Forked, Forks, clean_environment, folder_above, forking
 
 
 @dataclass(frozen=True)
-class Home:
-    """One home, and the command line in it."""
+class CommandLine:
+    """The command line of one home."""
 
-    path: Path
+    home: Home
     forks: Forks | None = None
 
     def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """The command as a process that begins with nothing; fails the test where its exit code is another."""
-        environment = clean_environment() | {"TRIPTYCH_HOME": str(self.path), "PYTHONPATH": str(REPOSITORY)}
+        environment = clean_environment() | {"TRIPTYCH_HOME": str(self.home), "PYTHONPATH": str(REPOSITORY)}
         command = [sys.executable, "-m", "triptych", *arguments]
         done = subprocess.run(
             command,
             env=environment,
-            cwd=folder_above(self.path),
+            cwd=folder_above(self.home.path),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -45,7 +45,7 @@ class Home:
     def start(self, *arguments: str) -> Forked:
         """The same, left running, with most of what it imports there already (`forked.py`)."""
         assert self.forks
-        return self.forks.start(self.path, *arguments, prefect=True, mlflow=True)
+        return self.forks.start(self.home, *arguments, prefect=True, mlflow=True)
 
     def fork(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         return expected(self.start(*arguments).ended(), arguments, code)
@@ -62,8 +62,8 @@ class Home:
             pytest.raises(SystemExit) as ended,
         ):
             patch.setattr(sys, "argv", ["triptych", *arguments])
-            patch.setenv("TRIPTYCH_HOME", str(self.path))
-            patch.chdir(folder_above(self.path))
+            patch.setenv("TRIPTYCH_HOME", str(self.home))
+            patch.chdir(folder_above(self.home.path))
             triptych.main()
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -97,17 +97,17 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[tuple[Home, dict[str, Any]]]:
+def smoke(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[tuple[CommandLine, dict[str, Any]]]:
     """A home in which `smoke` has been run once, and what `run --json` said."""
-    home = Home(tmp_path_factory.mktemp("a home with spaces") / "runs", forks)
+    cli = CommandLine(Home(tmp_path_factory.mktemp("a home with spaces") / "runs"), forks)
     try:
-        yield home, json.loads(home.run("run", "smoke", "--json").stdout.splitlines()[-1])
+        yield cli, json.loads(cli.run("run", "smoke", "--json").stdout.splitlines()[-1])
     finally:
-        home.run("up", "--stop")
+        cli.run("up", "--stop")
 
 
 @pytest.fixture(scope="session")
-def again(smoke: tuple[Home, dict[str, Any]]) -> dict[str, Any]:
+def again(smoke: tuple[CommandLine, dict[str, Any]]) -> dict[str, Any]:
     """What a second run of the same said."""
     return smoke[0].json("run", "smoke")
 

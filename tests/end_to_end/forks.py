@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import IO
 
@@ -53,12 +54,12 @@ class Forks:
     answers: IO[str]
     folder: Path
 
-    def start(self, home: Path, *arguments: str, prefect: bool = False, mlflow: bool = False) -> Forked:
+    def start(self, home: PathLike[str], *arguments: str, prefect: bool = False, mlflow: bool = False) -> Forked:
         said = {name: self.folder / name for name in ("stdout", "stderr")}
         for file in said.values():
             file.write_text("")
         request = {"home": str(home), "arguments": arguments, "prefect": prefect, "mlflow": mlflow}
-        request |= {"folder": str(folder_above(home))} | {name: str(file) for name, file in said.items()}
+        request |= {"folder": str(folder_above(Path(home)))} | {name: str(file) for name, file in said.items()}
         print(json.dumps(request), file=self.requests, flush=True)
         return Forked(int(self.answers.readline()), arguments, self.answers, said)
 

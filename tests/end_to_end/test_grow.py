@@ -9,6 +9,7 @@ import pytest
 from commands.ask.sql import answer
 from flows.record import RunRecord
 from flows.session import Request, opened, perform
+from tasks.home import Home
 
 pytestmark = pytest.mark.usefixtures("without_mlflow")
 WORDS = [a + b for a in ("ba", "ke", "lo", "mi", "nu", "ra", "se", "ti") for b in ("dan", "fel", "gor", "him", "jun")]
@@ -30,7 +31,7 @@ def corpus(tmp_path: Path) -> Path:
 
 def run(corpus: Path, *changes: str) -> RunRecord:
     given = (f"ingest.path={corpus}", "curate.filters=[]", *changes)
-    record = perform(opened(Request(corpus.parent / "home", "smoke", given, until="encode")))
+    record = perform(opened(Request(Home(corpus.parent / "home"), "smoke", given, until="encode")))
     assert record.state == "complete", record.error
     return record
 
@@ -41,7 +42,7 @@ def states(record: RunRecord) -> dict[str, str]:
 
 
 def ask(corpus: Path, question: str) -> list[dict]:
-    return answer(corpus.parent / "home", "", question, (), "")
+    return answer(Home(corpus.parent / "home"), "", question, (), "")
 
 
 def table(record: RunRecord, label: str, name: str) -> dict[str, dict]:

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import Home, expected
+from tasks.home import Home
+from tests.end_to_end.conftest import CommandLine, expected
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Home:
-    return Home(tmp_path / "runs")
+def empty(tmp_path: Path) -> CommandLine:
+    return CommandLine(Home(tmp_path / "runs"))
 
 
-def told(home: Home, *arguments: str, code: int) -> str:
+def told(cli: CommandLine, *arguments: str, code: int) -> str:
     """What stderr says; there is always a cure."""
-    stderr = home.call(*arguments, code=code).stderr
+    stderr = cli.call(*arguments, code=code).stderr
     assert "cure: " in stderr, stderr
     return stderr
 
@@ -57,57 +58,57 @@ def test_asking_a_home_without_a_run_says_what_to_type(empty):
 
 def test_a_home_that_cannot_be_written_ends_with_1_and_a_cure(tmp_path):
     (tmp_path / "file").write_text("a file where a folder should be")
-    assert "TRIPTYCH_HOME" in told(Home(tmp_path / "file" / "runs"), "run", "smoke", code=1)
+    assert "TRIPTYCH_HOME" in told(CommandLine(tmp_path / "file" / "runs"), "run", "smoke", code=1)
 
 
 def test_a_corpus_of_which_nothing_is_left_fails_with_the_reasons_and_what_loosens_them(smoke):
-    home, _ = smoke
-    result = home.fork(
+    cli, _ = smoke
+    result = cli.fork(
         "run", "smoke", "--until", "curate", "--set", "curate.gopher_quality.min_doc_words=100000", code=1
     )
     assert "gopher_short_doc" in result.stderr and "--set" in result.stderr
 
 
 def test_a_rule_that_is_no_condition_is_told_with_the_nearest_names_and_nothing_else(smoke):
-    home, _ = smoke
-    told = home.call("run", "smoke", "--set", "curate.keep_if.long=plain_word >= 8", code=2).stderr
+    cli, _ = smoke
+    told = cli.call("run", "smoke", "--set", "curate.keep_if.long=plain_word >= 8", code=2).stderr
     assert "curate.keep_if" in told and "no signal or column 'plain_word'" in told
     assert "did you mean plain_words" in told
     label = "finetune.classify.label=year < 'long ago'"
-    result = home.fork("run", "smoke", "--only", "finetune/classify", "--set", label, code=1)
+    result = cli.fork("run", "smoke", "--only", "finetune/classify", "--set", label, code=1)
     assert "leaked" not in result.stderr  # DuckDB's word where a mistake holds its connection at exit
 
 
 def test_only_with_an_incomplete_input_ends_with_1_and_names_it(smoke):
-    home, _ = smoke
-    result = home.fork("run", "smoke", "--only", "evaluate/base", "--set", "pretrain.seed=99", code=1)
+    cli, _ = smoke
+    result = cli.fork("run", "smoke", "--only", "evaluate/base", "--set", "pretrain.seed=99", code=1)
     assert "its input pretrain is not complete" in result.stdout
 
 
 def test_interrupts_in_training_end_with_130_and_each_rerun_goes_on_from_there(smoke):
-    home, _ = smoke
+    cli, _ = smoke
     arguments = ("run", "smoke", "--until", "pretrain", "--set", "pretrain.seed=7", "--set", "pretrain.steps=100")
     rows = list[str]()
     for number in (signal.SIGINT, signal.SIGTERM):
-        process = home.start(*arguments)
-        wait_for_step(home, len(rows) + 5)
+        process = cli.start(*arguments)
+        wait_for_step(cli, len(rows) + 5)
         process.send(number)
         stderr = expected(process.ended(), arguments, code=130).stderr
         assert "the same command goes on from there" in stderr
-        (log,) = home.path.glob("store/pretrain/*.partial/metrics.jsonl")
+        (log,) = cli.home.path.glob("store/pretrain/*.partial/metrics.jsonl")
         before, rows = rows, log.read_text().splitlines()
         assert rows[: len(before)] == before and len(rows) < 100, "a rerun goes on, it does not begin again"
-    last = home.json(*arguments, "--set", "pretrain.checkpoint_every=1000")["steps"][-1]
+    last = cli.json(*arguments, "--set", "pretrain.checkpoint_every=1000")["steps"][-1]
     assert last["state"] == "complete"
     whole = Path(last["path"], "metrics.jsonl").read_text().splitlines()
     assert whole[: len(rows)] == rows and len(whole) == 100
 
 
-def wait_for_step(home: Home, step: int) -> None:
+def wait_for_step(cli: CommandLine, step: int) -> None:
     """Until the training of this home has written so many rows."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        for path in home.path.glob("store/pretrain/*.partial/metrics.jsonl"):
+        for path in cli.home.path.glob("store/pretrain/*.partial/metrics.jsonl"):
             if path.read_text().count("\n") >= step:
                 return
         time.sleep(0.05)

@@ -9,42 +9,42 @@ from typing import Any
 import pytest
 
 from flows.servers import detached_process, prefect_api, up
-from tests.end_to_end.conftest import Home
+from tests.end_to_end.conftest import CommandLine
 
 SECONDS_TO_WAIT = 200.0  # on a machine that is busy with other tests
 EVERY_10_SECONDS = "* * * * * */10"
 
 
 @pytest.fixture(scope="module")
-def pages(smoke: tuple[Home, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def pages(smoke: tuple[CommandLine, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Addresses of the pages, with the nightly deployment running `smoke` a few times a minute."""
-    home, _ = smoke
-    addresses = home.json("up")
-    home.json("schedule", "--on", "--recipe", "smoke", "--cron", EVERY_10_SECONDS)
+    cli, _ = smoke
+    addresses = cli.json("up")
+    cli.json("schedule", "--on", "--recipe", "smoke", "--cron", EVERY_10_SECONDS)
     yield addresses
-    home.json("schedule", "--off")
-    detached_process.end(home.path, up.WORKER)  # what comes after has this home to itself
+    cli.json("schedule", "--off")
+    detached_process.end(cli.home, up.WORKER)  # what comes after has this home to itself
 
 
 def test_a_worker_completes_smoke_as_scheduled(smoke, pages):
-    home, _ = smoke
+    cli, _ = smoke
     assert until(lambda: flow_runs(pages, "SCHEDULED"))
     completed = until(lambda: flow_runs(pages, "COMPLETED"))
-    home.json("schedule", "--off")
-    status = home.json("status")
+    cli.json("schedule", "--off")
+    status = cli.json("status")
     assert completed[0]["state"]["name"] == "Cached", completed[0]["state"]
     assert status["recipe"] == "smoke" and {step["state"] for step in status["steps"]} == {"cached"}
     assert status["schedule"] == []
 
 
 def test_prefects_page_links_each_step_to_its_mlflow_run(smoke, pages):
-    home, _ = smoke
+    cli, _ = smoke
     (run, *_) = flow_runs(pages, "COMPLETED")
     found = prefect_api.post(
         f"{pages['prefect']}/api", "/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}
     )
     (links,) = [artifact["data"] for artifact in found if artifact["key"] == "mlflow"]
-    for step in home.json("status")["steps"]:
+    for step in cli.json("status")["steps"]:
         assert f"({pages['mlflow']}/#/runs/{step['mlflow_run_id']})" in links, step["step"]
         ours = f"{pages['mlflow']}/api/2.0/mlflow/runs/get?run_id={step['mlflow_run_id']}"
         with urllib.request.urlopen(ours) as reply:

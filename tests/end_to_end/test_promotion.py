@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tests.end_to_end.conftest import Home
+from tests.end_to_end.conftest import CommandLine
 from tests.end_to_end.forks import clean_environment
 
 LOAD = """
@@ -22,34 +22,34 @@ print(json.dumps([list(texts.columns), list(labels.columns), labels.iloc[0].to_d
 """
 
 
-def address(home: Home) -> str:
-    return f"sqlite:///{home.path / 'mlflow.db'}"
+def address(cli: CommandLine) -> str:
+    return f"sqlite:///{cli.home / 'mlflow.db'}"
 
 
-def elsewhere(home: Home, script: str) -> str:
+def elsewhere(cli: CommandLine, script: str) -> str:
     """A script in a clean process in another folder, which has MLflow and not this checkout."""
-    command = [sys.executable, "-I", "-c", script, address(home)]
+    command = [sys.executable, "-I", "-c", script, address(cli)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=clean_environment())
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.fixture(scope="module")
-def two_versions(smoke: tuple[Home, dict[str, Any]]) -> Home:
+def two_versions(smoke: tuple[CommandLine, dict[str, Any]]) -> CommandLine:
     """A second version of the base: the same weights, packaged with another margin."""
-    home, _ = smoke
-    home.json("run", "smoke", "--only", "register", "--set", "registry.base.margin=0.5")
-    return home
+    cli, _ = smoke
+    cli.json("run", "smoke", "--only", "register", "--set", "registry.base.margin=0.5")
+    return cli
 
 
-def champion(home: Home) -> int:
-    rows = home.sql("select version, aliases from models where name = 'smoke-base'")
+def champion(cli: CommandLine) -> int:
+    rows = cli.sql("select version, aliases from models where name = 'smoke-base'")
     (version,) = [row["version"] for row in rows if "champion" in row["aliases"]]
     return version
 
 
-def audit(home: Home) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (home.path / "audit.jsonl").read_text().splitlines()]
+def audit(cli: CommandLine) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (cli.home / "audit.jsonl").read_text().splitlines()]
 
 
 def test_each_version_says_where_it_comes_from_and_what_the_gate_said(two_versions):

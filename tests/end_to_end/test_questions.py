@@ -11,7 +11,7 @@ from commands.ask.what_if import what_if
 from flows.recipe import load
 from tasks.curate.steps import CURATE
 from tasks.errors import UsageError
-from tests.end_to_end.conftest import Home
+from tests.end_to_end.conftest import CommandLine
 
 
 def folder(run: dict, label: str) -> Path:
@@ -24,9 +24,9 @@ def kept(decisions: Path) -> set[str]:
 
 
 def test_what_if_foretells_what_curation_does_with_the_same_change(smoke, tmp_path):
-    home, run = smoke
+    cli, run = smoke
     change = "curate.gopher_quality.min_doc_words=250"
-    found = what_if(home.path, "", "", [change])
+    found = what_if(cli.home, "", "", [change])
     inputs = {"documents": folder(run, "ingest"), "signals": folder(run, "signals")}
     CURATE(load("smoke", [change]).recipe.curate.decide(), inputs, tmp_path)
     then, today = kept(tmp_path / "decisions.parquet"), kept(folder(run, "curate") / "decisions.parquet")
@@ -41,12 +41,12 @@ def test_what_if_foretells_what_curation_does_with_the_same_change(smoke, tmp_pa
 
 
 def test_an_expression_decides_in_place_of_the_filters_and_leaves_duplicates_as_they_are(smoke):
-    home, _ = smoke
-    same = what_if(home.path, "passes", "", [])["total"]
+    cli, _ = smoke
+    same = what_if(cli.home, "passes", "", [])["total"]
     assert same["kept_then"] == same["kept_today"] and same["tokens_then"] == same["tokens_today"]
-    everything = what_if(home.path, "true", "", [])
+    everything = what_if(cli.home, "true", "", [])
     assert {row["reason"] for row in everything["reasons"] if row["then"]} == {"near_duplicate", "exact_duplicate"}
-    assert what_if(home.path, "passes and words < 0", "", [])["total"]["kept_then"] == 0
+    assert what_if(cli.home, "passes and words < 0", "", [])["total"]["kept_then"] == 0
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,15 @@ def test_an_expression_decides_in_place_of_the_filters_and_leaves_duplicates_as_
     ],
 )
 def test_a_mistake_in_a_what_if_is_told_with_its_cure(smoke, expression, changes, said):
-    home, _ = smoke
+    cli, _ = smoke
     with pytest.raises(UsageError) as error:
-        what_if(home.path, expression, "", changes)
+        what_if(cli.home, expression, "", changes)
     assert said in str(error.value)
 
 
 def test_look_shows_the_value_beyond_its_threshold_and_marks_where_it_shows(smoke):
-    home, _ = smoke
-    found = look(home.path, "gopher_below_alpha_threshold", count=2, seed=0)
+    cli, _ = smoke
+    found = look(cli.home, "gopher_below_alpha_threshold", count=2, seed=0)
     assert found["documents"] >= len(found["shown"]) == 2
     for row in found["shown"]:
         assert row["value"] < row["threshold"] == 0.8
@@ -94,53 +94,53 @@ def test_the_rules_are_listed_with_this_runs_thresholds_and_what_each_dropped(sm
 
 
 def test_look_sets_a_near_duplicate_beside_the_document_kept_for_it(smoke):
-    home, _ = smoke
-    for row in look(home.path, "near_duplicate", count=9, seed=0)["shown"]:
+    cli, _ = smoke
+    for row in look(cli.home, "near_duplicate", count=9, seed=0)["shown"]:
         assert row["value"] >= row["threshold"] == 0.7
         other = set(row["kept_text"].split())
         assert all(set(row["text"][a:b].split()) - other for a, b in row["spans"] if "\n" not in row["text"][a:b])
 
 
 def test_look_at_no_reason_names_the_nearest_and_those_there_are(smoke):
-    home, _ = smoke
+    cli, _ = smoke
     with pytest.raises(UsageError, match="near_duplicate"):
-        look(home.path, "near_duplicates", count=1, seed=0)
-    assert look(home.path, "kept", count=3, seed=1)["shown"] != look(home.path, "kept", count=3, seed=2)["shown"]
+        look(cli.home, "near_duplicates", count=1, seed=0)
+    assert look(cli.home, "kept", count=3, seed=1)["shown"] != look(cli.home, "kept", count=3, seed=2)["shown"]
 
 
 def test_a_step_names_its_documents_and_each_of_them_names_the_step(smoke):
-    home, _ = smoke
-    step = trace_step(home.path, 5, "")
+    cli, _ = smoke
+    step = trace_step(cli.home, 5, "")
     assert step["documents"] and step["reported"]["step"] == 5
     for row in step["documents"]:
-        found = trace_document(home.path, row["doc_id"], "")
+        found = trace_document(cli.home, row["doc_id"], "")
         base = next(model for model in found["models"] if model["model"] == "smoke-base/1")
         assert 5 in base["trainings"][0]["steps"]
         assert found["document"]["shard"] == row["shard"] and found["document"]["kept"]
 
 
 def test_a_model_saw_what_its_own_steps_and_its_bases_say(smoke):
-    home, _ = smoke
-    found = trace_model(home.path, "smoke-instruct@champion")
+    cli, _ = smoke
+    found = trace_model(cli.home, "smoke-instruct@champion")
     assert [training["training"] for training in found["trainings"]] == ["finetune/instruct", "pretrain"]
-    rows = home.sql("select doc_id, min(step) as first_step, count(*) as n from trained group by doc_id")
+    rows = cli.sql("select doc_id, min(step) as first_step, count(*) as n from trained group by doc_id")
     seen = {row["doc_id"]: row["first_step"] for row in found["documents"] if row["training"] == "pretrain"}
     assert seen == {row["doc_id"]: row["first_step"] for row in rows}
 
 
 def test_a_dropped_document_was_seen_by_no_model(smoke):
-    home, _ = smoke
-    gone = look(home.path, "exact_duplicate", count=1, seed=0)["shown"][0]
-    found = trace_document(home.path, gone["doc_id"], "")
+    cli, _ = smoke
+    gone = look(cli.home, "exact_duplicate", count=1, seed=0)["shown"][0]
+    found = trace_document(cli.home, gone["doc_id"], "")
     assert found["document"]["reason"] == "exact_duplicate" and found["document"]["kept_id"] == gone["kept_id"]
     assert len(found["models"]) == 3 and not any(model["saw"] for model in found["models"])
 
 
-def test_each_question_is_a_command_that_prints_json_and_exits_2_on_a_mistake(smoke: tuple[Home, dict]):
-    home, _ = smoke
-    (counted,) = home.sql("select count(*) as documents from documents")
-    assert home.json("what-if", "plain_words >= 60")["total"]["documents"] == counted["documents"]
-    assert home.json("trace", "--step", "1")["documents"]
-    assert "did you mean" in home.call("what-if", "plain_word > 1", code=2).stderr
-    shown = home.call("look", "near_duplicate").stdout
+def test_each_question_is_a_command_that_prints_json_and_exits_2_on_a_mistake(smoke: tuple[CommandLine, dict]):
+    cli, _ = smoke
+    (counted,) = cli.sql("select count(*) as documents from documents")
+    assert cli.json("what-if", "plain_words >= 60")["total"]["documents"] == counted["documents"]
+    assert cli.json("trace", "--step", "1")["documents"]
+    assert "did you mean" in cli.call("what-if", "plain_word > 1", code=2).stderr
+    shown = cli.call("look", "near_duplicate").stdout
     assert "⟦" in shown and "kept for it" in shown

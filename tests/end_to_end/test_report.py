@@ -14,7 +14,7 @@ from tasks.report.blocks import Passage, Section, Words
 from tasks.report.page import render, write_page
 from tasks.tables.views import Tables
 from tests.browser import Page, browser, chromium
-from tests.end_to_end.conftest import Home
+from tests.end_to_end.conftest import CommandLine
 
 SECTIONS = ["funnel", "corpus", "planted", "signals", "training", "samples", "copying", "scores", "gate"]
 SECTIONS += ["steps", "lineage"]
@@ -22,7 +22,7 @@ BRIGHTNESS = "getComputedStyle(document.body).{}.match(/\\d+/g).slice(0, 3).redu
 
 
 @pytest.fixture(scope="module")
-def page(smoke: tuple[Home, dict]) -> Path:
+def page(smoke: tuple[CommandLine, dict]) -> Path:
     return Path(smoke[0].json("report")["path"])
 
 
@@ -38,18 +38,18 @@ def sections(html: str) -> list[str]:
     return re.findall(r'<h2 id="(\w+)"', html)
 
 
-def partial(home: Home, path: Path, until: str, **changes: object) -> str:
+def partial(cli: CommandLine, path: Path, until: str, **changes: object) -> str:
     """The page on the run as if it had come only so far."""
-    record = record_of(home.path).as_json()
+    record = record_of(cli.home).as_json()
     labels = [step["step"] for step in record["steps"]]
     record |= {"steps": record["steps"][: labels.index(until) + 1], "models": [], **changes}
-    tables = Tables(home.path, record, lambda: [], lambda: pa.table({}))
+    tables = Tables(cli.home, record, lambda: [], lambda: pa.table({}))
     return write_page(tables, amended(record["settings"], ()), path).read_text()
 
 
 def test_a_run_ends_with_its_report_which_has_a_section_for_all_that_there_is(smoke, page):
-    home, run = smoke
-    assert (home.path / "reports" / f"{run['run']}.html").is_file()
+    cli, run = smoke
+    assert (cli.home / "reports" / f"{run['run']}.html").is_file()
     html = page.read_text()
     assert sections(html) == SECTIONS
     assert html.count("<figure>") == html.count("<details>") == html.count('<svg role="img" aria-label=') > 30
@@ -68,15 +68,15 @@ def test_a_failed_run_has_a_report_that_tells_its_error(smoke, tmp_path):
 
 
 def test_an_artifact_that_is_gone_is_told_and_the_other_sections_stand(smoke, tmp_path):
-    home, _ = smoke
-    steps = json.loads(json.dumps(record_of(home.path).as_json()["steps"]))
+    cli, _ = smoke
+    steps = json.loads(json.dumps(record_of(cli.home).as_json()["steps"]))
     steps[-3]["path"] = "/nowhere/store/evaluate/instruct/0000"
-    html = partial(home, tmp_path / "page.html", "ingest", steps=steps[:-2])
+    html = partial(cli, tmp_path / "page.html", "ingest", steps=steps[:-2])
     assert "this artifact of the run is gone" in html and "planted" in sections(html)
 
 
 def test_text_in_a_report_is_never_markup(smoke):
-    record = record_of(smoke[0].path).as_json() | {"error": "<b>"}
+    record = record_of(smoke[0].home).as_json() | {"error": "<b>"}
     nasty = "<script>alert(1)</script><img src=//x>"
     html = render(record, [Section("x", nasty, [Words(nasty), Passage(nasty, nasty, nasty, nasty)])])
     assert "<script" not in html and "<img" not in html and html.count("&lt;script&gt;") >= 6

@@ -48,47 +48,47 @@ def test_a_second_run_finds_everything_and_changes_nothing(smoke, again):
 
 
 def test_status_is_the_latest_run(smoke, again):
-    home, _ = smoke
-    status = home.json("status")
+    cli, _ = smoke
+    status = cli.json("status")
     assert status["run"] == again["run"]
     assert [step["step"] for step in status["steps"]] == LABELS
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_has_the_columns_that_scripts_rely_on(smoke, view):
-    home, _ = smoke
-    rows = home.sql(f"describe {view}")
+    cli, _ = smoke
+    rows = cli.sql(f"describe {view}")
     assert set(VIEWS[view].split()) <= {row["column_name"] for row in rows}
-    assert home.sql(f"select count(*) as n from {view}")[0]["n"] > 0
+    assert cli.sql(f"select count(*) as n from {view}")[0]["n"] > 0
 
 
 def test_every_shipped_question_has_an_answer_as_table_json_and_csv(smoke):
-    home, _ = smoke
-    names = [row["name"] for row in home.json("sql", "--list")]
+    cli, _ = smoke
+    names = [row["name"] for row in cli.json("sql", "--list")]
     assert len(names) >= 13
     for name in names:
-        assert home.json("sql", name), name
-    assert "reason" in home.run("sql", "drop_reasons").stdout
-    assert home.call("sql", "drop_reasons", "--csv").stdout.startswith("reason,documents,bytes,share\n")
+        assert cli.json("sql", name), name
+    assert "reason" in cli.run("sql", "drop_reasons").stdout
+    assert cli.call("sql", "drop_reasons", "--csv").stdout.startswith("reason,documents,bytes,share\n")
 
 
 def test_no_document_is_lost_in_any_step(smoke):
-    home, _ = smoke
-    for row in home.json("sql", "conservation"):
+    cli, _ = smoke
+    for row in cli.json("sql", "conservation"):
         assert row["read"] == row["kept"] + row["dropped"] + row["quarantined"], row
-    (counts,) = home.sql("select count(*) as all, count(distinct doc_id) as ids from documents")
+    (counts,) = cli.sql("select count(*) as all, count(distinct doc_id) as ids from documents")
     assert counts["all"] == counts["ids"]
 
 
 def test_lineage_reaches_from_a_document_to_step_and_model(smoke):
-    home, _ = smoke
-    rows = home.json("sql", "lineage")
+    cli, _ = smoke
+    rows = cli.json("sql", "lineage")
     assert all(row["first_step"] is not None and row["versions"] for row in rows[:5])
 
 
 def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_cached_ones_too(smoke, again):
-    home, first = smoke
-    client = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
+    cli, first = smoke
+    client = MlflowClient(f"sqlite:///{cli.home / 'mlflow.db'}")
     ids = [step["mlflow_run_id"] for run in (first, again) for step in run["steps"]]
     assert len(set(ids)) == len(ids)
     for run_id in ids:
@@ -99,8 +99,8 @@ def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_c
 
 
 def test_prefects_page_names_the_tasks_as_in_the_line_and_shows_hits_as_cached(smoke, again):
-    home, _ = smoke
-    url = json.loads(next(home.path.glob("**/prefect-server.json")).read_text())["url"] + "/api"
+    cli, _ = smoke
+    url = json.loads(next(cli.home.path.glob("**/prefect-server.json")).read_text())["url"] + "/api"
     said = []
     for run in prefect_api.post(url, "/flow_runs/filter", {"sort": "START_TIME_ASC"}):
         tasks = prefect_api.post(url, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
@@ -112,8 +112,8 @@ def test_prefects_page_names_the_tasks_as_in_the_line_and_shows_hits_as_cached(s
 
 
 def test_prefects_page_asks_its_own_server_wherever_that_listens(smoke):
-    home, _ = smoke
-    server = json.loads(next(home.path.glob("**/prefect-server.json")).read_text())
+    cli, _ = smoke
+    server = json.loads(next(cli.home.path.glob("**/prefect-server.json")).read_text())
     with urllib.request.urlopen(server["url"].removesuffix("/api") + "/ui-settings") as reply:
         assert json.load(reply)["api_url"] == "/api"
 
@@ -121,11 +121,11 @@ def test_prefects_page_asks_its_own_server_wherever_that_listens(smoke):
 def test_chat_score_and_export_use_the_champion(smoke, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer  # for this test alone: seconds
 
-    home, _ = smoke
-    assert home.fork("chat", "--prompt", "When was this said?", "--max-tokens", "5").stdout.strip()
-    scored = home.json("score", "smoke-base@champion", "--prompt", "Fellow citizens")
+    cli, _ = smoke
+    assert cli.fork("chat", "--prompt", "When was this said?", "--max-tokens", "5").stdout.strip()
+    scored = cli.json("score", "smoke-base@champion", "--prompt", "Fellow citizens")
     assert len(scored["ids"]) == len(scored["tokens"]) == len(scored["logprobs"]) > 1
-    home.call("export", "smoke-base@champion", "--format", "hf", "--to", str(tmp_path / "out"))
+    cli.call("export", "smoke-base@champion", "--format", "hf", "--to", str(tmp_path / "out"))
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
     ids = AutoTokenizer.from_pretrained(tmp_path / "out")("<|endoftext|>Fellow citizens").input_ids
     logits = theirs(torch.tensor([ids])).logits.log_softmax(-1)[0, :-1]
@@ -142,13 +142,13 @@ def test_weights_in_the_store_are_asked_as_the_step_that_made_them_taught(smoke)
 
 
 def test_a_value_changed_on_one_step_is_explained_as_the_root_cause_and_writes_nothing(smoke, again):
-    home, _ = smoke
-    before = sorted(path for path in home.path.rglob("*") if "prefect" not in str(path))
+    cli, _ = smoke
+    before = sorted(path for path in cli.home.path.rglob("*") if "prefect" not in str(path))
     rows = {
         row["step"]: row
-        for row in home.json("run", "smoke", "--explain", "--set", "curate.gopher_quality.min_doc_words=20")
+        for row in cli.json("run", "smoke", "--explain", "--set", "curate.gopher_quality.min_doc_words=20")
     }
     assert rows["ingest@0001"]["verdict"] == rows["signals@0001"]["verdict"] == "hit"
     assert rows["curate@0001"]["reasons"] == ["gopher_quality.min_doc_words: 50 → 20"]
     assert rows["tokenizer"]["reasons"] == ["← curate"]
-    assert before == sorted(path for path in home.path.rglob("*") if "prefect" not in str(path))
+    assert before == sorted(path for path in cli.home.path.rglob("*") if "prefect" not in str(path))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
+from tasks.home import Home
 from tests.end_to_end.conftest import expected
 from tests.end_to_end.forks import Forks
 from tests.end_to_end.test_grow import text
@@ -18,17 +19,17 @@ pretrain.context = 256
 """
 
 
-def run(forks: Forks, home: Path, *arguments: str) -> dict[str, Any]:
+def run(forks: Forks, home: Home, *arguments: str) -> dict[str, Any]:
     told = ("run", *arguments, "--json")
     return json.loads(expected(forks.start(home, *told).ended(), told, code=0).stdout.splitlines()[-1])
 
 
 def test_steps_computed_again_are_reported_as_reproduced_and_the_stored_ones_stay(smoke, forks):
-    home, first = smoke
+    cli, first = smoke
     stored = {step["step"]: step for step in first["steps"]}
     manifest = Path(stored["tokenizer"]["path"]) / "manifest.json"
     before = manifest.stat().st_mtime_ns
-    again = run(forks, home.path, "smoke", "--from", "tokenizer", "--until", "encode")
+    again = run(forks, cli.home, "smoke", "--from", "tokenizer", "--until", "encode")
     assert [step["step"] for step in again["steps"]] == ["tokenizer", "encode"]
     for step in again["steps"]:
         assert (step["state"], step["reason"]) == ("complete", "reproduced: the same bytes again")
@@ -42,7 +43,7 @@ def test_a_folder_without_labels_skips_the_classifier_with_a_reason_and_register
         (tmp_path / "letters" / f"{n}.txt").write_text(text(n))
     recipe = tmp_path / "letters.toml"
     recipe.write_text(LETTERS.format(folder=tmp_path / "letters"))
-    record = run(forks, smoke[0].path, str(recipe))
+    record = run(forks, smoke[0].home, str(recipe))
     found = {step["step"]: (step["state"], step["reason"]) for step in record["steps"]}
     assert found["finetune/classify"] == ("skipped", ANY) and "no document has year" in found["finetune/classify"][1]
     assert found["evaluate/classify"] == ("skipped", f"finetune/classify was skipped: {found['finetune/classify'][1]}")

@@ -11,21 +11,22 @@ import pytest
 
 from flows.servers import up
 from flows.servers.prefect_server import ensure_server, environment, inherited
+from tasks.home import Home
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home whose Prefect server runs."""
-    folder = tmp_path_factory.mktemp("home")
-    ensure_server(folder)
-    yield folder
-    up.stop(folder)
+    home = Home(tmp_path_factory.mktemp("home"))
+    ensure_server(home)
+    yield home
+    up.stop(home)
 
 
 @pytest.fixture(scope="session")
-def empty_database(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_database(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of a home's first start, for more homes: theirs would come out the same, ten seconds later."""
     path = tmp_path_factory.mktemp("database") / "prefect.db"
     with sqlite3.connect(home / "prefect" / "prefect.db") as source, sqlite3.connect(path) as target:
@@ -34,20 +35,21 @@ def empty_database(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="session")
-def another_home(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def another_home(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A second home beside the first, not started yet."""
     folder = tmp_path_factory.mktemp("another")
     (folder / "prefect").mkdir()
     shutil.copy(empty_database, folder / "prefect" / "prefect.db")
-    yield folder
-    up.stop(folder)
+    home = Home(folder)
+    yield home
+    up.stop(home)
 
 
 @pytest.fixture(scope="session")
-def with_prefect() -> Callable[[Path, str], subprocess.CompletedProcess[str]]:
+def with_prefect() -> Callable[[Home, str], subprocess.CompletedProcess[str]]:
     """`with_prefect(home, code)` runs Python code in a process that works with the home's server."""
 
-    def run(home: Path, code: str) -> subprocess.CompletedProcess[str]:
+    def run(home: Home, code: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", code]
         settings = inherited() | environment(home)
         return subprocess.run(

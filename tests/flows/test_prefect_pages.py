@@ -1,8 +1,9 @@
 """Pages are for looking: a run ends as it would without them."""
 
 from collections.abc import Callable
-from pathlib import Path
 from subprocess import CompletedProcess
+
+from tasks.home import Home
 
 TWO_LABELS = """
 from prefect import flow
@@ -28,7 +29,7 @@ print(two_labels())
 
 
 def test_a_page_that_prefect_refuses_fails_neither_its_step_nor_the_next(
-    home: Path, with_prefect: Callable[[Path, str], CompletedProcess[str]]
+    home: Home, with_prefect: Callable[[Home, str], CompletedProcess[str]]
 ) -> None:
     done = with_prefect(home, TWO_LABELS.format(home=str(home)))
     assert done.returncode == 0, done.stderr

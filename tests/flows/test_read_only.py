@@ -10,12 +10,13 @@ import pytest
 import triptych
 from commands.status import status_of
 from flows.record import RunRecord
+from tasks.home import Home
 
 
 @pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
+def read_only(tmp_path: Path) -> Iterator[Home]:
     """A home that can only be read, by anybody."""
-    home = tmp_path / "home"
+    home = Home(tmp_path / "home")
     RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00").write(home)
     (home / "store" / "signals" / f"{'0' * 24}.partial").mkdir(parents=True)  # cut short: is somebody at it?
     for options in (["--bind"], ["-o", "remount,ro,bind"]):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from flows.record import RunRecord, StepRecord
 from flows.retention import BUSY, collect, make_room, usage
 from tasks.errors import UserError
+from tasks.home import Home
 from tasks.store.artifacts import MANIFEST
 from tasks.store.contents import holdings
 from tasks.store.garbage import StoreConfig, in_use
@@ -29,9 +30,14 @@ BYTES = 1000  # of each artifact's one file
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's database, empty."""
-    home = tmp_path_factory.mktemp("registry")
+    home = Home(tmp_path_factory.mktemp("registry"))
     assert not isinstance(connect(home), str)
     return home / DATABASE
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def plans(draw: st.DrawFn) -> Plan:
 @given(plan=plans())
 def test_gc_removes_all_that_nothing_needs_and_nothing_else(registry: Path, plan: Plan) -> None:
     with TemporaryDirectory() as folder, ExitStack() as locks:
-        home = build(Path(folder), registry, plan)
+        home = build(Home(Path(folder)), registry, plan)
         for node in plan.worked_on:
             lock = locks.enter_context(folder_of(home, node).with_name(f"{key(node)}.lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -92,7 +98,7 @@ def needed(plan: Plan) -> set[int]:
     return named
 
 
-def build(home: Path, registry: Path, plan: Plan) -> Path:
+def build(home: Home, registry: Path, plan: Plan) -> Home:
     shutil.copy(registry, home / DATABASE)
     for node, inputs in enumerate(plan.inputs):
         store(home, node, inputs)
@@ -115,7 +121,7 @@ def build(home: Path, registry: Path, plan: Plan) -> Path:
     return home
 
 
-def store(home: Path, node: int, inputs: Iterable[int] = ()) -> Path:
+def store(home: Home, node: int, inputs: Iterable[int] = ()) -> Path:
     folder = folder_of(home, node)
     folder.mkdir(parents=True)
     (folder / "data").write_bytes(b"x" * BYTES)
@@ -123,7 +129,7 @@ def store(home: Path, node: int, inputs: Iterable[int] = ()) -> Path:
     return folder
 
 
-def folder_of(home: Path, node: int) -> Path:
+def folder_of(home: Home, node: int) -> Path:
     return home / "store" / STEPS[node % len(STEPS)] / key(node)
 
 
@@ -131,47 +137,47 @@ def key(node: int) -> str:
     return f"{node:024x}"
 
 
-def test_while_a_run_works_nothing_goes(tmp_path: Path) -> None:
-    store(tmp_path, 1)
-    with in_use(tmp_path / "store"):
-        report = collect(tmp_path, yes=True)
-    assert report["notes"] == [BUSY] and report["bytes"] == 0 and folder_of(tmp_path, 1).exists()
+def test_while_a_run_works_nothing_goes(home: Home) -> None:
+    store(home, 1)
+    with in_use(home / "store"):
+        report = collect(home, yes=True)
+    assert report["notes"] == [BUSY] and report["bytes"] == 0 and folder_of(home, 1).exists()
 
 
-def test_work_that_was_cut_short_goes_on_request_only_and_what_nobody_can_use_at_once(tmp_path: Path) -> None:
-    folder = store(tmp_path, 1)
+def test_work_that_was_cut_short_goes_on_request_only_and_what_nobody_can_use_at_once(home: Home) -> None:
+    folder = store(home, 1)
     for ending in (".partial", ".again.partial", ".differs-0123abcd"):
         shutil.copytree(folder, folder.with_name(folder.name + ending))
-    (store(tmp_path, 2) / MANIFEST).unlink()  # as a removal leaves it that was cut short
-    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(folder)),)).write(tmp_path)
-    collect(tmp_path, yes=True)
-    assert sorted(p.name for p in (tmp_path / "store").rglob("0*/")) == [folder.name, f"{folder.name}.partial"]
-    assert collect(tmp_path, partials=True, yes=True)["folders"][0]["folder"] == f"{folder.name}.partial"
-    assert [p.name for p in (tmp_path / "store").rglob("0*/")] == [folder.name]
+    (store(home, 2) / MANIFEST).unlink()  # as a removal leaves it that was cut short
+    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(folder)),)).write(home)
+    collect(home, yes=True)
+    assert sorted(p.name for p in (home / "store").rglob("0*/")) == [folder.name, f"{folder.name}.partial"]
+    assert collect(home, partials=True, yes=True)["folders"][0]["folder"] == f"{folder.name}.partial"
+    assert [p.name for p in (home / "store").rglob("0*/")] == [folder.name]
 
 
-def test_what_a_forgotten_artifact_was_made_of_stays_for_the_model_that_names_it(tmp_path: Path) -> None:
-    kept, middle, top = (store(tmp_path, node, {node - 1}) for node in (1, 2, 3))
-    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(top)),)).write(tmp_path)
+def test_what_a_forgotten_artifact_was_made_of_stays_for_the_model_that_names_it(home: Home) -> None:
+    kept, middle, top = (store(home, node, {node - 1}) for node in (1, 2, 3))
+    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(top)),)).write(home)
     for folder in (middle, top):
-        shutil.move(folder, tmp_path / "lineage" / folder.relative_to(tmp_path / "store"))
-    collect(tmp_path, yes=True)
+        shutil.move(folder, home / "lineage" / folder.relative_to(home / "store"))
+    collect(home, yes=True)
     assert kept.exists()
 
 
-def test_a_file_with_a_name_in_what_stays_frees_nothing(tmp_path: Path) -> None:
-    kept, going = store(tmp_path, 1), store(tmp_path, 2)
+def test_a_file_with_a_name_in_what_stays_frees_nothing(home: Home) -> None:
+    kept, going = store(home, 1), store(home, 2)
     (going / "data").unlink()
     (going / "data").hardlink_to(kept / "data")
-    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(kept)),)).write(tmp_path)
-    assert usage(tmp_path)["can_go"] < BYTES
+    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(kept)),)).write(home)
+    assert usage(home)["can_go"] < BYTES
 
 
-def test_a_capped_store_is_cleaned_and_then_refused_with_a_cure(tmp_path: Path) -> None:
-    kept, going = store(tmp_path, 1), store(tmp_path, 2)
-    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(kept)),)).write(tmp_path)
-    make_room(tmp_path, StoreConfig(max_gb=1.5e-6))
+def test_a_capped_store_is_cleaned_and_then_refused_with_a_cure(home: Home) -> None:
+    kept, going = store(home, 1), store(home, 2)
+    RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(kept)),)).write(home)
+    make_room(home, StoreConfig(max_gb=1.5e-6))
     assert kept.exists() and not going.exists()
     with pytest.raises(UserError, match=r"store\.max_gb") as error:
-        make_room(tmp_path, StoreConfig(max_gb=0.5e-6))
+        make_room(home, StoreConfig(max_gb=0.5e-6))
     assert "triptych gc" in error.value.cure and kept.exists()

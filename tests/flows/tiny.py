@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -10,6 +9,7 @@ from prefect.context import FlowRunContext
 
 from flows.record import RunRecord, StepRecord
 from flows.servers.reconcile import process_of
+from tasks.home import Home
 
 
 @task(name="count", cache_policy=NO_CACHE)
@@ -33,13 +33,13 @@ def stand_in(home: str, pid_to_kill: int) -> None:
     context = FlowRunContext.get()
     assert context and context.flow_run
     flow_run = str(context.flow_run.id)
-    with process_of(Path(home), flow_run):
+    with process_of(Home.at(home), flow_run):
         for label in ("ingest", "signals", "curate"):
             victim = pid_to_kill if label == "signals" else None
             step(label, victim)
         steps = tuple(StepRecord(label, None, "cached", "", 0.0, None, None) for label in ("signals", "curate"))
         links = {"prefect_flow_run": flow_run}
-        RunRecord(flow_run, "demo", "complete", "", steps=steps, links=links).write(Path(home))
+        RunRecord(flow_run, "demo", "complete", "", steps=steps, links=links).write(Home.at(home))
 
 
 def step(label: str, victim: int | None) -> None:

@@ -14,6 +14,7 @@ from openai import OpenAI
 
 from serve import keys
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
+from tasks.home import Home
 from tasks.models.vocabulary import Vocabulary
 from tasks.register.aliases import promote
 from tasks.register.package import REGISTER, RegisterConfig
@@ -58,10 +59,10 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """tiny-instruct/1 is the champion, /2 another model of the same kind."""
     folder = tmp_path_factory.mktemp("served")
-    home = folder / "home"
+    home = Home(folder / "home")
     assert not isinstance(connect(home), str)
     vocabulary = folder / "tokenizer"
     vocabulary.mkdir()
@@ -77,28 +78,28 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def open_server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def open_server(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(home, tmp_path_factory.mktemp("open")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def guarded_home(home: Path, open_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def guarded_home(home: Home, open_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Another home with the same models, in which keys are made."""
     other = tmp_path_factory.mktemp("guarded") / "home"
     other.mkdir()
     for name in ("mlflow.db", "mlflow-artifacts"):
         (other / name).symlink_to(home / name)
-    return other
+    return Home(other)
 
 
 @pytest.fixture(scope="session")
-def key(guarded_home: Path) -> str:
+def key(guarded_home: Home) -> str:
     return keys.add(guarded_home, "laptop")["key"]
 
 
 @pytest.fixture(scope="session")
-def guarded(guarded_home: Path, key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def guarded(guarded_home: Home, key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One answer at a time, nobody waits, and no more than 40 requests a minute and key."""
     limits = ("slots=1", "queue=0", "requests_per_minute=40", "answer_tokens=16000", "body_bytes=10000")
     with serving(guarded_home, tmp_path_factory.mktemp("guarded"), limits) as server:
@@ -106,7 +107,7 @@ def guarded(guarded_home: Path, key: str, tmp_path_factory: pytest.TempPathFacto
 
 
 @contextmanager
-def serving(home: Path, folder: Path, limits: Sequence[str] = ()) -> Iterator[Server]:
+def serving(home: Home, folder: Path, limits: Sequence[str] = ()) -> Iterator[Server]:
     """A server of the home's champion on a free port, ended afterwards."""
     said = folder / "stderr"
     with said.open("w") as stderr, start(home, MODEL, "--port", "0", *_set(limits), stderr=stderr) as process:
@@ -120,7 +121,7 @@ def serving(home: Path, folder: Path, limits: Sequence[str] = ()) -> Iterator[Se
             process.wait(30)
 
 
-def start(home: Path, *arguments: str, **options) -> subprocess.Popen[str]:
+def start(home: Home, *arguments: str, **options) -> subprocess.Popen[str]:
     """`triptych serve … --json`."""
     command = [sys.executable, "-m", "triptych", "serve", *arguments, "--json"]
     environment = os.environ | {"TRIPTYCH_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}

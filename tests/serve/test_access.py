@@ -78,6 +78,6 @@ def test_more_requests_than_a_minute_allows_are_told_when_to_come_again(guarded:
 
 def test_no_key_is_ever_written_down(guarded: Server, guarded_home, key):
     secret = key.split("-", 2)[2]
-    for file in [guarded.said, *guarded_home.glob("api/*")]:
+    for file in [guarded.said, *guarded_home.path.glob("api/*")]:
         assert secret not in file.read_text()
     assert (guarded_home / "api").stat().st_mode & 0o077 == 0

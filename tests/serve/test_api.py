@@ -4,11 +4,11 @@ import json
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from openai import NotFoundError, OpenAI, UnprocessableEntityError
 
+from tasks.home import Home
 from tasks.models.vocabulary import Vocabulary
 from tasks.register.aliases import promote, rollback
 from tasks.tracking.registry import find
@@ -176,7 +176,7 @@ def ask(url: str, body: bytes | None = None, headers: dict[str, str] | None = No
         return reply.read()
 
 
-def test_no_file_outside_the_page_is_reachable(open_server: Server, home: Path):
+def test_no_file_outside_the_page_is_reachable(open_server: Server, home: Home):
     for path in ("/../keys.json", "/page/index.html", "/api/keys.json", "/docs", "/openapi.json"):
         with pytest.raises(urllib.error.HTTPError) as refused:
             ask(open_server.url + path)

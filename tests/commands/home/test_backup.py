@@ -10,6 +10,7 @@ import pytest
 from commands.home.backup import BELOW, CONTENTS, backup, restore
 from flows.record import RunRecord, StepRecord, latest
 from tasks.errors import UsageError, UserError
+from tasks.home import Home
 from tasks.register.publish import RunInfo, publish
 from tasks.store.artifacts import Artifact, Store
 from tasks.tracking.registry import resolve, verified, versions
@@ -17,7 +18,7 @@ from tests.tasks.register.conftest import CONFIG, SCORE, TRAIN, Given
 from tests.tasks.register.conftest import REGISTER as PACKAGE
 
 
-def made(home: Path, loss: float = 1.0) -> list[Artifact]:
+def made(home: Home, loss: float = 1.0) -> list[Artifact]:
     """A training, its scores and the package: made, or found."""
     store, config = Store(home / "store"), Given(loss=loss)
     trained, scored = store.complete(TRAIN, config, {}), store.complete(SCORE, config, {})
@@ -25,9 +26,9 @@ def made(home: Path, loss: float = 1.0) -> list[Artifact]:
 
 
 @pytest.fixture(scope="module")
-def living(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def living(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with a run, a registered model, and a Prefect database that has not come to rest."""
-    home = tmp_path_factory.mktemp("a home") / "runs"
+    home = Home(tmp_path_factory.mktemp("a home") / "runs")
     artifacts = made(home)
     made(home, loss=9.0)  # of no run and no version
     steps = tuple(StepRecord(a.step, a.key, "complete", "", 1.0, a.sha256, str(a.path)) for a in artifacts)
@@ -41,7 +42,7 @@ def living(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def kept(living: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(living: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its backup, taken while somebody writes the Prefect database."""
     to = tmp_path_factory.mktemp("disk") / "backup"
     with closing(sqlite3.connect(living / "prefect" / "prefect.db")) as writer:
@@ -56,16 +57,16 @@ def kept(living: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_restored_home_has_its_models_runs_artifacts_keys_and_databases(living, kept, tmp_path):
-    home, away = tmp_path / "new place" / "runs", living.with_name("away")
-    living.rename(away)  # nothing may be read from where it was
+    home, away = Home(tmp_path / "new place" / "runs"), Home(living.path.with_name("away"))
+    living.path.rename(away)  # nothing may be read from where it was
     try:
         restore(home, kept)
         assert all(artifact.hit for artifact in made(home))
         assert not (home / "store" / "train" / made(away, loss=9.0)[0].key).exists(), "not needed, so not kept"
         (version,) = versions(home)
-        assert verified(version).folder.is_relative_to(home) and resolve("demo-base@champion", home).is_dir()
+        assert verified(version).folder.is_relative_to(home.path) and resolve("demo-base@champion", home).is_dir()
         record = latest(home)
-        assert record and all(Path(step.path or "").is_relative_to(home) for step in record.steps)
+        assert record and all(Path(step.path or "").is_relative_to(home.path) for step in record.steps)
         with closing(sqlite3.connect(home / "mlflow.db")) as database:
             assert str(living) not in "".join(database.iterdump())
         with closing(sqlite3.connect(home / "prefect" / "prefect.db")) as database:
@@ -74,12 +75,12 @@ def test_a_restored_home_has_its_models_runs_artifacts_keys_and_databases(living
         assert (home / "api" / "keys.json").exists()
         assert not (home / "prefect" / "prefect-server.json").exists(), "its process is not this home's"
     finally:
-        away.rename(living)
+        away.path.rename(living)
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "lose", "contents"])
 def test_the_first_wrong_file_is_named_and_nothing_is_restored(kept, tmp_path, harm):
-    spoilt, home = tmp_path / "backup", tmp_path / "place" / "runs"
+    spoilt, home = tmp_path / "backup", Home(tmp_path / "place" / "runs")
     shutil.copytree(kept, spoilt)
     victim = next((spoilt / BELOW / "store" / "train").rglob("model.safetensors"))
     if harm == "flip":
@@ -94,23 +95,23 @@ def test_the_first_wrong_file_is_named_and_nothing_is_restored(kept, tmp_path, h
     with pytest.raises(UserError, match=victim.name) as error:
         restore(home, spoilt)
     assert str(victim) in error.value.what and error.value.cure
-    assert not home.parent.exists() or not list(home.parent.iterdir())
+    assert not home.path.parent.exists() or not list(home.path.parent.iterdir())
 
 
 def test_only_an_empty_home_is_restored_into_and_only_an_empty_folder_backed_up_into(living, kept, tmp_path):
     (tmp_path / "something").touch()
     with pytest.raises(UsageError, match="not empty"):
-        restore(tmp_path, kept)
+        restore(Home(tmp_path), kept)
     with pytest.raises(UsageError, match="not empty"):
         backup(living, tmp_path)
     with pytest.raises(UsageError, match="in the home itself"):
         backup(living, living / "backup")
     (tmp_path / "empty").mkdir()
-    assert restore(tmp_path / "empty", kept)["was"] == str(living)
+    assert restore(Home(tmp_path / "empty"), kept)["was"] == str(living)
 
 
 def test_damage_in_the_store_is_told_and_not_backed_up(living, tmp_path):
-    home = tmp_path / "runs"
+    home = Home(tmp_path / "runs")
     shutil.copytree(living, home)
     file = made(home)[0].path / "weights" / "config.json"
     file.write_bytes(file.read_bytes()[::-1])

@@ -13,6 +13,7 @@ from commands.home.doctor import examine
 from commands.home.doctor_processes import QUIET_IF
 from flows.servers import detached_process
 from flows.servers.detached_process import LOOPBACK, Detached
+from tasks.home import Home
 
 LISTEN = """
 import socket, sys
@@ -24,9 +25,9 @@ Start = Callable[..., tuple[int, int]]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path) -> Home:
     (tmp_path / "runs" / "prefect").mkdir(parents=True)
-    return tmp_path / "runs"
+    return Home(tmp_path / "runs")
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def start() -> Iterator[Start]:
     """`start(home, address)`: pid and port of a process that says it is MLflow's server of that home."""
     started: list[subprocess.Popen[str]] = []
 
-    def run(home: Path, address: str = LOOPBACK, **variables: str) -> tuple[int, int]:
+    def run(home: Home, address: str = LOOPBACK, **variables: str) -> tuple[int, int]:
         command = [sys.executable, "-c", LISTEN, address, "-m", "mlflow", "server", f"sqlite:///{home}/mlflow.db"]
         settings = {k: v for k, v in os.environ.items() if k != "TRIPTYCH_HOME"} | QUIET_IF["mlflow"] | variables
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -47,11 +48,11 @@ def start() -> Iterator[Start]:
         process.communicate("")  # the end of its input ends it
 
 
-def record(home: Path, pid: int, port: int) -> None:
+def record(home: Home, pid: int, port: int) -> None:
     detached_process.write_record(home, "mlflow-ui", detached_process.of(pid, f"http://{LOOPBACK}:{port}"))
 
 
-def findings(home: Path, level: str) -> list[dict[str, str]]:
+def findings(home: Home, level: str) -> list[dict[str, str]]:
     """Those that name something of this test: other homes on the machine may have their own."""
     return [row for row in examine(home) if row["level"] == level]
 
@@ -69,7 +70,7 @@ def test_a_server_that_others_can_reach_is_an_error_and_one_on_loopback_is_none(
 
 def test_a_process_without_a_record_and_one_of_a_home_that_is_gone_are_left_over(home, start):
     pid, _ = start(home)
-    gone = home.with_name("gone")
+    gone = home.path.with_name("gone")
     gone.mkdir()
     orphan, _ = start(gone)
     shutil.rmtree(gone)

@@ -56,10 +56,10 @@ TRAIN = Step("pretrain", 1, Given, made_up_weights)
 EVALUATE = Step("evaluate/base", 1, Given, evaluate)
 
 
-def made(home: Path, folder: Path) -> list[Artifact]:
+def made(home: Home, folder: Path) -> list[Artifact]:
     """The line in small: ingest, shards, training, evaluation, package."""
     config, store = config_of(folder), Store(home / "store")
-    part = record_arrivals("demo", config, Home(home)).parts["0001"]
+    part = record_arrivals("demo", config, home).parts["0001"]
     documents = store.complete(INGEST, config.part(part), {"earlier": {}})
     shards = store.complete(ENCODE, Nothing(), {"documents": documents})
     model = store.complete(TRAIN, Given(loss=1.0), {"shards": {"0001": shards}})
@@ -74,24 +74,24 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     others = [{"id": f"d{i}", "text": " ".join(f"other{i}x{j}" for j in range(30))} for i in range(4)]
     asked = [{"id": "secret", "text": SECRET}, {"id": "tested", "text": TESTED}]
     write(root / "in", {"a.jsonl": jsonl(*others, *asked)})
-    artifacts = made(root / "runs", root / "in")
+    artifacts = made(Home(root / "runs"), root / "in")
     steps = tuple(StepRecord(a.step, a.key, "complete", "", 1.0, a.sha256, str(a.path)) for a in artifacts)
-    RunRecord("r1", "demo", "complete", "", steps=steps).write(root / "runs")
-    publish(artifacts[-1].path, root / "runs", RunInfo(run="r1", recipe="demo"))
+    RunRecord("r1", "demo", "complete", "", steps=steps).write(Home(root / "runs"))
+    publish(artifacts[-1].path, Home(root / "runs"), RunInfo(run="r1", recipe="demo"))
     tracked = root / "runs" / "mlflow-artifacts" / "demo" / "run" / "artifacts"
     write(tracked, {"samples.jsonl": jsonl({"text": f"it wrote: {SECRET}"}), "summary.json": "{}"})
     return root
 
 
 @pytest.fixture
-def home(made_once: Path, tmp_path: Path) -> Path:
+def home(made_once: Path, tmp_path: Path) -> Home:
     shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "runs"
+    return Home(tmp_path / "runs")
 
 
-def quoting(home: Path, text: str) -> list[str]:
+def quoting(home: Home, text: str) -> list[str]:
     quotes = Quotes([text])
-    return [path.name for path in home.rglob("*") if path.is_file() and quotes.within_file(path)]
+    return [path.name for path in home.path.rglob("*") if path.is_file() and quotes.within_file(path)]
 
 
 def test_its_text_leaves_every_file_and_the_next_run_does_without(home):
@@ -104,7 +104,7 @@ def test_its_text_leaves_every_file_and_the_next_run_does_without(home):
     assert json.loads(version.tags["forgotten"]) == ["books/secret"] and version.weights.is_dir()
     line = json.loads((home / "audit.jsonl").read_text().splitlines()[-1])
     assert (line["what"], line["why"]) == ("forget", "its author asked")
-    documents = made(home, home.with_name("in"))[0]
+    documents = made(home, home.path.with_name("in"))[0]
     ids = pq.read_table(documents.path / "documents" / "00000.parquet")["doc_id"].to_pylist()
     assert "books/secret" not in ids and len(ids) == 5 and quoting(home, TESTED)
 
@@ -118,7 +118,7 @@ def test_a_model_whose_artifacts_went_for_one_document_is_still_named_for_the_ne
     assert forget(home, ["books/d1"])["versions"] == [{"version": "demo-base/1", "why": TRAINED}]
     (version,) = versions(home)
     assert json.loads(version.tags["forgotten"]) == ["books/tested", "books/d1"]
-    documents = made(home, home.with_name("in"))[0]
+    documents = made(home, home.path.with_name("in"))[0]
     assert documents.stats.funnel and documents.stats.funnel.dropped == {"forgotten": 2}
 
 

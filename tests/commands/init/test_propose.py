@@ -32,7 +32,7 @@ def test_a_folder_in_another_language_is_proposed_and_kept(tmp_path: Path, sente
     assert (said["documents"], said["kept"]) == (49, 1.0)
     assert list(said["languages"]) == [language]
     assert sum(said["bad"].values()) == 1
-    record = perform(opened(Request(tmp_path / "home", "Meine-Texte", ("curate.dedup=none",), until="curate")))
+    record = perform(opened(Request(Home(tmp_path / "home"), "Meine-Texte", ("curate.dedup=none",), until="curate")))
     assert record.state == "complete", record.error
     read, _, decided = record.steps
     assert read.metrics["documents"] == 49 and read.metrics["quarantined"] == 1

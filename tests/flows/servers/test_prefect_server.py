@@ -17,6 +17,7 @@ from flows.servers.detached_process import LOOPBACK, Detached
 from flows.servers.prefect_server import SERVER, ensure_server, environment
 from flows.servers.service import Service
 from tasks.errors import UserError
+from tasks.home import Home
 
 NO_PID = 2**22  # one more than Linux gives out
 PAGES = Service(
@@ -28,13 +29,13 @@ PAGES = Service(
 )
 
 
-def test_a_later_command_finds_the_server_that_runs(home: Path) -> None:
+def test_a_later_command_finds_the_server_that_runs(home: Home) -> None:
     before = _server(home)
     assert ensure_server(home) == f"{before.url}/api"
     assert detached_process.find(home, SERVER.name) == before
 
 
-def test_the_server_listens_on_loopback_only(home: Path) -> None:
+def test_the_server_listens_on_loopback_only(home: Home) -> None:
     server = psutil.Process(_server(home).pid)
     addresses = {c.laddr.ip for c in server.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
     assert addresses == {LOOPBACK}
@@ -44,25 +45,25 @@ def test_two_that_start_at_once_on_a_taken_port_share_one_service_on_another(tmp
     with socket.create_server((LOOPBACK, 0)) as taken, ThreadPoolExecutor(2) as pool:
         port = taken.getsockname()[1]
         detached_process.write_record(
-            tmp_path, PAGES.name, Detached(NO_PID, started=0.0, url=f"http://{LOOPBACK}:{port}")
+            Home(tmp_path), PAGES.name, Detached(NO_PID, started=0.0, url=f"http://{LOOPBACK}:{port}")
         )
-        started = list(pool.map(lambda _: service.ensure(tmp_path, PAGES, os.environ), range(2)))
+        started = list(pool.map(lambda _: service.ensure(Home(tmp_path), PAGES, os.environ), range(2)))
     assert started[0] == started[1]
     assert urlsplit(started[0].url).port != port
-    assert detached_process.log_of(tmp_path, PAGES.name).read_text().count("Serving HTTP") == 1
-    assert detached_process.end(tmp_path, PAGES.name)
+    assert detached_process.log_of(Home(tmp_path), PAGES.name).read_text().count("Serving HTTP") == 1
+    assert detached_process.end(Home(tmp_path), PAGES.name)
 
 
 def test_a_service_that_was_ended_comes_back_at_its_old_address(tmp_path: Path) -> None:
-    before = service.ensure(tmp_path, PAGES, os.environ)
-    detached_process.end(tmp_path, PAGES.name)
-    assert detached_process.find(tmp_path, PAGES.name) is None
-    after = service.ensure(tmp_path, PAGES, os.environ)
+    before = service.ensure(Home(tmp_path), PAGES, os.environ)
+    detached_process.end(Home(tmp_path), PAGES.name)
+    assert detached_process.find(Home(tmp_path), PAGES.name) is None
+    after = service.ensure(Home(tmp_path), PAGES, os.environ)
     assert after.url == before.url and after.pid != before.pid
-    detached_process.end(tmp_path, PAGES.name)
+    detached_process.end(Home(tmp_path), PAGES.name)
 
 
-def test_two_homes_know_nothing_of_each_others_runs(home: Path, another_home: Path) -> None:
+def test_two_homes_know_nothing_of_each_others_runs(home: Home, another_home: Home) -> None:
     here, there = ensure_server(home), ensure_server(another_home)
     prefect_api.post(here, "/flows/", {"name": "only here"})
     names = {"flows": {"name": {"any_": ["only here"]}}}
@@ -72,24 +73,26 @@ def test_two_homes_know_nothing_of_each_others_runs(home: Path, another_home: Pa
 
 
 def test_a_pid_used_again_by_a_stranger_is_not_taken_for_ours(tmp_path: Path) -> None:
-    detached_process.write_record(tmp_path, SERVER.name, Detached(os.getpid(), started=0.0, url="http://127.0.0.1:9"))
-    assert detached_process.find(tmp_path, SERVER.name) is None
-    assert detached_process.end(tmp_path, SERVER.name) is False
+    detached_process.write_record(
+        Home(tmp_path), SERVER.name, Detached(os.getpid(), started=0.0, url="http://127.0.0.1:9")
+    )
+    assert detached_process.find(Home(tmp_path), SERVER.name) is None
+    assert detached_process.end(Home(tmp_path), SERVER.name) is False
 
 
 def test_a_record_cut_off_by_a_crash_is_no_server(tmp_path: Path) -> None:
-    detached_process.write_record(tmp_path, SERVER.name, Detached(os.getpid(), started=0.0))
+    detached_process.write_record(Home(tmp_path), SERVER.name, Detached(os.getpid(), started=0.0))
     (tmp_path / "prefect" / f"{SERVER.name}.json").write_text('{"pid": 1')
-    assert detached_process.find(tmp_path, SERVER.name) is None
+    assert detached_process.find(Home(tmp_path), SERVER.name) is None
 
 
 def test_ending_reaches_grandchildren_and_no_other_homes_process(tmp_path: Path) -> None:
     nested = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '60'])"]
-    homes = [tmp_path / "a", tmp_path / "b"]
-    for folder in homes:
-        folder.mkdir()
-        detached_process.start(folder, "sleeper", nested, os.environ)
-    ours, theirs = (psutil.Process(_server(folder, "sleeper").pid) for folder in homes)
+    homes = [Home(tmp_path / "a"), Home(tmp_path / "b")]
+    for home in homes:
+        home.path.mkdir()
+        detached_process.start(home, "sleeper", nested, os.environ)
+    ours, theirs = (psutil.Process(_server(home, "sleeper").pid) for home in homes)
     while not ours.children():
         assert ours.is_running()
     family = [ours, *ours.children()]
@@ -104,18 +107,18 @@ def test_a_server_that_cannot_start_is_told_with_its_last_words_and_a_cure(tmp_p
     (tmp_path / "prefect").mkdir()
     (tmp_path / "prefect" / "prefect.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(UserError, match="file is not a database") as told:
-        ensure_server(tmp_path)
+        ensure_server(Home(tmp_path))
     assert "move the home's folder" in told.value.cure
 
 
 def test_a_home_that_cannot_be_written_is_told_with_a_cure(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write in the home") as told:
-        ensure_server(tmp_path / "file" / "home")
+        ensure_server(Home(tmp_path / "file" / "home"))
     assert "TRIPTYCH_HOME" in told.value.cure
 
 
-def test_prefect_settings_of_another_server_do_not_reach_ours(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefect_settings_of_another_server_do_not_reach_ours(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     monkeypatch.setenv("PREFECT_API_KEY", "secret")
     settings = environment(home)
@@ -131,12 +134,12 @@ def test_importing_the_server_costs_no_prefect() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_record_is_plain_json(home: Path) -> None:
+def test_the_record_is_plain_json(home: Home) -> None:
     record = json.loads((home / "prefect" / f"{SERVER.name}.json").read_text())
     assert set(record) == {"pid", "started", "url"}
 
 
-def _server(home: Path, name: str = SERVER.name) -> Detached:
+def _server(home: Home, name: str = SERVER.name) -> Detached:
     found = detached_process.find(home, name)
     assert found
     return found

@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from flows.servers import detached_process, prefect_api
 from flows.servers.prefect_server import SERVER, ensure_server, running
 from flows.servers.reconcile import reconcile
+from tasks.home import Home
 
 RUN = """
 import os
@@ -39,7 +39,7 @@ class Aftermath:
 
 
 @pytest.fixture(scope="module")
-def aftermath(another_home: Path, with_prefect: Callable[[Path, str], CompletedProcess[str]]) -> Aftermath:
+def aftermath(another_home: Home, with_prefect: Callable[[Home, str], CompletedProcess[str]]) -> Aftermath:
     before = ensure_server(another_home)
     killed = with_prefect(another_home, RUN.format(home=str(another_home), victim="os.getpid()"))
     server = detached_process.find(another_home, SERVER.name)
@@ -81,7 +81,7 @@ def test_a_run_that_ended_well_without_its_server_becomes_completed(aftermath: A
 
 
 def test_a_run_at_work_is_left_alone_and_settled_with_its_tasks_once_its_process_is_gone(
-    aftermath: Aftermath, another_home: Path
+    aftermath: Aftermath, another_home: Home
 ) -> None:
     url, state = aftermath.address_after, {"type": "RUNNING"}
     flow = prefect_api.post(url, "/flows/", {"name": "pipeline"})

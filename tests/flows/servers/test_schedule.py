@@ -17,6 +17,7 @@ from flows.servers import prefect_api, up
 from flows.servers.prefect_server import ensure_server
 from flows.servers.schedule import missed_and_failed, schedule
 from tasks.errors import UserError
+from tasks.home import Home
 
 DEPLOY = """
 from flows.servers.deployments import Planned, deploy
@@ -52,7 +53,7 @@ def calls() -> Iterator[list[dict[str, str]]]:
 
 
 @pytest.fixture(scope="module")
-def url(home: Path, calls: list[dict[str, str]], with_prefect: Callable[[Path, str], CompletedProcess[str]]) -> str:
+def url(home: Home, calls: list[dict[str, str]], with_prefect: Callable[[Home, str], CompletedProcess[str]]) -> str:
     """The server's address, with a cron deployment, one that fails, a webhook, and no worker yet."""
     address = ensure_server(home)
     code = DEPLOY.format(webhook=calls[0]["address"], home=str(home), folder=str(Path(__file__).parents[3]))
@@ -65,7 +66,7 @@ def test_a_cron_deployment_gets_its_runs_scheduled(url: str) -> None:
     assert until(lambda: _runs(url, "counts", "SCHEDULED"))
 
 
-def test_a_missed_run_is_seen_and_calls_the_webhook(url: str, home: Path, calls: list[dict[str, str]]) -> None:
+def test_a_missed_run_is_seen_and_calls_the_webhook(url: str, home: Home, calls: list[dict[str, str]]) -> None:
     an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     state = {"type": "SCHEDULED", "state_details": {"scheduled_time": an_hour_ago}}
     deployment = prefect_api.get(url, "/deployments/name/fails/by-hand")
@@ -76,13 +77,13 @@ def test_a_missed_run_is_seen_and_calls_the_webhook(url: str, home: Path, calls:
 
 
 @pytest.fixture(scope="module")
-def worker(url: str, home: Path) -> None:
+def worker(url: str, home: Home) -> None:
     """A worker for them, from here on."""
     up.start_worker(home, url)
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_failed_run_is_seen_and_calls_the_webhook(url: str, home: Path, calls: list[dict[str, str]]) -> None:
+def test_a_failed_run_is_seen_and_calls_the_webhook(url: str, home: Home, calls: list[dict[str, str]]) -> None:
     assert until(lambda: any(call.get("event") == "prefect.flow-run.Failed" for call in calls))
     failed = [trouble for trouble in missed_and_failed(home) if trouble["state"] == "Failed"]
     assert [trouble["message"] for trouble in failed] == ["Flow run encountered an exception: ValueError: as it must"]
@@ -97,9 +98,9 @@ def test_scheduled_runs_wait_for_each_other(url: str) -> None:
 
 def test_the_nightly_run_cannot_be_switched_where_nothing_is_deployed(tmp_path: Path) -> None:
     with pytest.raises(UserError) as told:
-        schedule(tmp_path, on=True)
+        schedule(Home(tmp_path), on=True)
     assert told.value.cure == "triptych up"
-    assert missed_and_failed(tmp_path) == []
+    assert missed_and_failed(Home(tmp_path)) == []
 
 
 def until(found: Callable[[], Any]) -> Any:

@@ -13,6 +13,7 @@ from flows.servers import detached_process, prefect_api, up
 from flows.servers.prefect_server import ensure_server, environment, inherited
 from flows.servers.schedule import schedule
 from tasks.errors import UsageError
+from tasks.home import Home
 
 REPOSITORY = Path(__file__).parents[3]
 SAID_IN_PREFECT_YAML = (
@@ -33,11 +34,11 @@ SAID_IN_PREFECT_YAML = (
 
 
 @pytest.fixture(scope="module")
-def addresses(home: Path) -> dict[str, Any]:
+def addresses(home: Home) -> dict[str, Any]:
     return up.up(home)
 
 
-def test_up_gives_pages_that_answer_and_a_worker_that_lives(addresses: dict[str, Any], home: Path) -> None:
+def test_up_gives_pages_that_answer_and_a_worker_that_lives(addresses: dict[str, Any], home: Home) -> None:
     for page in (addresses["prefect"], addresses["mlflow"]):
         with urllib.request.urlopen(page, timeout=30) as reply:
             assert b"<html" in reply.read().lower()
@@ -45,7 +46,7 @@ def test_up_gives_pages_that_answer_and_a_worker_that_lives(addresses: dict[str,
     assert worker and worker.pid == addresses["worker"]
 
 
-def test_what_a_run_left_beside_its_figures_opens_in_mlflows_pages(addresses: dict[str, Any], home: Path) -> None:
+def test_what_a_run_left_beside_its_figures_opens_in_mlflows_pages(addresses: dict[str, Any], home: Home) -> None:
     run = prefect_api.post(addresses["mlflow"], "/api/2.0/mlflow/runs/create", {"experiment_id": "0"})["run"]["info"]
     folder = Path(run["artifact_uri"].removeprefix("file://"))
     folder.mkdir(parents=True)
@@ -56,11 +57,11 @@ def test_what_a_run_left_beside_its_figures_opens_in_mlflows_pages(addresses: di
     assert folder.is_relative_to(home / "mlflow-artifacts")
 
 
-def test_up_again_leaves_what_runs_as_it_is(addresses: dict[str, Any], home: Path) -> None:
+def test_up_again_leaves_what_runs_as_it_is(addresses: dict[str, Any], home: Home) -> None:
     assert up.up(home) == addresses
 
 
-def test_the_nightly_run_is_paused_until_it_is_switched_on(addresses: dict[str, Any], home: Path) -> None:
+def test_the_nightly_run_is_paused_until_it_is_switched_on(addresses: dict[str, Any], home: Home) -> None:
     assert not _deployment(home, "nightly")["schedules"][0]["active"]
     nightly = {"deployment": "pipeline/nightly", "timezone": "UTC"}
     assert schedule(home, on=True) == {**nightly, "on": True, "recipe": "demo", "cron": "0 3 * * *"}
@@ -69,7 +70,7 @@ def test_the_nightly_run_is_paused_until_it_is_switched_on(addresses: dict[str, 
     assert not _deployment(home, "nightly")["schedules"][0]["active"]
 
 
-def test_what_was_said_of_the_nightly_run_outlives_another_up(addresses: dict[str, Any], home: Path) -> None:
+def test_what_was_said_of_the_nightly_run_outlives_another_up(addresses: dict[str, Any], home: Home) -> None:
     said = schedule(home, on=False, recipe="smoke", cron="30 4 * * 1")
     assert said["recipe"] == "smoke" and said["cron"] == "30 4 * * 1"
     up.up(home)
@@ -82,7 +83,7 @@ def test_what_was_said_of_the_nightly_run_outlives_another_up(addresses: dict[st
     schedule(home, on=False, cron="0 3 * * *")
 
 
-def test_prefect_yaml_deploys_the_same(addresses: dict[str, Any], home: Path) -> None:
+def test_prefect_yaml_deploys_the_same(addresses: dict[str, Any], home: Home) -> None:
     ours = {name: _deployment(home, name) for name in ("pipeline", "nightly")}
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "prefect.yaml"]
     settings = inherited() | environment(home) | {"PWD": str(Path.cwd())}
@@ -94,14 +95,14 @@ def test_prefect_yaml_deploys_the_same(addresses: dict[str, Any], home: Path) ->
         assert _schedules(after) == _schedules(before)
 
 
-def test_stop_ends_all_of_this_home_and_nothing_else(addresses: dict[str, Any], home: Path, tmp_path: Path) -> None:
-    detached_process.start(tmp_path, up.WORKER, ["sleep", "60"], os.environ)
+def test_stop_ends_all_of_this_home_and_nothing_else(addresses: dict[str, Any], home: Home, tmp_path: Path) -> None:
+    detached_process.start(Home(tmp_path), up.WORKER, ["sleep", "60"], os.environ)
     assert up.stop(home) == {"stopped": ["prefect-worker", "mlflow-ui", "prefect-server"]}
     assert up.stop(home) == {"stopped": []}
-    assert up.stop(tmp_path) == {"stopped": ["prefect-worker"]}
+    assert up.stop(Home(tmp_path)) == {"stopped": ["prefect-worker"]}
 
 
-def _deployment(home: Path, name: str) -> dict[str, Any]:
+def _deployment(home: Home, name: str) -> dict[str, Any]:
     return prefect_api.get(ensure_server(home), f"/deployments/name/pipeline/{name}")
 
 

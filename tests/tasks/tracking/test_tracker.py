@@ -35,7 +35,7 @@ def pipeline(run: str = "r1") -> PipelineRun:
 
 
 @pytest.fixture
-def artifact(home: Path) -> Path:
+def artifact(home: Home) -> Path:
     """What a training leaves: 300 lines of metrics, a large file, a manifest."""
     folder = home / "store" / "pretrain" / KEY
     folder.mkdir(parents=True)
@@ -68,7 +68,7 @@ def trained(artifact: Path, state: str = "complete", run: str = "r1") -> StepRun
     )
 
 
-def runs(home: Path) -> dict[str, list]:
+def runs(home: Home) -> dict[str, list]:
     """Our id → MLflow's runs that carry it."""
     client = MlflowClient(tracking_uri(home))
     found: dict[str, list] = {}
@@ -77,23 +77,23 @@ def runs(home: Path) -> dict[str, list]:
     return found
 
 
-def only(home: Path, our_id: str):
+def only(home: Home, our_id: str):
     (run,) = runs(home)[our_id]
     return run
 
 
-def opened(home: Path, our_id: str) -> Path:
+def opened(home: Home, our_id: str) -> Path:
     """A run's artifacts as MLflow hands them out."""
     return Path(MlflowClient(tracking_uri(home)).download_artifacts(only(home, our_id).info.run_id, ""))
 
 
-def losses(home: Path) -> list[tuple[int, float]]:
+def losses(home: Home) -> list[tuple[int, float]]:
     history = MlflowClient(tracking_uri(home)).get_metric_history(only(home, "r1/pretrain").info.run_id, "loss")
     return [(metric.step, metric.value) for metric in history]
 
 
 @contextmanager
-def locked(home: Path):
+def locked(home: Home):
     """Another process holds MLflow's database for itself."""
     command = [sys.executable, "-c", HOLD_LOCK, str(home / DATABASE)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
