@@ -1,6 +1,8 @@
 """Fixtures for all tests, and which of them share a process when two run side by side."""
 
 import signal
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +65,12 @@ def _turn(item: pytest.Item) -> int:
     return len(SHARE_A_HOME) + (not is_long)
 
 
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of numeric oracles and real text beside the checkout, where there is one."""
-    folder = Path(__file__).parents[2] / "shared"
-    if not folder.is_dir():
-        pytest.skip("no shared folder of oracles beside this checkout")
-    return folder
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any) -> Iterator[None]:
+    """Below everything else: how many tests were skipped, by reason."""
+    yield
+    reports = [report for report in terminalreporter.stats.get("skipped", []) if len(report.longrepr or "") == 3]
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    terminalreporter.write_line(f"{sum(reasons.values())} skipped")
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count:5} {reason}")

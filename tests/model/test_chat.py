@@ -1,8 +1,6 @@
 """Conversations as ids and targets: equal to the template, to TRL's masks, and closed to injection."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import chat, hub
+from model.batches import IGNORE
 from model.chat import Markup, Turn
+from model.fit import Plan, evaluate
 from model.objectives.conversations import Conversations
 from model.objectives.documents import NextToken
+from model.schedule import Schedule
+from tests.peers import loss_of, network_of, sft_trainer
 
 SPECIALS = {"<|endoftext|>": 0, "<|pad|>": 1, "<|user|>": 2, "<|assistant|>": 3, "<|system|>": 4, "<|end|>": 5}
 
@@ -83,7 +85,7 @@ def test_what_is_too_long_loses_its_end_and_an_answer_cut_away_is_no_example() -
     assert chat.fit(rendered, 100) == rendered
 
 
-# The oracle: TRL's SFTTrainer on ChatML conversations of a character-level tokenizer.
+# Beside TRL's SFTTrainer, on ChatML conversations of a character-level tokenizer.
 
 
 CHATML = Markup(opens={role: (2, *(ord(c) for c in f"{role}\n")) for role in chat.ROLES}, ends=(3,), after=(ord("\n"),))
@@ -93,58 +95,56 @@ def ascii_ids(text: str) -> list[int]:
     return [ord(character) if 6 <= ord(character) <= 127 else 5 for character in text]
 
 
-@pytest.fixture(scope="module")
-def oracle(shared: Path) -> dict[str, Any]:
-    return json.loads((shared / "fixtures" / "sft_masking_reference.json").read_text())
+CONVERSATIONS = [
+    [Turn("user", "Hi"), Turn("assistant", "Hello!")],
+    [Turn("system", "Be brief."), Turn("user", "2+2?"), Turn("assistant", "4")],
+    [Turn("user", "One?"), Turn("assistant", "1"), Turn("user", "Two?"), Turn("assistant", "2, née deux")],
+    [Turn("user", "Why so long a question, when the answer is short?"), Turn("assistant", "No")],
+    [Turn("user", ""), Turn("assistant", "Nothing was asked.")],
+]
+MESSAGES = [[{"role": turn.role, "content": turn.text} for turn in turns] for turns in CONVERSATIONS]
 
 
 @pytest.fixture(scope="module")
-def conversations(oracle: dict[str, Any]) -> list[chat.Rendered]:
-    return [
-        chat.render([Turn(m["role"], m["content"]) for m in c["messages"]], CHATML, ascii_ids)
-        for c in oracle["conversations"]
-    ]
+def conversations() -> list[chat.Rendered]:
+    return [chat.render(turns, CHATML, ascii_ids) for turns in CONVERSATIONS]
 
 
-def positions(rendered: chat.Rendered) -> list[int]:
-    return [i for i, counts in enumerate(rendered.is_target) if counts]
+def labels(rendered: chat.Rendered) -> list[int]:
+    return [token if counts else IGNORE for token, counts in zip(rendered.ids, rendered.is_target, strict=True)]
 
 
-def test_ids_and_loss_positions_equal_trls(oracle: dict[str, Any], conversations: list[chat.Rendered]) -> None:
-    for rendered, reference in zip(conversations, oracle["conversations"], strict=True):
-        assert list(rendered.ids) == reference["input_ids"]
-        assert positions(rendered) == reference["loss_positions"]
-
-
-@pytest.mark.parametrize("context", [40, 64])
-def test_truncation_keeps_what_trl_keeps(
-    context: int, oracle: dict[str, Any], conversations: list[chat.Rendered]
+@pytest.mark.parametrize("context", [192, 64, 40])
+def test_ids_and_targets_are_trls_and_so_is_what_a_short_context_keeps(
+    context: int, conversations: list[chat.Rendered], tmp_path: Path
 ) -> None:
-    reference = oracle["cases"][f"truncate_keep_start_{context}"]
-    cut = {i: kept for i, rendered in enumerate(conversations) if (kept := chat.fit(rendered, context))}
-    assert list(cut) == reference["kept_conversations"]
-    assert [len(kept.ids) for kept in cut.values()] == reference["lengths"]
-    assert [positions(kept) for kept in cut.values()] == reference["loss_positions"]
+    theirs = sft_trainer(MESSAGES, tmp_path, context).train_dataset
+    ours = [kept for rendered in conversations if (kept := chat.fit(rendered, context))]
+    assert [list(kept.ids) for kept in ours] == theirs["input_ids"]
+    assert [labels(kept) for kept in ours] == theirs["labels"]
+    assert (len(ours) == len(CONVERSATIONS)) == (context == 192)
 
 
-def test_single_padded_and_packed_losses_equal_trls(
-    shared: Path, tmp_path: Path, oracle: dict[str, Any], conversations: list[chat.Rendered]
+@pytest.mark.parametrize(("context", "packed"), [(192, False), (40, False), (192, True)])
+def test_padded_cut_and_packed_conversations_lose_what_trl_says(
+    context: int, packed: bool, conversations: list[chat.Rendered], tmp_path: Path
 ) -> None:
-    objective = NextToken(hub.load(shared / "fixtures" / "tiny_llama_hf"))
-
-    def loss_of(rows: list[chat.Rendered], context: int, sequences: int) -> float:
-        source = Conversations(stream(rows, tmp_path / "rows.arrow"), context)
-        assert source.items == sequences
-        sums = objective(source.batch(np.arange(sequences)))
-        return (sums.loss / sums.count).item()
-
-    for row, reference in zip(conversations, oracle["conversations"], strict=True):
-        assert loss_of([row], 80, 1) == pytest.approx(reference["single_example_trl_loss"], abs=1e-5)
-    cases = oracle["cases"]
-    assert loss_of(conversations, 73, 4) == pytest.approx(cases["padded_batch"]["loss_trl"], abs=1e-5)
-    assert loss_of(conversations, 192, 2) == pytest.approx(cases["packed_bfd"]["loss_trl"], abs=1e-5)
-    cut = [kept for row in conversations if (kept := chat.fit(row, 40))]
-    assert loss_of(cut, 40, 4) == pytest.approx(cases["truncate_keep_start_40"]["loss_trl"], abs=1e-5)
+    network_of("llama").save_pretrained(tmp_path / "weights")
+    objective = NextToken(hub.load(tmp_path / "weights"))
+    rows = [kept for rendered in conversations if (kept := chat.fit(rendered, context))]
+    source = Conversations(stream(rows, tmp_path / "rows.arrow"), context)
+    trainer = sft_trainer(MESSAGES, tmp_path / "trl", context, packed)
+    wanted, batch, _ = loss_of(trainer)
+    if packed:
+        ours = [[len(rows[row].ids) for row in pack] for pack in source.packs]
+        assert sorted(ours) == sorted(trainer.train_dataset["seq_lengths"])
+    sums = objective(source.batch(np.arange(source.items)))
+    assert sums.count.item() == source.targets == (batch["labels"][:, 1:] != IGNORE).sum()
+    assert (sums.loss / sums.count).item() == pytest.approx(wanted.item(), abs=1e-5)
+    one_by_one = evaluate(
+        objective, (source.batch(np.array([n])) for n in range(source.items)), Plan(Schedule(steps=1))
+    )
+    assert one_by_one["loss"] == pytest.approx(wanted.item(), abs=1e-5)
 
 
 def stream(rows: list[chat.Rendered], path: Path) -> Path:

@@ -1,23 +1,17 @@
 """One loop for all training."""
 
-import json
 import math
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 import torch.nn.functional as F
 
-from model import hub
 from model.batches import IGNORE, TokenBatch
 from model.decoder import Decoder, initialise
-from model.fit import Plan, State, evaluate, fit
+from model.fit import Plan, State, fit
 from model.head import Classifier, freeze
-from model.objectives.conversations import Conversations
 from model.objectives.documents import NextToken
 from model.objectives.labelled import Classify, LabelledBatch
 from model.optimizer import AdamW, group_of
@@ -109,27 +103,6 @@ def test_a_frozen_decoder_stays_and_its_head_learns() -> None:
     assert reports[-1].metrics["loss"] < 0.2 < reports[0].metrics["loss"]
     moved = {name for name, p in classifier.named_parameters() if not torch.equal(p, before[name])}
     assert moved == {"head.weight", "head.bias"}
-
-
-def test_packed_conversations_lose_what_trl_says(shared: Path, tmp_path: Path) -> None:
-    reference = json.loads((shared / "fixtures/sft_masking_reference.json").read_text())
-    rows = [render(row) for row in reference["conversations"]]
-    ids, is_target = [list(column) for column in zip(*rows, strict=True)]
-    table = pa.table({"ids": pa.array(ids, pa.list_(pa.uint16())), "is_target": is_target, "doc_id": ["x"] * len(ids)})
-    with pa.OSFile(str(tmp_path / "rows.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    packed = reference["cases"]["packed_bfd"]
-    source = Conversations(tmp_path / "rows.arrow", packed["max_length"])
-    assert [[len(ids[row]) for row in rows] for rows in source.packs] == packed["packed_rows_seq_lengths"]
-    learner = NextToken(hub.load(shared / "fixtures/tiny_llama_hf"))
-    means = evaluate(learner, iter([source.batch(np.array([1])), source.batch(np.array([0]))]), plan(1))
-    assert means["loss"] == pytest.approx(packed["loss_trl"], abs=1e-5)
-    assert source.targets == packed["n_loss_tokens"]
-
-
-def render(conversation: dict) -> tuple[list[int], list[bool]]:
-    targets = set(conversation["loss_positions"])
-    return conversation["input_ids"], [at in targets for at in range(len(conversation["input_ids"]))]
 
 
 def fresh() -> Decoder:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -14,8 +13,7 @@ from model import hub
 from model.decoder import Decoder
 from model.hub_config import WeightsError, to_config, to_shape
 from tests.model.shapes import SHAPES, decoder_of, tokens_of
-
-ORACLES = ["tiny_gpt2_hf", "tiny_llama_hf", "tiny_llama_tied_hf", "tiny_llama_rope3_hf", "tiny_qwen3_hf"]
+from tests.peers import CONFIGS, network_of
 
 
 def logits(decoder: Decoder, tokens_bt: torch.Tensor) -> torch.Tensor:
@@ -23,21 +21,24 @@ def logits(decoder: Decoder, tokens_bt: torch.Tensor) -> torch.Tensor:
         return decoder.logits(decoder(tokens_bt))
 
 
-@pytest.mark.parametrize("name", ORACLES)
-def test_logits_equal_those_that_transformers_gave(name: str, shared: Path):
-    reference = np.load(shared / "fixtures" / "reference_logits.npz")
-    decoder = hub.load(shared / "fixtures" / name)
-    for case in (0, 1):
-        ours = logits(decoder, torch.from_numpy(reference[f"input_{case}"]).view(1, -1).long())[0]
-        wanted = torch.from_numpy(reference[f"{name}__logits_{case}"]).view_as(ours)
-        torch.testing.assert_close(ours, wanted, atol=5e-5, rtol=1e-5)
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_model_that_transformers_wrote_gives_the_logits_that_transformers_gives(name: str, tmp_path: Path):
+    theirs, tokens_bt = network_of(name), tokens_of(2, 48)
+    theirs.save_pretrained(tmp_path)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            logits(hub.load(tmp_path), tokens_bt), theirs(tokens_bt).logits, atol=5e-5, rtol=1e-5
+        )
 
 
-@pytest.mark.parametrize("name", ORACLES[1:])
-def test_the_older_form_of_a_config_means_the_same(name: str, shared: Path):
-    folder = shared / "fixtures" / name
-    old, new = (json.loads((folder / file).read_text()) for file in ("config_legacy_v4.json", "config.json"))
-    assert to_shape(old, folder) == to_shape(new, folder)
+@pytest.mark.parametrize("name", list(CONFIGS)[1:])
+def test_a_config_of_transformers_4_means_the_same(name: str):
+    new = json.loads(CONFIGS[name].to_json_string(use_diff=False))
+    old = {key: value for key, value in new.items() if key not in ("rope_parameters", "dtype")}
+    rope = dict(new["rope_parameters"])
+    old |= {"rope_theta": rope.pop("rope_theta"), "torch_dtype": "float32"}
+    old["rope_scaling"] = None if rope["rope_type"] == "default" else rope
+    assert to_shape(old, Path("config.json")) == to_shape(new, Path("config.json"))
 
 
 @pytest.mark.parametrize("name", SHAPES)

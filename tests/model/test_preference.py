@@ -1,65 +1,101 @@
-import json
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from model import hub
 from model.batches import IGNORE
+from model.decoder import Decoder
 from model.lora import add_lora
 from model.objectives.answers import answer_logprobs
 from model.objectives.preferences import PairBatch, Prefer
 from model.spec import Lora
 from tests.model.shapes import SHAPES, decoder_of
+from tests.peers import dpo_trainer, loss_of, network_of
 
 ROTARY = [name for name in SHAPES if "gpt2" not in name]
 
 
-@pytest.fixture
-def trl(shared: Path):
-    return json.loads((shared / "fixtures" / "dpo_trl_reference.json").read_text())
+PAIRS = [
+    (("Hi",), "Hello!", "No"),
+    (("2+2?",), "4", "It is five, or six."),
+    (("Where?", "Here.", "And when?"), "Now.", "Never, and nobody knows why"),
+    (("Why?",), "Because it rains today.", "So"),
+    (("Name a tree", "Oak", "Another"), "An elm or two", "An oak"),
+    (("x",), "yz", "zyx"),
+]
 
 
-@pytest.fixture
-def batch(trl) -> PairBatch:
-    tokens_bt = torch.tensor(trl["batching"]["input_ids"])
-    is_target = torch.tensor(trl["batching"]["completion_mask"]).bool()
+def said(role: str, text: str) -> dict[str, str]:
+    return {"role": role, "content": text}
+
+
+def both() -> tuple[PreTrainedModel, PreTrainedModel]:
+    """A policy, and a reference that differs from it."""
+    policy, reference = network_of("llama"), network_of("llama")
+    with torch.no_grad():
+        reference.lm_head.weight *= 0.8
+        reference.model.layers[1].mlp.down_proj.weight *= 0.5
+    return policy, reference
+
+
+class Sides(NamedTuple):
+    """TRL's trainer on the pairs, its loss and metrics; its batch and its networks as ours."""
+
+    trainer: Any
+    loss: torch.Tensor
+    metrics: dict[str, float]
+    batch: PairBatch
+    policy: Decoder
+    reference: Decoder
+
+
+@pytest.fixture(params=[0.1, 0.5])
+def sides(request: pytest.FixtureRequest, tmp_path: Path) -> Sides:
+    rows = [
+        {
+            "prompt": [said("user" if turn % 2 == 0 else "assistant", text) for turn, text in enumerate(prompt)],
+            "chosen": [said("assistant", chosen)],
+            "rejected": [said("assistant", rejected)],
+        }
+        for prompt, chosen, rejected in PAIRS
+    ]
+    theirs = both()
+    folders = tmp_path / "policy", tmp_path / "reference"
+    for network, folder in zip(theirs, folders, strict=True):
+        network.save_pretrained(folder)
+    trainer = dpo_trainer(*theirs, rows, request.param, tmp_path / "trl")
+    loss, batch, metrics = loss_of(trainer)
+    tokens_bt, is_target = batch["input_ids"], batch["completion_mask"].bool()
     targets_bt = torch.full_like(tokens_bt, IGNORE)
     targets_bt[:, :-1] = torch.where(is_target[:, 1:], tokens_bt[:, 1:], IGNORE)
-    return PairBatch(tokens_bt, targets_bt)
+    return Sides(trainer, loss, metrics, PairBatch(tokens_bt, targets_bt), *map(hub.load, folders))
 
 
-@pytest.fixture
-def pair(shared: Path):
-    """The policy and the reference that the oracle was made with."""
-    folder = shared / "fixtures" / "tiny_llama_hf"
-    decoder, reference = hub.load(folder), hub.load(folder)
-    with torch.no_grad():
-        reference.head.weight *= 0.8
-        reference.blocks[1].mlp.to_out.weight *= 0.5
-    return decoder, reference
-
-
-def test_log_probabilities_of_answers_equal_trls(trl, batch, pair):
-    for decoder, who in zip(pair, ("policy", "ref"), strict=True):
-        wanted = [p[f"{who}_{side}_logp"] for side in ("chosen", "rejected") for p in trl["pairs"]]
-        torch.testing.assert_close(answer_logprobs(decoder, batch), torch.tensor(wanted), atol=1e-4, rtol=0)
-
-
-@pytest.mark.parametrize("beta", [0.1, 0.5])
-def test_loss_rewards_and_gradient_equal_trls(beta: float, trl, batch, pair):
-    decoder, reference = pair
-    sums = Prefer(decoder, reference, beta)(batch)
-    wanted, pairs = trl["trl"][f"sigmoid_b{beta}_ls0"], len(trl["pairs"])
+def test_loss_rewards_and_gradient_equal_trls(sides: Sides):
+    sums = Prefer(sides.policy, sides.reference, sides.trainer.args.beta)(sides.batch)
     (sums.loss / sums.count).backward()
+    sides.loss.backward()
+    pairs, metrics = len(PAIRS), sides.metrics
     assert sums.count.item() == pairs
-    assert sums.loss.item() / pairs == pytest.approx(wanted["loss"], abs=2e-5)
-    assert sums.metric_sums["margin"].item() / pairs == pytest.approx(wanted["rewards/margins"], abs=2e-5)
-    assert sums.metric_sums["chosen_reward"].item() / pairs == pytest.approx(wanted["rewards/chosen"], abs=2e-5)
-    assert sums.metric_sums["accuracy"].item() / pairs == wanted["rewards/accuracies"]
-    norm = torch.nn.utils.get_total_norm([p.grad for p in decoder.parameters() if p.grad is not None])
-    assert norm.item() == pytest.approx(wanted["grad_norm_l2_all_params"], rel=1e-4)
-    assert all(p.grad is None for p in reference.parameters()), "the reference never changes"
+    assert sums.loss.item() / pairs == pytest.approx(sides.loss.item(), abs=2e-5)
+    assert sums.metric_sums["margin"].item() / pairs == pytest.approx(metrics["rewards/margins"], abs=1e-4)
+    assert sums.metric_sums["chosen_reward"].item() / pairs == pytest.approx(metrics["rewards/chosen"], abs=1e-4)
+    assert sums.metric_sums["accuracy"].item() / pairs == pytest.approx(metrics["rewards/accuracies"])
+    norm, wanted = (
+        torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+        for network in (sides.policy, sides.trainer.model)
+    )
+    assert norm.item() == pytest.approx(wanted.item(), rel=1e-4)
+    assert all(p.grad is None for p in sides.reference.parameters()), "the reference never changes"
+
+
+def test_log_probabilities_of_answers_are_those_that_trl_logs(sides: Sides):
+    chosen, rejected = answer_logprobs(sides.policy, sides.batch).detach().chunk(2)
+    for side, ours in (("chosen", chosen), ("rejected", rejected)):
+        assert ours.mean().item() == pytest.approx(sides.metrics[f"logps/{side}"], abs=1e-3)
 
 
 def test_a_low_rank_change_is_judged_against_the_network_without_it():

@@ -36,6 +36,48 @@ JAPANESE = [
     "塀の上の猫は、まるで何も関係がないという顔をしていた。",
     "石のすき間には、祖母がお茶にする草がたくさん生えていた。",
 ]
+CHINESE = [
+    "清晨的河面上还笼罩着一层薄雾，桥上看不见一个人。",
+    "磨坊的老奶奶推开窗户，叫醒了在院子里睡觉的小狗。",
+    "这样的日子，人们更愿意待在家里听雨。",
+    "可是男孩答应过妹妹，所以他还是独自上路了。",
+    "村里的人都说，森林后面有一个早已被忘记的湖。",
+    "老师笑着说，这种故事适合冬天的夜晚，不适合课堂。",
+    "等太阳终于从云里出来，路已经干了一半。",
+    "他们分着吃了面包和奶酪，谈了很久路上的见闻。",
+    "岸边拴着一条小船，谁也不知道它是谁的。",
+    "到了晚上，他把所有的事情写进本子里，免得以后忘记。",
+    "一辆马车慢慢走过，赶车的人向他们挥了挥手。",
+    "你要是不相信我，明天就自己来看一看吧。",
+]
+SWAHILI = [
+    "Asubuhi na mapema ukungu ulikuwa bado juu ya mto, na hakuna mtu aliyeonekana kwenye daraja.",
+    "Bibi wa kinu alifungua dirisha na kumwita mbwa wake aliyekuwa amelala bustanini.",
+    "Ilikuwa siku ambayo ni bora kukaa nyumbani na kusubiri mvua.",
+    "Hata hivyo kijana alianza safari yake kwa sababu alikuwa amemwahidi dada yake.",
+    "Watu wa kijiji walisema kwamba nyuma ya msitu kuna ziwa ambalo hakuna anayelijua tena.",
+    "Mwalimu alisema hadithi kama hizi ni nzuri kwa usiku wa baridi lakini si kwa shule.",
+    "Jua lilipotoka mawinguni, njia ilikuwa tayari imekauka nusu.",
+    "Walikula mkate na jibini na kuzungumza kwa muda mrefu kuhusu yale waliyoyaona.",
+    "Hakuna aliyejua ni nani mwenye mashua ndogo iliyofungwa ufukweni.",
+    "Baadaye jioni aliandika kila kitu katika daftari ili asisahau chochote.",
+    "Gari lilipita polepole, na mtu aliyeliendesha aliwasalimu kwa mkono.",
+    "Kama huniamini, basi njoo kesho na uone kwa macho yako mwenyewe.",
+]
+TELUGU = [
+    "ఉదయం నది మీద ఇంకా పొగమంచు ఉంది, వంతెన మీద ఎవరూ కనిపించలేదు.",
+    "మర అవ్వ కిటికీ తెరిచి తోటలో నిద్రపోతున్న కుక్కను పిలిచింది.",
+    "ఇంట్లో కూర్చుని వాన కోసం ఎదురు చూడాలనిపించే రోజు అది.",
+    "అయినా ఆ అబ్బాయి చెల్లెలికి మాట ఇచ్చాడు కాబట్టి ఒంటరిగా బయలుదేరాడు.",
+    "అడవి వెనుక అందరూ మరిచిపోయిన చెరువు ఉందని ఊరి వాళ్ళు చెప్పేవారు.",
+    "ఇలాంటి కథలు చలికాలం రాత్రికి బాగుంటాయి కానీ బడికి కాదు అని గురువు నవ్వాడు.",
+    "చివరికి మేఘాల నుండి సూర్యుడు బయటికి వచ్చేసరికి దారి సగం ఆరిపోయింది.",
+    "వాళ్ళు రొట్టె పంచుకుని తిని తాము చూసిన వాటి గురించి చాలాసేపు మాట్లాడుకున్నారు.",
+    "ఒడ్డున కట్టి ఉన్న చిన్న పడవ ఎవరిదో ఎవరికీ తెలియదు.",
+    "సాయంత్రం అతను ఏదీ మరిచిపోకుండా అన్నీ ఒక పుస్తకంలో రాసుకున్నాడు.",
+    "ఒక బండి నెమ్మదిగా వెళ్ళింది, దాన్ని నడిపే మనిషి చేయి ఊపాడు.",
+    "నన్ను నమ్మకపోతే రేపు నువ్వే వచ్చి నీ కళ్ళతో చూడు.",
+]
 INVENTED = [  # a made-up tongue in a script with capitals: no model knows it
     "Vrostuk hamelqa tirrop zanuk, blogiv renta quor sumablat.",
     "Ketu vormaz ilqandu brestok, ghalim tropuz nekva dormulix.",

@@ -1,26 +1,34 @@
-import json
-from pathlib import Path
+import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from lm_eval.api.instance import Instance
 from lm_eval.utils import get_rolling_token_windows
 
 from model import hub
+from model.decoder import Decoder
 from tasks.evaluate.choices import decoder_log_likelihoods
 from tasks.evaluate.likelihood import Window, log_probabilities, windows
 from tasks.evaluate.perplexity import document_bits
+from tests.peers import ascii_tokenizer, network_of
 from tests.tasks.evaluate.conftest import Line
 
 
 @pytest.fixture(scope="module")
-def oracle(shared: Path) -> dict:
-    return json.loads((shared / "fixtures" / "core_metric_reference.json").read_text())["lm_eval"]
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Decoder:
+    folder = tmp_path_factory.mktemp("llama")
+    network_of("llama").save_pretrained(folder)
+    return hub.load(folder)
 
 
-@pytest.fixture(scope="module")
-def tiny_llama(shared: Path):
-    return hub.load(shared / "fixtures" / "tiny_llama_hf")
+def lm_eval_of_tiny_llama(context: int) -> Any:
+    """lm-eval's own scores of the same model."""
+    with warnings.catch_warnings(action="ignore"):
+        from lm_eval.models.huggingface import HFLM
+
+        return HFLM(pretrained=network_of("llama"), tokenizer=ascii_tokenizer(), max_length=context, device="cpu")
 
 
 @pytest.mark.parametrize("length", [1, 5, 8, 9, 30])
@@ -55,16 +63,27 @@ def test_a_document_longer_than_the_context_is_told_whole(line: Line) -> None:
     assert document_bits(decoder, [[]], separator=0) == [0.0]
 
 
-def test_continuations_score_as_lm_evals_reference(oracle: dict, tiny_llama) -> None:
-    for item in oracle["multiple_choice"]["docs"]:
-        found = decoder_log_likelihoods(tiny_llama, [(item["context_ids"], ids) for ids in item["continuation_ids"]])
-        assert [own for own, _ in found] == pytest.approx(item["loglikelihoods"], abs=1e-3)
-        assert [greedy for _, greedy in found] == item["is_greedy"]
+def test_continuations_score_as_with_lm_eval(tiny_llama: Decoder) -> None:
+    asked = [("Two and two", " is four"), ("Two and two", "?"), ("a", "b" * 40)]
+    pairs = [([ord(c) for c in context], [ord(c) for c in rest]) for context, rest in asked]
+    best = [*pairs[0][0]]
+    with torch.inference_mode():  # a continuation that is the likeliest at every place
+        for _ in range(5):
+            best.append(int(tiny_llama.logits(tiny_llama(torch.tensor([best])))[0, -1].argmax()))
+    pairs.append((best[:-5], best[-5:]))
+    theirs = lm_eval_of_tiny_llama(256)._loglikelihood_tokens([(("", ""), *pair) for pair in pairs], disable_tqdm=True)
+    found = decoder_log_likelihoods(tiny_llama, pairs)
+    assert [own for own, _ in found] == pytest.approx([own for own, _ in theirs], abs=1e-3)
+    assert [greedy for _, greedy in found] == [bool(greedy) for _, greedy in theirs] == [False, False, False, True]
 
 
-def test_rolling_scores_are_lm_evals_reference(oracle: dict, tiny_llama) -> None:
-    for name, context in (("rolling_full_context", 256), ("rolling_window_48", 48)):
-        for item in oracle[name]["docs"]:
-            ids = [oracle[name]["prefix_token_id"], *(ord(c) if ord(c) < 128 else 5 for c in item["text"])]
-            found = log_probabilities(tiny_llama, list(windows(ids, 1, context, context)))
-            assert sum(part.sum() for part, _ in found) == pytest.approx(item["loglikelihood"], abs=1e-3)
+@pytest.mark.parametrize("context", [256, 48])
+def test_rolling_scores_are_lm_evals(context: int, tiny_llama: Decoder) -> None:
+    texts = ["x", "A short text.", "A text that goes on for longer than one window of 48 characters is wide." * 2]
+    requests = [Instance("loglikelihood_rolling", {}, (text,), 0) for text in texts]
+    model = lm_eval_of_tiny_llama(context)
+    theirs = model.loglikelihood_rolling(requests, disable_tqdm=True)
+    for text, wanted in zip(texts, theirs, strict=True):
+        ids = [model.prefix_token_id, *map(ord, text)]
+        found = log_probabilities(tiny_llama, list(windows(ids, 1, context, context)))
+        assert sum(part.sum() for part, _ in found) == pytest.approx(wanted, abs=1e-3)

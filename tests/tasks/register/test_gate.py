@@ -1,12 +1,12 @@
 """The gate decides by paired tests whose p-values are known from elsewhere."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from tasks.register.gate import MODEL, Losses, Standard, compare, judge, same_items, sign_flip
 
@@ -23,18 +23,35 @@ def scores(own, **others):
     return {"text": {MODEL: losses(own), **{name: losses(values) for name, values in others.items()}}}
 
 
-@pytest.mark.parametrize("name", ["binary_n14", "continuous_n12"])
-def test_exact_sign_flips_equal_the_full_enumeration(shared, name):
-    given = json.loads((shared / "fixtures/paired_test_reference.json").read_text())["sets"][name]
-    p = sign_flip(np.array(given["b"], float) - np.array(given["a"], float))
-    assert p == pytest.approx(given["sign_flip"]["p"], abs=1e-12)
+def drawn_differences(items: int, largest: int) -> np.ndarray:
+    """Whole numbers from -largest to largest, somewhat above 0 on average."""
+    numbers = np.arange(-largest, largest + 1)
+    return np.random.default_rng(items).choice(numbers, size=items, p=(w := np.exp(0.1 * numbers / largest)) / w.sum())
 
 
-@pytest.mark.parametrize("name", ["binary_n200", "continuous_n120"])
-def test_drawn_sign_flips_agree_with_scipy_within_four_standard_errors(shared, name):
-    given = json.loads((shared / "fixtures/paired_test_reference.json").read_text())["sets"][name]
-    p = sign_flip(np.array(given["b"], float) - np.array(given["a"], float), draws=99_999)
-    assert abs(p - given["sign_flip"]["p"]) <= 4 * given["sign_flip"]["monte_carlo_se"]
+def exact_p(differences: np.ndarray) -> float:
+    """The share of all sign flips whose sum is at least as far from 0: the distribution of the sum, item by item."""
+    span = int(np.abs(differences).sum())
+    ways = np.zeros(2 * span + 1)
+    ways[span] = 1.0
+    for size in np.abs(differences):
+        ways = (np.roll(ways, size) + np.roll(ways, -size)) / 2
+    return float(ways[np.abs(np.arange(-span, span + 1)) >= abs(differences.sum())].sum())
+
+
+@pytest.mark.parametrize("largest", [1, 7])
+def test_few_items_are_flipped_in_every_way_as_scipy_does(largest):
+    differences = drawn_differences(14, largest)
+    theirs = stats.permutation_test((differences,), np.sum, permutation_type="samples", n_resamples=np.inf)
+    assert sign_flip(differences.astype(float)) == pytest.approx(theirs.pvalue, abs=1e-12)
+    assert exact_p(differences) == pytest.approx(theirs.pvalue, abs=1e-12)
+
+
+@pytest.mark.parametrize(("items", "largest"), [(200, 1), (120, 7)])
+def test_drawn_sign_flips_agree_with_the_exact_distribution_within_four_standard_errors(items, largest):
+    differences, draws = drawn_differences(items, largest), 99_999
+    p = exact_p(differences)
+    assert abs(sign_flip(differences.astype(float), draws=draws) - p) <= 4 * np.sqrt(p * (1 - p) / draws)
 
 
 @settings(max_examples=50, deadline=None)
