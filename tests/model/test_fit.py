@@ -1,8 +1,10 @@
 """One loop for all training."""
 
+import json
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +20,7 @@ from model.optimizer import AdamW, group_of
 from model.schedule import OptimizerConfig, Schedule
 from tests.tiny_training import SHAPE, VOCABULARY
 
+GOLDEN = Path(__file__).with_name("golden_losses.json")  # nats a target, by step
 torch.set_num_threads(1)  # these networks are too small for two
 RATES = OptimizerConfig(learning_rate=0.003, embedding_scale=2.0, head_scale=0.5, weight_decay=0.05)
 
@@ -27,6 +30,17 @@ def test_the_loss_falls() -> None:
     losses = [report.metrics["loss"].item() for report in fit(learner, batch_at, plan(30), state(learner))]
     assert losses[0] == pytest.approx(math.log(VOCABULARY), abs=0.1)
     assert losses[-1] < losses[0] - 0.5
+
+
+def test_twenty_losses_are_those_of_the_golden_curve() -> None:
+    """The file holds what one thread gives with torch 2.13 on x86; another CPU sums in another order.
+
+    A loss beyond the tolerance is another model, update or schedule: where that is meant, write the new curve.
+    """
+    learner = NextToken(fresh())
+    schedule = Plan(Schedule(steps=20, warmup_steps=5, decay_steps=10))
+    losses = [report.metrics["loss"].item() for report in fit(learner, batch_at, schedule, state(learner))]
+    assert losses == pytest.approx(json.loads(GOLDEN.read_text()), rel=1e-5)
 
 
 def test_micro_batches_of_unequal_count_make_the_step_of_the_whole_batch() -> None:
@@ -67,7 +81,7 @@ def test_an_update_is_that_of_torch_with_the_same_groups() -> None:
         norm = torch.nn.utils.clip_grad_norm_(theirs.parameters(), RATES.max_norm)
         reference.step()
         reference.zero_grad()
-        assert report.metrics["gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-4)
+        assert report.metrics["gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-5)
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
 

@@ -62,6 +62,24 @@ def test_role_partition_name_and_order_of_the_inputs_are_in_the_key():
     assert len(set(keys)) == len(keys)
 
 
+@pytest.mark.parametrize(
+    ("config", "inputs", "expected"),
+    [
+        (Config(), {}, "d8409e0c0f3059a313c0de22"),
+        (Config(workers=9, path=Path("/elsewhere")), {}, "d8409e0c0f3059a313c0de22"),
+        (
+            Config(size=4, inner=Inner(threshold=0.25, names=("é",)), by_name={"x": Inner()}),
+            {},
+            "eda7592c1937dd0bd6e4975d",
+        ),
+        (Config(), {"model": "0" * 24, "shards": {"0001": "1" * 24, "0002": "2" * 24}}, "b566e6ab0118dcdee2162af9"),
+    ],
+)
+def test_a_key_is_the_same_for_ever(config, inputs, expected):
+    """A new key here orphans every artifact on every disk: raise a step's VERSION instead."""
+    assert fingerprint(STEP, config, inputs) == expected
+
+
 def test_name_and_version_of_the_step_are_in_the_key():
     others = (Step("other", 1, Config, nothing), Step("nothing", 2, Config, nothing))
     assert fingerprint(STEP, Config(), {}) not in {fingerprint(other, Config(), {}) for other in others}
