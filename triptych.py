@@ -333,7 +333,7 @@ def schedule(
     from flows.servers.schedule import schedule as switch
 
     if recipe:
-        from flows.recipe import load
+        from flows.load import load
 
         load(recipe)  # a mistake in it is told now and not at night
     _report(switch(home(), on, recipe or None, cron or None), as_json)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.ratio import compared, show
-from flows.recipe import load
+from flows.load import load
 from flows.session import Request, opened, perform
 from tasks.curate.decide import verdicts
 from tasks.curate.normalise import normalise

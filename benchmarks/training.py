@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, this folder
 import torch
 
 from benchmarks.ratio import compared, show
-from flows.recipe import load
+from flows.load import load
 from model import hub
 from model.batches import TokenBatch
 from model.decoder import Decoder, initialise

@@ -104,7 +104,7 @@ def graph(recipe: Recipe, corpus: Corpus, run: Interpreter) -> None:
     held_out = {"shards": shards, "texts": decided, "tokenizer": tokenizer}
     scores = {"base": run("evaluate/base", EVALUATE_BASE, Invocation(recipe.evaluate, {"model": base, **held_out}))}
     children = dict[str, StepOutput]()
-    for way, config in recipe.finetune.ways.items():
+    for way, config in recipe.finetune.methods.items():
         tune, evaluate = METHODS[way]
         parent = children.get("instruct", base) if way == "prefer" else base
         child = run(f"finetune/{way}", tune, Invocation(config, {"model": parent, "texts": decided, "shards": shards}))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from tasks.home import Home
 from tasks.store.artifacts import write_durably
 
 RECORDS = "records"  # folder in the home, one JSON file a run, names in order of their start
+FORMAT = 2  # raise it when a record holds other settings than before
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class RunRecord:
     steps: tuple[StepRecord, ...] = ()
     models: tuple[dict[str, Any], ...] = ()
     links: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
 
     def with_step(self, step: StepRecord) -> "RunRecord":
         others = tuple(other for other in self.steps if other.step != step.step)
@@ -61,17 +63,30 @@ class RunRecord:
 
     def as_json(self) -> dict[str, Any]:
         """The value that `run --json` and `status --json` print."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "format"}
 
 
 def read(path: Path) -> RunRecord:
-    """A record of a home, its artifacts' paths as the home lies now."""
-    home, values = Home.at(path.parent.parent), json.loads(path.read_text())
+    """A record of a home, its artifacts' paths as the home lies now; of another version's, the fields known here."""
+    home, values = Home.at(path.parent.parent), {"format": 1, **json.loads(path.read_text())}
     for step in values["steps"]:
         for entry in (step, *step["parts"]):
             entry["path"] = entry["path"] and str(home.artifact(entry["path"]))
-    values["steps"] = tuple(StepRecord(**step) for step in values["steps"])
-    return RunRecord(**values)
+    steps = tuple(StepRecord(**_known(StepRecord, step)) for step in values["steps"])
+    return RunRecord(**_known(RunRecord, {**values, "steps": steps}))
+
+
+def other_version(record: RunRecord) -> UserError:
+    """The error of a command that needs settings of a run which this version cannot read."""
+    which = "a later" if record.format > FORMAT else "an earlier" if record.format < FORMAT else "another"
+    return UserError(
+        f"run {record.run} was recorded by {which} version of triptych, whose settings this one does not read",
+        f"`triptych run {record.recipe}` makes it again in the same home; registered models stay usable",
+    )
+
+
+def _known(kind: type, values: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: values[field.name] for field in fields(kind) if field.name in values}
 
 
 def records(home: Home) -> Iterator[RunRecord]:

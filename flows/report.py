@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flows.recipe import amended
+from flows.load import curation_of
 from flows.record import RunRecord
 from flows.run_tables import record_of, tables_of
 from tasks.home import Home
@@ -19,7 +19,7 @@ def report(home: Home, run: str = "") -> Path:
 def write(home: Home, record: RunRecord) -> Path:
     from tasks.report.page import write_page
 
-    return write_page(tables_of(home, record), amended(record.settings, ()), home.reports / f"{record.run}.html")
+    return write_page(tables_of(home, record), curation_of(record), home.reports / f"{record.run}.html")
 
 
 def report_at_end(home: Home, record: RunRecord) -> None:

@@ -33,10 +33,10 @@ def record_of(home: Home, run: str = "") -> RunRecord:
 
 
 def _rules(record: RunRecord) -> "pa.Table":
-    from flows.recipe import amended
+    from flows.load import curation_of
     from tasks.curate.rules import rules_table
 
-    return rules_table(amended(record.settings, ()))
+    return rules_table(curation_of(record))
 
 
 def _models(home: Home) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.graph import graph
+from flows.load import load
 from flows.publish import publisher
-from flows.recipe import Recipe, load
+from flows.recipe import Recipe
 from flows.record import RunRecord
 from flows.retention import make_room
 from flows.runner import AsTask, Runner, bare

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from model.depth import PlanOverrides, ShapeOverrides
 from tasks.errors import UserError
-from tasks.models.pretrained import PretrainedModel, as_folder, content_of
+from tasks.models.pretrained import PretrainedModel, as_folder
 from tasks.models.provenance import write_provenance
 from tasks.store.step import Inputs, Stats, Step
 from tasks.training import PROGRAM, TrainingConfig, tidy, train
@@ -33,7 +33,7 @@ class PretrainConfig(TrainingConfig, ShapeOverrides, PlanOverrides):
     depth: int = Field(default=4, ge=1)
     context: int = Field(default=256, ge=8)
     init_from: PretrainedModel = None  # weights to go on from (tasks/models/pretrained.py says which) …
-    init_sha256: str | None = None  # … whose content, not their place, is in the key
+    init_sha256: str | None = None  # … whose content is in the key, filled in when the recipe is resolved
     warmup: float = Field(default=0.05, ge=0, le=1)  # share of the steps
     decay: float = Field(default=0.5, ge=0, le=1)  # share of the steps, at the end
 
@@ -49,9 +49,7 @@ class PretrainConfig(TrainingConfig, ShapeOverrides, PlanOverrides):
         return self
 
     @model_validator(mode="after")
-    def knows_its_beginning(self) -> Self:
-        if self.init_from is not None and self.init_sha256 is None:
-            object.__setattr__(self, "init_sha256", content_of(self.init_from))
+    def has_weights_for_its_change(self) -> Self:
         if self.lora and self.init_from is None:
             raise ValueError("lora changes weights that are there: give init_from")
         return self

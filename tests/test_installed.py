@@ -17,9 +17,9 @@ def test_a_wheel_installed_elsewhere_finds_its_sql_and_recipes(tmp_path):
     subprocess.run([*pip, "install", *offline, "--target", elsewhere, wheel], check=True, capture_output=True)
     script = (
         "from pathlib import Path\n"
-        "import flows.recipe, commands.ask.sql, tasks.tables.views, tasks.curate.decide, tasks.report.page\n"
-        f"assert Path(flows.recipe.__file__).is_relative_to({str(elsewhere)!r}), flows.recipe.__file__\n"
-        "assert flows.recipe.load('demo').recipe.name == 'demo'\n"
+        "import flows.load, commands.ask.sql, tasks.tables.views, tasks.curate.decide, tasks.report.page\n"
+        f"assert Path(flows.load.__file__).is_relative_to({str(elsewhere)!r}), flows.load.__file__\n"
+        "assert flows.load.load('demo').recipe.name == 'demo'\n"
         "import serve; assert (Path(serve.__file__).parent / 'page' / 'index.html').is_file()\n"
         "assert (Path(tasks.report.page.__file__).parent / 'page.html').is_file()\n"
         "assert len(commands.ask.sql.questions()) >= 13 and 'documents' in tasks.tables.views.Tables.views()\n"

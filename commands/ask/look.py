@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from typing import Any
 
-from flows.recipe import amended
+from flows.load import curation_of
 from flows.run_tables import record_of, tables_of
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
@@ -37,7 +37,7 @@ def look(home: Home, reason: str, count: int, seed: int, run: str = "") -> dict[
     _known(reason, ask(REASONS, {}, raw, tables.views()).to_pylist())
     asked = {"reason": reason, "seed": str(seed), "count": count}
     rows = ask(DRAWN, asked, raw, tables.views()).to_pylist()
-    config = amended(record.settings, ())
+    config = curation_of(record)
     ids = [row[name] for row in rows for name in ("doc_id", "kept_id") if row[name]]
     read = texts_to_show(documents, curated, ids, config)
     shown = [_shown(reason, row, read, config) for row in rows]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from flows.recipe import amended, find, load
+from flows.load import curation_of, load
+from flows.recipe_files import find
 from flows.record import RunRecord, latest
 from flows.run_tables import record_of, tables_of
 from tasks.curate.config import CurateConfig
@@ -91,8 +92,8 @@ def _understood(home: Home, expression: str, recipe: str, changes: Sequence[str]
         raise UsageError("what if what?", "give an EXPRESSION such as 'plain_words >= 80', --set curate.…, or --recipe")
     record = latest(home, find(recipe).stem) if recipe else None
     record = record or record_of(home)
-    config = load(recipe, changes).recipe.curate if recipe else amended(record.settings, changes)
-    rescored = _differing(keyed(config.signals), keyed(amended(record.settings, ()).signals))
+    config = load(recipe, changes).recipe.curate if recipe else curation_of(record, changes)
+    rescored = _differing(keyed(config.signals), keyed(curation_of(record).signals))
     if rescored:
         cure = "triptych run --until curate --set …, which scores anew"
         raise UsageError(

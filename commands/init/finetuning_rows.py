@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from commands.init.survey import Survey
 from tasks.finetune.preferences import PreferenceRows
 from tasks.finetune.rows import InstructionRows
@@ -55,9 +53,9 @@ def notes(tried: Mapping[str, Lessons | Useless]) -> list[str]:
 
 def _tried(way: str, path: Path, name: str) -> Lessons | Useless:
     try:
-        config = ROWS[way](path=path, max_bad_rows=sys.maxsize)
-    except ValidationError as error:
-        return Useless(name, error.errors()[0]["msg"].removeprefix("Value error, ").splitlines()[0])
+        config = ROWS[way](path=path, max_bad_rows=sys.maxsize).resolve()
+    except ValueError as error:
+        return Useless(name, str(error).splitlines()[0])
     good, bad, is_whole = config.tally(TRIED)
     if bad > good:
         return Useless(name, f"{bad:,} of {bad + good:,} rows cannot be used")

@@ -14,14 +14,14 @@ from commands.init.passage_size import cut_at
 from commands.init.recipe_text import SHOWN, adapting, recipe_text
 from commands.init.survey import Survey, survey
 from commands.init.toml_lines import line
-from flows.recipe import load
+from flows.load import load
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.ingest.kinds import NONE
 from tasks.ingest.listing import unsupported_note
 from tasks.ingest.sources import Ending
-from tasks.models.pretrained import located
+from tasks.models.pretrained import locate
 from tasks.progress import bytes_in_words
 from tasks.store.artifacts import write_durably
 
@@ -135,7 +135,7 @@ def _endings(as_text: Sequence[str]) -> tuple[str, ...]:
 def _there(model: str) -> None:
     """UserError before any work where the public model is not installed."""
     try:
-        located(model)
+        locate(model)
     except ValueError as error:
         what, _, cure = str(error).partition(": ")
         raise UserError(what, cure or "see recipes/adapt.toml for what else can be named") from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from commands.init.forecast import ADAPT_MINUTES, BATCH, CONTEXT, KEEPS, SUITS, TRAINING_MINUTES
 from commands.init.passage_size import cut_at, held_out
 from commands.init.toml_lines import line, put
-from flows.recipe import shipped_folder
+from flows.recipe_files import shipped_folder
 from tasks.curate.config import CurateConfig, Split
 from tasks.curate.rules import RULES
 from tasks.finetune.own_rows import OwnRows

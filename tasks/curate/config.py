@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from tasks.store.step import NOT_IN_KEY, Frozen
 
@@ -152,15 +152,6 @@ class CurationSettings(Frozen):
     mask_personal_data: bool = True  # in the text as it is written: tokenizer, shards, rows and samples all read that
     unseen: tuple[str, ...] = ()  # sources that nothing here is trained or chosen on: their split is `unseen`
     warn_share: Fraction = 0.05  # a note where one rule alone drops more than this share of the documents
-
-    @field_validator("keep_if")
-    @classmethod
-    def conditions_hold_or_do_not(cls, conditions: Mapping[str, str]) -> Mapping[str, str]:
-        if conditions:
-            from tasks.curate.conditions import check
-
-            check(conditions)
-        return conditions
 
 
 class DecisionConfig(CurationSettings):

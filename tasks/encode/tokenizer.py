@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from tasks.errors import UserError
-from tasks.models.pretrained import PretrainedModel, content_of, copy_tokenizer
+from tasks.models.pretrained import PretrainedModel, copy_tokenizer
 from tasks.models.vocabulary import ASSISTANT, END, END_OF_TEXT, PAD, SPECIALS, SYSTEM, USER, pre_tokenizer
 from tasks.progress import progress
 from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
@@ -37,13 +37,7 @@ class TokenizerConfig(Frozen):
     pattern: Literal["gpt2", "llama3", "qwen2"] = "gpt2"  # the pre-split, by the name llama.cpp knows it by
     batch: Annotated[int, NOT_IN_KEY] = 1000  # documents read at a time
     init_from: PretrainedModel = None  # a model whose tokenizer is taken as it is
-    init_sha256: str | None = None  # its content, filled in when the recipe is read
-
-    @model_validator(mode="after")
-    def knows_the_given_one_by_its_content(self) -> Self:
-        if self.init_from is not None and self.init_sha256 is None:
-            object.__setattr__(self, "init_sha256", content_of(self.init_from))
-        return self
+    init_sha256: str | None = None  # its content, filled in when the recipe is resolved
 
 
 def tokenizer(config: TokenizerConfig, inputs: Inputs, out: Path) -> Stats:

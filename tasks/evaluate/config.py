@@ -1,14 +1,12 @@
 """What is scored, on how much, and beside what."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from tasks.errors import UserError
 from tasks.evaluate import task_files
-from tasks.models.pretrained import content_of, located
+from tasks.models.pretrained import content_of, locate
 from tasks.store.step import NOT_IN_KEY, Frozen
 
 
@@ -18,7 +16,7 @@ class EvaluateConfig(Frozen):
     max_documents: int = Field(default=1000, ge=1)  # of a split; those whose ids hash lowest
     max_rows: int = Field(default=1000, ge=1)  # of a child's held-out rows
     tasks: Annotated[tuple[Path, ...], NOT_IN_KEY] = ()  # multiple choice in lm-eval's format: paths of YAML files
-    tasks_sha256: str | None = None  # of their content, filled in when the recipe is read
+    tasks_sha256: str | None = None  # of their content, filled in when the recipe is resolved
     max_questions: int = Field(default=1000, ge=1)  # of a task, the first
     next_passage: int = Field(default=200, ge=0)  # questions made of the test documents
     exact_answers: int = Field(default=64, ge=0)  # short answers generated and compared word for word
@@ -34,39 +32,26 @@ class EvaluateConfig(Frozen):
     draws: int = Field(default=1000, ge=100)  # of the bootstrap
     seed: int = 0  # of the bootstrap
 
-    @model_validator(mode="before")
-    @classmethod
-    def knows_its_tasks_by_their_content(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping) or not values.get("tasks"):
-            return values
-        try:
-            paths = tuple(Path(path).expanduser().absolute() for path in values["tasks"])
-            content = values.get("tasks_sha256") or task_files.content_of(paths)
-        except (TypeError, UserError) as error:
-            raise ValueError(str(error)) from error
-        return {**values, "tasks": paths, "tasks_sha256": content}
-
-    @model_validator(mode="before")
-    @classmethod
-    def knows_its_reference_models_by_their_content(cls, values: Any) -> Any:
-        if (
-            not isinstance(values, Mapping)
-            or not values.get("reference_models")
-            or values.get("reference_documents") == 0
-        ):
-            return {**values, "reference_models": {}} if isinstance(values, Mapping) else values
-        places: dict[str, Path] = {}
-        absent: dict[str, str] = dict(values.get("absent") or {})
-        for name, model in values["reference_models"].items():
-            try:
-                places[name] = Path(str(located(model)))
-            except ValueError as error:
-                absent[name] = str(error)
-        hashes = {name: content_of(model) for name, model in places.items()}
-        return {**values, "reference_models": places, "reference_models_sha256": hashes, "absent": absent}
-
     @model_validator(mode="after")
     def has_tasks_for_its_content(self) -> Self:
         if self.tasks_sha256 and not self.tasks:
             raise ValueError("tasks_sha256 stands without the paths of its tasks")
         return self
+
+    def resolve_tasks(self) -> Self:
+        """The same with absolute paths of task files and their hash; UserError where one cannot be read."""
+        if not self.tasks:
+            return self
+        paths = tuple(path.expanduser().absolute() for path in self.tasks)
+        return self.model_copy(update={"tasks": paths, "tasks_sha256": task_files.content_of(paths)})
+
+    def resolve_reference_models(self) -> Self:
+        """The same with each public model located and hashed, or absent; ValueError where a path holds no model."""
+        here, absent = dict[str, Path](), dict(self.absent)
+        for name, model in self.reference_models.items() if self.reference_documents else ():
+            try:
+                here[name] = locate(model)
+            except ValueError as error:
+                absent[name] = str(error)
+        hashes = {name: content_of(model) for name, model in here.items()}
+        return self.model_copy(update={"reference_models": here, "reference_models_sha256": hashes, "absent": absent})

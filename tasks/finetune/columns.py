@@ -8,10 +8,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pyarrow as pa
-from pydantic import AfterValidator
 
 from tasks.errors import UsageError
 from tasks.tables import query as door
@@ -79,15 +78,11 @@ def _read(spellings: Sequence[str], types: set[str]) -> str:
     return f"cast(coalesce({values}) as {kind})"
 
 
-def _parsed(expression: str) -> str:
-    """The expression as it stands; ValueError where it is no SQL. Whether its columns exist, a corpus decides."""
+def check_expression(expression: str) -> None:
+    """ValueError where it is no SQL. Whether its columns exist, a corpus decides."""
     tree = _tree(expression)
     if tree["error"]:
         raise ValueError(f"not an SQL expression: {tree['error_message']}")
-    return expression
-
-
-Expression = Annotated[str, AfterValidator(_parsed)]  # SQL over the documents' columns
 
 
 def _tree(expression: str) -> dict[str, Any]:

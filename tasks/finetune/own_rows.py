@@ -11,7 +11,7 @@ or a thread); else the hash of what is asked decides, so that a question never s
 import codecs
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -35,20 +35,10 @@ class OwnRows(Frozen):
     """Where a user's own rows lie. Their identity is the file's content; its path is only where to find it."""
 
     path: Annotated[Path | None, NOT_IN_KEY] = None
-    sha256: str | None = None  # of the file, filled in when the recipe is read
+    sha256: str | None = None  # of the file, filled in when the recipe is resolved
     max_bad_rows: int = Field(default=10, ge=0)  # unreadable rows told of and left out; one more stops the run
     held_out: float = Field(default=0.1, gt=0, lt=0.5)  # share of a user's rows for validation, and again for test
     seed: int = 0
-
-    @model_validator(mode="before")
-    @classmethod
-    def is_known_by_its_content(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping) or not values.get("path"):
-            return values
-        path = Path(values["path"]).expanduser().absolute()
-        if not path.is_file():
-            raise ValueError(f"{path} is no file: give the path of a .jsonl file")
-        return {**values, "path": path, "sha256": values.get("sha256") or file_sha256(path)}
 
     @model_validator(mode="after")
     def leaves_rows_to_train_on(self) -> Self:
@@ -56,15 +46,20 @@ class OwnRows(Frozen):
             raise ValueError("sha256 stands without the path of its file")
         return self
 
-    @model_validator(mode="after")
-    def begins_with_rows_that_can_be_used(self) -> Self:
-        if self.path is not None:
-            try:
-                found = [_row(self, *record) for record in islice(_records(self.path), LOOKED_AT)]
-                _refuse(self, *_parted(found), is_whole=len(found) < LOOKED_AT)
-            except UserError as error:
-                raise ValueError(f"{error.what}; {error.cure}") from error
-        return self
+    def resolve(self) -> Self:
+        """The same with the file's absolute path and hash; ValueError where its first rows cannot be used."""
+        if self.path is None:
+            return self
+        path = self.path.expanduser().absolute()
+        if not path.is_file():
+            raise ValueError(f"{path} is no file: give the path of a .jsonl file")
+        resolved = self.model_copy(update={"path": path, "sha256": file_sha256(path)})
+        try:
+            first = [_row(resolved, *record) for record in islice(_records(path), LOOKED_AT)]
+            _refuse(resolved, *_parted(first), is_whole=len(first) < LOOKED_AT)
+        except UserError as error:
+            raise ValueError(f"{error.what}; {error.cure}") from error
+        return resolved
 
     def tally(self, most: int) -> tuple[int, int, bool]:
         """Rows that can be used, rows that cannot, and whether all were tried: after `most`, by the file's size."""

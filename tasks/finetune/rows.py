@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from tasks.errors import Skipped, UserError
-from tasks.finetune.columns import Documents, Expression, documents
+from tasks.finetune.columns import Documents, documents
 from tasks.finetune.own_rows import SPLITS, OwnRows, conversation, labelled, own_rows
 from tasks.finetune.templates import CONTINUE, PIECE_CHARACTERS, PIECES, Template, instruction
 from tasks.privacy import are_masked, mask
@@ -35,8 +35,8 @@ def any_model(text: str) -> int:
 class LabelledRows(OwnRows):
     """Texts with labels: SQL over the documents' columns, or a user's own file."""
 
-    label: Expression | None = None  # SQL: a document's label; NULL is no row
-    text: Expression = "text"  # SQL: what is classified
+    label: str | None = None  # SQL: a document's label; NULL is no row
+    text: str = "text"  # SQL: what is classified
     max_rows: int = Field(default=2_000, ge=1)  # of one class in one split
 
     def read(self, record: Row) -> Row:

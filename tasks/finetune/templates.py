@@ -19,7 +19,6 @@ from typing import Any
 
 from pydantic import field_validator
 
-from tasks.finetune.columns import Expression
 from tasks.passages import Span, passages
 from tasks.store.step import Frozen
 
@@ -39,7 +38,7 @@ class Template(Frozen):
     kind: str
     prompt: str
     response: str
-    where: Expression = "true"
+    where: str = "true"
 
     @field_validator("prompt", "response")
     @classmethod

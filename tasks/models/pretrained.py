@@ -12,8 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BeforeValidator
-
 from model.spec import TOKENIZER_FILES
 from tasks.errors import UserError
 from tasks.store.hashing import file_sha256
@@ -25,11 +23,14 @@ if TYPE_CHECKING:
 PACKAGE, GGUF = "package:", ".gguf"
 
 
-def located(value: object) -> object:
-    """The path that is meant; ValueError where it is in a package that is not installed."""
-    if not isinstance(value, str) or not value.startswith(PACKAGE):
-        return value
-    name, _, inside = value.removeprefix(PACKAGE).partition("/")
+PretrainedModel = Annotated[Path | None, NOT_IN_KEY]  # its place; its content goes into the key
+
+
+def locate(model: str | Path) -> Path:
+    """The absolute path of a model; ValueError where it is in a package that is not installed."""
+    if not str(model).startswith(PACKAGE):
+        return Path(model).expanduser().absolute()
+    name, _, inside = str(model).removeprefix(PACKAGE).partition("/")
     try:
         path = Path(str(metadata.distribution(name).locate_file(inside)))
     except metadata.PackageNotFoundError as error:
@@ -37,11 +38,6 @@ def located(value: object) -> object:
     if not path.exists():
         raise ValueError(f"the package {name} has no {inside}")
     return path.resolve()
-
-
-PretrainedModel = Annotated[
-    Path | None, NOT_IN_KEY, BeforeValidator(located)
-]  # its place; its content goes into the key
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 from commands.ask.look import look
 from commands.ask.trace import trace_document, trace_model, trace_step
 from commands.ask.what_if import what_if
-from flows.recipe import load
+from flows.load import load
 from tasks.curate.steps import CURATE
 from tasks.errors import UsageError
 from tests.end_to_end.conftest import CommandLine

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from flows.recipe import amended
 from flows.run_tables import record_of
+from tasks.curate.config import CurateConfig
 from tasks.report.blocks import Passage, Section, Words
 from tasks.report.page import render, write_page
 from tasks.tables.views import Tables
@@ -44,7 +44,7 @@ def partial(cli: CommandLine, path: Path, until: str, **changes: object) -> str:
     labels = [step["step"] for step in record["steps"]]
     record |= {"steps": record["steps"][: labels.index(until) + 1], "models": [], **changes}
     tables = Tables(cli.home, record, lambda: [], lambda: pa.table({}))
-    return write_page(tables, amended(record["settings"], ()), path).read_text()
+    return write_page(tables, CurateConfig.model_validate(record["settings"]["curate"]), path).read_text()
 
 
 def test_a_run_ends_with_its_report_which_has_a_section_for_all_that_there_is(smoke, page):

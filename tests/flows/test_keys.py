@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 
 from flows.graph import Invocation, InvocationOf, StepOutput
-from flows.recipe import load
+from flows.load import load
 from flows.scope import stand_in
 from tasks.ingest.ledger import Corpus
 from tasks.ingest.sources import File, Partition

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe import Recipe, find, load, shipped_folder
+from flows.load import load
+from flows.recipe import Recipe
+from flows.recipe_files import find, shipped_folder
 from tasks.errors import UsageError
 
 SHIPPED = sorted(path.stem for path in shipped_folder().glob("*.toml"))
@@ -68,7 +70,7 @@ def test_weights_that_training_goes_on_from_are_scored_beside_what_became_of_the
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "config.json").write_text("[]")
     taken = base + f'evaluate.reference_models.init_from = "{tmp_path / "others"}"'
-    with pytest.raises(UsageError, match="has this name; give another"):
+    with pytest.raises(UsageError, match="give another"):
         load(written(tmp_path, "taken", taken))
     none = base + "evaluate.reference_documents = 0"
     assert not load(written(tmp_path, "none", none)).recipe.evaluate.reference_models
@@ -108,6 +110,36 @@ def test_all_mistakes_are_told_at_once_with_file_key_value_and_the_nearest_name(
     assert "max_caracters: unknown key; did you mean 'max_characters'?" in text
     assert f"{path}: nonsense: unknown key; known: " in text
     assert error.value.exit_code == 2
+
+
+def test_mistakes_in_what_a_recipe_names_are_told_with_those_of_its_values(tmp_path):
+    path = written(
+        tmp_path,
+        "mine",
+        f"""
+        extends = "smoke"
+        curate.takedown = "{tmp_path}/no-list.txt"
+        curate.keep_if.long_enough = "plain_word >= 80"
+        tokenizer.vocabulry = 700
+        pretrain.init_from = "{tmp_path}/no-model"
+        evaluate.tasks = ["{tmp_path}/no-task.yaml"]
+        finetune.classify.steps = "many"
+        finetune.instruct.path = "{tmp_path}/no-rows.jsonl"
+        """,
+    )
+    with pytest.raises(UsageError) as error:
+        load(path)
+    lines = error.value.what.splitlines()
+    keys = ["curate.keep_if.long_enough", "curate.takedown", "evaluate.tasks", "finetune.classify.steps"]
+    keys += ["finetune.instruct.path", "pretrain.init_from", "tokenizer.vocabulry"]
+    assert [line.split()[1].removesuffix(":") for line in lines] == keys
+    assert all(line.startswith(f"{path}: ") for line in lines)
+    assert "did you mean plain_words" in lines[0] and f"{tmp_path}/no-model has no config.json" in lines[5]
+
+
+def test_a_config_is_a_plain_value_that_opens_no_file():
+    values = {"init_from": "package:no-such-package/model.gguf", "lora": {"rank": 4}}
+    assert Recipe.model_validate({"name": "a", "ingest": {}, "pretrain": values}).pretrain.init_sha256 is None
 
 
 def test_a_mistake_in_a_parent_names_the_parents_file(tmp_path):

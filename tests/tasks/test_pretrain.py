@@ -12,6 +12,7 @@ from model import hub
 from model.objectives.documents import TokenBlocks
 from model.replay import replay
 from tasks.errors import UserError
+from tasks.models.pretrained import content_of
 from tasks.models.provenance import provenance_of, read_provenance
 from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain
 from tasks.store.step import Inputs, Stats, fingerprint
@@ -89,13 +90,15 @@ def test_given_weights_are_known_by_their_content(made: tuple[Path, Stats], tmp_
         for name in ("config.json", "model.safetensors"):
             (folder / name).write_bytes((out / "weights" / name).read_bytes())
     (other / "config.json").write_bytes((other / "config.json").read_bytes() + b" ")
-    keys = [fingerprint(PRETRAIN, PretrainConfig(init_from=folder), {}) for folder in (here, moved, other)]
-    assert keys[0] == keys[1] != keys[2]
+    hashes = [content_of(folder) for folder in (here, moved, other)]
+    assert hashes[0] == hashes[1] != hashes[2]
+    keys = {fingerprint(PRETRAIN, PretrainConfig(init_from=f, init_sha256=hashes[0]), {}) for f in (here, other)}
+    assert len(keys) == 1
 
 
 def test_weights_that_are_not_there_are_refused_at_the_door(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has no config.json: give a folder of weights"):
-        PretrainConfig(init_from=tmp_path)
+        content_of(tmp_path)
 
 
 def test_what_moves_no_byte_moves_no_key() -> None:

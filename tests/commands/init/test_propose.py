@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from commands.init import forecast
 from commands.init.propose import propose, recipe_name, told
-from flows.recipe import load
+from flows.load import load
 from flows.session import Request, opened, perform
 from tasks.errors import UsageError, UserError
 from tasks.home import Home

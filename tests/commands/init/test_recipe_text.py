@@ -17,7 +17,7 @@ from commands.init.propose import propose, told
 from commands.init.recipe_text import openings
 from commands.init.survey import Kind, survey
 from commands.init.toml_lines import put
-from flows.recipe import load
+from flows.load import load
 from flows.session import Request, opened, perform
 from tasks.errors import UserError
 from tasks.home import Home

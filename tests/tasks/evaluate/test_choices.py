@@ -110,13 +110,13 @@ def test_the_key_follows_the_content_of_task_files_and_not_their_place(suite: Pa
 
     for name in ("pairs.yaml", "pairs.jsonl"):
         (tmp_path / name).write_bytes((suite / name).read_bytes())
-    here, there = (EvaluateConfig(tasks=(folder / "pairs.yaml",)) for folder in (suite, tmp_path))
+    here, there = (EvaluateConfig(tasks=(folder / "pairs.yaml",)).resolve_tasks() for folder in (suite, tmp_path))
     assert keyed(here) == keyed(there)
     (tmp_path / "pairs.jsonl").write_text('{"good": "a b", "bad": "b a"}\n')
-    assert EvaluateConfig(tasks=(tmp_path / "pairs.yaml",)).tasks_sha256 != here.tasks_sha256
+    assert EvaluateConfig(tasks=(tmp_path / "pairs.yaml",)).resolve_tasks().tasks_sha256 != here.tasks_sha256
     assert here.tasks_sha256 == content_of([suite / "pairs.yaml"])
-    with pytest.raises(ValueError, match=r"no\.yaml"):
-        EvaluateConfig(tasks=(tmp_path / "no.yaml",))
+    with pytest.raises(UsageError, match=r"no\.yaml"):
+        EvaluateConfig(tasks=(tmp_path / "no.yaml",)).resolve_tasks()
 
 
 @pytest.mark.parametrize(

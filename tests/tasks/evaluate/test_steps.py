@@ -96,7 +96,7 @@ def test_reference_models_read_the_same_documents_with_tokenizers_of_their_own(l
         "gone": "package:no-such-package/m",
     }
     few = {"reference_documents": 5, "xz": False, "next_passage": 0, "draws": 200}
-    config = EvaluateConfig.model_validate({"reference_models": reference_models, **few})
+    config = EvaluateConfig.model_validate({"reference_models": reference_models, **few}).resolve_reference_models()
     out = tmp_path / "out"
     out.mkdir()
     evaluate_base(config, line.inputs(), out)
@@ -116,6 +116,7 @@ def test_reference_models_read_the_same_documents_with_tokenizers_of_their_own(l
 
 def test_reference_models_that_read_every_document_stand_in_the_row_of_the_model(line: Line, tmp_path: Path) -> None:
     config = EvaluateConfig(reference_models={"twin": line.model / "weights"}, next_passage=0, draws=200)
+    config = config.resolve_reference_models()
     evaluate_base(config, line.inputs(), tmp_path)
     summary = summary_of(tmp_path)
     assert set(summary) == {"bits_per_byte/validation", "bits_per_byte/test"}

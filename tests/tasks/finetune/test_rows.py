@@ -202,7 +202,7 @@ def jsonl(path: Path, rows: Iterable[Any]) -> Path:
 
 def test_own_labels_keep_equal_texts_in_one_split(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "spam.jsonl", [{"text": f"Hello {n % 50}", "label": n % 2} for n in range(200)])
-    rows, _ = labelled_rows(LabelledRows(path=path), {})
+    rows, _ = labelled_rows(LabelledRows(path=path).resolve(), {})
     texts = [set(split["text"]) for split in rows.values()]
     assert sum(len(split) for split in rows.values()) == 200
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
@@ -230,7 +230,7 @@ def test_own_instructions_come_in_four_forms(tmp_path: Path) -> None:
         {"messages": [{"role": role, "content": text} for role, text in talk], "split": "test"},
         {"conversations": [{"from": said_by.get(r, r), "value": text} for r, text in talk], "split": "test"},
     ]
-    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)), {})
+    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)).resolve(), {})
     assert (rows["train"][0]["prompt"], rows["train"][0]["response"]) == ("P", "R")
     assert rows["validation"][0]["prompt"] == "I\n\nx"
     for row in rows["test"].to_list():
@@ -245,7 +245,7 @@ def test_own_instructions_come_in_four_forms(tmp_path: Path) -> None:
 def test_a_json_file_of_own_instructions_is_an_array_or_lines(tmp_path: Path, layout: Any, encoding: str) -> None:
     path = tmp_path / "own.json"
     path.write_text(layout([{"instruction": f"I{n}", "output": f"Ö{n}"} for n in range(60)]), encoding=encoding)
-    rows, notes = instruction_rows(InstructionRows(path=path), {})
+    rows, notes = instruction_rows(InstructionRows(path=path).resolve(), {})
     assert sum(len(split) for split in rows.values()) == 60 and not notes
 
 
@@ -264,25 +264,25 @@ def test_a_file_without_rows_is_told_when_the_recipe_is_read(
     tmp_path: Path, name: str, content: str, words: str
 ) -> None:
     (tmp_path / name).write_text(content)
-    with pytest.raises(ValidationError, match=words):
-        InstructionRows(path=tmp_path / name)
+    with pytest.raises(ValueError, match=words):
+        InstructionRows(path=tmp_path / name).resolve()
 
 
 def test_bad_own_rows_are_told_by_line_and_too_many_are_a_mistake_of_the_recipe(tmp_path: Path) -> None:
     good = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(100)]
     bad = ["{no json", [1], {"text": "x"}, {"label": "a"}, {"text": "", "label": "a"}]
     path = jsonl(tmp_path / "rows.jsonl", [*good[:3], *bad, *good[3:]])
-    rows, notes = labelled_rows(LabelledRows(path=path), {})
+    rows, notes = labelled_rows(LabelledRows(path=path).resolve(), {})
     assert sum(len(split) for split in rows.values()) == 100
     assert [note.split(": ")[0] for note in notes] == [f"rows.jsonl:{line}" for line in range(4, 9)]
-    with pytest.raises(ValidationError, match=r"5 of 105 rows[\s\S]*rows.jsonl:6: no label"):
-        LabelledRows(path=path, max_bad_rows=4)
+    with pytest.raises(ValueError, match=r"5 of 105 rows[\s\S]*rows.jsonl:6: no label"):
+        LabelledRows(path=path, max_bad_rows=4).resolve()
 
 
 def test_bad_own_rows_that_stand_later_in_a_long_file_stop_the_run(tmp_path: Path) -> None:
     rows = [*({"text": f"t{n}", "label": "ab"[n % 2]} for n in range(LOOKED_AT)), *["{no json"] * 11]
     with pytest.raises(UserError, match=r"11 of 1011 rows"):
-        labelled_rows(LabelledRows(path=jsonl(tmp_path / "rows.jsonl", rows)), {})
+        labelled_rows(LabelledRows(path=jsonl(tmp_path / "rows.jsonl", rows)).resolve(), {})
 
 
 def test_own_rows_are_known_by_content_and_not_by_path(tmp_path: Path) -> None:
@@ -290,15 +290,15 @@ def test_own_rows_are_known_by_content_and_not_by_path(tmp_path: Path) -> None:
 
     rows = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(60)]
     here, there = jsonl(tmp_path / "a.jsonl", rows), jsonl(tmp_path / "b.jsonl", rows)
-    config = OwnRows(path=here)
-    assert keyed(config) == keyed(OwnRows(path=there))
+    config = OwnRows(path=here).resolve()
+    assert keyed(config) == keyed(OwnRows(path=there).resolve())
     assert OwnRows.model_validate(config.model_dump(mode="json")) == config
     jsonl(here, rows[1:])
-    assert keyed(OwnRows(path=here)) != keyed(config)
+    assert keyed(OwnRows(path=here).resolve()) != keyed(config)
     with pytest.raises(UserError, match="changed after this run began"):
         labelled_rows(LabelledRows.model_validate(config.model_dump()), {})
 
 
 def test_a_missing_file_is_a_mistake_of_the_recipe(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="is no file"):
-        OwnRows(path=tmp_path / "none.jsonl")
+    with pytest.raises(ValueError, match="is no file"):
+        OwnRows(path=tmp_path / "none.jsonl").resolve()

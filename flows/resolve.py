@@ -1,0 +1,144 @@
+"""The recipe as run, from the recipe as written: what it names is located and hashed, what it says in SQL is checked.
+
+A config is a plain value: to read one opens no file and runs no query. What must be known of files, models and SQL
+before anything runs is established here, once.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.recipe import FinetuneConfig, Recipe
+from tasks.curate.config import CurateConfig
+from tasks.encode.takedown import entries
+from tasks.encode.tokenizer import TokenizerConfig
+from tasks.errors import UserError
+from tasks.evaluate.config import EvaluateConfig
+from tasks.finetune.own_rows import OwnRows
+from tasks.finetune.rows import InstructionRows, LabelledRows
+from tasks.finetune.templates import CONTINUE
+from tasks.models.pretrained import content_of, locate
+from tasks.pretrain import PretrainConfig
+
+INIT_FROM = "init_from"  # the reference model that pretraining began from
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One value of a recipe that cannot be used."""
+
+    key: str  # as in a recipe: finetune.classify.label
+    value: Any
+    what: str
+
+
+@dataclass
+class Mistakes:
+    """Those of one recipe, collected: all are reported at once."""
+
+    entries: list[Mistake] = field(default_factory=list)
+
+    @contextmanager
+    def at(self, key: str, value: Any = None) -> Iterator[None]:
+        """Within, an error is a mistake in the value of `key`."""
+        try:
+            yield
+        except UserError as error:
+            self.entries.append(Mistake(key, value, f"{error.what}; {error.cure}"))
+        except ValueError as error:
+            self.entries.append(Mistake(key, value, str(error)))
+
+
+def resolve(recipe: Recipe) -> tuple[Recipe, list[Mistake]]:
+    """The recipe as run, and its mistakes: a table that has one stays as it is written."""
+    mistakes = Mistakes()
+    check_curation(recipe.curate, mistakes)
+    pretrain = _pretraining(recipe.pretrain, mistakes)
+    tables = {
+        "tokenizer": _tokenizer(recipe.tokenizer, mistakes),
+        "pretrain": pretrain,
+        "evaluate": _evaluation(recipe.evaluate, pretrain, mistakes),
+        "finetune": _finetuning(recipe.finetune, mistakes),
+    }
+    return recipe.model_copy(update=tables), mistakes.entries
+
+
+def check_curation(config: CurateConfig, mistakes: Mistakes) -> None:
+    """Notes each condition that is none, and a takedown list that cannot be read."""
+    if config.keep_if:
+        from tasks.curate.conditions import check
+
+        for name, condition in config.keep_if.items():
+            with mistakes.at(f"curate.keep_if.{name}", condition):
+                check({name: condition})
+    with mistakes.at("curate.takedown", config.takedown):
+        entries(config.takedown)
+
+
+def _tokenizer(config: TokenizerConfig, mistakes: Mistakes) -> TokenizerConfig:
+    with mistakes.at("tokenizer.init_from", config.init_from):
+        if config.init_from:
+            model = locate(config.init_from)
+            return config.model_copy(update={"init_from": model, "init_sha256": content_of(model)})
+    return config
+
+
+def _pretraining(config: PretrainConfig, mistakes: Mistakes) -> PretrainConfig:
+    with mistakes.at("pretrain.init_from", config.init_from):
+        if config.init_from:
+            model = locate(config.init_from)
+            return config.model_copy(update={"init_from": model, "init_sha256": content_of(model)})
+    return config
+
+
+def _evaluation(config: EvaluateConfig, pretrain: PretrainConfig, mistakes: Mistakes) -> EvaluateConfig:
+    with mistakes.at("evaluate.tasks", [str(path) for path in config.tasks]):
+        config = config.resolve_tasks()
+    with mistakes.at("evaluate.reference_models"):
+        return _beside_its_beginning(config.resolve_reference_models(), pretrain)
+    return config
+
+
+def _beside_its_beginning(config: EvaluateConfig, pretrain: PretrainConfig) -> EvaluateConfig:
+    """With the weights that pretraining began from as one more: only beside them is it seen what training added."""
+    model, sha256 = pretrain.init_from, pretrain.init_sha256
+    if not (model and sha256 and config.reference_documents) or sha256 in config.reference_models_sha256.values():
+        return config
+    if INIT_FROM in config.reference_models:
+        raise ValueError(f"{INIT_FROM} is the name of what pretrain.{INIT_FROM} names; give another")
+    models = {**config.reference_models, INIT_FROM: model}
+    hashes = {**config.reference_models_sha256, INIT_FROM: sha256}
+    return config.model_copy(update={"reference_models": models, "reference_models_sha256": hashes})
+
+
+def _finetuning(config: FinetuneConfig, mistakes: Mistakes) -> FinetuneConfig:
+    return config.model_copy(
+        update={method: _rows(method, rows, mistakes) for method, rows in config.methods.items()},
+    )
+
+
+def _rows(method: str, config: OwnRows, mistakes: Mistakes) -> OwnRows:
+    table = f"finetune.{method}"
+    for key, expression in _expressions(config):
+        with mistakes.at(f"{table}.{key}", expression):
+            _check_expression(expression)
+    with mistakes.at(f"{table}.path", config.path):
+        return config.resolve()
+    return config
+
+
+def _expressions(config: OwnRows) -> Iterator[tuple[str, str]]:
+    """The keys of a table of rows that hold SQL of its own, and what they hold."""
+    if isinstance(config, LabelledRows):
+        yield from (("label", config.label),) if config.label is not None else ()
+        yield from (("text", config.text),) if config.text != LabelledRows().text else ()
+    if isinstance(config, InstructionRows):
+        own = [(n, t.where) for n, t in enumerate(config.templates) if t.where != CONTINUE.where]
+        yield from ((f"templates.{number}.where", where) for number, where in own)
+
+
+def _check_expression(expression: str) -> None:
+    from tasks.finetune.columns import check_expression
+
+    check_expression(expression)
