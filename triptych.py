@@ -242,9 +242,9 @@ def keys_revoke(name: Annotated[str, typer.Argument(help="As listed.")], as_json
 def keys_list(as_json: JsonOption = False) -> None:
     """Show the names and dates of the keys."""
     from commands.show import show_table
-    from serve.keys import listed
+    from serve.keys import list_keys
 
-    _print_json(listed(home())) if as_json else show_table(listed(home()))
+    _print_json(list_keys(home())) if as_json else show_table(list_keys(home()))
 
 
 @app.command(epilog="Example:  triptych score demo-base@champion --prompt 'Fellow citizens of the Senate' --json")

@@ -10,7 +10,7 @@ from typing import Any
 from flows.record import latest
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
-from tasks.models.prompting import ANSWERING, ChatModel
+from tasks.models.prompting import ChatModel
 from tasks.progress import say
 from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
 from tasks.tracking.registry import Version, find, resolve, verified, versions
@@ -121,7 +121,7 @@ def _latest(home: Home) -> str:
     if record is None:
         raise UserError(f"no run in {home} yet", "triptych run demo")
     there = {f"{version.name}@{alias}" for version in versions(home) for alias in version.aliases}
-    names = (f"{record.recipe}{ANSWERING}", f"{record.recipe}-base")
+    names = (f"{record.recipe}-instruct", f"{record.recipe}-base")
     named = (f"{name}@{alias}" for alias in (CHAMPION, CANDIDATE) for name in names)
     if found := next((one for one in named if one in there), None):
         return found

@@ -5,7 +5,6 @@ b batch · t position · s position attended to · d width · h query heads · g
 
 import math
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -17,10 +16,23 @@ Rotation = Callable[[Tensor], Tensor]  # q or k (b, heads, t, k) → the same, t
 PLAIN_UP_TO = 512  # positions: up to here two plain matmuls beat the fused kernel in bf16 on a CPU, and only there
 
 
-class Past(Protocol):
-    """The keys and values of the tokens before (model/generate.py keeps them)."""
+class KVCache:
+    """The keys and values of the tokens that one block has read, in memory allocated once."""
 
-    def extend(self, k_bgtk: Tensor, v_bgtk: Tensor) -> tuple[Tensor, Tensor]: ...
+    def __init__(self, context: int) -> None:
+        self.context, self.length = context, 0
+        self.k_bgsk = self.v_bgsk = torch.empty(0)
+
+    def extend(self, k_bgtk: Tensor, v_bgtk: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values so far, these included."""
+        if self.length == 0:
+            b, g, _, k = k_bgtk.shape
+            self.k_bgsk, self.v_bgsk = k_bgtk.new_empty(2, b, g, self.context, k)
+        end = self.length + k_bgtk.shape[2]
+        self.k_bgsk[:, :, self.length : end] = k_bgtk
+        self.v_bgsk[:, :, self.length : end] = v_bgtk
+        self.length = end
+        return self.k_bgsk[:, :, :end], self.v_bgsk[:, :, :end]
 
 
 class Attention(nn.Module):
@@ -39,11 +51,11 @@ class Attention(nn.Module):
         self.k_norm = nn.RMSNorm(shape.head_width, shape.norm_eps) if normed else nn.Identity()
 
     def forward(
-        self, x_btd: Tensor, rotate: Rotation, mask_b1ts: Tensor | None = None, past: Past | None = None
+        self, x_btd: Tensor, rotate: Rotation, mask_b1ts: Tensor | None = None, cache: KVCache | None = None
     ) -> Tensor:
         q_bhtk, k_bgsk, v_bgsk = self.project(x_btd, rotate)
-        if past is not None:
-            k_bgsk, v_bgsk = past.extend(k_bgsk, v_bgsk)
+        if cache is not None:
+            k_bgsk, v_bgsk = cache.extend(k_bgsk, v_bgsk)
         y_bhtk = attend(q_bhtk, k_bgsk, v_bgsk, mask_b1ts)
         return self.to_out(y_bhtk.transpose(1, 2).flatten(2))
 
@@ -106,7 +118,10 @@ def rotary(shape: Shape, positions_bt: Tensor) -> Rotation:
 
 
 def frequencies(shape: Shape, device: torch.device) -> Tensor:
-    """Radians a position for each turning pair, (head_width / 2,) in float32, with Llama 3.1's stretching if asked."""
+    """Radians a position for each pair of dimensions, (head_width / 2,) in float32.
+
+    Stretched as Llama 3.1 does where the shape has `rope_scaling`.
+    """
     exponents = torch.arange(0, shape.head_width, 2, device=device).float() / shape.head_width
     plain = 1.0 / shape.rope_theta**exponents
     if (scaling := shape.rope_scaling) is None:

@@ -31,7 +31,7 @@ class Markup:
 
 @dataclass(frozen=True)
 class Rendered:
-    """`is_target[i]`: the loss counts how well ids[i] is foretold from ids[:i]."""
+    """`is_target[i]`: the loss counts how well ids[i] is predicted from ids[:i]."""
 
     ids: tuple[int, ...]
     is_target: tuple[bool, ...]
@@ -63,7 +63,7 @@ def render(turns: Sequence[Turn], markup: Markup, encode: Encode) -> Rendered:
     return Rendered(tuple(ids), tuple(is_target))
 
 
-def ask(turns: Sequence[Turn], markup: Markup, encode: Encode) -> list[int]:
+def prompt_ids(turns: Sequence[Turn], markup: Markup, encode: Encode) -> list[int]:
     """The conversation so far and the opening of the assistant's turn: what to generate from until `markup.ends`."""
     return [*render(turns, markup, encode).ids, *opens("assistant", markup)]
 

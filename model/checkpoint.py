@@ -37,19 +37,19 @@ def save(folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mapping[
     sync(partial)
     partial.rename(done)
     sync(folder)
-    for old in found(folder)[:-KEEP]:
+    for old in checkpoints(folder)[:-KEEP]:
         old.unlink()
     return done
 
 
-def found(folder: Path) -> list[Path]:
+def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints there are, oldest first."""
     return sorted(folder.glob("step-*.safetensors"))
 
 
 def newest(folder: Path, device: torch.device) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Tensors and state of the last checkpoint that is whole; None where there is none yet."""
-    files = found(folder)
+    files = checkpoints(folder)
     for file in reversed(files):
         try:
             return load(file, device)

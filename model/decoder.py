@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.attention import Attention, Past, Rotation, rotary
+from model.attention import Attention, KVCache, Rotation, rotary
 from model.family import Shape, SpecialIds
 
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
@@ -33,18 +33,18 @@ class Decoder(nn.Module):
         tokens_bt: Tensor,
         positions_bt: Tensor | None = None,
         mask: Tensor | None = None,
-        pasts: list[Past] | None = None,
+        caches: list[KVCache] | None = None,
     ) -> Tensor:
         """Normed hidden states (b,t,d). Without a mask (b,1,t,s) attention is causal; `True` in one means: may attend.
 
-        `positions_bt` counts from 0 unless given (one row serves a whole batch); `pasts`, one a block, hold what came
-        before these tokens.
+        `positions_bt` counts from 0 unless given (one row serves a whole batch); `caches`, one a block, hold the
+        tokens before these.
         """
         if positions_bt is None:
             positions_bt = torch.arange(tokens_bt.shape[1], device=tokens_bt.device).unsqueeze(0)
         x_btd, rotate = self.positions(self.embedding(tokens_bt), positions_bt)
         for number, block in enumerate(self.blocks):
-            x_btd = block(x_btd, rotate, mask, None if pasts is None else pasts[number])
+            x_btd = block(x_btd, rotate, mask, None if caches is None else caches[number])
         return self.norm(x_btd)
 
     @property
@@ -76,9 +76,9 @@ class Block(nn.Module):
         self.mlp = MLPS[shape.traits.mlp](shape)
 
     def forward(
-        self, x_btd: Tensor, rotate: Rotation, mask_b1ts: Tensor | None = None, past: Past | None = None
+        self, x_btd: Tensor, rotate: Rotation, mask_b1ts: Tensor | None = None, cache: KVCache | None = None
     ) -> Tensor:
-        x_btd = x_btd + self.attention(self.attention_norm(x_btd), rotate, mask_b1ts, past)
+        x_btd = x_btd + self.attention(self.attention_norm(x_btd), rotate, mask_b1ts, cache)
         return x_btd + self.mlp(self.mlp_norm(x_btd))
 
 

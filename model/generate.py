@@ -1,4 +1,4 @@
-"""Text from a decoder, a token at a time, and how likely it finds a text that exists.
+"""Text from a decoder, a token at a time.
 
 b batch (1) · t position · g key/value heads · k head width · v vocabulary
 """
@@ -8,30 +8,10 @@ from collections.abc import Collection, Generator, Sequence
 import torch
 from torch import Tensor
 
-from model.attention import Past
-from model.cross_entropy import token_losses
+from model.attention import KVCache
 from model.decoder import Decoder
 
 MIN_TEMPERATURE = 1e-4  # a temperature below it overflows the logits; at it the likeliest token is all but certain
-
-
-class KVCache:
-    """What one block's attention has seen, in memory taken once."""
-
-    def __init__(self, context: int) -> None:
-        self.context, self.length = context, 0
-        self.k_bgsk = self.v_bgsk = torch.empty(0)
-
-    def extend(self, k_bgtk: Tensor, v_bgtk: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys and values so far, these included."""
-        if self.length == 0:
-            b, g, _, k = k_bgtk.shape
-            self.k_bgsk, self.v_bgsk = k_bgtk.new_empty(2, b, g, self.context, k)
-        end = self.length + k_bgtk.shape[2]
-        self.k_bgsk[:, :, self.length : end] = k_bgtk
-        self.v_bgsk[:, :, self.length : end] = v_bgtk
-        self.length = end
-        return self.k_bgsk[:, :, :end], self.v_bgsk[:, :, :end]
 
 
 def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
@@ -57,13 +37,13 @@ def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
     half = (context + 1) // 2
     unread = list(tokens[-max(context - max_tokens, half) :])
     read: list[int] = []
-    pasts: list[Past] = []
+    caches: list[KVCache] = []
     for _ in range(max_tokens):
         if len(read) + len(unread) > context:
             unread, read = (read + unread)[-half:], []
         if not read:
-            pasts = [KVCache(context) for _ in decoder.blocks]
-        token = draw(next_logits(decoder, unread, len(read), pasts), temperature, top_k, top_p, generator)
+            caches = [KVCache(context) for _ in decoder.blocks]
+        token = draw(next_logits(decoder, unread, len(read), caches), temperature, top_k, top_p, generator)
         read, unread = read + unread, [token]
         yield token
         if token in stop:
@@ -71,12 +51,12 @@ def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
 
 
 @torch.inference_mode()
-def next_logits(decoder: Decoder, unread: Sequence[int], start: int, pasts: list[Past]) -> Tensor:
-    """Logits (v,) of what follows; `unread` goes on from position `start`, and `pasts` remember it from now on."""
+def next_logits(decoder: Decoder, unread: Sequence[int], start: int, caches: list[KVCache]) -> Tensor:
+    """Logits (v,) of what follows; `unread` goes on from position `start`, and `caches` hold it from then on."""
     device = decoder.embedding.weight.device
     tokens_bt = torch.tensor([list(unread)], device=device)
     positions_bt = torch.arange(start, start + len(unread), device=device).unsqueeze(0)
-    x_btd = decoder(tokens_bt, positions_bt, pasts=pasts)
+    x_btd = decoder(tokens_bt, positions_bt, caches=caches)
     return decoder.logits(x_btd[:, -1])[0].float().cpu()
 
 
@@ -95,21 +75,3 @@ def draw(logits_v: Tensor, temperature: float, top_k: int, top_p: float, generat
         before_v = probabilities_v.cumsum(-1) - probabilities_v
         probabilities_v = probabilities_v.masked_fill((before_v >= top_p) & (before_v > 0), 0.0)
     return int(ids_v[torch.multinomial(probabilities_v, 1, generator=generator)])
-
-
-@torch.inference_mode()
-def score(decoder: Decoder, tokens: Sequence[int]) -> list[float]:
-    """Log-probability (nats) of each token given those before it: one fewer than tokens, the first is not foretold.
-
-    A text longer than the context is read in windows that overlap by half, so that each token is foretold from at
-    least half a context (but at the text's beginning) and counted once.
-    """
-    context, logprobs = decoder.shape.context, list[float]()
-    device = decoder.embedding.weight.device
-    while len(logprobs) < len(tokens) - 1:
-        done = len(logprobs)
-        start = max(0, done - context // 2) if done else 0
-        window = torch.tensor([list(tokens[start : start + context + 1])], device=device)
-        losses_bt = token_losses(decoder(window[:, :-1]), decoder.head_weight_vd, window[:, 1:])
-        logprobs += (-losses_bt[0, done - start :]).tolist()
-    return logprobs

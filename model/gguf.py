@@ -51,11 +51,13 @@ def load(file: Path) -> Decoder:
     from gguf.quants import dequantize
 
     reader = _reader(file)
-    said = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("tokenizer.ggml.t")}
+    metadata = {
+        name: field.contents() for name, field in reader.fields.items() if not name.startswith("tokenizer.ggml.t")
+    }
     tensors = {tensor.name: tensor for tensor in reader.tensors}
-    shape = _shape(said, file, HEAD not in tensors, int(tensors["token_embd.weight"].shape[1]))
+    shape = _shape(metadata, file, HEAD not in tensors, int(tensors["token_embd.weight"].shape[1]))
     with torch.device("meta"):
-        decoder = Decoder(shape, special_ids(said))
+        decoder = Decoder(shape, special_ids(metadata))
     state = dict[str, Tensor]()
     for name, parameter in decoder.named_parameters():
         theirs = _name(shape.family, name)
@@ -72,9 +74,9 @@ def load(file: Path) -> Decoder:
     return decoder
 
 
-def special_ids(said: Mapping[str, Any]) -> SpecialIds:
+def special_ids(metadata: Mapping[str, Any]) -> SpecialIds:
     """The ids that begin, end and fill a text."""
-    ids = {name: said.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "padding")}
+    ids = {name: metadata.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "padding")}
     end = () if ids["eos"] is None else (int(ids["eos"]),)
     return SpecialIds(begin=ids["bos"], end=end, pad=ids["padding"])
 
@@ -88,16 +90,18 @@ def _reader(file: Path) -> Any:
         raise WeightsError(f"{file}: not a GGUF file ({error})", "copy it again") from error
 
 
-def _shape(said: Mapping[str, Any], file: Path, tied: bool, vocabulary: int) -> Shape:
-    family = said["general.architecture"]
+def _shape(metadata: Mapping[str, Any], file: Path, tied: bool, vocabulary: int) -> Shape:
+    family = metadata["general.architecture"]
     if family not in NAMES:
         what = f"{file}: general.architecture = {family!r}, but only {', '.join(NAMES)} are read from GGUF"
         raise WeightsError(what, "take weights of one of these families, or the model's safetensors")
-    if said.get(f"{family}.rope.scaling.type", "none") != "none":
+    if metadata.get(f"{family}.rope.scaling.type", "none") != "none":
         raise WeightsError(f"{file}: stretched rotary positions are not read from GGUF", "take the model's safetensors")
-    values = {ours: said[f"{family}.{theirs}"] for ours, theirs in FIELDS.items() if f"{family}.{theirs}" in said}
-    width = said.get(f"{family}.attention.key_length") or values["width"] // values["heads"]
-    theta = said.get(f"{family}.rope.freq_base", 10_000.0)
+    values = {
+        ours: metadata[f"{family}.{theirs}"] for ours, theirs in FIELDS.items() if f"{family}.{theirs}" in metadata
+    }
+    width = metadata.get(f"{family}.attention.key_length") or values["width"] // values["heads"]
+    theta = metadata.get(f"{family}.rope.freq_base", 10_000.0)
     fixed = {"family": family, "vocabulary": vocabulary, "tied": tied, "head_width": width, "rope_theta": theta}
     return Shape.model_validate({"kv_heads": values["heads"], **values, **fixed})
 

@@ -83,7 +83,7 @@ class Tensors:
         return ours.chunk(cuts)[place.third or 0].to(dtype, copy=True, memory_format=torch.contiguous_format)
 
     def refuse_unread(self) -> None:
-        """A tensor that no parameter asked for means another network: its logits would be wrong in silence."""
+        """A tensor that no parameter reads means another network: its logits would be wrong without a warning."""
         self.unread.discard("lm_head.weight")  # a tied head, stored twice by older versions
         if self.unread:
             some = ", ".join(sorted(self.unread)[:3])

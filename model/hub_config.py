@@ -141,15 +141,15 @@ def _completed(named: dict[str, Any]) -> dict[str, Any]:
 
 def _rope(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
     """`rope_theta` and `rope_scaling` of a Shape, from either form."""
-    said = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
-    kind = said.get("rope_type") or said.get("type") or "default"
-    theta = said.get("rope_theta") or config.get("rope_theta") or 10_000.0
-    if kind not in {"default", "llama3"} or said.get("partial_rotary_factor", 1.0) != 1.0:
+    rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
+    kind = rope.get("rope_type") or rope.get("type") or "default"
+    theta = rope.get("rope_theta") or config.get("rope_theta") or 10_000.0
+    if kind not in {"default", "llama3"} or rope.get("partial_rotary_factor", 1.0) != 1.0:
         raise WeightsError(
-            f"{file}: rotary positions of the kind {said!r} are not built here",
+            f"{file}: rotary positions of the kind {rope!r} are not built here",
             "take a model whose rope_type is default or llama3",
         )
     if kind == "default":
         return {"rope_theta": theta}
-    values = {ours: said[theirs] for ours, theirs in ROPE_SCALING_FIELDS.items() if theirs in said}
+    values = {ours: rope[theirs] for ours, theirs in ROPE_SCALING_FIELDS.items() if theirs in rope}
     return {"rope_theta": theta, "rope_scaling": RopeScaling.model_validate(values)}

@@ -97,16 +97,20 @@ def save_adapter(decoder: Decoder, lora: Lora, folder: Path) -> None:
         tensors[f"{theirs}.lora_B.weight"] = module.b_or.detach().cpu().contiguous()
     save_file(tensors, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     targets = sorted({_stored(decoder, name).rsplit(".", 1)[1] for name, _ in _changed(decoder)})
-    said = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": lora.rank, "lora_alpha": lora.alpha}
-    said |= {"target_modules": targets, "lora_dropout": 0.0, "bias": "none", "use_rslora": False}
-    (folder / ADAPTER_CONFIG).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    adapter_config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": lora.rank, "lora_alpha": lora.alpha}
+    adapter_config |= {"target_modules": targets, "lora_dropout": 0.0, "bias": "none", "use_rslora": False}
+    (folder / ADAPTER_CONFIG).write_text(json.dumps(adapter_config, indent=1) + "\n", encoding="utf-8")
 
 
 def load_adapter(decoder: Decoder, folder: Path) -> Decoder:
     """The decoder with an adapter of peft's layout beside its matrices."""
-    said = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    adapter_config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     tensors = load_file(folder / ADAPTER_WEIGHTS)
-    lora = Lora(rank=said["r"], alpha=said["lora_alpha"], targets=_ours(decoder, said["target_modules"]))
+    lora = Lora(
+        rank=adapter_config["r"],
+        alpha=adapter_config["lora_alpha"],
+        targets=_ours(decoder, adapter_config["target_modules"]),
+    )
     add_lora(decoder, lora)
     for name, module in _changed(decoder):
         theirs = PEFT_PREFIX + _stored(decoder, name)
@@ -118,8 +122,8 @@ def load_adapter(decoder: Decoder, folder: Path) -> Decoder:
 
 
 def _targets(decoder: Decoder, lora: Lora) -> list[tuple[nn.Module, str]]:
-    found = [(m, n) for m in decoder.blocks.modules() for n, c in m.named_children() if isinstance(c, nn.Linear)]
-    return [(module, name) for module, name in found if name in lora.targets]
+    linears = [(m, n) for m in decoder.blocks.modules() for n, c in m.named_children() if isinstance(c, nn.Linear)]
+    return [(module, name) for module, name in linears if name in lora.targets]
 
 
 def _changed(decoder: Decoder) -> Iterator[tuple[str, LowRank]]:

@@ -1,4 +1,4 @@
-"""What a training child is told: one JSON file in its work folder, checked before anything heavy is imported."""
+"""The specification of one training run: a JSON file that the training process validates before heavy imports."""
 
 from pathlib import Path
 from typing import Any, Literal, Self

@@ -1,7 +1,7 @@
 """The training child: `python -m model.train out/work/spec.json` (by torchrun where ranks > 1).
 
-Exit codes: 0 done, and `out/weights` is there; 130 ended early with a checkpoint; 1 failed (`out/work/error.json` tells
-what and the cure, where we know them). Progress goes to stdout as JSON lines.
+Exit codes: 0 done, and `out/weights` is there; 130 ended early with a checkpoint; 1 failed (`out/work/error.json` says
+what happened and how to fix it, where that is known). Progress goes to stdout as JSON lines.
 """
 
 import fcntl
@@ -37,7 +37,7 @@ WEIGHTS, ADAPTER = "weights", "adapter"
 
 
 class CannotTrain(Exception):
-    """Training that must stop, told with a cure."""
+    """Training cannot go on; what happened, and a fix."""
 
     def __init__(self, what: str, cure: str) -> None:
         super().__init__(f"{what}\n  cure: {cure}")
@@ -55,20 +55,22 @@ def main(arguments: list[str]) -> int:
         return 0 if done else ENDED_EARLY
     except (CannotTrain, WeightsError) as error:
         if ranks.is_first:
-            tell(spec, error.what, error.cure)
+            report_failure(spec, error.what, error.cure)
         return 1
     except Damaged as error:
-        tell(spec, str(error), f"remove {spec.work} and run again: training begins anew")
+        report_failure(spec, str(error), f"remove {spec.work} and run again: training begins anew")
         return 1
     except (OSError, SafetensorError) as error:
-        tell(spec, str(error), "make room there or make it writable, then run again: the last checkpoint is kept")
+        report_failure(
+            spec, str(error), "make room there or make it writable, then run again: the last checkpoint is kept"
+        )
         return 1
     finally:
         leave(ranks)
 
 
-def tell(spec: Spec, what: str, cure: str) -> None:
-    """Leaves word of a failure for whoever started us, or on standard error where not even that can be written."""
+def report_failure(spec: Spec, what: str, cure: str) -> None:
+    """Writes error.json for the parent process, and to standard error too, in case the disk is full."""
     print(f"{what}\n  cure: {cure}", file=sys.stderr)
     with suppress(OSError):
         (spec.work / "error.json").write_text(json.dumps({"what": what, "cure": cure}), encoding="utf-8")
@@ -79,17 +81,17 @@ def train(session: Session, lifeline: Lifeline) -> bool:
     spec, ranks = session.spec, session.plan.ranks
     log = Logs(spec.out, session.log_lengths) if ranks.is_first else None
     if ranks.is_first:
-        told = json.dumps(describe(session), indent=1)
-        (spec.out / "data.json").write_text(told + "\n", encoding="utf-8")
-    pace = Throughput(spec, session.state.step, learning_flops(session.objective), peak(session))
+        description = json.dumps(describe(session), indent=1)
+        (spec.out / "data.json").write_text(description + "\n", encoding="utf-8")
+    throughput = Throughput(spec, session.state.step, learning_flops(session.objective), peak(session))
     for report in fit(session.learner, session.train, session.plan, session.state):
         is_last = report.step == spec.schedule.steps
         if is_last or report.step % spec.log_every == 0 or report.step % spec.eval_every == 0:
-            note(session, report, log, pace)
-        with pace.paused():
-            ends = ranks.any(lifeline.ended or pace.stdout_closed)
+            log_step(session, report, log, throughput)
+        with throughput.paused():
+            ends = ranks.any(lifeline.ended or throughput.stdout_closed)
             if ends or is_last or report.step % spec.checkpoint_every == 0:
-                keep(session, log)
+                save_checkpoint(session, log)
         if ends and not is_last:
             return False
     if log:
@@ -104,19 +106,21 @@ def peak(session: Session) -> float:
     return session.plan.ranks.count * peak_flops(session.plan.device, session.plan.dtype)
 
 
-def note(session: Session, report: Report, log: Logs | None, pace: Throughput) -> None:
-    """Writes what the step has to say; evaluates and samples where it is time to. All ranks take part."""
+def log_step(session: Session, report: Report, log: Logs | None, throughput: Throughput) -> None:
+    """Logs the step; evaluates and samples where it is time to. All ranks take part."""
     row = to_row(session, report)
-    speed = pace.reach(report.step, session.train.tokens * session.plan.ranks.count)
-    with pace.paused():
+    speed = throughput.update(report.step, session.train.tokens * session.plan.ranks.count)
+    with throughput.paused():
         evaluates = report.step % session.spec.eval_every == 0 or report.step == session.spec.schedule.steps
         if evaluates:
             row |= validation(session)
-            pace.peak_flops = max(pace.peak_flops, peak(session))  # the first trial may have met a busy machine
+            throughput.peak_flops = max(
+                throughput.peak_flops, peak(session)
+            )  # the first trial may have met a busy machine
         if log:
             log.write(METRICS, row)
             log.write(SPEED, speed)
-            pace.tell(row, speed)
+            throughput.print_progress(row, speed)
             for sample in samples(session, report.step) if evaluates else ():
                 log.write(SAMPLES, sample)
 
@@ -141,7 +145,7 @@ def validation(session: Session) -> dict[str, float]:
     return {f"val_{name}": value for name, value in means.items()}
 
 
-def keep(session: Session, log: Logs | None) -> None:
+def save_checkpoint(session: Session, log: Logs | None) -> None:
     """A checkpoint by the first rank; the others wait for it."""
     if log:
         kept = {

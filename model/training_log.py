@@ -50,10 +50,10 @@ class Throughput:
         self.flops_per_token, self.peak_flops = flops_per_token, peak_flops
         self.steps, self.first, self.step = spec.schedule.steps, step, step
         self.seconds, self.tokens = 0.0, 0  # of all steps since the clock started
-        self.stdout_closed = False  # nobody reads our progress any more
-        self._since, self._told = time.monotonic(), 0.0
+        self.stdout_closed = False  # the parent process no longer reads our progress
+        self._since, self._printed = time.monotonic(), 0.0
 
-    def reach(self, step: int, tokens: int) -> dict[str, Any]:
+    def update(self, step: int, tokens: int) -> dict[str, Any]:
         """What the steps since the last call took, as a row of the speed log; `tokens` of all ranks since the start."""
         now = time.monotonic()
         seconds, new = now - self._since, tokens - self.tokens
@@ -69,12 +69,12 @@ class Throughput:
         yield
         self._since += time.monotonic() - start
 
-    def tell(self, metrics: Mapping[str, Any], speed: Mapping[str, Any]) -> None:
+    def print_progress(self, metrics: Mapping[str, Any], speed: Mapping[str, Any]) -> None:
         """One line of progress, at most two a second, and always the last."""
         now = time.monotonic()
-        if now - self._told < SECONDS_BETWEEN_LINES and self.step < self.steps:
+        if now - self._printed < SECONDS_BETWEEN_LINES and self.step < self.steps:
             return
-        self._told = now
+        self._printed = now
         left = self.seconds / (self.step - self.first) * (self.steps - self.step)
         line = {**speed, **metrics, "steps": self.steps, "seconds_left": round(left, 1)}
         try:
@@ -85,9 +85,9 @@ class Throughput:
 
 def _opened(path: Path, length: int) -> IO[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = path.stat().st_size if path.exists() else 0
-    if found < length:
-        raise ValueError(f"{path} has {found} bytes, and the checkpoint to go on from saw {length}")
+    size = path.stat().st_size if path.exists() else 0
+    if size < length:
+        raise ValueError(f"{path} has {size} bytes, and the checkpoint to go on from saw {length}")
     file = path.open("ab")
     file.truncate(length)
     file.seek(length)

@@ -1,4 +1,4 @@
-"""How fast this machine trains a shape, found by training it for some seconds on random tokens."""
+"""The speed at which this machine trains a shape, measured for some seconds on random tokens."""
 
 import time
 

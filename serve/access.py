@@ -1,4 +1,4 @@
-"""Who comes in: every path but the page's and /health asks for a key where there are keys; everything else is refused.
+"""Access control: every path but the page's and /health requires a key where there are keys.
 
 Two things guard a server on loopback against the pages that a browser has open: only names of this machine are taken
 as Host (a foreign name that was pointed at 127.0.0.1, DNS rebinding, is not), and a request that a page of another
@@ -46,7 +46,7 @@ class AccessControl:
         own_name = socket.gethostname() if host in EVERYWHERE else host
         self._hosts = LOOPBACK_NAMES | {own_name.lower()}
         self._takes_addresses = host in EVERYWHERE
-        self._hashing = CapacityLimiter(1)  # whoever tries keys gets one core at most
+        self._checking = CapacityLimiter(1)  # guessing keys occupies one thread at most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # lifespan; a websocket finds no route
@@ -60,18 +60,18 @@ class AccessControl:
 
         try:
             try:
-                await self._look(scope)
+                await self._check(scope)
             except ApiError:
                 await self._body(receive, limit=0)  # a client that is still sending would not hear it
                 raise
             body = await self._body(receive, self.limits.body_bytes)
-        except ApiError as refusal:
-            answer = JSONResponse(refusal.body, refusal.status, refusal.headers)
+        except ApiError as error:
+            answer = JSONResponse(error.body, error.status, error.headers)
             await answer(scope, receive, send_with_headers)
         else:
             await self.app(scope, _replayed(body, receive), send_with_headers)
 
-    async def _look(self, scope: Scope) -> None:
+    async def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         host = urlsplit(f"//{headers.get('host', '')}")
         if not self._is_ours(host.hostname or ""):
@@ -83,16 +83,18 @@ class AccessControl:
             self.rate.count(await self._client(scope, headers))
 
     async def _client(self, scope: Scope, headers: Headers) -> str:
-        """Who asks: the key's name, or the address where no key is asked for."""
+        """The client for its rate: the key's name, or the address where no key is required."""
         if not self.keyring.required:
             return (scope.get("client") or ("",))[0]
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
-            raise ApiError(401, "a key is needed: Authorization: Bearer KEY", "missing_key", WWW_Authenticate="Bearer")
+            raise ApiError(
+                401, "a key is required: Authorization: Bearer KEY", "missing_key", WWW_Authenticate="Bearer"
+            )
         try:
-            name = await to_thread.run_sync(self.keyring.holder, key.strip(), limiter=self._hashing)
+            name = await to_thread.run_sync(self.keyring.holder, key.strip(), limiter=self._checking)
         except UserError as error:
-            say(f"nobody is let in: {error}")
+            say(f"all requests are refused: {error}")
             raise ApiError(503, "the keys cannot be read; the server's log says why", "keys_unreadable") from error
         if name is None:
             raise ApiError(401, "this key is not known, or was revoked", "invalid_api_key", WWW_Authenticate="Bearer")

@@ -1,8 +1,8 @@
-"""The model that an alias names at this moment: looked up for each request, loaded when it has moved.
+"""The model version that an alias names now: looked up for each request, loaded when the alias moved.
 
 A request waits for the version that the alias names when it comes, and keeps that version to its end. A version that
 cannot be used (a changed file, an alias that was removed) does not end the service: the one before goes on, every
-answer names the version it is from, and the reason is said on stderr and in /health.
+answer names the version it is from, and the reason is on stderr and in /health.
 """
 
 import time
@@ -20,7 +20,7 @@ from tasks.models.prompting import PromptBuilder, prompt_builder
 from tasks.progress import say
 from tasks.tracking.registry import FILES_TAG, Version, find, verified, weights_in
 
-SECONDS_AFTER_TROUBLE = 2.0  # before the registry is asked again
+SECONDS_AFTER_TROUBLE = 2.0  # before the registry is read again
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class AliasFollower:
         if time.monotonic() < self._look_again:
             return self._served
         try:
-            found = _first(self.model, self._home)
-            if _name(found) != self._served.name:
-                self._served = self._load(found)
+            target = _first(self.model, self._home)
+            if _name(target) != self._served.name:
+                self._served = self._load(target)
                 say(f"now answering with {self._served.name}")
             self.trouble = ""
         except UserError as error:
@@ -75,10 +75,10 @@ class AliasFollower:
                 say(f"still answering with {self._served.name}: {error}")
         return self._served
 
-    def _load(self, found: Version | Path) -> LoadedVersion:
-        weights = found if isinstance(found, Path) else verified(found).weights
-        fingerprint = "" if isinstance(found, Path) else found.tags[FILES_TAG][:12]
-        return LoadedVersion(_name(found), fingerprint, prompt_builder(_name(found), weights), self._engine(weights))
+    def _load(self, target: Version | Path) -> LoadedVersion:
+        weights = target if isinstance(target, Path) else verified(target).weights
+        fingerprint = "" if isinstance(target, Path) else target.tags[FILES_TAG][:12]
+        return LoadedVersion(_name(target), fingerprint, prompt_builder(_name(target), weights), self._engine(weights))
 
 
 def _first(model: str, home: Home) -> Version | Path:
@@ -91,5 +91,5 @@ def _first(model: str, home: Home) -> Version | Path:
         raise
 
 
-def _name(found: Version | Path) -> str:
-    return found.absolute().name if isinstance(found, Path) else f"{found.name}/{found.version}"
+def _name(target: Version | Path) -> str:
+    return target.absolute().name if isinstance(target, Path) else f"{target.name}/{target.version}"

@@ -1,4 +1,4 @@
-"""Why a request is not answered, in the shape that OpenAI's clients read."""
+"""Errors of the API, in the format that OpenAI's clients read."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The endpoints: what is asked, made into a job; the job's pieces, made into an answer."""
+"""The HTTP endpoints: a request becomes a generation job, its pieces become a response or a stream of events."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -17,69 +17,67 @@ from model.chat import Turn
 from serve.alias_follower import AliasFollower, LoadedVersion
 from serve.api_error import ApiError
 from serve.engine import Sampling
-from serve.generation import Generations, Job, room, seed_of
+from serve.generation import GenerationJob, Generations, max_answer_tokens, seed_or_random
 from serve.limits import Limits
 from serve.requests import ROLES, ChatRequest, GenerationRequest, TextRequest
-from serve.responses import DONE, Piece, ResponseBuilder, described, refusal_event
+from serve.responses import DONE, Piece, ResponseBuilder, error_event, model_list
 
 T = TypeVar("T")
-MISTAKES_TOLD = 3
+MAX_MISTAKES = 3
 PAGE = {"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/icon.svg": "image/svg+xml"}
 CLIENT_CLOSED_REQUEST = 499  # nobody reads it
 
 
-def application(following: AliasFollower, generations: Generations, limits: Limits) -> FastAPI:
-    """The app, without the door before it."""
+def application(follower: AliasFollower, generations: Generations, limits: Limits) -> FastAPI:
+    """The app, without access control (access.py)."""
     app = FastAPI(title="triptych", openapi_url=None)  # its pages of documentation would load scripts from elsewhere
-    _tell_refusals(app)
+    _handle_errors(app)
     _serve_page(app)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
-        return {"status": "behind its alias", "why": following.trouble} if following.trouble else {"status": "ok"}
+        return {"status": "behind its alias", "why": follower.trouble} if follower.trouble else {"status": "ok"}
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
-        served = await following.current()
-        return described(following.names, served)
+        served = await follower.current()
+        return model_list(follower.names, served)
 
     @app.get("/v1/models/{name:path}")  # a name has slashes
     async def model(name: str) -> dict[str, Any]:
         served = await _served(name or "/")
-        return described((name,), served)["data"][0]
+        return model_list((name,), served)["data"][0]
 
     @app.post("/v1/chat/completions")
-    async def chat(asked: ChatRequest, request: Request) -> Response:
-        served = await _served(asked.model)
-        turns = [Turn(ROLES.get(message.role, message.role), message.content) for message in asked.messages]
-        return await _answer(ResponseBuilder("chat", served), served.prompt_builder.of_turns(turns), asked, request)
+    async def chat(body: ChatRequest, request: Request) -> Response:
+        served = await _served(body.model)
+        turns = [Turn(ROLES.get(message.role, message.role), message.content) for message in body.messages]
+        return await _answer(ResponseBuilder("chat", served), served.prompt_builder.of_turns(turns), body, request)
 
     @app.post("/v1/completions")
-    async def completions(asked: TextRequest, request: Request) -> Response:
-        served = await _served(asked.model)
-        return await _answer(
-            ResponseBuilder("text", served), served.prompt_builder.of_text(asked.prompt), asked, request
-        )
+    async def completions(body: TextRequest, request: Request) -> Response:
+        served = await _served(body.model)
+        return await _answer(ResponseBuilder("text", served), served.prompt_builder.of_text(body.prompt), body, request)
 
     async def _served(model: str) -> LoadedVersion:
-        served = await following.current()
-        if model and model not in following.names:
-            message = f"no model {model!r} here; there is {', '.join(following.names)}"
+        served = await follower.current()
+        if model and model not in follower.names:
+            message = f"no model {model!r} here; there is {', '.join(follower.names)}"
             raise ApiError(404, message, "model_not_found", "model")
         return served
 
     async def _answer(
-        envelope: ResponseBuilder, prompt: tuple[list[int], set[int]], asked: GenerationRequest, request: Request
+        builder: ResponseBuilder, prompt: tuple[list[int], set[int]], body: GenerationRequest, request: Request
     ) -> Response:
         ids, stop = prompt
-        most = room(envelope.served, ids, asked.tokens, limits)
-        sampling = Sampling(most, asked.temperature, asked.top_p, seed_of(asked.seed), frozenset(stop))
-        pieces = generations.pieces(Job(envelope.served, tuple(ids), sampling, tuple(asked.stop)))
-        if asked.stream:
+        most = max_answer_tokens(builder.served, ids, body.tokens, limits)
+        sampling = Sampling(most, body.temperature, body.top_p, seed_or_random(body.seed), frozenset(stop))
+        pieces = generations.pieces(GenerationJob(builder.served, tuple(ids), sampling, tuple(body.stop)))
+        if body.stream:
             await _unless_gone(request, lambda: anext(pieces))
-            with_usage = bool(asked.stream_options and asked.stream_options.include_usage)
-            return EventStream(pieces, _events(envelope, pieces, with_usage))
-        return await _unless_gone(request, lambda: _whole(envelope, pieces))
+            with_usage = bool(body.stream_options and body.stream_options.include_usage)
+            return EventStream(pieces, _events(builder, pieces, with_usage))
+        return await _unless_gone(request, lambda: _whole(builder, pieces))
 
     return app
 
@@ -99,23 +97,23 @@ class EventStream(StreamingResponse):
             await self._pieces.aclose()
 
 
-async def _events(envelope: ResponseBuilder, pieces: AsyncGenerator[Piece], with_usage: bool) -> AsyncGenerator[str]:
+async def _events(builder: ResponseBuilder, pieces: AsyncGenerator[Piece], with_usage: bool) -> AsyncGenerator[str]:
     try:
-        yield envelope.opening()
+        yield builder.opening()
         async for piece in pieces:
-            yield envelope.chunk(piece)
+            yield builder.chunk(piece)
             if piece.reason and with_usage:
-                yield envelope.usage(piece)
-    except ApiError as refusal:
-        yield refusal_event(refusal)
+                yield builder.usage(piece)
+    except ApiError as error:
+        yield error_event(error)
     else:
         yield DONE
 
 
-async def _whole(envelope: ResponseBuilder, pieces: AsyncGenerator[Piece]) -> Response:
+async def _whole(builder: ResponseBuilder, pieces: AsyncGenerator[Piece]) -> Response:
     async with aclosing(pieces):
-        made = [piece async for piece in pieces]
-    return JSONResponse(envelope.whole("".join(piece.text for piece in made), made[-1]))
+        all_pieces = [piece async for piece in pieces]
+    return JSONResponse(builder.whole("".join(piece.text for piece in all_pieces), all_pieces[-1]))
 
 
 async def _unless_gone(request: Request, work: Callable[[], Awaitable[T]]) -> T:
@@ -135,18 +133,18 @@ async def _when_gone(request: Request, then: Callable[[], None]) -> None:
     then()
 
 
-def _tell_refusals(app: FastAPI) -> None:
-    """Every way of not answering has the same shape."""
+def _handle_errors(app: FastAPI) -> None:
+    """Every error response has the same shape."""
 
     @app.exception_handler(ApiError)
-    async def refused(_: Request, refusal: ApiError) -> Response:
-        return JSONResponse(refusal.body, refusal.status, refusal.headers)
+    async def refused(_: Request, error: ApiError) -> Response:
+        return JSONResponse(error.body, error.status, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def wrong(_: Request, error: RequestValidationError) -> Response:
-        found = [_mistake(mistake) for mistake in error.errors()[:MISTAKES_TOLD]]
-        message = "; ".join(f"{field or 'body'}: {what}" for field, what in found)
-        refusal = ApiError(422, message, "invalid_request", found[0][0] or None)
+        mistakes = [_mistake(details) for details in error.errors()[:MAX_MISTAKES]]
+        message = "; ".join(f"{field or 'body'}: {what}" for field, what in mistakes)
+        refusal = ApiError(422, message, "invalid_request", mistakes[0][0] or None)
         return JSONResponse(refusal.body, refusal.status)
 
     @app.exception_handler(HTTPException)

@@ -1,4 +1,4 @@
-"""From tokens to text as it may be shown: whole characters, and nothing of a stop sequence."""
+"""Bytes of tokens to text that can be shown: whole characters, and nothing of a stop sequence."""
 
 import codecs
 from collections.abc import Sequence
@@ -8,20 +8,20 @@ class StopFilter:
     """The text so far, handed out piece by piece: what could still become a stop sequence is held back."""
 
     def __init__(self, stops: Sequence[str]) -> None:
-        self.stopped = False  # a stop sequence has come; it and all after it is left out
+        self.stopped = False  # at a stop sequence, which is left out with all after it
         self._stops = stops
         self._characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._held = ""
 
     def add(self, data: bytes, is_last: bool = False) -> str:
-        """What can be shown now that these bytes have come."""
+        """The text that can be shown after these bytes."""
         if self.stopped:
             return ""
         text = self._held + self._characters.decode(data, final=is_last)
-        found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
-        if found:
+        matches = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
+        if matches:
             self.stopped, self._held = True, ""
-            return text[: min(found)[1]]  # of the one that was complete first
+            return text[: min(matches)[1]]  # of the one that was complete first
         keep = 0 if is_last else _beginning_of_a_stop(text, self._stops)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]

@@ -1,4 +1,4 @@
-"""What makes the tokens: a small interface, and its first engine, the decoder itself.
+"""The engine that generates tokens: a small interface, and its first implementation, the decoder itself.
 
 A faster engine takes this one's place in listen.py, and nothing else changes: it is loaded from a folder of weights,
 and its generators may be drawn from several threads at once, one a slot.
@@ -32,7 +32,7 @@ class Engine(Protocol):
         ...
 
     def generate(self, prompt: Sequence[int], sampling: Sampling) -> Generator[int]:
-        """The ids that follow, each as soon as it is known: at most `max_tokens`, an id of `stop` the last if it came.
+        """The ids that follow, each as soon as it is known: at most `max_tokens`, an id of `stop` last if drawn.
 
         The same seed gives the same ids. Closing the generator ends the work.
         """

@@ -1,4 +1,4 @@
-"""One answer, from its slot to its last piece."""
+"""Generation of one answer: waits for a slot, then yields text as it is decoded."""
 
 import secrets
 import time
@@ -16,11 +16,11 @@ from serve.limits import Limits
 from serve.responses import Piece
 from serve.slots import Slots
 
-BEGUN = Piece("")  # a slot is taken: from now on it is an answer and no refusal
+STARTED = Piece("")  # a slot is taken: from here on the response is a stream and no error status
 
 
 @dataclass(frozen=True)
-class Job:
+class GenerationJob:
     """A request as the engine takes it, and where its text ends."""
 
     served: LoadedVersion
@@ -29,19 +29,19 @@ class Job:
     stops: tuple[str, ...]
 
 
-def room(served: LoadedVersion, prompt: list[int], asked: int | None, limits: Limits) -> int:
-    """The tokens an answer may have; a Refusal where prompt and answer together are too much."""
+def max_answer_tokens(served: LoadedVersion, prompt: list[int], requested: int | None, limits: Limits) -> int:
+    """The tokens an answer may have; ApiError where prompt and answer together exceed the context."""
     left = served.engine.context - len(prompt)
     most = min(left, limits.answer_tokens)
-    if most < 1 or (asked or 0) > most:
-        wanted = f" and max_tokens asks for {asked:,}" if asked else ""
+    if most < 1 or (requested or 0) > most:
+        wanted = f" and max_tokens asks for {requested:,}" if requested else ""
         more = f", and an answer {limits.answer_tokens:,} at most" if limits.answer_tokens < left else ""
         message = (
             f"this model reads {served.engine.context:,} tokens, prompt and answer together{more}; "
             f"the prompt has {len(prompt):,}{wanted}"
         )
-        raise ApiError(422, message, "context_length_exceeded", "max_tokens" if asked else "messages")
-    return asked or min(limits.default_tokens, most)
+        raise ApiError(422, message, "context_length_exceeded", "max_tokens" if requested else "messages")
+    return requested or min(limits.default_tokens, most)
 
 
 class Generations:
@@ -54,19 +54,19 @@ class Generations:
         self._until = float("inf")  # on the monotonic clock: the server ends
 
     def end_within(self, seconds: float) -> None:
-        """The server is about to end: what runs then is told so."""
+        """The server stops: what still runs after that time fails with 503."""
         self._until = time.monotonic() + seconds
 
-    async def pieces(self, job: Job) -> AsyncGenerator[Piece]:
-        """BEGUN once there is a slot, then the text; closing the generator frees the slot after the token in work."""
-        async with self.slots.taken():
-            yield BEGUN
+    async def pieces(self, job: GenerationJob) -> AsyncGenerator[Piece]:
+        """STARTED once there is a slot, then the text; closing the generator frees the slot after the token in work."""
+        async with self.slots.slot():
+            yield STARTED
             with closing(job.served.engine.generate(job.prompt, job.sampling)) as tokens:
-                async with aclosing(self._written(job, tokens)) as written:
+                async with aclosing(self._decoded(job, tokens)) as written:
                     async for piece in written:
                         yield piece
 
-    async def _written(self, job: Job, tokens: Generator[int]) -> AsyncGenerator[Piece]:
+    async def _decoded(self, job: GenerationJob, tokens: Generator[int]) -> AsyncGenerator[Piece]:
         vocabulary, writing, made = job.served.prompt_builder.vocabulary, StopFilter(job.stops), 0
         until, reason = time.monotonic() + self.limits.answer_seconds, "length"
         while time.monotonic() < until:
@@ -87,6 +87,6 @@ class Generations:
         yield Piece(rest, "stop" if writing.stopped else reason, len(job.prompt), made)
 
 
-def seed_of(asked: int | None) -> int:
-    """The seed that was asked for, or one that nobody foretells."""
-    return secrets.randbits(62) if asked is None else asked
+def seed_or_random(seed: int | None) -> int:
+    """The request's seed, or a random one."""
+    return secrets.randbits(62) if seed is None else seed

@@ -1,4 +1,4 @@
-"""What one server lets a client ask for, and how often."""
+"""Limits of one server: size, time and rate of requests."""
 
 import math
 import time
@@ -17,35 +17,35 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     body_bytes: int = Field(1_000_000, ge=1)  # of a request; more is a 413
-    body_seconds: float = Field(10.0, gt=0)  # until all of a request has come
+    body_seconds: float = Field(10.0, gt=0)  # until a request has arrived whole
     answer_tokens: int = Field(4096, ge=1)  # the most that `max_tokens` may say, within the model's context
     default_tokens: int = Field(512, ge=1)  # where a request says nothing
     answer_seconds: float = Field(300.0, gt=0)  # then an answer ends as if its tokens were used up
     slots: int = Field(2, ge=1)  # answers made side by side
     queue: int = Field(32, ge=0)  # requests that wait for a slot; one more is a 429
     queue_seconds: float = Field(60.0, gt=0)  # that a request waits at most, then it is a 429 too
-    requests_per_minute: int = Field(600, ge=1)  # a key, or an address where no key is asked for; more is a 429
+    requests_per_minute: int = Field(600, ge=1)  # per key, or per address where no key is required; more is a 429
 
 
 def limits(changes: Sequence[str]) -> Limits:
-    """The defaults with `NAME=VALUE` changes; a UsageError tells all that is wrong at once."""
+    """The defaults with `NAME=VALUE` changes; UsageError with all mistakes at once."""
     pairs = [change.partition("=") for change in changes]
     try:
         return Limits.model_validate({name.strip(): value.strip() for name, _, value in pairs})
     except ValidationError as error:
-        wrong = "; ".join(_told(str(e["loc"][0]), e["type"], e["input"], e["msg"]) for e in error.errors())
+        wrong = "; ".join(_mistake(str(e["loc"][0]), e["type"], e["input"], e["msg"]) for e in error.errors())
         raise UsageError(f"--set: {wrong}", f"there are: {', '.join(Limits.model_fields)}") from error
 
 
 class Rate:
-    """A bucket a client: a minute's requests at once, then as many as flow in again."""
+    """A token bucket per client: a minute's requests at once, refilled at the same rate."""
 
     def __init__(self, requests_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.capacity, self.per_second, self.clock = requests_per_minute, requests_per_minute / 60, clock
         self._left: dict[str, tuple[float, float]] = {}  # client → what was left, and when
 
     def count(self, client: str) -> None:
-        """Takes one; a Refusal with the seconds until there is one again."""
+        """Takes one; ApiError with the seconds until there is one again."""
         now = self.clock()
         left, then = self._left.get(client, (float(self.capacity), now))
         left = min(self.capacity, left + (now - then) * self.per_second)
@@ -55,7 +55,7 @@ class Rate:
         self._left[client] = (left - 1, now)
 
 
-def _told(name: str, kind: str, value: object, message: str) -> str:
+def _mistake(name: str, kind: str, value: object, message: str) -> str:
     if kind != "extra_forbidden":
         return f"{name}={value}: {message}"
     near = get_close_matches(name, Limits.model_fields, n=1)

@@ -1,4 +1,4 @@
-"""`triptych serve`: the address, the words at the start, and a clean end."""
+"""`triptych serve`: binds the address, announces the server, and ends cleanly."""
 
 import asyncio
 import socket
@@ -18,22 +18,22 @@ from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.progress import say
 
-SECONDS_TO_FINISH = 5.0  # for answers that are being written when the server is told to end
+SECONDS_TO_FINISH = 5.0  # for answers in progress when the server stops
 WAITING_CONNECTIONS = 2048
-Told = Callable[[dict[str, str]], None]
+OnStart = Callable[[dict[str, str]], None]
 
 
-def serve(home: Home, model: str, address: tuple[str, int], limits: Limits, told: Told) -> None:
-    """Answers until SIGTERM or Ctrl-C; `told` hears {"url", "model", "version"} once it does."""
+def serve(home: Home, model: str, address: tuple[str, int], limits: Limits, on_start: OnStart) -> None:
+    """Answers until SIGTERM or Ctrl-C; `on_start` is called with {"url", "model", "version"} once it does."""
     host, port = address
-    if not is_loopback(host) and not keys.are_asked_for(home):
+    if not is_loopback(host) and not keys.are_required(home):
         cure = "triptych keys add NAME, or stay on 127.0.0.1"
         raise UsageError(f"--host {host} can be reached from other machines, and this home has no key", cure)
-    with _listening(host, port) as listener:
-        following = AliasFollower(home, model, DecoderEngine)
-        keyring = Keyring(home, required=keys.are_asked_for(home))
+    with _bind(host, port) as listener:
+        follower = AliasFollower(home, model, DecoderEngine)
+        keyring = Keyring(home, required=keys.are_required(home))
         generations = Generations(limits)
-        app = AccessControl(application(following, generations, limits), host, keyring, limits)
+        app = AccessControl(application(follower, generations, limits), host, keyring, limits)
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -44,16 +44,16 @@ def serve(home: Home, model: str, address: tuple[str, int], limits: Limits, told
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
         def up() -> None:
-            _say_what_holds(url, following, keyring, home)
+            _announce(url, follower, keyring, home)
             if not is_loopback(host):
-                say("  network     what is sent is not encrypted: put a proxy with TLS before it")
-            told({"url": url, "model": model, "version": following.served.name})
+                say("  network     traffic is not encrypted: put a proxy with TLS in front")
+            on_start({"url": url, "model": model, "version": follower.served.name})
 
         asyncio.run(Server(config, generations, up).serve(sockets=[listener]))
 
 
 class Server(uvicorn.Server):
-    """Says when it is up, and lets answers finish for a while when it ends."""
+    """Announces when it is up, and lets answers finish for a while when it stops."""
 
     def __init__(self, config: uvicorn.Config, generations: Generations, up: Callable[[], None]) -> None:
         super().__init__(config)
@@ -68,7 +68,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=WAITING_CONNECTIONS)
@@ -77,12 +77,12 @@ def _listening(host: str, port: int) -> socket.socket:
         raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}", cure) from error
 
 
-def _say_what_holds(url: str, following: AliasFollower, keyring: Keyring, home: Home) -> None:
-    served = following.served
-    say(f"{served.name} answers ({following.model}, {served.engine.context:,} tokens of context)")
-    say(f"  chat page   {url}/\n  API         {url}/v1   OpenAI's chat and completions; the model is {following.model}")
+def _announce(url: str, follower: AliasFollower, keyring: Keyring, home: Home) -> None:
+    served = follower.served
+    say(f"{served.name} answers ({follower.model}, {served.engine.context:,} tokens of context)")
+    say(f"  chat page   {url}/\n  API         {url}/v1   OpenAI's chat and completions; the model is {follower.model}")
     if not keyring.required:
-        say("  keys        none, so every program of this machine may ask; `triptych keys add NAME` ends that at once")
+        say("  keys        none: every program on this machine has access; `triptych keys add NAME` changes that")
         return
-    count = len(keys.listed(home))
-    say(f"  keys        needed: {count} in `triptych keys list`" + ("" if count else ", so nobody may ask"))
+    count = len(keys.list_keys(home))
+    say(f"  keys        required: {count} in `triptych keys list`" + ("" if count else ", so nobody has access"))

@@ -1,4 +1,4 @@
-"""What a client may send: OpenAI's fields, each checked; what this server cannot do is refused by name."""
+"""Request bodies: OpenAI's fields, each validated; what this server cannot do is refused by the field's name."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -7,11 +7,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 ROLES = {"developer": "system"}  # OpenAI's newer word for it
-CHARACTERS_OF_A_STOP = 200
+MAX_STOP_CHARACTERS = 200
 
 
 def _only(*neutral: Any) -> AfterValidator:
-    """A field of OpenAI's that may be sent as long as it asks for nothing."""
+    """A field of OpenAI's that is accepted at its neutral values only."""
 
     def check(value: Any) -> Any:
         if value not in neutral:
@@ -30,7 +30,7 @@ def _texts_joined(content: Any) -> Any:
     return "".join(part["text"] for part in content)
 
 
-def _listed(stop: Any) -> Any:
+def _as_list(stop: Any) -> Any:
     return [] if stop is None else [stop] if isinstance(stop, str) else stop
 
 
@@ -56,15 +56,15 @@ def _encodable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_encodable)]
-Stop = Annotated[str, Field(min_length=1, max_length=CHARACTERS_OF_A_STOP)]
+Stop = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
-class Strict(BaseModel):
+class RequestModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Message(Strict):
+class Message(RequestModel):
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[Text, BeforeValidator(_texts_joined)]
     name: str | None = None
@@ -75,12 +75,12 @@ class Message(Strict):
     tool_calls: Annotated[Any, _only(None, [])] = None
 
 
-class StreamOptions(Strict):
+class StreamOptions(RequestModel):
     include_usage: bool = False
     include_obfuscation: Annotated[Any, _only(None, False)] = None
 
 
-class GenerationRequest(Strict):
+class GenerationRequest(RequestModel):
     """What both endpoints take."""
 
     model: str = ""
@@ -88,7 +88,7 @@ class GenerationRequest(Strict):
     temperature: Annotated[float, Field(ge=0, le=2), BeforeValidator(_default(1.0))] = 1.0
     top_p: Annotated[float, Field(ge=0, le=1), BeforeValidator(_default(1.0))] = 1.0
     seed: Seed | None = None
-    stop: Annotated[list[Stop], Field(max_length=4), BeforeValidator(_listed)] = []
+    stop: Annotated[list[Stop], Field(max_length=4), BeforeValidator(_as_list)] = []
     stream: Annotated[bool, BeforeValidator(_default(False))] = False
     stream_options: StreamOptions | None = None
     user: str | None = None  # for whoever logs it; we do not

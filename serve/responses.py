@@ -1,4 +1,4 @@
-"""What a client gets: OpenAI's objects, whole or as the chunks of a stream."""
+"""Response bodies in OpenAI's format, whole or as the chunks of a stream."""
 
 import json
 import secrets
@@ -34,7 +34,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class ResponseBuilder:
-    """What all objects of one answer have in common."""
+    """Builds the objects of one response, which share id, time and model."""
 
     kind: Literal["chat", "text"]
     served: LoadedVersion
@@ -75,16 +75,16 @@ class ResponseBuilder:
         return event(self._object(".chunk", *choices) | more)
 
 
-def refusal_event(refusal: ApiError) -> str:
-    """How a stream that has begun is told that it ends early."""
-    return event(refusal.body)
+def error_event(error: ApiError) -> str:
+    """The last event of a stream that fails."""
+    return event(error.body)
 
 
 def event(value: dict[str, Any]) -> str:
     return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
 
 
-def described(names: tuple[str, ...], served: LoadedVersion) -> dict[str, Any]:
+def model_list(names: tuple[str, ...], served: LoadedVersion) -> dict[str, Any]:
     """GET /v1/models: the name to ask for, which stays when the version changes, and the version it means now."""
     about = {
         "object": "model",

@@ -1,4 +1,4 @@
-"""Who may use the engine: a few at once, a few more wait, the next is told when to come again."""
+"""Slots of the engine: a few answers at once, a bounded queue, and 429 with a retry time for the rest."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,18 +6,18 @@ from contextlib import asynccontextmanager
 
 from serve.api_error import ApiError
 
-SECONDS_TO_COME_AGAIN = 2
+RETRY_AFTER_SECONDS = 2
 
 
 class Slots:
-    """Taken in the order in which they were asked for, and free again when the `async with` ends, however it ends."""
+    """Slots are given in the order of requests, and free again when the `async with` ends, however it ends."""
 
     def __init__(self, slots: int, queue: int, queue_seconds: float) -> None:
         self.queue, self.queue_seconds = queue, queue_seconds
         self._free, self._waiting = asyncio.Semaphore(slots), 0
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[None]:
         await self._take()
         try:
             yield
@@ -26,13 +26,13 @@ class Slots:
 
     async def _take(self) -> None:
         if self._free.locked() and self._waiting >= self.queue:
-            raise ApiError.busy(f"busy, and {self._waiting} requests wait already", "queue_full", SECONDS_TO_COME_AGAIN)
+            raise ApiError.busy(f"busy, and {self._waiting} requests wait already", "queue_full", RETRY_AFTER_SECONDS)
         self._waiting += 1
         try:
             async with asyncio.timeout(self.queue_seconds):
                 await self._free.acquire()
         except TimeoutError:
             what = f"no slot came free within {self.queue_seconds:g} s"
-            raise ApiError.busy(what, "queue_timeout", SECONDS_TO_COME_AGAIN) from None
+            raise ApiError.busy(what, "queue_timeout", RETRY_AFTER_SECONDS) from None
         finally:
             self._waiting -= 1

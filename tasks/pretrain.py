@@ -1,4 +1,4 @@
-"""Pre-train: token shards → weights that foretell text, with everything said about how they came to be.
+"""Pre-train: token shards → weights that predict text, with everything said about how they came to be.
 
 weights/            Hugging Face layout, tokenizer included       metrics.jsonl   a row a step: the truth of the run
 samples.jsonl       the same prompts, continued as it learns      data.json       what batch n was, for lineage

@@ -17,15 +17,6 @@ from tasks.models.vocabulary import ASSISTANT, END, END_OF_TEXT, PAD, SPECIALS, 
 from tasks.progress import progress
 from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 
-CHAT_TEMPLATE = (
-    "{%- for message in messages -%}"
-    "{%- if message['role'] not in ['system', 'user', 'assistant'] -%}"
-    "{{ raise_exception('a role is system, user or assistant, not ' + message['role']) }}"
-    "{%- endif -%}"
-    "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"
-    "{%- endfor -%}"
-    "{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}"
-)
 _LONGEST_PIECE = 1000  # characters: one word of a megabyte would make every merge walk through all of it
 _LONG_RUN = re.compile(rf"\S{{{_LONGEST_PIECE}}}|\s{{{_LONGEST_PIECE}}}")
 
@@ -99,7 +90,6 @@ def _save(bpe: Any, out: Path) -> None:
         "additional_special_tokens": [USER, ASSISTANT, SYSTEM, END],
         "add_prefix_space": False,
         "clean_up_tokenization_spaces": False,
-        "chat_template": CHAT_TEMPLATE,
     }
     bpe.save(str(out / "tokenizer.json"), pretty=True)
     for name, value in {"tokenizer_config.json": described, "special_tokens_map.json": named}.items():

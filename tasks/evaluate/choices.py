@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.evaluate.likelihood import Window, log_probabilities, windows
 from tasks.evaluate.task_files import Question
+from tasks.models.likelihood import Window, log_probabilities, windows
 from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from lm_eval.api.model import TemplateLM
 from model import hub
 from model.generate import generate
 from tasks.evaluate.choices import decoder_log_likelihoods, encode_pairs
-from tasks.evaluate.likelihood import log_probabilities, windows
+from tasks.models.likelihood import log_probabilities, windows
 from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 
 Tokens = tuple[tuple[str, str], list[int], list[int]]  # (context, continuation) and the ids of each

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.evaluate.likelihood import log_probabilities, windows
 from tasks.finetune.tokenised_rows import rendered_rows
+from tasks.models.likelihood import log_probabilities, windows
 from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def short_rows(vocabulary: Vocabulary, rows: Rows, most: int) -> list[int]:
 
 def exact_match(decoder: "Decoder", vocabulary: Vocabulary, row: Mapping[str, Any]) -> bool:
     """Whether greedy decoding answers the prompt with exactly the response, white space around it aside."""
-    from model.chat import Turn, ask
+    from model.chat import Turn, prompt_ids
     from model.generate import generate
 
     around = vocabulary.markup()
-    prompt = ask([Turn("user", row["prompt"])], around, vocabulary.encode)
+    prompt = prompt_ids([Turn("user", row["prompt"])], around, vocabulary.encode)
     answer = list(generate(decoder, prompt, SHORT + 1, temperature=0.0, stop=around.ends))
     text = vocabulary.decode_bytes(answer).decode(errors="replace")
     return answer[-1:] == list(around.ends) and text.strip() == row["response"].strip()

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tasks.evaluate.likelihood import Window, log_probabilities, windows
+from tasks.models.likelihood import document_log_probabilities
 
 if TYPE_CHECKING:
     from model.decoder import Decoder
@@ -18,17 +18,8 @@ if TYPE_CHECKING:
 
 def document_bits(decoder: "Decoder", documents: Sequence[Sequence[int]], separator: int) -> list[float]:
     """The bits of each document: -log2 p of its tokens, summed."""
-    context = decoder.shape.context
-    requests: list[Window] = []
-    owner: list[int] = []
-    for number, tokens in enumerate(documents):
-        own = list(windows([separator, *tokens], 1, context, max(1, context // 2)))
-        requests += own
-        owner += [number] * len(own)
-    bits = [0.0] * len(documents)
-    for number, (logarithms, _) in zip(owner, log_probabilities(decoder, requests), strict=True):
-        bits[number] -= float(logarithms.sum()) / math.log(2)
-    return bits
+    logarithms = document_log_probabilities(decoder, documents, separator)
+    return [0.0 - float(own.sum()) / math.log(2) for own in logarithms]
 
 
 def per_byte(bits: Sequence[float], documents: Sequence["HeldOutDocument"]) -> list[float]:

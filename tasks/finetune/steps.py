@@ -27,6 +27,7 @@ from tasks.finetune.tokenised_rows import (
     preference_table,
     written,
 )
+from tasks.models.chat_template import write_chat_template
 from tasks.models.vocabulary import Vocabulary
 from tasks.store.step import Inputs, Stats, Step
 from tasks.training import PROGRAM, TrainingConfig, tidy, train
@@ -95,6 +96,7 @@ def instruct(config: InstructConfig, inputs: Inputs, out: Path) -> Stats:
     packs = pack([len(ids) for ids in tables["train"]["ids"].to_pylist()], parent.context)
     data = {"kind": "conversations", **files}
     metrics = _tuned(specify(config, parent, data, len(packs), out), config.ranks, "finetune/instruct")
+    write_chat_template(out / "weights")
     too_long = sum(len(rows[split]) - len(table) for split, table in tables.items())
     return Stats(metrics=metrics | _counts(rows) | {"rows_too_long": float(too_long)}, notes=tuple(notes))
 
@@ -107,6 +109,7 @@ def prefer(config: PreferConfig, inputs: Inputs, out: Path) -> Stats:
     files = _kept(rows, tables, out)
     data = {"kind": "preferences", **files, "beta": config.beta}
     metrics = _tuned(specify(config, parent, data, len(tables["train"]), out), config.ranks, "finetune/prefer")
+    write_chat_template(out / "weights")
     too_long = sum(len(rows[split]) - len(table) for split, table in tables.items())
     return Stats(metrics=metrics | _counts(rows) | {"rows_too_long": float(too_long)}, notes=tuple(notes))
 

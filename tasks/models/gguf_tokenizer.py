@@ -16,30 +16,30 @@ def save_tokenizer(file: Path, out: Path) -> None:
     from gguf import GGUFReader
     from tokenizers import AddedToken, Tokenizer, decoders, models
 
-    said = {name: field for name, field in GGUFReader(file).fields.items() if name.startswith("tokenizer.")}
-    kind = said["tokenizer.ggml.model"].contents()
+    fields = {name: field for name, field in GGUFReader(file).fields.items() if name.startswith("tokenizer.")}
+    kind = fields["tokenizer.ggml.model"].contents()
     if kind != "gpt2":
         raise UserError(
             f"{file}: its tokenizer is of the kind {kind!r}; byte-level BPE (gpt2) is read", "another model"
         )
-    tokens, merges = (said[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "merges"))
-    types = said["tokenizer.ggml.token_type"].contents()
+    tokens, merges = (fields[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "merges"))
+    types = fields["tokenizer.ggml.token_type"].contents()
     pairs = [tuple(merge.split(" ")) for merge in merges]
     bpe = Tokenizer(models.BPE(vocab={token: id for id, token in enumerate(tokens)}, merges=pairs))
-    bpe.pre_tokenizer = _pre_tokenizer(said["tokenizer.ggml.pre"].contents(), file)
+    bpe.pre_tokenizer = _pre_tokenizer(fields["tokenizer.ggml.pre"].contents(), file)
     bpe.decoder = decoders.ByteLevel()
     special = [token for token, type_ in zip(tokens, types, strict=True) if type_ in SPECIAL]
     bpe.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     bpe.save(str(out / "tokenizer.json"), pretty=True)
-    ids = {name: said.get(f"tokenizer.ggml.{kind}_token_id") for name, kind in KINDS.items()}
+    ids = {name: fields.get(f"tokenizer.ggml.{kind}_token_id") for name, kind in KINDS.items()}
     named = {name: tokens[field.contents()] for name, field in ids.items() if field is not None}
     described: dict[str, Any] = named | {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_input_names": ["input_ids", "attention_mask"],
         "clean_up_tokenization_spaces": False,
     }
-    if "tokenizer.chat_template" in said:
-        described["chat_template"] = said["tokenizer.chat_template"].contents()
+    if "tokenizer.chat_template" in fields:
+        described["chat_template"] = fields["tokenizer.chat_template"].contents()
     for name, value in {"tokenizer_config.json": described, "special_tokens_map.json": named}.items():
         (out / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""A model ready to be talked to: turns in, text out piece by piece, whole characters only."""
+"""A model's prompts and answers: turns or text in, generated text out piece by piece, whole characters only."""
 
 import codecs
 from collections.abc import Iterator, Sequence
@@ -6,32 +6,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UsageError
+from tasks.models.chat_template import answers_in_turns
 from tasks.models.pretrained import decoder_of
 from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 
 if TYPE_CHECKING:
-    from model.chat import Turn
-
-ANSWERING = "-instruct"  # registered models with this ending answer in turns, …
-ANSWERING_STEPS = ("finetune/instruct", "finetune/prefer")  # … and artifacts of these
+    from model.chat import Markup, Turn
 
 
 class PromptBuilder:
-    """How a model is asked: what is said becomes ids to go on from, and the ids that end the answer.
+    """Ids to generate from, and the ids that end the answer.
 
-    One that was taught to answer is asked in turns; any other continues the last turn's text.
+    A model that answers in turns gets the whole conversation; any other continues the text of the last turn.
     """
 
-    def __init__(self, weights: Path, answers: bool) -> None:
-        self.vocabulary, self.answers = Vocabulary(weights), answers
+    def __init__(self, weights: Path) -> None:
+        self.vocabulary, self.answers = Vocabulary(weights), answers_in_turns(weights)
+        self._weights = weights
 
     def of_turns(self, turns: Sequence["Turn"]) -> tuple[list[int], set[int]]:
-        from model.chat import ask
+        """Raises UsageError where the model's turns are marked in a way that is not supported."""
+        from model.chat import prompt_ids
 
         if not self.answers:
             return self.of_text(turns[-1].text)
-        marks = self.vocabulary.markup()
-        return ask(turns, marks, self.encode), {*marks.ends, self._separator}
+        markup = self._markup()
+        return prompt_ids(turns, markup, self.encode), {*markup.ends, self._separator}
 
     def of_text(self, text: str) -> tuple[list[int], set[int]]:
         """To be continued, as the beginning of a document."""
@@ -44,15 +44,23 @@ class PromptBuilder:
     def _separator(self) -> int:
         return self.vocabulary.specials[END_OF_TEXT]
 
+    def _markup(self) -> "Markup":
+        try:
+            return self.vocabulary.markup()
+        except KeyError as error:
+            what = f"{self._weights}: its chat template marks turns without {error}"
+            raise UsageError(what, "give a model whose turns are ChatML's, or one that triptych trained") from error
+
 
 class ChatModel:
-    """The weights in a folder, and how they are asked."""
+    """The weights in a folder, ready to generate and to score."""
 
     def __init__(self, model: str, weights: Path) -> None:
         self.prompt_builder, self.decoder = prompt_builder(model, weights), decoder_of(weights)
 
     @property
     def answers(self) -> bool:
+        """Whether it answers in turns."""
         return self.prompt_builder.answers
 
     def reply(self, turns: Sequence["Turn"], max_tokens: int, temperature: float, seed: int) -> Iterator[str]:
@@ -66,19 +74,19 @@ class ChatModel:
         yield characters.decode(b"", final=True)
 
     def score(self, text: str) -> dict[str, list[int] | list[str] | list[float]]:
-        """Ids, tokens and log-probabilities (nats) of a text, the first token given the beginning of a document."""
-        from model.generate import score
+        """Ids, tokens and log-probabilities (nats) of a text, read as the evaluation reads a document."""
+        from tasks.models.likelihood import document_log_probabilities
 
         vocabulary, ids = self.prompt_builder.vocabulary, self.prompt_builder.encode(text)
-        begin = vocabulary.specials[END_OF_TEXT]
+        (logprobs,) = document_log_probabilities(self.decoder, [ids], vocabulary.specials[END_OF_TEXT])
         tokens = [vocabulary.decode_bytes([token]).decode(errors="replace") for token in ids]
-        return {"ids": ids, "tokens": tokens, "logprobs": score(self.decoder, [begin, *ids])}
+        return {"ids": ids, "tokens": tokens, "logprobs": logprobs.tolist()}
 
 
 def prompt_builder(model: str, weights: Path) -> PromptBuilder:
-    """How the model of that name and folder is asked; a UsageError where it does not write at all."""
+    """The prompts of that folder's model; UsageError where `model`, as its user calls it, generates no text."""
     if (weights / "classes.json").is_file():
-        raise UsageError(f"{model} is a classifier and does not talk", "load it with mlflow.pyfunc, or name another")
-    name = model.partition("@")[0].partition("/")[0]
-    made_to_answer = any(f"/{step}/" in weights.resolve().as_posix() for step in ANSWERING_STEPS)
-    return PromptBuilder(weights, name.endswith(ANSWERING) or made_to_answer)
+        raise UsageError(
+            f"{model} is a classifier and generates no text", "load it with mlflow.pyfunc, or name another"
+        )
+    return PromptBuilder(weights)

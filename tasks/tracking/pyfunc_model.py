@@ -49,7 +49,7 @@ class Writer:
         return self.tokenizer.decode([token for token in made if token not in stop])
 
     def ask(self, prompt):
-        from model.chat import Turn, ask, markup
+        from model.chat import Turn, markup, prompt_ids
 
         def encode(text):
             return self.tokenizer.encode(text).ids
@@ -58,7 +58,7 @@ class Writer:
             return [self.separator, *encode(prompt)], {self.separator}
         names = {token.content: id for id, token in self.tokenizer.get_added_tokens_decoder().items()}
         marks = markup(names, encode)
-        return ask([Turn("user", prompt)], marks, encode), {*marks.ends, self.separator}
+        return prompt_ids([Turn("user", prompt)], marks, encode), {*marks.ends, self.separator}
 
 
 class Classifier:

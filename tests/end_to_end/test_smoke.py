@@ -9,7 +9,7 @@ import torch
 from mlflow import MlflowClient
 
 from flows.servers import prefect_api
-from tasks.models.prompting import prompts
+from tasks.models.prompting import prompt_builder
 
 LABELS = [
     "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",
@@ -137,8 +137,8 @@ def test_chat_score_and_export_use_the_champion(smoke, tmp_path):
 def test_weights_in_the_store_are_asked_as_the_step_that_made_them_taught(smoke):
     _, run = smoke
     paths = {step["step"]: Path(step["path"]) / "weights" for step in run["steps"] if step["path"]}
-    assert prompts("a path", paths["finetune/instruct"]).answers
-    assert not prompts("a path", paths["pretrain"]).answers
+    assert prompt_builder("a path", paths["finetune/instruct"]).answers
+    assert not prompt_builder("a path", paths["pretrain"]).answers
 
 
 def test_a_value_changed_on_one_step_is_explained_as_the_root_cause_and_writes_nothing(smoke, again):

@@ -35,7 +35,7 @@ def test_the_layout_is_opening_text_end_and_only_the_assistants_text_and_end_are
 
 
 def test_a_question_ends_where_the_assistant_begins() -> None:
-    assert chat.ask([Turn("system", "s"), Turn("user", "a")], OURS, characters) == [4, 125, 5, 2, 107, 5, 3]
+    assert chat.prompt_ids([Turn("system", "s"), Turn("user", "a")], OURS, characters) == [4, 125, 5, 2, 107, 5, 3]
 
 
 def test_an_unknown_role_is_refused_by_name() -> None:
@@ -74,7 +74,7 @@ def test_the_ids_equal_those_of_the_tokenizers_own_chat_template() -> None:
     whole = fast.apply_chat_template(messages, return_dict=False)
     asked = fast.apply_chat_template(messages[:2], add_generation_prompt=True, return_dict=False)
     assert list(chat.render(turns, OURS, tokenizer.encode_ordinary).ids) == whole
-    assert chat.ask(turns[:2], OURS, tokenizer.encode_ordinary) == asked
+    assert chat.prompt_ids(turns[:2], OURS, tokenizer.encode_ordinary) == asked
 
 
 def test_what_is_too_long_loses_its_end_and_an_answer_cut_away_is_no_example() -> None:

@@ -35,7 +35,7 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
     for step in (5, 10, 15):
         checkpoint.save(tmp_path, step, {"a": torch.zeros(1)}, {"step": step})
-    assert [checkpoint.load(file, CPU)[1]["step"] for file in checkpoint.found(tmp_path)] == [10, 15]
+    assert [checkpoint.load(file, CPU)[1]["step"] for file in checkpoint.checkpoints(tmp_path)] == [10, 15]
 
 
 def test_a_kill_while_writing_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
@@ -45,8 +45,8 @@ def test_a_kill_while_writing_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
             writer.stdout.readline()
         time.sleep(random.uniform(0, 0.01))
         writer.kill()
-    assert checkpoint.found(tmp_path)
-    for file in checkpoint.found(tmp_path):
+    assert checkpoint.checkpoints(tmp_path)
+    for file in checkpoint.checkpoints(tmp_path):
         tensors, state = checkpoint.load(file, CPU)
         assert torch.equal(tensors["x"], torch.arange(500_000) + state["step"])
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from model.decoder import Decoder
-from model.generate import draw, generate, score
+from model.generate import draw, generate
 from tests.model.shapes import SHAPES, SIZES, decoder_of, tokens_of
 
 PROMPT = [5, 9, 2]
@@ -66,25 +66,6 @@ def test_top_k_and_top_p_leave_only_the_likeliest():
     assert drawn(temperature=0) == {1}
 
 
-def test_scores_are_the_log_probabilities_of_what_came():
-    decoder, tokens_bt = decoder_of("qwen3"), tokens_of(1, 20)
-    with torch.no_grad():
-        logprobs_btv = decoder.logits(decoder(tokens_bt)).log_softmax(-1)
-    expected = logprobs_btv[0, :-1].gather(1, tokens_bt[0, 1:, None])[:, 0]
-    torch.testing.assert_close(torch.tensor(score(decoder, tokens_bt[0].tolist())), expected, atol=1e-5, rtol=1e-5)
-
-
-def test_a_text_longer_than_the_context_is_scored_once_a_token_with_half_a_context_before_it():
-    decoder, context = decoder_of("gpt2"), SIZES["context"]
-    tokens = tokens_of(1, 3 * context)[0].tolist()
-    logprobs = score(decoder, tokens)
-    assert len(logprobs) == len(tokens) - 1
-    assert logprobs[:context] == pytest.approx(score(decoder, tokens[: context + 1]))
-    start = context // 2  # the second window foretells token `context + 1` from here on
-    assert logprobs[context] == pytest.approx(score(decoder, tokens[start : context + 2])[-1], abs=1e-5)
-
-
-def test_an_empty_prompt_is_refused_and_one_token_has_no_score():
+def test_an_empty_prompt_is_refused():
     with pytest.raises(ValueError, match="at least one token"):
         next(generate(decoder_of("llama"), [], 5))
-    assert score(decoder_of("llama"), [3]) == []

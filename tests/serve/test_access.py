@@ -12,8 +12,8 @@ from tests.serve.conftest import MODEL, Server
 
 
 def say_hello(client: OpenAI, **fields):
-    asked = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}], "max_tokens": 2}
-    return client.chat.completions.create(**asked | fields)
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}], "max_tokens": 2}
+    return client.chat.completions.create(**body | fields)
 
 
 def test_only_a_known_key_is_answered_and_a_revoked_one_no_more(guarded: Server, guarded_home, key):

@@ -32,6 +32,6 @@ def test_a_rate_refills_as_time_goes_by():
         try:
             rate.count("laptop")
             told.append("ok")
-        except ApiError as refusal:
-            told.append(refusal.headers["Retry-After"])
+        except ApiError as error:
+            told.append(error.headers["Retry-After"])
     assert told == ["ok", "ok", "30", "1", "ok", "29"]

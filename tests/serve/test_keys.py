@@ -16,7 +16,7 @@ def home(tmp_path):
 def test_a_key_is_shown_once_and_listed_by_name_only(home):
     made = keys.add(home, "laptop")
     assert made.keys() == {"name", "key"}
-    (row,) = keys.listed(home)
+    (row,) = keys.list_keys(home)
     assert (row["name"], row.keys()) == ("laptop", {"name", "created"})
     assert Keyring(home, required=False).holder(made["key"]) == "laptop"
 
@@ -25,7 +25,7 @@ def test_revoking_the_last_key_does_not_open_the_door(home):
     assert not Keyring(home, required=False).required
     keys.add(home, "laptop")
     keys.revoke(home, "laptop")
-    assert keys.listed(home) == []
+    assert keys.list_keys(home) == []
     assert Keyring(home, required=False).required
 
 

@@ -20,7 +20,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 @pytest.fixture
-def asked(tab: Page, open_server: Server) -> Page:
+def body(tab: Page, open_server: Server) -> Page:
     """The open server's page, fresh, short answers set."""
     tab.show(open_server.url)
     tab.wait_for("document.getElementById('model').textContent === 'tiny-instruct/1'")
@@ -28,47 +28,47 @@ def asked(tab: Page, open_server: Server) -> Page:
     return tab
 
 
-def test_a_question_is_answered_by_keyboard_alone_and_nobody_else_is_asked(asked, open_server):
-    asked.type("When did they meet?")
-    asked.press("Enter")
-    asked.wait_for(DONE.format(1))
-    assert asked.js(LAST.format("user")) == "When did they meet?"
-    assert asked.js(LAST.format("assistant"))
-    asked.type("And again?")
-    asked.press("Enter")
-    asked.wait_for(DONE.format(2))
-    assert {url.startswith(open_server.url) for url in asked.requests()} == {True}
-    assert asked.complaints() == []
+def test_a_question_is_answered_by_keyboard_alone_and_nobody_else_is_asked(body, open_server):
+    body.type("When did they meet?")
+    body.press("Enter")
+    body.wait_for(DONE.format(1))
+    assert body.js(LAST.format("user")) == "When did they meet?"
+    assert body.js(LAST.format("assistant"))
+    body.type("And again?")
+    body.press("Enter")
+    body.wait_for(DONE.format(2))
+    assert {url.startswith(open_server.url) for url in body.requests()} == {True}
+    assert body.complaints() == []
 
 
-def test_what_is_written_is_shown_as_text_and_never_run(asked):
+def test_what_is_written_is_shown_as_text_and_never_run(body):
     evil = "<img src=x onerror='document.title=1'><b>bold</b>"
-    asked.type(evil)
-    asked.press("Enter")
-    asked.wait_for(DONE.format(1))
-    assert asked.js(LAST.format("user")) == evil
-    assert asked.js("document.querySelectorAll('#turns img, #turns b').length") == 0
-    assert asked.js("document.title") == "triptych"
+    body.type(evil)
+    body.press("Enter")
+    body.wait_for(DONE.format(1))
+    assert body.js(LAST.format("user")) == evil
+    assert body.js("document.querySelectorAll('#turns img, #turns b').length") == 0
+    assert body.js("document.title") == "triptych"
 
 
-def test_the_policy_keeps_scripts_of_others_and_html_out(asked):
+def test_the_policy_keeps_scripts_of_others_and_html_out(body):
     run = "const s = document.createElement('script'); s.textContent = 'document.title = 1'; document.body.append(s)"
-    asked.js(f"(() => {{ try {{ {run} }} catch {{}} }})()")
+    body.js(f"(() => {{ try {{ {run} }} catch {{}} }})()")
     set_html = "(() => { try { document.body.innerHTML = '<p>'; return 'set' } catch (error) { return error.name } })()"
-    assert asked.js("document.title") == "triptych"
-    assert asked.js(set_html) == "TypeError"  # trusted types
+    assert body.js("document.title") == "triptych"
+    assert body.js(set_html) == "TypeError"  # trusted types
 
 
-def test_stop_ends_an_answer_and_keeps_what_there_is(asked):
-    asked.js("document.getElementById('tokens').value = 4000")
-    asked.js("document.getElementById('temperature').value = 0")
-    asked.type("Speak long.")
-    asked.press("Enter")
-    asked.wait_for("document.querySelector('.assistant')?.textContent.length > 20")
-    asked.press("Escape")
-    asked.wait_for("document.getElementById('notice').textContent === 'Stopped.'")
-    asked.wait_for(DONE.format(1))
-    assert asked.js("document.activeElement.id") == "text"
+def test_stop_ends_an_answer_and_keeps_what_there_is(body):
+    body.js("document.getElementById('tokens').value = 4000")
+    body.js("document.getElementById('temperature').value = 0")
+    body.type("Speak long.")
+    body.press("Enter")
+    body.wait_for("document.querySelector('.assistant')?.textContent.length > 20")
+    body.press("Escape")
+    body.wait_for("document.getElementById('notice').textContent === 'Stopped.'")
+    body.wait_for(DONE.format(1))
+    assert body.js("document.activeElement.id") == "text"
 
 
 def test_where_keys_are_needed_the_page_asks_for_one(tab, guarded, key):
@@ -81,11 +81,11 @@ def test_where_keys_are_needed_the_page_asks_for_one(tab, guarded, key):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_all_of_it_in_colours_that_can_be_read(asked, open_server, scheme):
-    asked.show(open_server.url, width=390, height=844, dark=scheme == "dark")
-    assert asked.js("document.documentElement.scrollWidth") <= 390
-    assert asked.js("document.getElementById('send').getBoundingClientRect().right") <= 390
-    ink, ground = (asked.js(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
+def test_a_phone_shows_all_of_it_in_colours_that_can_be_read(body, open_server, scheme):
+    body.show(open_server.url, width=390, height=844, dark=scheme == "dark")
+    assert body.js("document.documentElement.scrollWidth") <= 390
+    assert body.js("document.getElementById('send').getBoundingClientRect().right") <= 390
+    ink, ground = (body.js(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
     assert contrast(ink, ground) > 7  # WCAG 2.2, level AAA
 
 

@@ -52,16 +52,6 @@ def test_transformers_loads_the_folder_and_gives_equal_ids(trained: Path, texts:
     assert theirs("one two")["input_ids"] == ours.encode_ordinary(["one two"])[0], "nothing is added of itself"
 
 
-def test_the_chat_template_is_turns_without_newlines(trained: Path) -> None:
-    from transformers import AutoTokenizer
-
-    theirs = AutoTokenizer.from_pretrained(trained, local_files_only=True)
-    turns = [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "Now."}]
-    assert theirs.apply_chat_template(turns, tokenize=False) == "<|user|>When?<|end|><|assistant|>Now.<|end|>"
-    asked = theirs.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True)
-    assert asked == "<|user|>When?<|end|><|assistant|>"
-
-
 def test_the_fast_encoder_is_in_use_and_equals_tokenizers_on_awkward_texts(trained: Path, texts: list[str]) -> None:
     ours = Vocabulary(trained)
     assert ours._fast is not None

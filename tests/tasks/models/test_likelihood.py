@@ -10,10 +10,11 @@ from lm_eval.utils import get_rolling_token_windows
 from model import hub
 from model.decoder import Decoder
 from tasks.evaluate.choices import decoder_log_likelihoods
-from tasks.evaluate.likelihood import Window, log_probabilities, windows
 from tasks.evaluate.perplexity import document_bits
+from tasks.models.likelihood import Window, log_probabilities, windows
+from tasks.models.prompting import ChatModel
 from tests.peers import ascii_tokenizer, network_of
-from tests.tasks.evaluate.conftest import Line
+from tests.tasks.evaluate.conftest import Line, passage
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +44,14 @@ def test_windows_are_lm_evals_rolling_windows(length: int, stride: int) -> None:
 def test_log_probabilities_are_the_softmax_of_the_logits_whatever_the_batch(line: Line) -> None:
     decoder = hub.load(line.model / "weights")
     random = np.random.default_rng(0)
-    asked = [
+    wanted = [
         Window(random.integers(6, 300, size=n).tolist(), first) for n, first in ((90, 1), (12, 5), (2, 1), (40, 39))
     ]
-    for window, (found, is_likeliest) in zip(asked, log_probabilities(decoder, asked), strict=True):
+    for window, (logarithms, is_likeliest) in zip(wanted, log_probabilities(decoder, wanted), strict=True):
         with torch.inference_mode():
             logits = decoder.logits(decoder(torch.tensor([window.tokens[:-1]])))[0].log_softmax(-1)
         at = range(window.first, len(window.tokens))
-        assert found == pytest.approx([float(logits[t - 1, window.tokens[t]]) for t in at], abs=1e-4)
+        assert logarithms == pytest.approx([float(logits[t - 1, window.tokens[t]]) for t in at], abs=1e-4)
         assert is_likeliest == all(int(logits[t - 1].argmax()) == window.tokens[t] for t in at)
 
 
@@ -61,6 +62,15 @@ def test_a_document_longer_than_the_context_is_told_whole(line: Line) -> None:
     nats = -sum(float(log_probabilities(decoder, [window])[0][0].sum()) for window in windows([0, *tokens], 1, 96, 48))
     assert bits == pytest.approx(nats / np.log(2), rel=1e-5)
     assert document_bits(decoder, [[]], separator=0) == [0.0]
+
+
+def test_score_reads_a_text_longer_than_the_context_as_the_evaluation_does(line: Line) -> None:
+    model = ChatModel("tiny", line.model / "weights")
+    text = " ".join(passage(number) for number in range(12))
+    scores = model.score(text)
+    assert len(scores["ids"]) == len(scores["logprobs"]) > 2 * model.decoder.shape.context
+    (bits,) = document_bits(model.decoder, [scores["ids"]], separator=0)
+    assert -sum(scores["logprobs"]) / np.log(2) == pytest.approx(bits, rel=1e-9)
 
 
 def test_continuations_score_as_with_lm_eval(tiny_llama: Decoder) -> None:

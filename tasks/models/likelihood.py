@@ -1,4 +1,4 @@
-"""Log-probabilities of given tokens under a decoder: the one primitive under perplexity, multiple choice and losses.
+"""Log-probabilities of given tokens under a decoder: what perplexity, multiple choice, losses and `score` share.
 
 b batch · t position · d width · n scored tokens
 """
@@ -38,6 +38,19 @@ def windows(tokens: Sequence[int], first: int, context: int, stride: int) -> Ite
         start = max(0, end - context - 1)
         yield Window(tokens[start:end], at - start)
         at = end
+
+
+def document_log_probabilities(
+    decoder: "Decoder", documents: Sequence[Sequence[int]], separator: int
+) -> list[np.ndarray]:
+    """Natural logarithms (t,) of each document's tokens, the first given `separator`.
+
+    In a document longer than the context every later token is given at least half a context.
+    """
+    context = decoder.shape.context
+    own = [list(windows([separator, *tokens], 1, context, max(1, context // 2))) for tokens in documents]
+    scores = (logarithms for logarithms, _ in log_probabilities(decoder, [window for each in own for window in each]))
+    return [np.concatenate([np.empty(0), *(next(scores) for _ in each)]) for each in own]
 
 
 def log_probabilities(decoder: "Decoder", requests: Sequence[Window]) -> list[tuple[np.ndarray, bool]]:

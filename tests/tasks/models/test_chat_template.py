@@ -1,0 +1,68 @@
+"""Whether a model answers in turns is read from its folder, whatever the folder is called and wherever it lies."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, decoders, models
+
+from model.chat import IM_END, IM_START, Turn, prompt_ids, render
+from tasks.errors import UsageError
+from tasks.models.chat_template import answers_in_turns, write_chat_template
+from tasks.models.prompting import prompt_builder
+from tasks.models.vocabulary import END_OF_TEXT, SPECIALS, Vocabulary, byte_letters, pre_tokenizer
+
+TURNS = [Turn("system", "Be brief."), Turn("user", " Why?\n"), Turn("assistant", "So."), Turn("user", "<|end|> ok")]
+
+
+def folder_of(path: Path, specials: tuple[str, ...]) -> Path:
+    """A folder with a byte-level tokenizer of those special tokens."""
+    path.mkdir(parents=True)
+    bpe = Tokenizer(models.BPE({letter: number for number, letter in enumerate(byte_letters())}, []))
+    bpe.pre_tokenizer, bpe.decoder = pre_tokenizer("gpt2"), decoders.ByteLevel()
+    bpe.add_special_tokens(list(specials))
+    bpe.save(str(path / "tokenizer.json"))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END_OF_TEXT}
+    (path / "tokenizer_config.json").write_text(json.dumps(config))
+    return path
+
+
+@pytest.mark.parametrize("specials", [SPECIALS, (END_OF_TEXT, IM_START, IM_END)])
+def test_the_written_template_renders_the_ids_that_training_rendered(tmp_path: Path, specials: tuple[str, ...]) -> None:
+    from transformers import AutoTokenizer
+
+    folder = folder_of(tmp_path / "weights", specials)
+    write_chat_template(folder)
+    theirs, ours = AutoTokenizer.from_pretrained(folder, local_files_only=True), Vocabulary(folder)
+    messages = [{"role": turn.role, "content": turn.text} for turn in TURNS[:3]]
+    ids = render(TURNS[:3], ours.markup(), ours.encode).ids
+    assert list(ids) == theirs.apply_chat_template(messages, return_dict=False)
+    prompt = theirs.apply_chat_template(messages[:2], add_generation_prompt=True, return_dict=False)
+    assert prompt_ids(TURNS[:2], ours.markup(), ours.encode) == prompt
+
+
+def test_a_copy_of_a_model_that_answers_is_prompted_in_turns_and_a_base_model_continues(tmp_path: Path) -> None:
+    base = folder_of(tmp_path / "store" / "finetune" / "instruct" / "weights", SPECIALS)
+    vocabulary = Vocabulary(base)
+    ids, _ = prompt_builder("any-instruct@champion", base).of_turns(TURNS)
+    assert ids == [vocabulary.specials[END_OF_TEXT], *vocabulary.encode(TURNS[-1].text)], (
+        "neither a name nor a path makes it answer"
+    )
+    copy = shutil.copytree(base, tmp_path / "exported")
+    write_chat_template(copy)
+    builder = prompt_builder("exported", copy)
+    ids, stop = builder.of_turns(TURNS)
+    assert ids == prompt_ids(TURNS, builder.vocabulary.markup(), builder.encode)
+    assert stop == {builder.vocabulary.specials["<|end|>"], builder.vocabulary.specials[END_OF_TEXT]}
+
+
+def test_a_public_chat_model_given_as_a_folder_answers_and_unknown_turns_are_refused(tmp_path: Path) -> None:
+    public = folder_of(tmp_path / "public", (END_OF_TEXT, IM_START, IM_END))
+    config = json.loads((public / "tokenizer_config.json").read_text())
+    (public / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": "{{ messages }}"}))
+    assert answers_in_turns(public) and prompt_builder("public", public).answers
+    other = folder_of(tmp_path / "other", (END_OF_TEXT, "[INST]"))
+    (other / "chat_template.jinja").write_text("{{ messages }}")
+    with pytest.raises(UsageError, match="chat template marks turns without"):
+        prompt_builder("other", other).of_turns(TURNS)
