@@ -15,6 +15,7 @@ from openai import OpenAI
 from serve import keys
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
 from tasks.home import Home
+from tasks.models.chat_template import write_chat_template
 from tasks.models.vocabulary import Vocabulary
 from tasks.register.aliases import promote
 from tasks.register.package import REGISTER, RegisterConfig
@@ -150,6 +151,7 @@ def _training(vocabulary: Path) -> Step:
         hub.save(decoder, out / "weights")
         for file in vocabulary.iterdir():
             shutil.copy(file, out / "weights")
+        write_chat_template(out / "weights")
         return Stats()
 
     return Step("tiny", 1, Seeded, train)
