@@ -261,15 +261,18 @@ def score(model: ModelArgument, prompt: Annotated[str, typer.Option()], as_json:
 @app.command("eval", epilog="Example:  triptych eval demo-base@champion --task my_task.yaml")
 def evaluate(
     model: ModelArgument = "",
-    task: Annotated[list[str], typer.Option(help="A task in lm-eval's YAML format, by path.")] = [],  # noqa: B006
+    task: Annotated[
+        list[str], typer.Option(metavar="NAME|FILE", help="A multiple-choice task as .yaml, or a task of lm-eval's.")
+    ] = [],  # noqa: B006
+    tasks_in: Annotated[Path, typer.Option(metavar="DIR", help="Where the .yaml files of tasks by name lie.")] = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Score a model: the stored scores of its run, or multiple-choice tasks of your own given by path."""
-    from commands.models import evaluated
+    """Score a model: the stored scores of its run, or tasks in lm-eval's format by path or by name."""
+    from commands.models import evaluate_model
     from commands.show import show_table
 
-    found = evaluated(home(), model, [Path(path) for path in task])
-    _print_json(found) if as_json else show_table(found)
+    scores = evaluate_model(home(), model, task, tasks_in)
+    _print_json(scores) if as_json else show_table(scores)
 
 
 @app.command(epilog="Example:  triptych export demo-instruct@champion --format hf --to exported/")

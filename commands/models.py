@@ -1,6 +1,7 @@
 """What is done with a model that exists: talk, score, evaluate, export, promote, roll back."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
 from tasks.tracking.registry import Version, find, resolve, verified, versions
 
 FORMATS = ("hf",)
+SCORE_COLUMNS = ("value", "low", "high", "items")
 
 
 def answer_prompt(home: Home, model: str, prompt: str, max_tokens: int, temperature: float, seed: int) -> str:  # noqa: PLR0917
@@ -47,13 +49,16 @@ def scored(home: Home, model: str, prompt: str) -> dict[str, Any]:
     return _talker(home, model).score(prompt)
 
 
-def evaluated(home: Home, model: str, tasks: Sequence[Path]) -> list[dict[str, Any]]:
-    """The figures stored with a registered version; of tasks given by path, those reached now."""
-    if tasks:
-        return _answered(_weights(home, model), tasks)
-    version = verified(find(model or at_hand(home), home))
-    summary = json.loads((version.evidence / "summary.json").read_text())
-    return [{"task": task, **{k: v for k, v in row.items() if k != "baselines"}} for task, row in summary.items()]
+def evaluate_model(home: Home, model: str, tasks: Sequence[str], folder: Path) -> list[dict[str, Any]]:
+    """A row per score: those stored with a registered version, or those of tasks given by path or name, scored now."""
+    model = model or at_hand(home)
+    if not tasks:
+        version = verified(find(model, home))
+        summary = json.loads((version.evidence / "summary.json").read_text())
+        scores = [{"task": task, **row} for task, row in summary.items()]
+    else:
+        scores = _score(_weights(home, model), tasks, folder)
+    return [{"task": row["task"], "model": model, **{name: row[name] for name in SCORE_COLUMNS}} for row in scores]
 
 
 def exported(home: Home, model: str, form: str, to: Path) -> Path:
@@ -128,21 +133,22 @@ def _latest(home: Home) -> str:
     raise UserError(f"no model of recipe {record.recipe!r} yet", f"triptych run {record.recipe}")
 
 
-def _answered(weights: Path, tasks: Sequence[Path]) -> list[dict[str, Any]]:
-    """Accuracy on multiple-choice tasks, as lm-eval counts it."""
-    from model.hub import load
-    from tasks.evaluate.choices import answers, decoder_log_likelihoods
-    from tasks.evaluate.task_files import read_task
-    from tasks.models.vocabulary import Vocabulary
+def _score(weights: Path, tasks: Sequence[str], folder: Path) -> list[dict[str, Any]]:
+    """Scores of task files, and of tasks that lm-eval knows by name under `folder`, without the network."""
+    from tasks.evaluate.language import score_task_files
 
-    decoder, vocabulary, rows = load(weights).eval(), Vocabulary(weights), []
-    for task in map(read_task, tasks):
-        found = answers(
-            task.questions, vocabulary, lambda pairs: [p for p, _ in decoder_log_likelihoods(decoder, pairs)]
-        )
-        means = {name: sum(getattr(answer, name) for answer in found) / len(found) for name in ("acc", "acc_norm")}
-        rows.append({"task": task.name, "items": len(found), **means})
-    return rows
+    files = [Path(task) for task in tasks if task.endswith((".yaml", ".yml"))]
+    names = [task for task in tasks if Path(task) not in files]
+    scores = score_task_files(weights, files) if files else []
+    if names:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when `datasets` is imported; HF_HUB_OFFLINE=0 lets it fetch
+        try:
+            from tasks.evaluate.harness import score_by_name
+        except ModuleNotFoundError as error:
+            what = f"--task {names[0]}: tasks by name are lm-eval's, and {error.name} is not installed"
+            raise UsageError(what, "pip install lm-eval; or give a multiple-choice task as a .yaml file") from error
+        scores += score_by_name(weights, names, folder)
+    return scores
 
 
 def _weights(home: Home, model: str) -> Path:

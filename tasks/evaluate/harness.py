@@ -1,25 +1,56 @@
-"""lm-eval on a model of ours, where it is installed: `lm_eval.simple_evaluate(model=DecoderLM(weights), tasks=…)`.
+"""lm-eval on a model of ours, where it is installed: any task defined in a folder, whatever its output type.
 
 Scores equal those of its HFLM on the same weights, except for text that spells a special token: here it stays text.
+Import this module with HF_HUB_OFFLINE set where a task must not fetch its data.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lm_eval.api.model import TemplateLM
+from lm_eval.evaluator import simple_evaluate
+from lm_eval.tasks import TaskManager
 
 from model import hub
 from model.generate import generate
+from tasks.errors import UsageError
 from tasks.evaluate.choices import decoder_log_likelihoods, encode_pairs
 from tasks.models.likelihood import log_probabilities, windows
 from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 
 Tokens = tuple[tuple[str, str], list[int], list[int]]  # (context, continuation) and the ids of each
 MAX_GENERATED = 256
+NORMAL_95 = 1.96  # standard errors to either side of a 95 % interval
+
+
+def score_by_name(weights: Path, names: Sequence[str], folder: Path) -> list[dict[str, Any]]:
+    """One row per metric of the lm-eval tasks (or groups of tasks) that YAML files under `folder` define."""
+    manager = TaskManager(include_path=str(folder), include_defaults=False)
+    if unknown := [name for name in names if name not in manager.all_tasks]:
+        known = ", ".join(manager.all_tasks) or "none"
+        raise UsageError(f"no task {', '.join(unknown)} under {folder}", f"there are: {known}; or give a .yaml file")
+    scores: Any = simple_evaluate(DecoderLM(weights), tasks=list(names), task_manager=manager, bootstrap_iters=1000)
+    items = {task: count["effective"] for task, count in scores["n-samples"].items()}
+    return [row for task, metrics in scores["results"].items() for row in _rows(task, metrics, items.get(task))]
+
+
+def _rows(task: str, metrics: Mapping[str, Any], items: int | None) -> list[dict[str, Any]]:
+    """lm-eval's `{"acc,none": 0.5, "acc_stderr,none": 0.1, "alias": …}`, a row per metric."""
+    rows = []
+    for key, value in metrics.items():
+        metric, _, form = key.partition(",")
+        if metric.endswith("_stderr") or not isinstance(value, float):
+            continue
+        error = metrics.get(f"{metric}_stderr,{form}")
+        half = NORMAL_95 * error if isinstance(error, float) else None
+        low, high = (None, None) if half is None else (value - half, value + half)
+        rows.append({"task": f"{task}/{metric}", "value": value, "low": low, "high": high, "items": items})
+    return rows
 
 
 class DecoderLM(TemplateLM):
-    """The model of a weights folder, as lm-eval asks for it."""
+    """The model of a weights folder, behind lm-eval's interface."""
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
@@ -43,23 +74,23 @@ class DecoderLM(TemplateLM):
         sums = []
         for request in requests:
             tokens = [self.eot_token_id, *self.tok_encode(request.args[0])]
-            found = log_probabilities(self.decoder, list(windows(tokens, 1, context, context)))
-            sums.append(sum(float(logarithms.sum()) for logarithms, _ in found))
+            scores = log_probabilities(self.decoder, list(windows(tokens, 1, context, context)))
+            sums.append(sum(float(logarithms.sum()) for logarithms, _ in scores))
         return sums
 
     def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
-        return [self._generated(*request.args) for request in requests]
+        return [self._generate(*request.args) for request in requests]
 
-    def _generated(self, prompt: str, asked: dict[str, Any]) -> str:
-        until = asked.get("until") or []
+    def _generate(self, prompt: str, settings: dict[str, Any]) -> str:
+        until = settings.get("until") or []
         stops = [until] if isinstance(until, str) else list(until)
         tokens = self.tok_encode(prompt) or [self.eot_token_id]
-        temperature = asked.get("temperature", 0.0) if asked.get("do_sample") else 0.0
+        temperature = settings.get("temperature", 0.0) if settings.get("do_sample") else 0.0
         answer: list[int] = []
-        most = asked.get("max_gen_toks", MAX_GENERATED)
+        most = settings.get("max_gen_toks", MAX_GENERATED)
         for token in generate(self.decoder, tokens, most, temperature=temperature, stop=(self.eot_token_id,)):
             answer.append(token)
             text = self.vocabulary.decode_bytes(answer).decode(errors="replace")
-            if found := [text.index(stop) for stop in stops if stop and stop in text]:
-                return text[: min(found)]
+            if ends := [text.index(stop) for stop in stops if stop and stop in text]:
+                return text[: min(ends)]
         return self.vocabulary.decode_bytes(answer).decode(errors="replace")

@@ -1,4 +1,7 @@
-"""How well a model answers: its loss on the assistant's tokens of held-out rows, and exact matches of short answers."""
+"""How well a model answers: its loss on the assistant's tokens of held-out rows, and exact matches of short answers.
+
+Rows are read as fine-tuning wrote them, with its own code: evaluation is the one step that may import another's.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
 from tasks.evaluate.baselines import NGramBaseline, xz_bits
@@ -16,7 +16,7 @@ from tasks.evaluate.next_passage import write_next_passage
 from tasks.evaluate.perplexity import document_bits, per_byte
 from tasks.evaluate.score_table import Items, ScoreTable
 from tasks.evaluate.task_files import Task, read_task
-from tasks.models.vocabulary import END_OF_TEXT
+from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 from tasks.progress import bytes_in_words
 
 if TYPE_CHECKING:
@@ -72,13 +72,20 @@ def score_model(table: ScoreTable, eval_set: EvalSet, corpus: EncodedCorpus, wei
         bits = document_bits(decoder, ids, vocabulary.specials[END_OF_TEXT])
         table.add(f"bits_per_byte/{split}", eval_set.document_items(documents), per_byte(bits, documents), "lower")
     vocabulary, _ = in_vocabulary([], corpus, weights)
-    for task in eval_set.tasks:
-        own = answers(
-            task.questions, vocabulary, lambda pairs: [value for value, _ in decoder_log_likelihoods(decoder, pairs)]
-        )
-        for name, scores in _by_metric(own).items():
-            table.add(f"{task.name}/{name}", eval_set.question_items(task), scores, "higher")
+    _enter_answers(table, eval_set, decoder, vocabulary)
     return decoder
+
+
+def score_task_files(weights: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """One row per metric of multiple-choice tasks given by path, which no training text is searched for."""
+    from model import hub
+
+    tasks, config = [read_task(path) for path in paths], EvaluateConfig()
+    ids = [question.item_id for task in tasks for question in task.questions]
+    table = ScoreTable("model", config.draws, config.seed)
+    eval_set = EvalSet(documents={}, tasks=tasks, is_contaminated=dict.fromkeys(ids))
+    _enter_answers(table, eval_set, hub.load(weights).eval(), Vocabulary(weights))
+    return table.values()
 
 
 def score_beside_baselines(
@@ -104,6 +111,15 @@ def score_beside_baselines(
     if len(text) >= config.baseline_bytes:
         notes.append(f"n-grams and xz read the first {bytes_in_words(len(text))} of the training text only")
     return notes
+
+
+def _enter_answers(table: ScoreTable, eval_set: EvalSet, decoder: "Decoder", vocabulary: Vocabulary) -> None:
+    for task in eval_set.tasks:
+        own = answers(
+            task.questions, vocabulary, lambda pairs: [value for value, _ in decoder_log_likelihoods(decoder, pairs)]
+        )
+        for name, scores in _by_metric(own).items():
+            table.add(f"{task.name}/{name}", eval_set.question_items(task), scores, "higher")
 
 
 def _enter_ngrams(table: ScoreTable, eval_set: EvalSet, corpus: EncodedCorpus, ngrams: NGramBaseline) -> None:

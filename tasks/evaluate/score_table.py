@@ -68,6 +68,13 @@ class ScoreTable:
         row = {"value": value, "low": low, "high": high, "items": items, "better": "higher"}
         self.summary[task] = {**row, "baselines": dict(baselines)}
 
+    def values(self) -> list[dict[str, Any]]:
+        """One row per task: task, value, low, high, items, better."""
+        return [
+            {"task": task, **{name: value for name, value in row.items() if name != "baselines"}}
+            for task, row in self.summary.items()
+        ]
+
     def metrics(self) -> dict[str, float]:
         """The values, flat: task → value and task/baseline → value."""
         flat: dict[str, float] = {}

@@ -96,6 +96,26 @@ def test_every_item_scores_as_with_lm_evals_own_model(suite: Path, line: Line, m
                 assert (answer.acc, answer.acc_norm) == (row["acc"], row["acc_norm"])
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_eval_scores_tasks_by_path_and_by_name_alike(suite: Path, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    from commands.models import evaluate_model
+    from tasks.home import Home
+
+    monkeypatch.chdir(suite)  # lm-eval looks there for data files
+    home, weights = Home(suite), str(line.model / "weights")
+    by_path = evaluate_model(home, weights, ["pairs.yaml", "letters.yaml"], Path())
+    by_name = evaluate_model(home, weights, ["pairs", "letters"], suite)
+    assert {row["task"] for row in by_path} == {f"{n}/{m}" for n in ("pairs", "letters") for m in ("acc", "acc_norm")}
+    assert {row["task"]: (row["value"], row["items"]) for row in by_name} == {
+        row["task"]: (row["value"], row["items"]) for row in by_path
+    }
+    for row in by_path + by_name:
+        assert list(row) == ["task", "model", "value", "low", "high", "items"]
+        assert row["low"] <= row["value"] <= row["high"]
+    with pytest.raises(UsageError, match="no task hellaswag under"):
+        evaluate_model(home, weights, ["hellaswag"], suite)
+
+
 def test_a_made_question_has_one_true_continuation_and_three_of_other_texts(suite: Path) -> None:
     for question in read_task(suite / "next_passage.yaml").questions:
         text = next(passage(n) for n in range(100) if passage(n).startswith(question.context))
