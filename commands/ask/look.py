@@ -10,23 +10,12 @@ from tasks.errors import UsageError, UserError
 from tasks.home import Home
 
 KEPT = "kept"
-DRAWN = """
-select e.doc_id, d.source, d.uri, g.language, g.bytes, e.reasons, e.kept_id, e.similarity,
-       g.* exclude (doc_id, partition), count(*) over () as documents
-from decisions e join signals g using (doc_id) join described d using (doc_id)
-where case when $reason = 'kept' then e.kept else list_contains(e.reasons, $reason) end
-order by hash(e.doc_id || $seed), e.doc_id limit $count
-"""
-REASONS = """
-select reason, count(*) as documents from (select unnest(reasons) as reason from decisions)
-group by all order by documents desc, reason
-"""
 
 
 def look(home: Home, reason: str, count: int, seed: int, run: str = "") -> dict[str, Any]:
     """How many documents have that reason, and `count` of them: the deciding value, its threshold, text and spans."""
     from tasks.curate.texts import texts_to_show
-    from tasks.tables.query import ask
+    from tasks.tables.query import ask, statement
 
     record = record_of(home, run)
     tables = tables_of(home, record)
@@ -34,9 +23,9 @@ def look(home: Home, reason: str, count: int, seed: int, run: str = "") -> dict[
     if not curated:
         raise UserError(f"run {record.run} did not come to a decision", f"triptych run {record.recipe} --until curate")
     raw = tables.raw()
-    _known(reason, ask(REASONS, {}, raw, tables.views()).to_pylist())
+    _known(reason, ask(statement("internal/look_reasons.sql"), {}, raw, tables.views()).to_pylist())
     asked = {"reason": reason, "seed": str(seed), "count": count}
-    rows = ask(DRAWN, asked, raw, tables.views()).to_pylist()
+    rows = ask(statement("internal/look_documents.sql"), asked, raw, tables.views()).to_pylist()
     config = curation_of(record)
     ids = [row[name] for row in rows for name in ("doc_id", "kept_id") if row[name]]
     read = texts_to_show(documents, curated, ids, config)

@@ -51,7 +51,9 @@ def _statement(name: str) -> str:
         near = get_close_matches(name, questions(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"no question {name!r}", f"{hint}triptych sql --list shows all")
-    return (files("sql") / f"{name}.sql").read_text()
+    from tasks.tables.query import statement
+
+    return statement(f"{name}.sql")
 
 
 def _leading_comment(text: str) -> str:

@@ -14,29 +14,13 @@ if TYPE_CHECKING:
     from flows.record import RunRecord
     from tasks.tables.views import Tables
 
-NEAREST = """
-select doc_id from described where doc_id = $name or origin = $name or uri = $name or source || '/' || uri = $name
-   or source || '/' || origin = $name limit 20
-"""
-SIMILAR = "select doc_id from described order by jaro_winkler_similarity(doc_id, $name) desc, doc_id limit 3"
-UNREAD = "select reason from quarantine where source || '/' || uri || '#' || position = $name"
-DOCUMENT = """
-select d.doc_id, d.source, d.uri, d.position, d.licence, g.language, d.origin, d.partition, c.split, g.bytes,
-       coalesce(w.reason, 'live') as state, e.kept, e.reason, e.reasons, e.cluster_id, e.kept_id, e.similarity,
-       s.shard, s.row, s.tokens
-from described d left join signals g using (doc_id) left join decisions e using (doc_id)
-left join curate_decisions c using (doc_id) left join encode_withheld w using (doc_id) left join shards s using (doc_id)
-where d.doc_id = $name
-"""
-ABOUT = "select doc_id, source, uri, partition from described where list_contains($names, doc_id)"
-
 
 def trace_document(home: Home, name: str, model: str, run: str = "") -> dict[str, Any]:
     """What happened to a document: decision, shard row, and for each model (or that one) the steps that saw it."""
     record = record_of(home, run)
     tables = tables_of(home, record)
     doc_id = _doc_id(name, tables, record.recipe)
-    (document,) = _ask(DOCUMENT, tables, name=doc_id)
+    (document,) = _ask("document", tables, name=doc_id)
     wanted = [registered(find(model, home), home)] if model else all_models(home, record.as_json())
     steps = dict[str, list[int]]()  # by training: children share their base's
     for training in (training for one in wanted for training in one.trainings):
@@ -68,7 +52,9 @@ def trace_step(home: Home, step: int, model: str, run: str = "") -> dict[str, An
         steps = training.data["steps"]
         raise UsageError(f"--step {step}: {one.name} was trained for {steps} steps", f"give one of 1 … {steps}")
     documents = training.replay().documents(step)
-    about = {row["doc_id"]: row for row in _ask(ABOUT, tables_of(home, record), names=[d.doc_id for d in documents])}
+    about = {
+        row["doc_id"]: row for row in _ask("sources", tables_of(home, record), names=[d.doc_id for d in documents])
+    }
     unknown = {"source": None, "uri": None, "partition": None}
     return {
         "model": one.name,
@@ -105,14 +91,14 @@ def trace_model(home: Home, model: str, run: str = "") -> dict[str, Any]:
 
 def _doc_id(name: str, tables: "Tables", recipe: str) -> str:
     """The one document of that id, file or source text; UsageError with the nearest ids otherwise."""
-    found = [row["doc_id"] for row in _ask(NEAREST, tables, name=name)]
+    found = [row["doc_id"] for row in _ask("matches", tables, name=name)]
     if name in found or len(found) == 1:
         return name if name in found else found[0]
     if found:
         raise UsageError(f"{name!r} has several documents", f"give one of: {', '.join(found)}")
-    if unread := _ask(UNREAD, tables, name=name):
+    if unread := _ask("quarantined", tables, name=name):
         raise UserError(f"{name} could not be read: {unread[0]['reason']}", "triptych sql quarantine shows all such")
-    near = [row["doc_id"] for row in _ask(SIMILAR, tables, name=name)]
+    near = [row["doc_id"] for row in _ask("similar", tables, name=name)]
     raise UsageError(
         f"no document {name!r} in this run",
         f"did you mean {' or '.join(near)}?" if near else f"triptych run {recipe}",
@@ -139,7 +125,7 @@ def _reported(training: Training, step: int) -> dict[str, Any]:
     return next((row for row in rows if row["step"] == step), {})
 
 
-def _ask(sql: str, tables: "Tables", **params: Any) -> list[dict[str, Any]]:
-    from tasks.tables.query import ask
+def _ask(question: str, tables: "Tables", **params: Any) -> list[dict[str, Any]]:
+    from tasks.tables.query import ask, statement
 
-    return ask(sql, params, tables.raw(), tables.views()).to_pylist()
+    return ask(statement(f"internal/trace_{question}.sql"), params, tables.raw(), tables.views()).to_pylist()

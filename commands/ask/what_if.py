@@ -6,7 +6,6 @@ and every column of `documents` but the text can be named, and `passes`, which i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from flows.load import curation_of, load
@@ -24,28 +23,6 @@ if TYPE_CHECKING:
     from tasks.tables.views import Tables
 
 CHANGED_SHOWN = 10
-FACTS = """
-select g.* exclude (partition), d.* exclude (doc_id), c.split, s.tokens, e.kept, e.reason, w.reason as withheld
-from signals g join described d using (doc_id) join decisions e using (doc_id) join curate_decisions c using (doc_id)
-left join shards s using (doc_id) left join encode_withheld w using (doc_id)
-"""
-VERDICTS = "select doc_id, len(unmet) = 0 as passes, unmet[1] as reason, unmet as reasons from judged"
-DECIDED = """
-select f.doc_id, f.source, f.language, f.bytes, f.tokens, f.kept as kept_today, f.reason as reason_today,
-       t.kept and f.withheld is null as kept_then, coalesce(t.reason, f.withheld) as reason_then
-from facts f join redecided t using (doc_id)
-"""
-REASONS = """
-select coalesce(t.reason, n.reason) as reason, coalesce(today, 0) as today, coalesce("then", 0) as "then"
-from (select reason_today as reason, count(*) as today from decided where reason_today is not null group by all) t
-full join (select reason_then as reason, count(*) as "then" from decided where reason_then is not null group by all) n
-  using (reason)
-order by greatest(today, "then") desc, reason
-"""
-CHANGED = """
-select doc_id, source, language, bytes, kept_then, reason_today, reason_then from decided
-where kept_then <> kept_today order by hash(doc_id || $seed) limit $most
-"""
 
 
 @dataclass(frozen=True)
@@ -61,16 +38,17 @@ class Asked:
 def what_if(home: Home, expression: str, recipe: str, changes: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """Documents, tokens and bytes kept and dropped, against today's decision; and changed documents to read."""
     from tasks.curate.texts import texts_to_show
-    from tasks.tables.query import query
+    from tasks.tables.query import query, statement
 
     asked = _understood(home, expression, recipe, changes)
     facts = _facts(asked.tables)
     redecided = _redecided(asked, facts)
-    decided = query(DECIDED, {}, {"facts": facts, "redecided": redecided})
+    decided = query(statement("internal/what_if_decided.sql"), {}, {"facts": facts, "redecided": redecided})
     density = _bytes_per_token(facts)
-    changed = (files("sql") / "internal/changed.sql").read_text(encoding="utf-8")
-    rows = query(changed, {"bytes_per_token": density}, {"decided": decided}).to_pylist()
-    examples = query(CHANGED, {"seed": str(seed), "most": CHANGED_SHOWN}, {"decided": decided}).to_pylist()
+    totals = statement("internal/what_if_totals.sql")
+    rows = query(totals, {"bytes_per_token": density}, {"decided": decided}).to_pylist()
+    drawn = {"seed": str(seed), "most": CHANGED_SHOWN}
+    examples = query(statement("internal/what_if_examples.sql"), drawn, {"decided": decided}).to_pylist()
     ids = [row["doc_id"] for row in examples]
     read = texts_to_show(asked.tables.parts("ingest"), asked.tables.parts("curate"), ids, asked.config)
     return {
@@ -82,7 +60,7 @@ def what_if(home: Home, expression: str, recipe: str, changes: Sequence[str], se
         "total": _without(next(row for row in rows if row["kind"] == "all"), "kind", "name"),
         "sources": [_without(row, "kind") for row in rows if row["kind"] == "source"],
         "languages": [_without(row, "kind") for row in rows if row["kind"] == "language"],
-        "reasons": query(REASONS, {}, {"decided": decided}).to_pylist(),
+        "reasons": query(statement("internal/what_if_reasons.sql"), {}, {"decided": decided}).to_pylist(),
         "changed": [{**row, "text": read.get(row["doc_id"], "")} for row in examples],
     }
 
@@ -107,9 +85,9 @@ def _understood(home: Home, expression: str, recipe: str, changes: Sequence[str]
 
 def _facts(tables: "Tables") -> "pa.Table":
     """One row a document: its signals, what is known of it, and today's decision."""
-    from tasks.tables.query import ask
+    from tasks.tables.query import ask, statement
 
-    return ask(FACTS, {}, tables.raw(), tables.views())
+    return ask(statement("internal/what_if_documents.sql"), {}, tables.raw(), tables.views())
 
 
 def _redecided(asked: Asked, facts: "pa.Table") -> "pa.Table":
@@ -120,14 +98,14 @@ def _redecided(asked: Asked, facts: "pa.Table") -> "pa.Table":
     from tasks.curate.conditions import unmet
     from tasks.curate.decide import verdicts
     from tasks.curate.redecide import Scored, redecide
-    from tasks.tables.query import query
+    from tasks.tables.query import query, statement
 
     judged = verdicts(facts, asked.config.decide())
     if asked.expression:
         passes = dict(zip(judged["doc_id"].to_pylist(), judged["passes"].to_pylist(), strict=True))
         column = pa.array([passes[doc_id] for doc_id in facts["doc_id"].to_pylist()], pa.bool_())
         judged = unmet({"the expression": asked.expression}, facts.append_column("passes", column))
-        judged = query(VERDICTS, {}, {"judged": judged})
+        judged = query(statement("internal/what_if_verdicts.sql"), {}, {"judged": judged})
     signals, decided = asked.tables.parts("signals"), asked.tables.parts("curate")
     configs = {p: json.loads((folder / "manifest.json").read_text())["config"] for p, folder in decided.items()}
     return redecide(asked.config, judged, {p: Scored(signals[p], configs[p]["withdrawn"]) for p in decided})

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from tasks.curate.rules import rules_table
 from tasks.curate.split import UNSEEN, By, Earlier, Member, assign, choose_by
 from tasks.document_names import file_of
 from tasks.errors import UserError
-from tasks.tables.query import query
+from tasks.tables.query import query, statement
 
 SCHEMA = pa.schema(
     [
@@ -64,8 +63,7 @@ def verdicts(signals: pa.Table | Path, config: DecisionConfig) -> pa.Table:
     rules = rules_table(config)
     params = {"filters": list(config.filters), "languages": list(config.languages), "c4_rewrite": config.c4_rewrite}
     tables = {"signals": scored, "measured": _measured(scored, rules), "rules": rules}
-    sql = (files("sql") / "internal/decide.sql").read_text(encoding="utf-8")
-    return query(sql, params, tables | {"own": unmet(config.keep_if, scored)})
+    return query(statement("internal/decide.sql"), params, tables | {"own": unmet(config.keep_if, scored)})
 
 
 def _measured(scored: pa.Table, rules: pa.Table) -> pa.Table:

@@ -28,9 +28,9 @@ KINDS = {
 
 def funnel(tables: Tables) -> Section | None:
     """Documents step by step, and why they went."""
-    from tasks.tables.query import ask
+    from tasks.tables.query import ask, statement
 
-    steps = ask("select * exclude (position) from funnels order by position", {}, tables.raw(), {}).to_pylist()
+    steps = ask(statement("conservation.sql"), {}, tables.raw(), {}).to_pylist()
     if not steps:
         return None
     blocks: list[Block] = [
@@ -45,19 +45,14 @@ def funnel(tables: Tables) -> Section | None:
 
 def corpus(tables: Tables) -> Section | None:
     """Sources, languages and licences, in documents and bytes."""
-    from tasks.tables.query import ask
+    from tasks.tables.query import ask, statement
 
     if not tables.parts("signals"):
         return None
     blocks: list[Block] = []
-    for name, column in (("sources", "d.source"), ("languages", "g.language"), ("licences", "d.licence")):
-        sql = f"""
-            select coalesce({column}, 'unknown') as {name}, count(*) as documents, sum(g.bytes)::bigint as bytes,
-                   count(*) filter (where c.kept) as kept
-            from described d join signals_signals g using (doc_id) left join curate_decisions c using (doc_id)
-            group by all order by documents desc limit 12
-        """
-        blocks.append(table(name.capitalize(), ask(sql, {}, tables.raw(), {}).to_pylist()))
+    for title, column in (("Sources", "source"), ("Languages", "language"), ("Licences", "licence")):
+        rows = ask(statement("internal/report_corpus.sql"), {"column": column}, tables.raw(), {}).to_pylist()
+        blocks.append(table(title, [{column: row.pop("name"), **row} for row in rows]))
     return Section("corpus", "The text", blocks)
 
 

@@ -1,7 +1,8 @@
-"""SQL over tables and Parquet files: the one door to DuckDB."""
+"""SQL over tables and Parquet files. DuckDB is imported here and nowhere else."""
 
 import re
 from collections.abc import Callable, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +11,45 @@ import pyarrow as pa
 
 from tasks.errors import UsageError
 
-THREADS = 2  # fixed: sums of floats depend on how the rows were shared out
-PARAMETER = re.compile(r"(?<![\w$])\$([A-Za-z_]\w*)")
+THREADS = 2  # fixed: sums of floats depend on how the rows were divided among threads
 COMMENT = re.compile(r"--[^\n]*")
 NAME = re.compile(r"[A-Za-z_]\w*")
 
-Source = pa.Table | Path | list[Path]  # Path: a Parquet file
+TableData = pa.Table | Path | list[Path]  # Path: a Parquet file
 
 
-def query(sql: str | Path, params: Mapping[str, Any], tables: Mapping[str, Source]) -> pa.Table:
-    """The answer of one statement over the named tables; of `params` only those that the SQL names are bound."""
-    text = sql.read_text(encoding="utf-8") if isinstance(sql, Path) else sql
+def statement(name: str) -> str:
+    """The text of a file below sql/, such as `internal/decide.sql`."""
+    return (files("sql") / name).read_text(encoding="utf-8")
+
+
+def query(sql: str, params: Mapping[str, Any], tables: Mapping[str, TableData]) -> pa.Table:
+    """The result of one statement over the named tables; of `params` only those that the SQL names are bound."""
     with duckdb.connect(":memory:", config={"threads": THREADS}) as connection:
-        for name, source in tables.items():
-            _register(connection, name, source)
-        bound = {name: params[name] for name in parameters(text)}
-        return connection.sql(text, params=bound).to_arrow_table()
+        for name, data in tables.items():
+            _register(connection, name, data)
+        (parsed,) = connection.extract_statements(sql)
+        bound = {name: params[name] for name in parsed.named_parameters}
+        return connection.sql(sql, params=bound).to_arrow_table()
 
 
 def ask(
     sql: str, params: Mapping[str, Any], tables: Mapping[str, Callable[[], Any]], views: Mapping[str, str]
 ) -> pa.Table:
-    """The answer to a question of the user's own: read-only, and no file but the run's own tables can be reached.
+    """The result of a user's own statement: read-only, and no file but the given tables can be read.
 
-    Only the tables that the question names, itself or through a view, are opened. A parameter not given is NULL.
+    Only the tables that the statement names, itself or through a view, are opened. A parameter not given is NULL.
     """
     with duckdb.connect(":memory:", config={"threads": THREADS}) as connection:
         connection.execute("set python_enable_replacements = false; set enable_progress_bar = false")
-        wanted = _named(sql, views)
-        for name in sorted(wanted & tables.keys()):
+        named = _names(sql, views)
+        for name in sorted(named & tables.keys()):
             connection.register(name, tables[name]())
-        for name in (view for view in views if view in wanted):
+        for name in (view for view in views if view in named):
             connection.execute(f"create view {name} as {views[name]}")
         connection.execute("set enable_external_access = false; set lock_configuration = true")
         try:
-            _only_questions(connection, sql)
-            bound = {name: params.get(name) for name in parameters(sql)}
+            bound = {name: params.get(name) for name in _select(connection, sql).named_parameters}
             return connection.sql(sql, params=bound).to_arrow_table()
         except duckdb.Error as error:
             known = ", ".join(sorted({*views, *(t for t in tables if "_" not in t)}))
@@ -55,19 +59,28 @@ def ask(
 
 
 def parameters(sql: str) -> list[str]:
-    """The $names of a statement, comments left out."""
-    return sorted(set(PARAMETER.findall(COMMENT.sub("", sql))))
+    """The $names of a user's statement; UsageError where it is not one SELECT."""
+    with duckdb.connect(":memory:") as connection:
+        try:
+            return sorted(_select(connection, sql).named_parameters)
+        except duckdb.Error as error:
+            raise UsageError(f"SQL: {error}", "`triptych sql --list` shows examples") from error
 
 
-def _only_questions(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         kinds = ", ".join(str(s.type).rpartition(".")[2] for s in statements) or "nothing"
-        raise UsageError(f"one question is expected, found: {kinds}", "write one SELECT; this door only reads")
+        raise UsageError(f"SQL: one SELECT is expected, not {kinds}", "write one SELECT; nothing can be written here")
+    return statements[0]
 
 
-def _named(sql: str, views: Mapping[str, str]) -> set[str]:
-    """Every name in the statement, and in the views that it names."""
+def _names(sql: str, views: Mapping[str, str]) -> set[str]:
+    """Every name in the statement, and in the views that it names.
+
+    More than its tables; `get_table_names` would give these alone, but it binds the statement, and so refuses one with
+    parameters, or with a join whose tables are not there yet.
+    """
     names, waiting = set[str](), [sql.lower()]
     while waiting:
         new = set(NAME.findall(COMMENT.sub("", waiting.pop()))) - names
@@ -76,9 +89,9 @@ def _named(sql: str, views: Mapping[str, str]) -> set[str]:
     return names
 
 
-def _register(connection: duckdb.DuckDBPyConnection, name: str, source: Source) -> None:
-    if isinstance(source, pa.Table):
-        connection.register(name, source)
+def _register(connection: duckdb.DuckDBPyConnection, name: str, data: TableData) -> None:
+    if isinstance(data, pa.Table):
+        connection.register(name, data)
         return
-    files = [str(path) for path in ([source] if isinstance(source, Path) else source)]
-    connection.register(name, connection.read_parquet(files))
+    paths = [str(path) for path in ([data] if isinstance(data, Path) else data)]
+    connection.register(name, connection.read_parquet(paths))

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.errors import UsageError
-from tasks.tables.query import ask, query
+from tasks.tables.query import ask, parameters, query
 
 DOCUMENTS = pa.table({"doc_id": ["a", "b", "c"], "language": ["en", None, "de"]})
 TABLES = {"documents": lambda: DOCUMENTS, "never": lambda: pytest.fail("opened a table that no question names")}
@@ -47,6 +47,13 @@ def test_a_question_can_neither_write_nor_read_files_nor_change_settings(sql, tm
     with pytest.raises(UsageError):
         rows(sql)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_parameters_of_a_statement_are_those_that_duckdb_sees():
+    assert parameters("select $b, '$text', $a -- $comment\n, $$ $quoted $$") == ["a", "b"]
+    for wrong in ("selec 1", "select 1; select 2", "drop table t"):
+        with pytest.raises(UsageError, match="SQL"):
+            parameters(wrong)
 
 
 def test_a_mistake_in_sql_names_the_views_there_are():
