@@ -2,7 +2,7 @@
 
 weights/            Hugging Face layout, tokenizer included       metrics.jsonl   a row a step: the truth of the run
 samples.jsonl       the same prompts, continued as it learns      data.json       what batch n was, for lineage
-timing/speed.jsonl  seconds, tokens a second, MFU                 curve.png       loss and bits per byte
+timing/speed.jsonl  seconds, tokens a second, MFU                 curve.svg       loss and bits per byte
 
 weights/began_from.json   where training went on from pretrained weights: their name, hash and licence
 """
@@ -63,9 +63,9 @@ def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
     train(spec, config.ranks, "pretrain")
     if config.init_from:
         write_provenance(config.init_from, out / "weights")
-    from model.curves import draw
+    from tasks.report.pictures import draw_training
 
-    draw(out / "metrics.jsonl", out / "curve.png")
+    draw_training(out / "metrics.jsonl", out / "curve.svg")
     stats = _stats(out, spec, shape.parameters)
     tidy(out)
     return stats

@@ -75,15 +75,6 @@ def write_confusion(total: Array, names: Sequence[str], out: Path) -> None:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["true \\ predicted", *names])
         table.writerows([name, *map(int, row)] for name, row in zip(names, total, strict=True))
-    from matplotlib.figure import Figure
+    from tasks.report.pictures import draw_confusion
 
-    figure = Figure(figsize=(1.5 + 0.8 * len(names), 1.2 + 0.7 * len(names)), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(total / np.maximum(total.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
-    for (true, predicted), count in np.ndenumerate(total):
-        axes.text(predicted, true, f"{int(count)}", ha="center", va="center", fontsize=8)
-    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    figure.savefig(out / "confusion.png", dpi=110, metadata={"Software": None})
+    draw_confusion(total.tolist(), names, out / "confusion.svg")

@@ -2,7 +2,7 @@
 
 scores.parquet   model, task, item_id, score, weight, contaminated; a task's value is sum(score · weight) / sum(weight)
 summary.json     {task: {value, low, high, items, better, baselines: {name: value}}}
-scores.png       each value with its interval beside its baselines
+scores.svg       each value with its interval beside its baselines
 """
 
 import json
@@ -87,32 +87,17 @@ class ScoreTable:
         import pyarrow as pa
         from pyarrow import parquet
 
+        from tasks.report.pictures import draw_scores
+
         types = {"model": pa.string(), "task": pa.string(), "item_id": pa.string(), "score": pa.float64()}
         types |= {"weight": pa.float64(), "contaminated": pa.bool_()}
         columns = [list(column) for column in zip(*self.rows, strict=True)] or [[] for _ in types]
         parquet.write_table(pa.table(columns, schema=pa.schema(types)), out / "scores.parquet", compression="zstd")
         text = json.dumps(self.summary, indent=1, ensure_ascii=False, allow_nan=False)
         (out / "summary.json").write_text(text + "\n", encoding="utf-8")
-        _draw(self.summary, self.role, out / "scores.png")
+        draw_scores(self.summary, self.role, out / "scores.svg")
 
     def _enter(self, model: str, task: str, items: Items, scores: Sequence[float]) -> tuple[float, float, float]:
         columns = zip(items.ids, scores, items.weights, items.contaminated, strict=True)
         self.rows += [(model, task, item, float(score), float(weight), dirty) for item, score, weight, dirty in columns]
         return mean_interval(np.array(scores), np.array(items.weights), items.origins, self.draws, self.seed)
-
-
-def _draw(summary: Mapping[str, Mapping[str, Any]], role: str, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, max(1.5, 1.1 * len(summary))), layout="constrained")
-    for number, (task, entry) in enumerate(summary.items(), start=1):
-        axes = figure.add_subplot(len(summary), 1, number)
-        values = {role: entry["value"], **entry["baselines"]}
-        colours = ["tab:blue"] + ["lightgrey"] * len(entry["baselines"])
-        axes.barh(list(values), list(values.values()), color=colours)
-        error = [[max(0.0, entry["value"] - entry["low"])], [max(0.0, entry["high"] - entry["value"])]]
-        axes.errorbar([entry["value"]], [role], xerr=error, color="black", capsize=3)
-        axes.invert_yaxis()
-        axes.set_title(f"{task}: {entry['better']} is better, {entry['items']} items", loc="left", fontsize=9)
-        axes.tick_params(labelsize=8)
-    figure.savefig(path, dpi=110, metadata={"Software": None})

@@ -96,7 +96,7 @@ def _written(board: "ScoreTable", out: Path, notes: Sequence[str]) -> Stats:
     return Stats(metrics=board.metrics(), notes=tuple(notes))
 
 
-_LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn", "matplotlib")
+_LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn")
 
 EVALUATE_BASE = Step("evaluate/base", 1, EvaluateConfig, evaluate_base, _LIBRARIES)
 EVALUATE_INSTRUCT = Step("evaluate/instruct", 1, EvaluateConfig, evaluate_instruct, _LIBRARIES)

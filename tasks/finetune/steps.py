@@ -1,7 +1,7 @@
 """Fine-tuning: a child that names classes, one that answers, one that prefers. The same `fit`, another objective.
 
 weights/   Hugging Face layout; a classifier's head and classes beside it     metrics.jsonl   a row a step
-rows/      what it learned from: a Hugging Face DatasetDict with the splits   curve.png       loss and accuracy
+rows/      what it learned from: a Hugging Face DatasetDict with the splits   curve.svg       loss and accuracy
            train, validation, test                                            timing/speed.jsonl
 tokens/    the same rows as the trainer reads them, Arrow IPC streams
 adapter/   where only a low-rank change was learned: that change, in peft's layout
@@ -172,10 +172,10 @@ def _kept(rows: "DatasetDict", tables: Mapping[str, "pa.Table"], out: Path) -> d
 def _tuned(spec: "Spec", ranks: int, what: str) -> dict[str, float]:
     """Trains in a child process, and returns the figures it ended with."""
     train(spec, ranks, what)
-    from model.curves import draw
+    from tasks.report.pictures import draw_training
 
     metrics = spec.out / "metrics.jsonl"
-    draw(metrics, spec.out / "curve.png")
+    draw_training(metrics, spec.out / "curve.svg")
     last = json.loads(metrics.read_text(encoding="utf-8").splitlines()[-1])
     tidy(spec.out)
     figures = ("loss", "accuracy", "margin", "val_loss", "val_accuracy", "val_margin")

@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.report.blocks import Block, Heading, Passage, Section, Words, table
+from tasks.report.pictures import points, trailing_mean, training_plots
 from tasks.report.svg import curves, intervals
 from tasks.tables.views import Tables
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tasks.models.vocabulary import Vocabulary
     from tasks.report.copying import Match
 
-SMOOTHED = 50  # steps that the mean line of a loss looks back on, at most
 PASSAGES = 6  # of the last samples beside their nearest training passages
 YARDSTICKS = 30  # held-out passages that say what runs real text shares with the training text
 AROUND = 24  # tokens of the training passage shown before and after the run
@@ -31,18 +30,12 @@ def training(tables: Tables) -> Section | None:
     blocks: list[Block] = []
     for label, folder in _trainings(tables):
         rows = _lines(folder / "metrics.jsonl")
-        losses = _points(rows, "loss")
-        if not losses:
+        if not points(rows, "loss"):
             continue
-        blocks.append(Heading(label))
-        series = {"each step": losses, "mean": _trailing_mean(losses)} if len(losses) >= 20 else {"loss": losses}
-        blocks.append(curves("training loss", "step", "nats", series))
-        for name in sorted({name for row in rows for name in row if name.startswith("val_")}):
-            shown = name.removeprefix("val_").replace("_", " ")
-            blocks.append(curves(f"{shown}, validation", "step", "", {shown: _points(rows, name)}))
-        speed = _points(_lines(folder / "timing" / "speed.jsonl"), "tokens_per_second")
+        blocks += [Heading(label), *training_plots(rows)]
+        speed = points(_lines(folder / "timing" / "speed.jsonl"), "tokens_per_second")
         if speed:
-            blocks.append(curves("tokens a second", "step", "", {"tokens a second": _trailing_mean(speed)}))
+            blocks.append(curves("throughput", "step", "", {"tokens per second": trailing_mean(speed)}))
     return Section("training", "Training", blocks) if blocks else None
 
 
@@ -187,15 +180,3 @@ def _trainings(tables: Tables) -> Iterator[tuple[str, Path]]:
 
 def _lines(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-
-
-def _points(rows: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:
-    return [(row["step"], row[name]) for row in rows if row.get(name) is not None]
-
-
-def _trailing_mean(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    window = max(1, min(SMOOTHED, len(points) // 10))
-    sums = [0.0, *accumulate(value for _, value in points)]
-    return [
-        (step, (sums[n + 1] - sums[max(0, n + 1 - window)]) / min(n + 1, window)) for n, (step, _) in enumerate(points)
-    ]

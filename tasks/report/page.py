@@ -1,4 +1,4 @@
-"""The page itself: sections that a run has something to say in, in one HTML file that asks nobody for anything."""
+"""The page itself: sections that a run has something to say in, in one self-contained HTML file."""
 
 from collections.abc import Callable, Mapping
 from importlib.resources import files
@@ -9,6 +9,7 @@ from tasks.curate.config import CurateConfig
 from tasks.errors import UserError
 from tasks.report import account, data, learning
 from tasks.report.blocks import Section, Words
+from tasks.report.svg import COLOURS, STYLE
 from tasks.store.artifacts import write_durably
 from tasks.tables.views import Tables
 from tasks.tracking.registry import Version, versions
@@ -45,7 +46,7 @@ def render(record: Mapping[str, Any], sections: list[Section]) -> str:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files("tasks.report") / "page.html").read_text(encoding="utf-8"))
-    return template.render(record=record, sections=sections)
+    return template.render(record=record, sections=sections, style=COLOURS + STYLE)
 
 
 def _built(name: str, build: Callable[[], Section | None]) -> Section | None:

@@ -11,9 +11,30 @@ from html import escape
 WIDTH, HEIGHT = 360, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 34
 ROW = 26  # height of a bar with its label
+LABELS, MOST_LETTERS = 100, 15  # width of the labels beside a heat map, and what of a label fits there
+TITLE, MARGIN, SCALE = 18, 12, 2  # of a picture in a file of its own
 MOST_POINTS = 300  # drawn of a series; the data beside it is cut to MOST_ROWS
 MOST_ROWS = 60
 Points = Sequence[tuple[float, float]]
+COLOURS = """
+:root { --paper: #fdfcf9; --ink: #1f2328; --soft: #59606a; --rule: #dcdad2; --panel: #f4f2ec;
+        --main: #1a5fb4; --second: #a0522d; --bad: #b3261e; --whole: #d9d6cb; --mark: #ffe08a; --mark-ink: #1f2328; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #16181c; --ink: #e8e6e1; --soft: #a6abb3; --rule: #383c43; --panel: #1f2227;
+          --main: #7db3f5; --second: #e2a272; --bad: #ff8a80; --whole: #3d424a; --mark: #6b5200; --mark-ink: #fff4cf; }
+}
+"""
+STYLE = """
+svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
+svg .ink { fill: var(--ink); } svg text.s1 { fill: var(--main); }
+svg .end { text-anchor: end; } svg .middle { text-anchor: middle; } svg text.title { font-weight: 600; }
+svg .rule { stroke: var(--rule); } svg .limit { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 4 3; }
+svg .line { fill: none; stroke: var(--whole); stroke-width: 1; } svg .line.s1 { stroke: var(--main); stroke-width: 2; }
+svg .line.s0:only-of-type { stroke: var(--main); stroke-width: 2; }
+svg .dot { fill: var(--main); } svg .other { fill: var(--paper); stroke: var(--soft); stroke-width: 1.5; }
+svg .whisker { stroke: var(--main); stroke-width: 2; } svg .bar { fill: var(--main); } svg .bad { fill: var(--bad); }
+svg .whole { fill: var(--whole); } svg .paper { fill: var(--paper); }
+"""
 
 
 @dataclass(frozen=True)
@@ -22,6 +43,7 @@ class Plot:
     svg: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    height: float = HEIGHT
     kind: str = "plot"
 
 
@@ -109,7 +131,8 @@ def bars(title: str, name: str, unit: str, values: Mapping[str, float], of: Mapp
     rows = tuple((label, figure(value), *([figure(of[label])] if of else [])) for label, value in values.items())
     told = ", ".join(f"{label} {figure(value)}" for label, value in list(values.items())[:12])
     header = (name, unit, *(["of"] if of else []))
-    return Plot(title, _svg(f"{title}: {told}.", drawn, max(ROW * len(values), ROW)), header, rows)
+    height = max(ROW * len(values), ROW)
+    return Plot(title, _svg(f"{title}: {told}.", drawn, height), header, rows, height)
 
 
 def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float | None]]) -> Plot:
@@ -130,7 +153,41 @@ def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float |
     drawn += [_text(x.at(tick), height - 3, figure(tick), "middle") for tick in x.ticks()]
     told = ", ".join(f"{name} {figure(value)}" for name, value, _, _ in rows)
     table = tuple((name, figure(value), figure(low), figure(high)) for name, value, low, high in rows)
-    return Plot(title, _svg(f"{title}: {told}.", drawn, height), ("model", "value", "low", "high"), table)
+    return Plot(title, _svg(f"{title}: {told}.", drawn, height), ("model", "value", "low", "high"), table, height)
+
+
+def heat_map(title: str, labels: Sequence[str], counts: Sequence[Sequence[float]]) -> Plot:
+    """Counts in a square, a row and a column a label, each cell coloured by its share of its row."""
+    size = (WIDTH - LABELS) / len(labels)
+    drawn = []
+    for row, (label, line) in enumerate(zip(labels, counts, strict=True)):
+        y = row * ROW
+        drawn.append(_text(LABELS - 6, y + ROW / 2 + 4, label[:MOST_LETTERS], "end ink"))
+        for column, count in enumerate(line):
+            share, x = count / (sum(line) or 1), LABELS + column * size
+            place = f'x="{x:.1f}" y="{y + 1}" width="{size - 2:.1f}" height="{ROW - 2}"'
+            drawn.append(f'<rect class="whole" {place}/><rect class="bar" opacity="{share:.3f}" {place}/>')
+            drawn.append(_text(x + size / 2, y + ROW / 2 + 4, figure(count), "middle ink"))
+    height = ROW * (len(labels) + 1)
+    for column, label in enumerate(labels):
+        letters = max(3, int(size / 6))
+        drawn.append(_text(LABELS + (column + 0.5) * size, height - 8, label[:letters], "middle"))
+    rows = tuple((label, *map(figure, line)) for label, line in zip(labels, counts, strict=True))
+    return Plot(title, _svg(f"{title}.", drawn, height), ("", *labels), rows, height)
+
+
+def standalone(plots: Sequence[Plot]) -> str:
+    """One SVG file of these plots, one below the other under their titles, with its own colours."""
+    drawn, y = list[str](), TITLE
+    for plot in plots:
+        drawn.append(_text(0, y, plot.title, "title ink"))
+        drawn.append(plot.svg.replace("<svg ", f'<svg y="{y + 8}" width="{WIDTH}" height="{plot.height:.0f}" ', 1))
+        y += plot.height + TITLE + 16
+    width, height = WIDTH + 2 * MARGIN, y + MARGIN
+    box = f'viewBox="{-MARGIN} {-MARGIN} {width} {height:.0f}" width="{width * SCALE:.0f}"'
+    paper = f'<rect class="paper" x="{-MARGIN}" y="{-MARGIN}" width="{width}" height="{height:.0f}"/>'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {box}><style>{COLOURS}{STYLE}</style>{paper}'
+    return f"{head}{''.join(drawn)}</svg>\n"
 
 
 def figure(value: float | None) -> str:

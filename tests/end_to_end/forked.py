@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 LIBRARIES = (
-    "torch", "spacy", "datasets", "matplotlib.pyplot", "sklearn.feature_extraction.text", "tokenizers",
+    "torch", "spacy", "datasets", "sklearn.feature_extraction.text", "tokenizers",
     "mlflow.store.db.utils",
 )  # fmt: skip
 OURS = ("flows.start", "flows.session", "commands.show", "tasks.report.page", "triptych")

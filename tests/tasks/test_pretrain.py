@@ -48,7 +48,7 @@ def made(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 def test_it_leaves_all_that_later_steps_read(made: tuple[Path, Stats]) -> None:
     out, stats = made
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert names >= {"metrics.jsonl", "samples.jsonl", "data.json", "curve.png", "timing/speed.jsonl"}
+    assert names >= {"metrics.jsonl", "samples.jsonl", "data.json", "curve.svg", "timing/speed.jsonl"}
     assert names >= {f"weights/{name}" for name in ("config.json", "model.safetensors", "tokenizer.json")}
     assert not any(name.startswith("work") for name in names)
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
@@ -56,7 +56,7 @@ def test_it_leaves_all_that_later_steps_read(made: tuple[Path, Stats]) -> None:
     assert [row["step"] for row in rows if "val_bits_per_byte" in row] == [6, 12]
     assert stats.metrics["val_bits_per_byte"] == rows[-1]["val_bits_per_byte"]
     assert stats.metrics["parameters"] == sum(p.numel() for p in hub.load(out / "weights").parameters())
-    assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "curve.svg").read_text().startswith("<svg xmlns=")
     assert {json.loads(line)["prompt"] for line in (out / "samples.jsonl").read_text().splitlines()} == {"aaa"}
 
 

@@ -215,4 +215,4 @@ def test_a_classifier_is_scored_beside_tfidf_and_the_majority(line: Line, tmp_pa
     assert summary["classify/accuracy"]["baselines"]["tfidf"] == 1.0
     assert summary["classify/loss"]["value"] == pytest.approx(math.log(2)), "a head of zeros knows nothing"
     assert (out / "confusion.csv").read_text().splitlines()[0] == "true \\ predicted,calm,stormy"
-    assert (out / "confusion.png").stat().st_size > 0
+    assert (out / "confusion.svg").stat().st_size > 0

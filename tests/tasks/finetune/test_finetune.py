@@ -104,7 +104,7 @@ def test_a_classifier_learns_labels_it_can_tell_on_unseen_rows(classifier: tuple
 def test_the_artifact_is_whole_and_holds_no_leftovers(classifier: tuple[Path, Stats]) -> None:
     out, _ = classifier
     names = {str(path.relative_to(out)) for path in out.iterdir()}
-    assert names >= {"weights", "rows", "tokens", "metrics.jsonl", "curve.png", TIMING}
+    assert names >= {"weights", "rows", "tokens", "metrics.jsonl", "curve.svg", TIMING}
     assert not names & {"work"} and not list(out.rglob("*.partial"))
     metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in metrics] == list(range(1, 41))

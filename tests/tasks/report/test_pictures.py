@@ -1,0 +1,60 @@
+"""Pictures beside an artifact's numbers: whole SVG files that say their numbers in words too, the same for the same."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from tasks.report.pictures import draw_confusion, draw_scores, draw_training, points, trailing_mean
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def plots_of(picture: Path) -> dict[str, Xml.Element]:
+    """The plots of a picture by their titles."""
+    root = Xml.fromstring(picture.read_text(encoding="utf-8"))
+    titles = [text.text or "" for text in root.findall(f"{SVG}text")]
+    return dict(zip(titles, root.findall(f"{SVG}svg"), strict=True))
+
+
+def write_metrics(path: Path, steps: int) -> Path:
+    rows = [{"step": step, "loss": 5 - step / 100, "val_loss": 4.0} for step in range(1, steps + 1)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_a_training_is_drawn_from_its_metrics_alone(tmp_path):
+    metrics = write_metrics(tmp_path / "metrics.jsonl", 100)
+    draw_training(metrics, tmp_path / "curve.svg")
+    plots = plots_of(tmp_path / "curve.svg")
+    assert list(plots) == ["training loss", "loss, validation"]
+    assert "from 4.99 to 4" in plots["training loss"].attrib["aria-label"]
+    draw_training(metrics, tmp_path / "again.svg")
+    assert (tmp_path / "again.svg").read_bytes() == (tmp_path / "curve.svg").read_bytes()
+
+
+def test_scores_stand_beside_their_baselines_with_an_interval(tmp_path):
+    entry = {"value": 0.5, "low": 0.4, "high": 0.6, "better": "higher", "items": 1200, "baselines": {"majority": 0.3}}
+    draw_scores({"accuracy/test <b>": entry}, "classify", tmp_path / "scores.svg")
+    ((title, plot),) = plots_of(tmp_path / "scores.svg").items()
+    assert title == "accuracy/test <b>: higher is better, 1,200 items"
+    assert "classify 0.5, majority 0.3" in plot.attrib["aria-label"]
+    assert len(plot.findall(f"{SVG}circle")) == 2
+
+
+def test_a_confusion_is_coloured_by_each_labels_share(tmp_path):
+    draw_confusion([[3.0, 1.0], [0.0, 0.0]], ["old", "new"], tmp_path / "confusion.svg")
+    ((_, plot),) = plots_of(tmp_path / "confusion.svg").items()
+    shares = [cell.attrib["opacity"] for cell in plot.findall(f"{SVG}rect") if "opacity" in cell.attrib]
+    assert shares == ["0.750", "0.250", "0.000", "0.000"]
+
+
+def test_a_smoothed_value_looks_back_on_a_tenth_of_the_series_and_on_no_later_value():
+    series = points(
+        [{"step": step, "loss": float(step)} for step in range(40)] + [{"step": 40, "val_loss": 1.0}], "loss"
+    )
+    smoothed = trailing_mean(series)
+    assert len(series) == len(smoothed) == 40
+    assert smoothed[0] == (0, 0.0)
+    assert smoothed[39] == (39, pytest.approx((36 + 37 + 38 + 39) / 4))
