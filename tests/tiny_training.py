@@ -74,6 +74,7 @@ def spec(out: Path, shards: Path, **changes: Any) -> Spec:
         batch=8,
         schedule=Schedule(steps=150, warmup_steps=10, decay_steps=50),
         optimizer=OptimizerConfig(learning_rate=0.001),
+        dtype="float32",  # bfloat16 rounds the sums of each rank by itself
         compiled=False,
         threads=1,
         eval_every=25,
