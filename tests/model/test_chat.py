@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from model.objectives.conversations import Conversations
 from model.objectives.documents import NextToken
 from model.schedule import Schedule
 from tests.peers import loss_of, network_of, sft_trainer
+from tests.tiny_training import write_rows
 
 SPECIALS = {"<|endoftext|>": 0, "<|pad|>": 1, "<|user|>": 2, "<|assistant|>": 3, "<|system|>": 4, "<|end|>": 5}
 
@@ -132,7 +132,8 @@ def test_padded_cut_and_packed_conversations_lose_what_trl_says(
     network_of("llama").save_pretrained(tmp_path / "weights")
     objective = NextToken(hub.load(tmp_path / "weights"))
     rows = [kept for rendered in conversations if (kept := chat.fit(rendered, context))]
-    source = Conversations(stream(rows, tmp_path / "rows.arrow"), context)
+    columns = {"ids": [row.ids for row in rows], "is_target": [row.is_target for row in rows]}
+    source = Conversations(write_rows(tmp_path / "rows.arrow", **columns), context)
     trainer = sft_trainer(MESSAGES, tmp_path / "trl", context, packed)
     wanted, batch, _ = loss_of(trainer)
     if packed:
@@ -145,13 +146,6 @@ def test_padded_cut_and_packed_conversations_lose_what_trl_says(
         objective, (source.batch(np.array([n])) for n in range(source.items)), Plan(Schedule(steps=1))
     )
     assert one_by_one["loss"] == pytest.approx(wanted.item(), abs=1e-5)
-
-
-def stream(rows: list[chat.Rendered], path: Path) -> Path:
-    table = pa.table({"ids": [row.ids for row in rows], "is_target": [row.is_target for row in rows]})
-    with pa.ipc.new_stream(path, table.schema) as writer:
-        writer.write_table(table)
-    return path
 
 
 class TrainedTokenizer:

@@ -1,7 +1,6 @@
 """What was seen, read backwards from the order, equals what each step forwards says."""
 
 from collections import Counter
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -13,6 +12,7 @@ from model.objectives.labelled import Labelled
 from model.order import BatchSlice, Order
 from model.replay import Replay
 from model.stream import Shard, TokenStream
+from tests.tiny_training import write_rows
 
 
 def stream() -> TokenStream:
@@ -21,13 +21,6 @@ def stream() -> TokenStream:
     types = pa.schema({"doc_id": pa.string(), "tokens": pa.list_(pa.uint16())})
     table = pa.Table.from_pydict(rows, schema=types)
     return TokenStream([Shard("a", table.slice(0, 4).combine_chunks()), Shard("b", table.slice(4))], separator=0)
-
-
-def written(path: Path, **columns: list) -> Path:
-    table = pa.table(columns)
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
-        out.write_table(table)
-    return path
 
 
 @pytest.mark.parametrize("kind", ["blocks", "conversations", "labelled"])
@@ -39,9 +32,9 @@ def test_backwards_equals_forwards(kind, steps, tmp_path):
             source = TokenBlocks(stream(), context=7)
         case "conversations":
             flags = [[True] * len(row) for row in ids]
-            source = Conversations(written(tmp_path / "c", ids=ids, is_target=flags, doc_id=doc_id), 8)
+            source = Conversations(write_rows(tmp_path / "c", ids=ids, is_target=flags, doc_id=doc_id), 8)
         case _:
-            source = Labelled(written(tmp_path / "l", ids=ids, label=[0] * 5, doc_id=doc_id), 8)
+            source = Labelled(write_rows(tmp_path / "l", ids=ids, label=[0] * 5, doc_id=doc_id), 8)
     replay = Replay(Batches(source, Order(source.items, 3), BatchSlice(2)), steps)
     forwards = {step: {d.doc_id for d in replay.documents(step)} for step in range(1, steps + 1)}
     names = set().union(*forwards.values())

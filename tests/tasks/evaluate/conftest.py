@@ -1,17 +1,15 @@
 """The folders an evaluation reads: a small curated corpus, its shards and tokenizer, and a model of seeded noise."""
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tasks.encode.shards import EncodePart, encode
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
 from tasks.store.step import Inputs
+from tests.tasks.encode.conftest import curated
 
 WORDS = (
     *("the", "river", "committee", "horse", "winter", "letter", "answer", "garden"),
@@ -43,21 +41,11 @@ class Line:
 def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
     root = tmp_path_factory.mktemp("line")
     folders = Line(*(root / name for name in ("texts", "shards", "tokenizer", "model")))
-    for folder in (folders.texts, folders.shards, folders.tokenizer):
+    for folder in (folders.shards, folders.tokenizer):
         folder.mkdir()
-    rows = [
-        {
-            "doc_id": f"notes/{n}.txt#0",
-            "text": passage(n),
-            "source": "notes",
-            "split": SPLITS[n // 2 % 5],
-            "origin": f"{n // 2}.txt",
-            "metadata": json.dumps({}),
-            "bytes": len(passage(n)),
-        }
-        for n in range(100)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), folders.texts / "texts.parquet")
+    pairs = [n // 2 for n in range(100)]  # two texts of each origin
+    columns = {"doc_id": [f"notes/{n}.txt#0" for n in range(100)], "origin": [f"{n}.txt" for n in pairs]}
+    curated(folders.texts, [passage(n) for n in range(100)], split=[SPLITS[n % 5] for n in pairs], **columns)
     tokenizer(TokenizerConfig(vocabulary=512), Inputs({"texts": {"0001": folders.texts}}), folders.tokenizer)
     encode(EncodePart(), Inputs({"texts": folders.texts, "tokenizer": folders.tokenizer}), folders.shards)
     write_model(folders.model / "weights", folders.tokenizer)
