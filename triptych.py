@@ -365,10 +365,11 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Look at a folder and write a recipe for it: what is in it, what a run will take, and what it can give."""
-    from commands.init.propose import propose, told
+    from commands.init.propose import propose
+    from commands.init.show import summary
 
     proposal = propose(folder, home(), force, adapt, as_text)
-    _print_json(proposal.as_json()) if as_json else print("\n".join(told(proposal)))
+    _print_json(proposal.as_json()) if as_json else print("\n".join(summary(proposal)))
 
 
 @app.command(epilog="Example:  triptych doctor --json")

@@ -1,4 +1,4 @@
-"""Questions with answers, and pairs of answers, that a folder holds: tried as fine-tuning will read them."""
+"""Files of fine-tuning rows in a folder, tried as fine-tuning will read them."""
 
 import math
 import sys
@@ -11,52 +11,57 @@ from tasks.finetune.preferences import PreferenceRows
 from tasks.finetune.rows import InstructionRows
 
 ROWS = {"instruct": InstructionRows, "prefer": PreferenceRows}
-TRIED = 200_000  # rows of a file; those after them are taken to be like these
-MARGIN = 1.5  # times the bad rows that are expected, where not all were tried
+TRIED_ROWS = 200_000  # of a file; those after them are taken to be alike
+MARGIN = 1.5  # times the expected number of bad rows, where not all were tried
 
 
-class Lessons(NamedTuple):
-    """A file of rows, of which most can be used."""
+class RowsFile(NamedTuple):
+    """A file of rows, most of which can be used."""
 
     path: Path
     name: str  # in the folder
     bad: int
-    allowed: int  # bad rows
+    max_bad: int  # rows, for the recipe
 
 
-class Useless(NamedTuple):
-    """A file whose records look like rows, and why it is not proposed."""
+class UnusableRows(NamedTuple):
+    """A file whose records look like rows, and the reason why it is not proposed."""
 
     name: str
     why: str
 
 
-def lessons(found: Survey) -> dict[str, Lessons | Useless]:
-    """The files of rows that were found, by the way of fine-tuning, tried."""
-    return {way: _tried(way, found.root / name, name) for way, name in found.taught.items()}
+TriedRows = Mapping[str, RowsFile | UnusableRows]  # by method of fine-tuning
 
 
-def readable(tried: Mapping[str, Lessons | Useless]) -> dict[str, Lessons]:
-    return {way: one for way, one in tried.items() if isinstance(one, Lessons)}
+def try_rows(survey: Survey) -> TriedRows:
+    """The folder's files of fine-tuning rows, each tried."""
+    return {method: _try(method, survey.root / name, name) for method, name in survey.rows_files.items()}
 
 
-def notes(tried: Mapping[str, Lessons | Useless]) -> list[str]:
-    """What there is to say of the rows that were found."""
-    told = []
-    for way, one in tried.items():
-        if isinstance(one, Useless):
-            told.append(f"{one.name} is not proposed, though it looks like rows to {way} by: {one.why}")
+def usable(tried: TriedRows) -> dict[str, RowsFile]:
+    """The files that fine-tuning can read, by method."""
+    return {method: file for method, file in tried.items() if isinstance(file, RowsFile)}
+
+
+def notes(tried: TriedRows) -> list[str]:
+    """A sentence on each file of rows, for a person."""
+    sentences = []
+    for method, file in tried.items():
+        if isinstance(file, UnusableRows):
+            sentences.append(f"{file.name} is not proposed, though its records look like {method} rows: {file.why}")
         else:
-            told.append(f"{one.name}, to {way} by" + (f"; {one.bad:,} of its rows cannot be used" if one.bad else ""))
-    return told
+            bad = f"; {file.bad:,} of its rows cannot be used" if file.bad else ""
+            sentences.append(f"{file.name}, for finetune.{method}{bad}")
+    return sentences
 
 
-def _tried(way: str, path: Path, name: str) -> Lessons | Useless:
+def _try(method: str, path: Path, name: str) -> RowsFile | UnusableRows:
     try:
-        config = ROWS[way](path=path, max_bad_rows=sys.maxsize).resolve()
+        config = ROWS[method](path=path, max_bad_rows=sys.maxsize).resolve()
     except ValueError as error:
-        return Useless(name, str(error).splitlines()[0])
-    good, bad, is_whole = config.tally(TRIED)
+        return UnusableRows(name, str(error).splitlines()[0])
+    good, bad, is_whole = config.tally(TRIED_ROWS)
     if bad > good:
-        return Useless(name, f"{bad:,} of {bad + good:,} rows cannot be used")
-    return Lessons(path, name, bad, bad if is_whole else math.ceil(MARGIN * bad))
+        return UnusableRows(name, f"{bad:,} of {bad + good:,} rows cannot be used")
+    return RowsFile(path, name, bad, bad if is_whole else math.ceil(MARGIN * bad))

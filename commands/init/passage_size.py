@@ -1,4 +1,4 @@
-"""Where the texts of a folder are cut into passages, and which share of them is held out."""
+"""The size of passages that a folder's texts are cut into, and the share of them that is held out."""
 
 import random
 
@@ -9,41 +9,42 @@ from tasks.errors import UserError
 from tasks.passages import passages
 
 LONG_TEXT = 10_000  # bytes on average: books; filters and splits judge passages better
-PASSAGE, SHORTEST_PASSAGE = 4_000, 200  # characters
-FEWEST_TEXTS = 3  # that differ: one each to train on, to validate and to test
-ENOUGH_PASSAGES = 12  # of fewer texts than that
-FEW, VERY_FEW = 400, 100  # texts: below, three in a hundred would hold out a handful
+PASSAGE, MIN_PASSAGE = 4_000, 200  # characters
+MIN_TEXTS = 3  # that differ: one each to train on, to validate and to test
+MIN_PASSAGES = 12  # that fewer texts than that are cut into
+FEW, VERY_FEW = 400, 100  # texts: below, a share of 3 % would hold out a handful
 
 
-def cut_at(found: Survey) -> int | None:
+def passage_size(survey: Survey) -> int | None:
     """Characters of a passage, where texts are cut; UserError where there is too little text to hold any out."""
-    if found.documents <= len(found.texts) and len(differing := set(found.texts)) < FEWEST_TEXTS:
-        characters = sum(map(len, differing))
-        if characters < ENOUGH_PASSAGES * SHORTEST_PASSAGE:
-            what = f"{found.path}: {characters:,} characters of text that differs, in {len(differing)} document(s)"
+    if survey.documents <= len(survey.texts) and len(distinct := set(survey.texts)) < MIN_TEXTS:
+        characters = sum(map(len, distinct))
+        if characters < MIN_PASSAGES * MIN_PASSAGE:
+            what = f"{survey.path}: {characters:,} characters of text that differs, in {len(distinct)} document(s)"
             raise UserError(
                 f"{what}: too little to train on one part and test on another",
-                f"add documents: {FEWEST_TEXTS} that differ, or {ENOUGH_PASSAGES * SHORTEST_PASSAGE:,} characters",
+                f"add documents: {MIN_TEXTS} that differ, or {MIN_PASSAGES * MIN_PASSAGE:,} characters",
             )
-        return min(PASSAGE, characters // ENOUGH_PASSAGES)
-    return PASSAGE if found.text_bytes > LONG_TEXT * found.documents else None
+        return min(PASSAGE, characters // MIN_PASSAGES)
+    return PASSAGE if survey.text_bytes > LONG_TEXT * survey.documents else None
 
 
-def held_out(found: Survey) -> float:
-    """The share for validation, and again for test: a larger one of few texts, or of the passages of very few."""
-    most = cut_at(found)
-    count = found.documents * (1 - found.duplicates)
-    if most and found.documents < FEWEST_ORIGINS:
-        sampled = sum(map(len, found.texts)) / sum(len(text.encode(errors="replace")) for text in found.texts)
-        count = found.text_bytes * sampled * (1 - found.duplicates) / most
+def held_out(survey: Survey) -> float:
+    """The share for validation, and again for test: larger where there are few texts, or few passages of few texts."""
+    size = passage_size(survey)
+    count = survey.documents * (1 - survey.duplicates)
+    if size and survey.documents < FEWEST_ORIGINS:
+        sample_bytes = sum(len(text.encode(errors="replace")) for text in survey.texts)
+        characters_per_byte = sum(map(len, survey.texts)) / sample_bytes
+        count = survey.text_bytes * characters_per_byte * (1 - survey.duplicates) / size
     return Split().test if count >= FEW else 0.1 if count > VERY_FEW else 0.2
 
 
-def judged(found: Survey) -> list[str]:
-    """The sample as the rules will meet it: cut, and in no order, where the run cuts."""
-    most = cut_at(found)
-    if most is None:
-        return list(found.texts)
-    cut = [passage for text in found.texts for passage in passages(text, most)]
+def cut_sample(survey: Survey) -> list[str]:
+    """The texts of the sample; where the run will cut them, their passages in random order."""
+    size = passage_size(survey)
+    if size is None:
+        return list(survey.texts)
+    cut = [passage for text in survey.texts for passage in passages(text, size)]
     random.Random(0).shuffle(cut)
     return cut

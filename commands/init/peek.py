@@ -1,4 +1,4 @@
-"""The first records of a folder's files, and of the members of its archives, as they stand."""
+"""The first records of a folder's files, and of the members of its archives, as they are stored."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,16 +12,16 @@ from tasks.ingest import kinds
 from tasks.ingest.sources import FolderSource
 from tasks.ingest.walk import root_of
 
-PEEKED = 40  # records of a file
-MOST_MET = 10 * PEEKED  # with those that are no objects, or broken
-PEEKED_FILES = 12  # of each ending
-RECORDS = tuple(end for end in kinds.RECORDS if end != ".mbox")
+RECORDS_PER_FILE = 40
+MAX_TRIES = 10 * RECORDS_PER_FILE  # with records that are no objects, or broken
+FILES_PER_ENDING = 12
+RECORD_ENDINGS = tuple(end for end in kinds.RECORDS if end != ".mbox")
 
 Record = dict[str, Any]
 
 
 class Peek(NamedTuple):
-    """What was seen of one file: of a table its lines, column1, column2, …, whether or not the first names them."""
+    """The first records of one file; of a table its lines as column1, column2, …, the line of names among them."""
 
     name: str
     ending: str
@@ -34,14 +34,14 @@ class Peek(NamedTuple):
 
 
 @dataclass
-class Peeked:
-    """What was seen of a folder."""
+class FolderPeek:
+    """The first records of some files of a folder."""
 
     peeks: list[Peek] = field(default_factory=list)
     members: Counter[str] = field(default_factory=Counter)  # of archives that are not read, by ending
 
 
-def peek(path: Path, by_ending: Mapping[str, list[str]]) -> Peeked:
+def peek(path: Path, by_ending: Mapping[str, list[str]]) -> FolderPeek:
     """The first records of some files of each ending."""
     from datatrove.io import DataFolder
     from fsspec.implementations.local import LocalFileSystem
@@ -49,21 +49,21 @@ def peek(path: Path, by_ending: Mapping[str, list[str]]) -> Peeked:
     from tasks.ingest.read.archives import Archives
 
     source = FolderSource(path=path, header=False)
-    folder, seen = DataFolder(str(root_of(source)), fs=LocalFileSystem()), Peeked()
-    for end in RECORDS:
-        files = _First(end, folder, source, seen)
-        for name in by_ending.get(end, [])[:PEEKED_FILES]:
+    folder, result = DataFolder(str(root_of(source)), fs=LocalFileSystem()), FolderPeek()
+    for end in RECORD_ENDINGS:
+        files = _PeekingReader(end, folder, source, result)
+        for name in by_ending.get(end, [])[:FILES_PER_ENDING]:
             list(files.read_file(name))
 
-    def member(end: str, inner: DataFolder, _: Any) -> Any:
-        return _First(end, inner, source, seen, is_member=True)
+    def member_reader(end: str, inner: DataFolder, _: Any) -> Any:
+        return _PeekingReader(end, inner, source, result, is_member=True)
 
-    archive = Archives(folder, source, lambda _: None, member)
-    for name in by_ending.get(".zip", [])[:PEEKED_FILES]:
+    archive = Archives(folder, source, lambda _: None, member_reader)
+    for name in by_ending.get(".zip", [])[:FILES_PER_ENDING]:
         with suppress(OSError):
             list(archive.read_file(name))
-    seen.members.update(archive.unsupported)
-    return seen
+    result.members.update(archive.unsupported)
+    return result
 
 
 class _Enough(Exception):
@@ -71,37 +71,37 @@ class _Enough(Exception):
 
 
 @dataclass
-class _First:
-    """Stands where a reader is expected, yields no document, and keeps what the reader would make them of."""
+class _PeekingReader:
+    """Takes the place of a reader, yields no document, and keeps the records that the reader would turn into some."""
 
     ending: str
     folder: Any
     source: FolderSource
-    seen: Peeked
+    result: FolderPeek
     is_member: bool = False
 
     def read_file(self, name: str) -> Iterator[Any]:
-        alike = sum(peek.is_member and peek.ending == self.ending for peek in self.seen.peeks)
-        if self.ending in RECORDS and not (self.is_member and alike >= PEEKED_FILES):
-            self.seen.peeks.append(Peek(name, self.ending, self.records(name), self.is_member))
+        alike = sum(peek.is_member and peek.ending == self.ending for peek in self.result.peeks)
+        if self.ending in RECORD_ENDINGS and not (self.is_member and alike >= FILES_PER_ENDING):
+            self.result.peeks.append(Peek(name, self.ending, self.records(name), self.is_member))
         return iter(())
 
     def records(self, name: str) -> list[Record]:
         from tasks.ingest.read.choose import reader_of
         from tasks.ingest.readers import as_json
 
-        found, met = list[Record](), count(1)
+        records, tries = list[Record](), count(1)
 
-        def note(record: Any, *_: Any) -> None:
-            with suppress(TypeError):  # nested too deep: told when it is read
+        def keep(record: Any, *_: Any) -> None:
+            with suppress(TypeError):  # nested too deeply: reported when it is read
                 if isinstance(record, dict) and as_json(record):
-                    found.append(record)
-            if len(found) == PEEKED or next(met) == MOST_MET:
+                    records.append(record)
+            if len(records) == RECORDS_PER_FILE or next(tries) == MAX_TRIES:
                 raise _Enough
 
-        reader: Any = reader_of(self.ending, self.folder, self.source, note)
-        reader.document = note
+        reader: Any = reader_of(self.ending, self.folder, self.source, keep)
+        reader.document = keep
         with suppress(_Enough, OSError):
             for _ in reader.read_file(name):
                 pass
-        return found
+        return records

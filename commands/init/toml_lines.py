@@ -10,12 +10,12 @@ def put(key: str, value: Any, why: str = "") -> str:
 
 
 def toml(value: Any) -> str:
-    """JSON but for tables and DEL, which JSON leaves as it is."""
+    """The value as TOML: as JSON except for tables, and for DEL, which JSON does not escape."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{name} = {toml(inner)}" for name, inner in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def line(text: str) -> str:
-    """What may stand in a comment: one line without control characters."""
+    """The text as one line without control characters, as a comment needs it."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.init import forecast
+from commands.init import trial
 from commands.init.propose import propose
 from flows import session
 from flows.session import Request, opened, perform
@@ -26,8 +26,8 @@ SYLLABLES = [c + v for c in "कखगचजटडतदनपबमरलवस
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Short trials, a working directory of its own, and nobody to publish to."""
-    monkeypatch.setattr(forecast, "SIGNAL_SECONDS", 0.2)
-    monkeypatch.setattr(forecast, "TRAINING_SECONDS", 0.1)
+    monkeypatch.setattr(trial, "SIGNAL_SECONDS", 0.2)
+    monkeypatch.setattr(trial, "TRAINING_SECONDS", 0.1)
     monkeypatch.setattr(session, "publisher", lambda *_: lambda _: "")
     monkeypatch.chdir(tmp_path)
 

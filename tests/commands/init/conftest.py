@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from commands.init import forecast
+from commands.init import trial
 
 
 @pytest.fixture
 def short_trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Short trials, in a working directory of its own."""
-    monkeypatch.setattr(forecast, "SIGNAL_SECONDS", 0.2)
-    monkeypatch.setattr(forecast, "TRAINING_SECONDS", 0.1)
+    monkeypatch.setattr(trial, "SIGNAL_SECONDS", 0.2)
+    monkeypatch.setattr(trial, "TRAINING_SECONDS", 0.1)
     monkeypatch.chdir(tmp_path)

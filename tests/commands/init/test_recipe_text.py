@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.init import forecast
+from commands.init.forecast import forecast_training
 from commands.init.passage_size import held_out
-from commands.init.propose import propose, told
-from commands.init.recipe_text import openings
-from commands.init.survey import Kind, survey
+from commands.init.propose import propose
+from commands.init.sample import Kind
+from commands.init.show import summary
+from commands.init.survey import survey
 from commands.init.toml_lines import put
+from commands.init.training_text import openings
+from commands.init.trial import MAX_DROP_SHARE, MIN_KEPT_SHARE, Trial
 from flows.load import load
 from flows.session import Request, opened, perform
 from tasks.errors import UserError
@@ -29,9 +32,9 @@ pytestmark = pytest.mark.usefixtures("short_trials")
 
 def test_rows_of_questions_and_of_pairs_are_proposed_for_what_they_teach(tmp_path: Path) -> None:
     draw = random.Random(5)
-    asked = [{"instruction": f"Say {i}", "input": "", "output": document(GERMAN, draw)} for i in range(40)]
-    pairs = [{**row, "chosen": row["output"], "rejected": "No."} for row in asked]
-    files = {"a.json": json.dumps(asked), "b.json": json.dumps(pairs), "c.txt": document(GERMAN, draw)}
+    questions = [{"instruction": f"Say {i}", "input": "", "output": document(GERMAN, draw)} for i in range(40)]
+    pairs = [{**row, "chosen": row["output"], "rejected": "No."} for row in questions]
+    files = {"a.json": json.dumps(questions), "b.json": json.dumps(pairs), "c.txt": document(GERMAN, draw)}
     propose(write(tmp_path / "lessons", files), Home(tmp_path / "home"))
     tune = load("lessons").recipe.finetune
     assert tune.instruct is not None and tune.instruct.path == tmp_path / "lessons" / "a.json"
@@ -52,22 +55,22 @@ def test_a_folder_of_conversations_alone_is_text_and_lessons(tmp_path: Path) -> 
     recipe = load("talks").recipe
     assert recipe.ingest.read()["folder"].text_field == "messages"
     assert recipe.finetune.instruct is not None and recipe.finetune.instruct.path == tmp_path / "talks" / "a.jsonl"
-    assert f"Und 0?\n\n{answers[0]}" in proposal.found.texts
+    assert f"Und 0?\n\n{answers[0]}" in proposal.survey.texts
 
 
 def test_lessons_with_bad_rows_are_proposed_with_what_they_need_and_useless_ones_are_not(tmp_path: Path) -> None:
     draw = random.Random(5)
-    asked = [{"instruction": f"Say {i}", "output": document(GERMAN, draw)} for i in range(80)]
-    asked += [{"instruction": f"Say {i}", "output": ""} for i in range(12)]
+    questions = [{"instruction": f"Say {i}", "output": document(GERMAN, draw)} for i in range(80)]
+    questions += [{"instruction": f"Say {i}", "output": ""} for i in range(12)]
     pairs = [{"prompt": "Say it", "chosen": f"Yes {i}.", "rejected": "No."} for i in range(60)]  # of one split
-    lines = "\n".join(map(json.dumps, asked))  # lines in a file that is called .json
+    lines = "\n".join(map(json.dumps, questions))  # lines in a file that is called .json
     files = {"a.json": lines, "b.jsonl": jsonl(*pairs), "c.txt": document(GERMAN, draw)}
     proposal = propose(write(tmp_path / "lessons", files), Home(tmp_path / "home"))
     tune = load("lessons").recipe.finetune
     assert tune.instruct is not None and tune.instruct.max_bad_rows == 12
     assert tune.prefer is None
     assert load("lessons").recipe.ingest.read()["folder"].exclude == ("a.json",)
-    shown = "\n".join(told(proposal))
+    shown = "\n".join(summary(proposal))
     assert "12 of its rows cannot be used" in shown and re.search(
         "b.jsonl is not proposed.*none of 60 rows falls", shown
     )
@@ -76,7 +79,7 @@ def test_lessons_with_bad_rows_are_proposed_with_what_they_need_and_useless_ones
 def test_copies_of_one_short_text_are_cut_so_that_three_splits_are_filled(tmp_path: Path) -> None:
     text = "\n\n".join(document(GERMAN, random.Random(n)) for n in range(3))
     proposal = propose(write(tmp_path / "notes", {f"{n}.txt": text for n in range(4)}), Home(tmp_path / "home"))
-    assert proposal.plan.tokens < len(text) / proposal.measured.bytes_per_token  # of one copy, less what is held out
+    assert proposal.forecast.tokens < len(text) / proposal.trial.bytes_per_token  # of one copy, less what is held out
     record = perform(opened(Request(Home(tmp_path / "home"), "notes", until="curate")))
     assert record.state == "complete", record.error
 
@@ -92,12 +95,12 @@ def test_text_too_short_to_hold_any_out_is_told_and_nothing_is_proposed(tmp_path
 def test_what_is_held_out_follows_the_passages_of_few_books_and_the_texts_of_many(
     tmp_path: Path, books: int, megabytes: float, share: float
 ) -> None:
-    found = survey(write(tmp_path / "books", {"a.txt": "Wort " * 3000}), Home(tmp_path / "home"))
-    found = replace(found, kinds={".txt": Kind(books, round(megabytes * 1e6), books, round(megabytes * 1e6))})
-    found = replace(found, texts=tuple(f"{n} Wort" for n in range(3)))
-    assert held_out(found) == share
-    flat = forecast.Trial(1e6, {}, (), 1.0, 4.0, 1e9)
-    assert forecast.plan(found, flat).tokens == pytest.approx(megabytes * 1e6 / 4 * (1 - 2 * share), abs=1)
+    surveyed = survey(write(tmp_path / "books", {"a.txt": "Wort " * 3000}), Home(tmp_path / "home"))
+    surveyed = replace(surveyed, kinds={".txt": Kind(books, round(megabytes * 1e6), books, round(megabytes * 1e6))})
+    surveyed = replace(surveyed, texts=tuple(f"{n} Wort" for n in range(3)))
+    assert held_out(surveyed) == share
+    flat = Trial(1e6, {}, (), 1.0, 4.0, 1e9)
+    assert forecast_training(surveyed, flat).tokens == pytest.approx(megabytes * 1e6 / 4 * (1 - 2 * share), abs=1)
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=80), max_size=4))
@@ -117,8 +120,8 @@ def test_the_field_that_sorts_is_none_of_our_columns_and_rather_the_one_called_s
     draw = random.Random(3)
     fields = {"split": ("dev", "test"), 'to"pic': "ab", "topic": "ab", "Label": "xy"}
     rows = [{"text": document(GERMAN, draw)} | {k: v[i % 2] for k, v in fields.items()} for i in range(50)]
-    found = survey(write(tmp_path / "talks", {"a.jsonl": jsonl(*rows)}), Home(tmp_path / "home"))
-    assert found.label == "Label"
+    surveyed = survey(write(tmp_path / "talks", {"a.jsonl": jsonl(*rows)}), Home(tmp_path / "home"))
+    assert surveyed.label_field == "Label"
 
 
 def test_where_most_records_are_bad_the_proposed_run_goes_on(tmp_path: Path) -> None:
@@ -136,6 +139,6 @@ def test_rules_that_together_drop_much_are_switched_off_until_most_is_kept(tmp_p
     spoilt = {0: "Lorem ipsum dolor sit.", 1: "Eine { Klammer } steht hier."}  # a twelfth each
     texts = {f"{i:02d}.txt": f"{text} {spoilt.get(i % 12, '')}" for i, text in enumerate(plain)}
     texts |= {f"{i:02d}.txt": "Zu kurz." for i in range(2, 60, 12)}
-    measured = propose(write(tmp_path / "notes", texts), Home(tmp_path / "home")).measured
-    assert measured.kept >= forecast.KEEPS
-    assert any(measured.dropped[reason] <= forecast.SUITS for reason in measured.loosened), measured
+    trial = propose(write(tmp_path / "notes", texts), Home(tmp_path / "home")).trial
+    assert trial.kept >= MIN_KEPT_SHARE
+    assert any(trial.dropped[reason] <= MAX_DROP_SHARE for reason in trial.switched_off), trial

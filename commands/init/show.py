@@ -1,0 +1,63 @@
+"""A proposal as a person reads it on the screen."""
+
+from commands.init.finetuning_rows import notes
+from commands.init.passage_size import passage_size
+from commands.init.proposal import Proposal
+from commands.init.survey import Survey
+from commands.init.toml_lines import line
+from tasks.ingest.listing import unsupported_note
+from tasks.progress import bytes_in_words, count_in_words
+
+SHOWN = 4  # languages, licences, reasons, fields
+
+
+def summary(p: Proposal) -> list[str]:
+    """The lines of a proposal: the folder, then the run, then what comes next."""
+    return [*_folder(p.survey), *_run(p), f"written:    {p.path}", f"next:       triptych run {p.name}"]
+
+
+def languages_in_words(survey: Survey) -> str:
+    """`de 71%, en 20%`"""
+    return ", ".join(f"{code} {share:.0%}" for code, share in list(survey.languages.items())[:SHOWN])
+
+
+def licences_in_words(survey: Survey) -> str:
+    """`CC0-1.0 1,204, MIT 3`"""
+    return ", ".join(f"{line(name)} {count:,}" for name, count in list(survey.licences.items())[:SHOWN])
+
+
+def _folder(survey: Survey) -> list[str]:
+    kinds = (f"{kind.files:,} {end} ({bytes_in_words(kind.bytes)})" for end, kind in survey.kinds.items())
+    lines = [f"takes:      {', '.join(kinds)}"]
+    lines += [f"leaves:     {line(unsupported_note('folder', survey.unsupported))}"] if survey.unsupported else []
+    lines += [f"note:       {line(note)}" for note in survey.notes]
+    lines += [f"bad:        {count:,} × {line(reason)}" for reason, count in list(survey.bad.items())[:SHOWN]]
+    lines += [f"text:       {line(field)}: {line(text)} …" for field, text in list(survey.examples.items())[:SHOWN]]
+    if survey.encodings:
+        counts = ", ".join(f"{name} {count:,}" for name, count in survey.encodings.items())
+        lines.append(f"encodings:  {counts}; the others UTF-8")
+    lines.append(f"languages:  {languages_in_words(survey)}")
+    lines.append(f"licences:   {licences_in_words(survey) or 'none in the folder: may you train on this text?'}")
+    return lines
+
+
+def _run(p: Proposal) -> list[str]:
+    survey, trial, forecast = p.survey, p.trial, p.forecast
+    cut = f" (cut into passages of {size:,} characters)" if (size := passage_size(survey)) else ""
+    off = f"; switched off: {', '.join(trial.switched_off)}" if trial.switched_off else ""
+    text, disk, free = map(bytes_in_words, (survey.text_bytes, forecast.disk_bytes, p.free_bytes))
+    tokens, trained, size = map(count_in_words, (forecast.tokens, forecast.trained, forecast.parameters))
+    return [
+        *(f"rows:       {line(note)}" for note in notes(p.tried_rows)),
+        f"copies:     {survey.duplicates:.1%} of the sample",
+        f"rules:      keep {trial.kept:.0%} of the sample{off}",
+        f"documents:  about {survey.documents:,}{cut}, {text}, {tokens} tokens to train on",
+        f"model:      {size} parameters, {forecast.steps:,} steps, {trained} tokens read",
+        f"run:        about {_minutes(forecast.minutes)} and {disk} of disk ({free} free)",
+        f"expect:     {forecast.can_give}",
+    ]
+
+
+def _minutes(count: float) -> str:
+    whole = max(1, round(count))
+    return f"{whole} minute{'s' if whole > 1 else ''}"

