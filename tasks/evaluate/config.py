@@ -1,4 +1,4 @@
-"""What is scored, on how much, and beside what."""
+"""What is scored, how much of it, and beside which baselines."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -11,31 +11,31 @@ from tasks.store.step import NOT_IN_KEY, Frozen
 
 
 class EvaluateConfig(Frozen):
-    """The recipe's table [evaluate]; one for the base and its children, so that they stay comparable."""
+    """The recipe's table [evaluate]; one for the base and what is fine-tuned from it, so that they stay comparable."""
 
-    max_documents: int = Field(default=1000, ge=1)  # of a split; those whose ids hash lowest
-    max_rows: int = Field(default=1000, ge=1)  # of a child's held-out rows
+    max_documents: int = Field(default=1000, ge=1)  # of a split, those whose ids hash lowest
+    max_rows: int = Field(default=1000, ge=1)  # of a fine-tuned model's held-out rows
     tasks: Annotated[tuple[Path, ...], NOT_IN_KEY] = ()  # multiple choice in lm-eval's format: paths of YAML files
     tasks_sha256: str | None = None  # of their content, filled in when the recipe is resolved
     max_questions: int = Field(default=1000, ge=1)  # of a task, the first
     next_passage: int = Field(default=200, ge=0)  # questions made of the test documents
-    exact_answers: int = Field(default=64, ge=0)  # short answers generated and compared word for word
+    exact_answers: int = Field(
+        default=64, ge=0
+    )  # short answers that are generated, and compared with the expected ones
     baseline_bytes: int = Field(default=16 * 2**20, ge=1)  # training text that n-grams and xz read
     ngram_order: int = Field(default=4, ge=1)  # the highest tried; 64 bits hold one n-gram
     xz: bool = True
     reference_models: Annotated[dict[str, Path], NOT_IN_KEY] = Field(default_factory=dict)  # name → a public model …
     reference_models_sha256: dict[str, str] = Field(default_factory=dict)  # … known by its content
     absent: Annotated[dict[str, str], NOT_IN_KEY] = Field(default_factory=dict)  # those not installed, and why
-    reference_documents: int = Field(
-        default=24, ge=0
-    )  # of a split, those whose ids hash lowest; public models are large
+    reference_documents: int = Field(default=24, ge=0)  # as max_documents, for them: public models are large
     draws: int = Field(default=1000, ge=100)  # of the bootstrap
     seed: int = 0  # of the bootstrap
 
     @model_validator(mode="after")
     def has_tasks_for_its_content(self) -> Self:
         if self.tasks_sha256 and not self.tasks:
-            raise ValueError("tasks_sha256 stands without the paths of its tasks")
+            raise ValueError("tasks_sha256 is given without the paths of its tasks")
         return self
 
     def resolve_tasks(self) -> Self:

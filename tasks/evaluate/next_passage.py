@@ -17,7 +17,7 @@ from tasks.evaluate.held_out import HeldOutDocument
 TASK = "next_passage"
 CONTEXT_WORDS, CHOICE_WORDS = 48, 16
 CHOICES = 4
-DESCRIBED = {
+TASK_YAML = {
     "task": TASK,
     "dataset_path": "json",
     "dataset_kwargs": {"data_files": {"test": f"{TASK}.jsonl"}},
@@ -46,7 +46,7 @@ def write_next_passage(documents: Sequence[HeldOutDocument], most: int, folder: 
     (folder / f"{TASK}.jsonl").write_text(lines, encoding="utf-8")
     about = "# For lm-eval: run it in this folder, with --include_path .\n"
     path = folder / f"{TASK}.yaml"
-    path.write_text(about + yaml.safe_dump(DESCRIBED, sort_keys=False), encoding="utf-8")
+    path.write_text(about + yaml.safe_dump(TASK_YAML, sort_keys=False), encoding="utf-8")
     return path
 
 
