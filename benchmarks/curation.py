@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, this folder
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.ratio import compared, show
+from benchmarks.ratio import compare, show
 from flows.load import load
 from flows.session import Request, opened, perform
 from tasks.curate.decide import verdicts
@@ -24,30 +24,30 @@ DOCUMENTS = 600
 
 def main() -> None:
     """One row on stdout: datatrove's seconds over ours, in one process each, and whether every decision is equal."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--documents", type=int, default=DOCUMENTS)
-    arguments.add_argument("--json", action="store_true")
-    given = arguments.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=DOCUMENTS)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
     config = load("demo").recipe.curate
     decide = config.decide()
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:  # MLflow may still be making its tables
         record = perform(opened(Request(Home.at(home), "demo", until="ingest")))
         files = sorted(Path(record.steps[0].path or "").glob("documents/*.parquet"))
         table = pa.concat_tables([pq.read_table(file, columns=["doc_id", "text"]) for file in files])
-    rows = table.slice(0, given.documents).to_pylist()
+    rows = table.slice(0, arguments.documents).to_pylist()
     texts = [normalise(row["text"], config.normalise) for row in rows]
 
     def ours() -> dict[str, bool]:
         columns = score(texts, ["en"] * len(texts), config.signals).columns
         ids = pa.array([row["doc_id"] for row in rows])
-        found = verdicts(pa.table({"doc_id": ids, **columns}), decide)
-        return {row["doc_id"]: row["passes"] for row in found.to_pylist()}
+        decided = verdicts(pa.table({"doc_id": ids, **columns}), decide)
+        return {row["doc_id"]: row["passes"] for row in decided.to_pylist()}
 
     def theirs() -> dict[str, bool]:
-        asked = ((row["doc_id"], text, "en") for row, text in zip(rows, texts, strict=True))
-        return {row["doc_id"]: row["passes"] for row in judged(asked, len(rows), decide).to_pylist()}
+        documents = ((row["doc_id"], text, "en") for row, text in zip(rows, texts, strict=True))
+        return {row["doc_id"]: row["passes"] for row in judged(documents, len(rows), decide).to_pylist()}
 
-    show(compared("quality filtering", "datatrove", ours, theirs, lambda a, b: a == b), given.json)
+    show(compare("quality filtering", "datatrove", ours, theirs, lambda a, b: a == b), arguments.json)
 
 
 if __name__ == "__main__":

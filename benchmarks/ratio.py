@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 PAIRS = 5
-NO_PEER = dict.fromkeys(("peer", "ratio", "low", "high", "equal"))  # of a row that measures this project alone
+NO_PEER = dict.fromkeys(("peer", "ratio", "low", "high", "equal"))  # in a row that measures this project alone
 
 
 @dataclass(frozen=True)
@@ -23,26 +23,27 @@ class Row:
     equal: bool
 
 
-def compared(
+def compare(
     work: str, peer: str, ours: Callable[[], Any], theirs: Callable[[], Any], equal: Callable[[Any, Any], bool]
 ) -> Row:
-    """Each pair runs both, first the one and next time the other, after one of each that only warms up."""
+    """The median ratio over pairs of runs, which take turns to go first; one run of each before only warms up."""
     is_equal = equal(ours(), theirs())
     ratios = []
     for number in range(PAIRS):
         order = (ours, theirs) if number % 2 else (theirs, ours)
-        seconds = {way: _seconds(way) for way in order}
+        seconds = {run: _seconds(run) for run in order}
         ratios.append(seconds[theirs] / seconds[ours])
-    middle, low, high = (round(figure, 2) for figure in (statistics.median(ratios), min(ratios), max(ratios)))
-    return Row(work, peer, middle, low, high, is_equal)
+    median, low, high = (round(ratio, 2) for ratio in (statistics.median(ratios), min(ratios), max(ratios)))
+    return Row(work, peer, median, low, high, is_equal)
 
 
 def show(row: Row, as_json: bool) -> None:
-    told = f"{row.work} beside {row.peer}: {row.ratio:.2f} × ({row.low:.2f} – {row.high:.2f}), "
-    print(json.dumps(asdict(row)) if as_json else told + ("equal" if row.equal else "NOT EQUAL"))
+    """The row on stdout."""
+    line = f"{row.work} beside {row.peer}: {row.ratio:.2f} × ({row.low:.2f} – {row.high:.2f}), "
+    print(json.dumps(asdict(row)) if as_json else line + ("equal" if row.equal else "NOT EQUAL"))
 
 
-def _seconds(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+def _seconds(run: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start

@@ -1,7 +1,7 @@
 """Seconds and MB/s of each data step, tokens/s and MFU of training, on the demo recipe: `make bench`.
 
-Every step is made anew in a folder of its own. `--json` prints one row a line, as the benchmarks beside a peer do,
-with null for what there is no peer to say of.
+Every step runs in a new home. `--json` prints one row a line, as the benchmarks beside a peer do, with null in the
+columns that compare.
 """
 
 import argparse
@@ -23,19 +23,19 @@ DATA_STEPS = ("ingest", "signals", "curate", "tokenizer", "encode")
 
 
 def main() -> None:
-    """The figures of one run of the line, without Prefect, on stdout."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--recipe", default="demo")
-    arguments.add_argument("--steps", type=int, default=60, help="training steps to time")
-    arguments.add_argument("--json", action="store_true")
-    given = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        changes = (f"pretrain.steps={given.steps}",)
-        record = perform(opened(Request(Home.at(home), given.recipe, changes, until="pretrain")))
+    """One row a step on stdout, measured in one run of the recipe without Prefect."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recipe", default="demo")
+    parser.add_argument("--steps", type=int, default=60, help="training steps to time")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:  # MLflow may still be making its tables
+        changes = (f"pretrain.steps={arguments.steps}",)
+        record = perform(opened(Request(Home.at(home), arguments.recipe, changes, until="pretrain")))
         rows = [_row(step, _bytes_read(record.steps)) for step in record.steps]
     for row in rows:
-        told = "  ".join(f"{name} {value}" for name, value in row.items() if name not in NO_PEER)
-        print(json.dumps(row) if given.json else told)
+        line = "  ".join(f"{name} {value}" for name, value in row.items() if name not in NO_PEER)
+        print(json.dumps(row) if arguments.json else line)
 
 
 def _row(step: StepRecord, bytes_read: float) -> dict[str, Any]:
@@ -44,8 +44,8 @@ def _row(step: StepRecord, bytes_read: float) -> dict[str, Any]:
         rate = bytes_read / 1e6 / step.seconds
         return {**row, "megabytes_per_second": round(rate, 2)}
     speed = [json.loads(line) for line in (Path(step.path or "") / "timing" / "speed.jsonl").read_text().splitlines()]
-    later = speed[len(speed) // 4 :]  # the first steps warm caches up
-    rate, mfu = (statistics.median(row[name] for row in later) for name in ("tokens_per_second", "mfu"))
+    steady = speed[len(speed) // 4 :]  # the first steps fill caches
+    rate, mfu = (statistics.median(row[name] for row in steady) for name in ("tokens_per_second", "mfu"))
     return {**row, "tokens_per_second": round(rate), "mfu": round(mfu, 3)}
 
 

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, this folder
 
 import torch
 
-from benchmarks.ratio import compared, show
+from benchmarks.ratio import compare, show
 from flows.load import load
 from model import hub
 from model.batches import TokenBatch
@@ -26,10 +26,10 @@ STEPS, THREADS = 8, 2
 
 def main() -> None:
     """One row on stdout: transformers' seconds over ours, and whether the first loss is equal to 1e-4."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--steps", type=int, default=STEPS)
-    arguments.add_argument("--json", action="store_true")
-    given = arguments.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
     torch.set_num_threads(THREADS)
     config = load("demo").recipe
     dials = {name: getattr(config.pretrain, name) for name in ("width", "heads", "kv_heads")}
@@ -40,7 +40,7 @@ def main() -> None:
 
     def ours() -> float:
         learner = NextToken(decoder)
-        plan = Plan(Schedule(steps=given.steps, warmup_steps=0, decay_steps=0))
+        plan = Plan(Schedule(steps=arguments.steps, warmup_steps=0, decay_steps=0))
         state = State(AdamW(learner, OptimizerConfig(learning_rate=1e-9)))
         data = TokenBatch(ids[:, :-1].contiguous(), ids[:, 1:].contiguous())
         reports = list(fit(learner, lambda step, micro_batch: data, plan, state))
@@ -51,7 +51,7 @@ def main() -> None:
 
     def theirs() -> float:
         losses = []
-        for _ in range(given.steps):
+        for _ in range(arguments.steps):
             loss = model(input_ids=ids[:, :-1], labels=ids[:, 1:], shift_labels=ids[:, 1:].contiguous()).loss
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -60,7 +60,7 @@ def main() -> None:
             losses.append(loss.item())
         return losses[0]
 
-    show(compared("training steps", "transformers", ours, theirs, lambda a, b: abs(a - b) < 1e-4), given.json)
+    show(compare("training steps", "transformers", ours, theirs, lambda a, b: abs(a - b) < 1e-4), arguments.json)
 
 
 def _transformers(decoder: Decoder) -> Any:

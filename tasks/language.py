@@ -11,11 +11,11 @@ CHARACTERS_READ = 1000
 
 def detect(text: str) -> str | None:
     """The code of the likeliest language (ISO 639-1, else 639-3); None where there is nothing to read."""
-    return likeliest(text)[0]
+    return detect_with_probability(text)[0]
 
 
-def likeliest(text: str) -> tuple[str | None, float]:
-    """The likeliest language and its probability."""
+def detect_with_probability(text: str) -> tuple[str | None, float]:
+    """The likeliest language, as `detect` gives it, and its probability."""
     line = " ".join(text[:CHARACTERS_READ].split())
     labels, probabilities = _model().predict(line) if line else ([], [])
     return (labels[0].removeprefix("__label__"), float(probabilities[0])) if labels else (None, 0.0)

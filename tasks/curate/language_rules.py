@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from tasks.curate.config import C4Lines
 from tasks.curate.spacy_rules import NEED_A_SEGMENTER
 from tasks.curate.words import UNSPACED
-from tasks.language import likeliest
+from tasks.language import detect_with_probability
 
 AUTO, NEUTRAL, UNSPACED_SCRIPT = "auto", "neutral", "unspaced"
 GOPHER = ("the", "be", "to", "of", "and", "that", "have", "with")  # arXiv 2112.11446, table A1: for English
@@ -37,7 +37,7 @@ def rule_set(text: str, declared: str | None, wanted: str) -> str:
         return NEUTRAL
     language = _code(declared)
     if language is None:
-        found, probability = likeliest(text)
+        found, probability = detect_with_probability(text)
         language = _code(found) if probability >= SURE else None
     return language or NEUTRAL
 

@@ -49,13 +49,13 @@ def curate(config: DecisionConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.curate.audit import TRUTH, audit
     from tasks.curate.decide import Folders, decide, verdicts
     from tasks.curate.report import notes
-    from tasks.curate.texts import judged_by_datatrove, kinds_masked, write_texts
+    from tasks.curate.texts import kinds_masked, verdicts_of_datatrove, write_texts
     from tasks.store.step import Funnel
 
     documents, scores = inputs.folder("documents"), inputs.folder("signals")
     folders = Folders(scores, inputs.partitions("earlier_signals"), inputs.partitions("earlier"))
     if config.engine == "datatrove":
-        judged = judged_by_datatrove(documents / "documents", scores, config)
+        judged = verdicts_of_datatrove(documents / "documents", scores, config)
     else:
         judged = verdicts(scores / "signals.parquet", config)
     decided = decide(config, folders, judged)

@@ -91,7 +91,7 @@ def texts_to_show(
     return kept | {doc_id: training_text(text, None, uncut)[0] for doc_id, text in dropped.items()}
 
 
-def judged_by_datatrove(documents: Path, scores: Path, config: DecisionConfig) -> pa.Table:
+def verdicts_of_datatrove(documents: Path, scores: Path, config: DecisionConfig) -> pa.Table:
     """The verdicts of datatrove's own classes, in the columns of `sql/decide.sql`."""
     from tasks.curate.reference import judged
 

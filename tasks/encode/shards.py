@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -48,7 +48,7 @@ class EncodePart(EncodeConfig):
     withdrawn: dict[str, dict[str, str]] = Field(default_factory=dict)  # source → uri → superseded | removed
 
     def why_withheld(self, document: Mapping[str, Any]) -> str | None:
-        """The reason for not training on the document, where there is one."""
+        """The reason for not training on the document; None where it may be trained on."""
         names = names_of(document)
         if not self._taken_down.isdisjoint(names):
             return "takedown"
@@ -67,15 +67,15 @@ def encode(config: EncodePart, inputs: Inputs, out: Path) -> Stats:
 
     tokenizer = inputs.folder("tokenizer")
     path, withheld = inputs.folder("texts") / "texts.parquet", dict[str, str]()
-    shards = {split: Shards(out, split, config.shard_tokens) for split in SPLITS}
-    sizes = list[tuple[str, str, int, int]]()
+    shards = {split: ShardWriter(out, split, config.shard_tokens) for split in SPLITS}
+    sizes = list[DocumentSize]()
     documents = parquet.ParquetFile(path).metadata.num_rows
     with progress("encode", documents, "documents") as advance:
-        kept = _kept(path, config, withheld)
+        kept = _rows_to_encode(path, config, withheld)
         for rows, batch in encode_rows(kept, tokenizer, config.workers, _text_bytes(path)):
             for row, tokens, bytes_ in zip(rows, batch.split(), batch.bytes, strict=True):
                 shards[row["split"]].add(row["doc_id"], tokens)
-                sizes.append((row["doc_id"], row["split"], len(tokens), int(bytes_)))
+                sizes.append(DocumentSize(row["doc_id"], row["split"], len(tokens), bytes_))
             advance(len(rows))
     written = {split: shard.close() for split, shard in shards.items()}
     _write_table(
@@ -85,8 +85,17 @@ def encode(config: EncodePart, inputs: Inputs, out: Path) -> Stats:
     return _stats(documents, withheld, sizes, written)
 
 
-class Shards:
-    """The files of one split: documents are gathered and written a shard at a time."""
+class DocumentSize(NamedTuple):
+    """A row of bytes.parquet."""
+
+    doc_id: str
+    split: str
+    tokens: int
+    bytes: int
+
+
+class ShardWriter:
+    """Writes the files of one split, one shard at a time."""
 
     def __init__(self, folder: Path, split: str, shard_tokens: int) -> None:
         self.folder, self.split, self.shard_tokens = folder, split, shard_tokens
@@ -95,6 +104,7 @@ class Shards:
         self.gathered, self.written = 0, 0
 
     def add(self, doc_id: str, tokens: "np.ndarray") -> None:
+        """Takes a document; writes a shard before it where the document would make that too long."""
         if self.doc_ids and self.gathered + len(tokens) > self.shard_tokens:
             self._write()
         self.doc_ids.append(doc_id)
@@ -102,7 +112,7 @@ class Shards:
         self.gathered += len(tokens)
 
     def close(self) -> int:
-        """Writes what is left, and a file without rows where the split has none; how many files there are."""
+        """The number of files, after the last is written; a split without documents gets one without rows."""
         if self.doc_ids or not (self.written or self.split == UNSEEN):
             self._write()
         return self.written
@@ -121,7 +131,8 @@ class Shards:
         self.doc_ids, self.tokens, self.gathered, self.written = [], [], 0, self.written + 1
 
 
-def _kept(path: Path, config: EncodePart, withheld: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _rows_to_encode(path: Path, config: EncodePart, withheld: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The rows that may be trained on; the others go into `withheld`, doc_id → reason."""
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path)
@@ -135,7 +146,7 @@ def _kept(path: Path, config: EncodePart, withheld: dict[str, str]) -> Iterator[
 
 
 def _text_bytes(path: Path) -> int:
-    """About how much text there is: what decides whether other processes are worth their start."""
+    """About how many bytes of text the file holds."""
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path).metadata
@@ -153,12 +164,12 @@ def _write_table(path: Path, rows: Sequence[tuple[Any, ...]], **types: "pa.DataT
 def _stats(
     documents: int,
     withheld: Mapping[str, str],
-    sizes: list[tuple[str, str, int, int]],
+    sizes: list[DocumentSize],
     written: Mapping[str, int],
 ) -> Stats:
-    tokens, bytes_ = sum(size[2] for size in sizes), sum(size[3] for size in sizes)
+    tokens, bytes_ = sum(size.tokens for size in sizes), sum(size.bytes for size in sizes)
     metrics = {"tokens": tokens, "bytes": bytes_, "bytes_per_token": bytes_ / tokens if tokens else 0.0}
-    metrics |= {f"tokens_{split}": sum(size[2] for size in sizes if size[1] == split) for split in SPLITS}
+    metrics |= {f"tokens_{split}": sum(size.tokens for size in sizes if size.split == split) for split in SPLITS}
     metrics |= {f"shards_{split}": count for split, count in written.items()}
     funnel = Funnel(read=documents, kept=len(sizes), dropped=dict(sorted(Counter(withheld.values()).items())))
     return Stats(funnel=funnel, metrics={name: float(value) for name, value in metrics.items()})

@@ -50,16 +50,18 @@ def tokenizer(config: TokenizerConfig, inputs: Inputs, out: Path) -> Stats:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),  # all 256 bytes: no text is unknown
         show_progress=False,
     )
-    seen = {"documents": 0, "bytes": 0}
+    counts = {"documents": 0, "bytes": 0}
     paths = [folder / "texts.parquet" for folder in partitions.values()]
-    bpe.train_from_iterator(_train_texts(paths, config, seen), trainer)
-    if not seen["bytes"]:
-        raise UserError("the tokenizer found no text in the train split", "keep more documents (see curate's reasons)")
+    bpe.train_from_iterator(_train_texts(paths, config, counts), trainer)
+    if not counts["bytes"]:
+        raise UserError(
+            "no text in the train split to train a tokenizer on", "keep more documents (triptych sql drop_reasons)"
+        )
     _save(bpe, out)
-    return _stats(config, bpe.get_vocab_size(), seen)
+    return _stats(config, bpe.get_vocab_size(), counts)
 
 
-def _train_texts(paths: list[Path], config: TokenizerConfig, seen: dict[str, int]) -> Iterator[str]:
+def _train_texts(paths: list[Path], config: TokenizerConfig, counts: dict[str, int]) -> Iterator[str]:
     from pyarrow.parquet import ParquetFile
 
     total = sum(ParquetFile(path).metadata.num_rows for path in paths)
@@ -69,8 +71,8 @@ def _train_texts(paths: list[Path], config: TokenizerConfig, seen: dict[str, int
                 advance(batch.num_rows)
                 splits, texts = batch["split"].to_pylist(), batch["text"].to_pylist()
                 for text in (text for split, text in zip(splits, texts, strict=True) if split == "train"):
-                    seen["documents"] += 1
-                    seen["bytes"] += len(text.encode())
+                    counts["documents"] += 1
+                    counts["bytes"] += len(text.encode())
                     yield from _pieces(text)
 
 
@@ -96,15 +98,15 @@ def _save(bpe: Any, out: Path) -> None:
         (out / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
-def _stats(config: TokenizerConfig, reached: int, seen: dict[str, int]) -> Stats:
+def _stats(config: TokenizerConfig, reached: int, counts: dict[str, int]) -> Stats:
     metrics = {
         "vocabulary": float(reached),
-        "train_documents": float(seen["documents"]),
-        "train_bytes": float(seen["bytes"]),
+        "train_documents": float(counts["documents"]),
+        "train_bytes": float(counts["bytes"]),
     }
     if reached == config.vocabulary:
         return Stats(metrics=metrics)
-    note = f"the corpus gives {reached:,} tokens, not the {config.vocabulary:,} asked for: nothing more occurs twice"
+    note = f"{reached:,} tokens in place of {config.vocabulary:,}: no other pair of tokens occurs twice in the corpus"
     return Stats(metrics=metrics, notes=(note,))
 
 

@@ -45,13 +45,13 @@ def latin_encoding(raw: bytes) -> str | None:
 
 
 def _fit(raw: bytes, encoding: str) -> EncodingFit | None:
-    from tasks.language import likeliest
+    from tasks.language import detect_with_probability
 
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
         return None
-    language, probability = likeliest(text.lower())  # the detector is poor at capitals
+    language, probability = detect_with_probability(text.lower())  # the detector is poor at capitals
     letters = LETTERS.get(language or "", WESTERN)
     fitting = [_fits(text, match.start(), letters) for match in NOT_ASCII.finditer(text)]
     return EncodingFit(sum(fitting) / len(fitting), probability, encoding)
