@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from flows.recipe import Recipe
 from tasks.curate.steps import CURATE, SIGNALS
 from tasks.encode.shards import ENCODE
-from tasks.encode.takedown import entries, touching
+from tasks.encode.takedown import entries_in, read_takedown_list
 from tasks.encode.tokenizer import TOKENIZER
 from tasks.evaluate.steps import EVALUATE_BASE, EVALUATE_CLASSIFY, EVALUATE_INSTRUCT, EVALUATE_PREFER
 from tasks.finetune.steps import FINETUNE_CLASSIFY, FINETUNE_INSTRUCT, FINETUNE_PREFER
@@ -134,8 +134,8 @@ def _curate(recipe: Recipe, corpus: Corpus, p: str, made: tuple[StepOutput, Step
 def _encode(recipe: Recipe, corpus: Corpus, p: str, made: tuple[StepOutput, StepOutput, StepOutput]) -> Invocation:
     """What was withdrawn or taken down since enters here, for the partition that it touches."""
     documents, decided, tokenizer = made
-    listed = entries(recipe.curate.takedown)
+    entries = read_takedown_list(recipe.curate.takedown)
     here = documents[p].parts
-    touched = touching(listed, here[p].path) if here else listed
+    touched = entries_in(here[p].path, entries) if here else entries
     config = recipe.encode.part(touched, corpus.withdrawn_from(p))
     return Invocation(config, {"texts": decided[p], "tokenizer": tokenizer})

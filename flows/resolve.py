@@ -11,7 +11,7 @@ from typing import Any
 
 from flows.recipe import FinetuneConfig, Recipe
 from tasks.curate.config import CurateConfig
-from tasks.encode.takedown import entries
+from tasks.encode.takedown import read_takedown_list
 from tasks.encode.tokenizer import TokenizerConfig
 from tasks.errors import UserError
 from tasks.evaluate.config import EvaluateConfig
@@ -73,7 +73,7 @@ def check_curation(config: CurateConfig, mistakes: Mistakes) -> None:
             with mistakes.at(f"curate.keep_if.{name}", condition):
                 check({name: condition})
     with mistakes.at("curate.takedown", config.takedown):
-        entries(config.takedown)
+        read_takedown_list(config.takedown)
 
 
 def _tokenizer(config: TokenizerConfig, mistakes: Mistakes) -> TokenizerConfig:

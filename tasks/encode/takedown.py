@@ -10,27 +10,27 @@ from tasks.errors import UsageError
 from tasks.store.artifacts import MANIFEST
 
 
-def entries(listed: Path | None) -> tuple[str, ...]:
+def read_takedown_list(path: Path | None) -> tuple[str, ...]:
     """The lines of the list, sorted; blank lines and those that begin with # are left out."""
-    if listed is None:
+    if path is None:
         return ()
     try:
-        lines = (line.strip() for line in listed.read_text(encoding="utf-8").splitlines())
+        lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"curate.takedown = {str(listed)!r}: {error}", "give a text file, one document a line"
+            f"curate.takedown = {str(path)!r}: {error}", "give a text file, one document a line"
         ) from error
     return tuple(sorted({line for line in lines if line and not line.startswith("#")}))
 
 
-def touching(listed: tuple[str, ...], documents: Path) -> tuple[str, ...]:
-    """The entries that name a document of this partition's ingest artifact; all of them where it is not made yet."""
-    if not listed or not (documents / MANIFEST).is_file():
-        return listed
+def entries_in(documents: Path, entries: tuple[str, ...]) -> tuple[str, ...]:
+    """The entries that name a document of this ingest artifact; all of them where it is not complete yet."""
+    if not entries or not (documents / MANIFEST).is_file():
+        return entries
     import pyarrow.parquet as pq
 
     names = set[str]()
     for file in sorted(documents.glob("documents/*.parquet")):
         for row in pq.read_table(file, columns=["doc_id", "source", "uri", "origin"]).to_pylist():
             names |= names_of(row)
-    return tuple(entry for entry in listed if entry in names)
+    return tuple(entry for entry in entries if entry in names)

@@ -123,7 +123,7 @@ def test_a_corpus_too_small_says_what_was_reached_and_its_tokenizer_is_right(tmp
     stats = tokenizer(TokenizerConfig(vocabulary=2048), Inputs({"texts": {"0001": folder}}), out)
     reached = Vocabulary(out)
     assert stats.metrics["vocabulary"] == reached.size < 2048
-    assert f"{reached.size:,} tokens, not the 2,048" in stats.notes[0]
+    assert f"{reached.size:,} tokens in place of 2,048" in stats.notes[0]
     assert reached.decode_bytes(reached.encode_ordinary(["Ω any text"])[0]).decode() == "Ω any text"
 
 
