@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.ratio import compare, show
 from flows.load import load
-from flows.session import Request, opened, perform
+from flows.session import Request, open_session, perform
 from tasks.curate.decide import verdicts
 from tasks.curate.normalise import normalise
 from tasks.curate.reference import judged
@@ -31,7 +31,7 @@ def main() -> None:
     config = load("demo").recipe.curate
     decide = config.decide()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:  # MLflow may still be making its tables
-        record = perform(opened(Request(Home.at(home), "demo", until="ingest")))
+        record = perform(open_session(Request(Home.at(home), "demo", until="ingest")))
         files = sorted(Path(record.steps[0].path or "").glob("documents/*.parquet"))
         table = pa.concat_tables([pq.read_table(file, columns=["doc_id", "text"]) for file in files])
     rows = table.slice(0, arguments.documents).to_pylist()

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, this folder
 
 from benchmarks.ratio import NO_PEER
 from flows.record import StepRecord
-from flows.session import Request, opened, perform
+from flows.session import Request, open_session, perform
 from tasks.home import Home
 
 DATA_STEPS = ("ingest", "signals", "curate", "tokenizer", "encode")
@@ -31,7 +31,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:  # MLflow may still be making its tables
         changes = (f"pretrain.steps={arguments.steps}",)
-        record = perform(opened(Request(Home.at(home), arguments.recipe, changes, until="pretrain")))
+        record = perform(open_session(Request(Home.at(home), arguments.recipe, changes, until="pretrain")))
         rows = [_row(step, _bytes_read(record.steps)) for step in record.steps]
     for row in rows:
         line = "  ".join(f"{name} {value}" for name, value in row.items() if name not in NO_PEER)

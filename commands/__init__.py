@@ -1,0 +1,11 @@
+"""What a person types: a room for each family of commands, whose `cli` has the command functions.
+
+run         run, schedule, up
+ask         sql, what-if, look, trace, report
+models      chat, serve, score, eval, export, mask, promote, rollback, keys
+init        init
+home        status, doctor, gc, backup, restore, forget
+options     arguments that several commands take; JSON on stdout
+show        tables and summaries on the terminal
+process     exit codes, error messages and signals of the process
+"""

@@ -14,7 +14,7 @@ import typer
 from tasks.errors import INTERRUPTED, UsageError, UserError, explained
 
 
-def ends_as_told(command: Callable[[], int | None]) -> NoReturn:
+def exit_with_code(command: Callable[[], int | None]) -> NoReturn:
     """Does it and exits: a mistake of the user's is a line with a cure, never a traceback."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow everybody down
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends as Ctrl-C does: checkpoint, exit code 130
@@ -36,7 +36,7 @@ def ends_as_told(command: Callable[[], int | None]) -> NoReturn:
         raise
 
 
-def lives_briefly(main: Callable[[], None]) -> None:
+def run_briefly(main: Callable[[], None]) -> None:
     """Calls it in a process that it has for itself: what is imported there is never let go of.
 
     Python would look for garbage among a million objects again and again, and take each of them apart at the end:

@@ -111,6 +111,11 @@ def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
+def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
+    """One row a finding: its level, what it is, and its fix."""
+    show_table([{"level": row["level"], "finding": row["what"], "fix": row["cure"]} for row in findings])
+
+
 def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows as a table; a word where there are none."""
     if not rows:

@@ -10,12 +10,12 @@ from prefect.exceptions import TerminationSignal
 from prefect.states import Completed, Failed
 
 from flows.graph import StepOutput
-from flows.prefect_pages import leave_figures, leave_links, left
+from flows.prefect_pages import publish_links, publish_page, publish_results
 from flows.report import report_at_end
 from flows.runner import Work
 from flows.servers.reconcile import process_of
 from flows.servers.schedule import DEFAULT
-from flows.session import Request, opened, perform
+from flows.session import Request, open_session, perform
 from tasks.errors import UserError
 from tasks.home import Home
 
@@ -37,8 +37,8 @@ def pipeline(
     context = FlowRunContext.get()
     flow_run = str(context.flow_run.id) if context and context.flow_run else ""
     with process_of(request.home, flow_run):
-        record = perform(opened(request), Tasks(request.home), {"prefect_flow_run": flow_run}, run)
-    left(request.home, lambda: leave_links(request.home, record))
+        record = perform(open_session(request), Tasks(request.home), {"prefect_flow_run": flow_run}, run)
+    publish_page(request.home, lambda: publish_links(request.home, record))
     if record.state == "interrupted":
         raise KeyboardInterrupt
     report_at_end(request.home, record)
@@ -69,7 +69,7 @@ class Tasks:
             except BaseException as error:
                 mistake.append(error)
                 raise
-            left(self.home, lambda: leave_figures(made[0]))
+            publish_page(self.home, lambda: publish_results(made[0]))
             names = {"cached": "Cached", "skipped": "Skipped"}
             return Completed(name=names.get(made[0].state), message=made[0].reason or None)
 

@@ -13,7 +13,7 @@ from tasks.home import Home
 from tasks.progress import say
 
 
-def left(home: Home, page: Callable[[], None]) -> None:
+def publish_page(home: Home, page: Callable[[], None]) -> None:
     """The page, left where there is a server to take it. What is merely shown fails no step: a complaint is a line."""
     if not running(home):  # each page costs a second and a half of retries where the server is gone
         return
@@ -23,7 +23,7 @@ def left(home: Home, page: Callable[[], None]) -> None:
         say(f"  Prefect did not take a page of this run: {error}")
 
 
-def leave_figures(made: StepOutput) -> None:
+def publish_results(made: StepOutput) -> None:
     """Artifacts of the running Prefect task, as far as the label has something to show."""
     name = made.label.replace("/", "-")
     if text := _figures(made):
@@ -34,7 +34,7 @@ def leave_figures(made: StepOutput) -> None:
             create_table_artifact(rows, key=f"{name}-scores", description=f"{made.label}: scores beside baselines")
 
 
-def leave_links(home: Home, record: RunRecord) -> None:
+def publish_links(home: Home, record: RunRecord) -> None:
     """An artifact of the running Prefect flow: each step's run in MLflow's pages."""
     runs = f"{mlflow_address(home)}/#/runs"
     steps = [f"| [{s.step}]({runs}/{s.mlflow_run_id}) | {s.state} |" for s in record.steps if s.mlflow_run_id]

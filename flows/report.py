@@ -8,13 +8,15 @@ from flows.run_tables import record_of, tables_of
 from tasks.home import Home
 from tasks.progress import say
 
+REPORTS = "reports"  # folder in the home, one page a run
 
-def report(home: Home, run: str = "") -> Path:
+
+def write_report(home: Home, run: str = "") -> Path:
     """The page on that run, or on the latest, written now."""
-    return write(home, record_of(home, run))
+    return _write(home, record_of(home, run))
 
 
-def write(home: Home, record: RunRecord) -> Path:
+def _write(home: Home, record: RunRecord) -> Path:
     from tasks.report.page import write_page
 
     return write_page(tables_of(home, record), curation_of(record), home.reports / f"{record.run}.html")
@@ -25,12 +27,12 @@ def report_at_end(home: Home, record: RunRecord) -> None:
     if record.steps and all(step.state in ("cached", "skipped") for step in record.steps):
         return  # all of it is on an earlier run's page
     try:
-        write(home, record)
+        _write(home, record)
     except Exception as error:
         say(f"  no report: {type(error).__name__}: {error}\n  cure: triptych report --run {record.run}")
 
 
-def found(home: Home, run: str) -> Path | None:
+def page_of(home: Home, run: str) -> Path | None:
     """The page on that run, where one was made."""
     path = home.reports / f"{run}.html"
     return path if path.is_file() else None

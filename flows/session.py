@@ -1,4 +1,4 @@
-"""Everything a run needs, opened once: recipe, corpus, scope, store, record, tracker; then the line is performed."""
+"""A session: everything a run needs, opened once; then the graph is run and its record written."""
 
 import os
 import subprocess
@@ -58,7 +58,7 @@ class Session:
     store: Store
 
 
-def opened(request: Request, write: bool = True) -> Session:
+def open_session(request: Request, write: bool = True) -> Session:
     """The session of a request; with write=False nothing at all is written (`--explain`)."""
     loaded = load(request.recipe, request.changes)
     if write:

@@ -9,15 +9,15 @@ from flows.graph import graph
 from flows.record import RunRecord, read
 from flows.servers.prefect_server import ensure_server, environment, inherited
 from flows.servers.reconcile import reconcile
-from flows.session import Request, new_run, opened
+from flows.session import Request, new_run, open_session
 from tasks.errors import UserError
 from tasks.progress import say
 from tasks.register.publish import publish_waiting
 
 
-def started(request: Request) -> RunRecord:
+def run_pipeline(request: Request) -> RunRecord:
     """The record of the run, done. What it achieved is judged by the record, not by Prefect's answer."""
-    session = opened(request)
+    session = open_session(request)
     for note in session.corpus.notes:
         say(f"  {note}")
     home = request.home
@@ -32,7 +32,7 @@ def started(request: Request) -> RunRecord:
     from flows.servers.prefect_client import final_state
 
     run = new_run()
-    answer = final_state(lambda: pipeline(**asked(request), run=run, return_state=True))
+    answer = final_state(lambda: pipeline(**flow_parameters(request), run=run, return_state=True))
     path = home.records / f"{run}.json"
     if not path.is_file():
         told = answer.message if answer else "the Prefect server went away"
@@ -40,14 +40,14 @@ def started(request: Request) -> RunRecord:
     return read(path)
 
 
-def asked(request: Request) -> dict[str, Any]:
+def flow_parameters(request: Request) -> dict[str, Any]:
     """The request as the flow's parameters: what Prefect's page shows, and what a deployment can set."""
     return {**asdict(request), "home": str(request.home), "changes": list(request.changes)}
 
 
-def explained(request: Request) -> list[dict[str, Any]]:
+def explain_run(request: Request) -> list[dict[str, Any]]:
     """Hit or miss of every label in scope, with its reasons; nothing is written."""
-    session = opened(request, write=False)
+    session = open_session(request, write=False)
     explainer = Explainer(session.store, session.scope)
     graph(session.recipe, session.corpus, explainer)
     return [asdict(found) for found in explainer.found]

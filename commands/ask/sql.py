@@ -36,7 +36,7 @@ def answer(home: Home, name: str, expression: str, params: Sequence[str], run: s
     return ask(statement, values, tables.raw(), tables.views()).to_pylist()
 
 
-def as_csv_text(rows: Sequence[dict[str, Any]]) -> str:
+def csv_text(rows: Sequence[dict[str, Any]]) -> str:
     """Comma-separated values with a header."""
     out = io.StringIO()
     if rows:

@@ -1,5 +1,6 @@
 """`triptych init FOLDER`: a look at a folder, a recipe for it with a reason for each choice, a forecast of its run.
 
+cli.py                           the command
 propose.py                       the act: look, measure, write the recipe
 proposal.py, show.py             its result, and how a person reads it
 survey.py, sample.py, licences.py the folder: kinds, languages, licences, from a sample of its text

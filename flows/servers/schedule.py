@@ -21,7 +21,7 @@ DAYS_LOOKED_BACK = 7
 RUNS_SHOWN = 20
 
 
-def schedule(home: Home, on: bool, recipe: str | None = None, cron: str | None = None) -> dict[str, Any]:
+def set_schedule(home: Home, on: bool, recipe: str | None = None, cron: str | None = None) -> dict[str, Any]:
     """The nightly schedule, resumed or paused; a recipe is what it runs, a cron line (UTC) when, from now on."""
     url = running(home)
     if url is None:

@@ -23,7 +23,7 @@ SECONDS_BETWEEN_QUERIES = "5"  # of the worker for new runs
 STOPPED_IN_ORDER = (WORKER, MLFLOW, SERVER.name)  # the worker may still have something to tell the server
 
 
-def up(home: Home, webhook: str = "") -> dict[str, Any]:
+def start_servers(home: Home, webhook: str = "") -> dict[str, Any]:
     """{"prefect": page, "mlflow": page, "worker": pid}; what was running already stays as it is.
 
     A webhook is called from then on for each deployed run that failed or was missed (`flows/servers/webhook.py`).
@@ -38,7 +38,7 @@ def up(home: Home, webhook: str = "") -> dict[str, Any]:
     return {"prefect": url.removesuffix("/api"), "mlflow": mlflow.url, "worker": worker.pid}
 
 
-def stop(home: Home) -> dict[str, list[str]]:
+def stop_servers(home: Home) -> dict[str, list[str]]:
     """{"stopped": names}: what this home had running and has no more."""
     return {"stopped": [name for name in STOPPED_IN_ORDER if detached_process.end(home, name)]}
 
@@ -61,7 +61,7 @@ def start_worker(home: Home, url: str) -> Detached:
 
 
 def mlflow_address(home: Home) -> str:
-    """Where MLflow's pages are to be seen once `up` was said."""
+    """The address of MLflow's pages, which `triptych up` serves."""
     return service.address(home, MLFLOW)
 
 

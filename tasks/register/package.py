@@ -17,7 +17,6 @@ from typing import Any
 
 from pydantic import Field
 
-from model.hub_config import to_shape
 from tasks.errors import UserError
 from tasks.models.pretrained import content_of
 from tasks.models.provenance import Provenance, read_provenance
@@ -125,6 +124,8 @@ def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[
 
 def _network(trained: Path) -> dict[str, Any]:
     """What the trained weights say of themselves: their shape, a classifier's labels, the rank of a low-rank change."""
+    from model.hub_config import to_shape
+
     config, classes = trained / "weights" / "config.json", trained / "weights" / "classes.json"
     shape, adapter = to_shape(json.loads(config.read_text()), config), trained / "adapter" / "adapter_config.json"
     return {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import models
+from commands.models import use
 from flows.record import RunRecord
 from tasks.errors import UserError
 from tasks.home import Home
@@ -25,25 +25,25 @@ def registered(home: Home, monkeypatch: pytest.MonkeyPatch) -> list[Version]:
     """The registry's versions; in `home` the recipe `mine` has been run."""
     RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00").write(home)
     found: list[Version] = []
-    monkeypatch.setattr(models, "versions", lambda _: found)
+    monkeypatch.setattr(use, "versions", lambda _: found)
     return found
 
 
 def test_a_candidate_is_talked_to_where_nothing_was_promoted_and_that_is_said(home, registered, capsys):
     registered += [version("mine-base", "candidate"), version("other-instruct", "champion")]
-    assert models.at_hand(home) == "mine-base@candidate"
+    assert use.at_hand(home) == "mine-base@candidate"
     assert "promoted no model" in capsys.readouterr().err
 
 
 def test_a_candidate_is_served_only_by_name(home, registered):
     registered.append(version("mine-instruct", "candidate"))
     with pytest.raises(UserError, match="triptych promote mine-instruct@candidate"):
-        models.champion(home)
+        use.champion(home)
 
 
 def test_a_champion_goes_before_any_candidate_and_who_answers_before_who_continues(home, registered, capsys):
     registered += [version("mine-instruct", "candidate"), version("mine-base", "champion")]
-    assert models.at_hand(home) == models.champion(home) == "mine-base@champion"
+    assert use.at_hand(home) == use.champion(home) == "mine-base@champion"
     registered.append(version("mine-instruct", "champion"))
-    assert models.at_hand(home) == "mine-instruct@champion"
+    assert use.at_hand(home) == "mine-instruct@champion"
     assert not capsys.readouterr().err

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from commands.status import status_of
+from commands.home.status import read_status
 from flows.record import RunRecord
 from flows.servers import detached_process
 from flows.servers.up import WORKER
@@ -20,18 +20,18 @@ def home(tmp_path):
 
 
 def test_a_worker_that_is_gone_is_told_where_there_was_one(home):
-    assert status_of(home)["noticed"] == []
+    assert read_status(home)["noticed"] == []
     detached_process.write_record(home, WORKER, detached_process.Detached(os.getpid(), 1.0))
-    (told,) = status_of(home)["noticed"]
+    (told,) = read_status(home)["noticed"]
     assert "triptych up" in told
     detached_process.write_record(home, WORKER, detached_process.of(os.getpid()))
-    assert status_of(home)["noticed"] == []
+    assert read_status(home)["noticed"] == []
 
 
 def test_it_does_not_wait_for_a_run_that_publishes(home):
     RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00").write(home)
     with exclusive(home.registry_lock):
-        assert status_of(home)["recipe"] == "mine"
+        assert read_status(home)["recipe"] == "mine"
 
 
 def test_the_latest_of_two_runs_begun_within_a_second_is_the_later_one():

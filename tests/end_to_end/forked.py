@@ -46,7 +46,7 @@ def become(
     os.chdir(folder)
     os.environ["TRIPTYCH_HOME"] = home
     if not prefect:
-        start.started = without_prefect
+        start.run_pipeline = without_prefect
     if not mlflow:  # its events wait in the outbox
         Shipper.ship, Shipper.follow = (lambda _: True), (lambda *_: None)
     sys.argv = ["triptych", *arguments]
@@ -54,10 +54,10 @@ def become(
 
 
 def without_prefect(request: Any) -> Any:
-    """`flows.start.started` with no server and no page; what is interrupted ends as in `flows.pipeline`."""
-    from flows.session import opened, perform
+    """`flows.start.run_pipeline` with no server and no page; what is interrupted ends as in `flows.pipeline`."""
+    from flows.session import open_session, perform
 
-    record = perform(opened(request))
+    record = perform(open_session(request))
     if record.state == "interrupted":
         raise KeyboardInterrupt
     return record

@@ -8,7 +8,7 @@ import pytest
 
 from commands.ask.sql import answer
 from flows.record import RunRecord
-from flows.session import Request, opened, perform
+from flows.session import Request, open_session, perform
 from tasks.home import Home
 
 pytestmark = pytest.mark.usefixtures("without_mlflow")
@@ -31,7 +31,7 @@ def corpus(tmp_path: Path) -> Path:
 
 def run(corpus: Path, *changes: str) -> RunRecord:
     given = (f"ingest.path={corpus}", "curate.filters=[]", *changes)
-    record = perform(opened(Request(Home(corpus.parent / "home"), "smoke", given, until="encode")))
+    record = perform(open_session(Request(Home(corpus.parent / "home"), "smoke", given, until="encode")))
     assert record.state == "complete", record.error
     return record
 

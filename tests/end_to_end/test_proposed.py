@@ -8,7 +8,7 @@ import pytest
 from commands.init import trial
 from commands.init.propose import propose
 from flows import session
-from flows.session import Request, opened, perform
+from flows.session import Request, open_session, perform
 from tasks.home import Home
 from tests.tasks.corpora import write
 
@@ -43,7 +43,7 @@ def unpunctuated(seed: int) -> str:
 def test_text_without_sentence_marks_becomes_models_that_can_be_published(tmp_path: Path) -> None:
     folder = write(tmp_path / "mine", {f"{n:02d}.txt": unpunctuated(n) for n in range(12)})
     propose(folder, Home(tmp_path / "home"))
-    record = perform(opened(Request(Home(tmp_path / "home"), "mine", QUICK)))
+    record = perform(open_session(Request(Home(tmp_path / "home"), "mine", QUICK)))
     assert record.state == "complete", record.error
     states = {step.step: step.state for step in record.steps}
     assert "finetune/instruct" in states and set(states.values()) == {"complete"}

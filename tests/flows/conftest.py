@@ -22,7 +22,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     home = Home(tmp_path_factory.mktemp("home"))
     ensure_server(home)
     yield home
-    up.stop(home)
+    up.stop_servers(home)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def another_home(empty_database: Path, tmp_path_factory: pytest.TempPathFactory)
     shutil.copy(empty_database, folder / "prefect" / "prefect.db")
     home = Home(folder)
     yield home
-    up.stop(home)
+    up.stop_servers(home)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import triptych
-from commands.status import status_of
+from commands.home.status import read_status
 from flows.record import RunRecord
 from tasks.home import Home
 
@@ -27,7 +27,7 @@ def read_only(tmp_path: Path) -> Iterator[Home]:
 
 
 def test_a_home_that_can_only_be_read_is_shown(read_only):
-    found = status_of(read_only)
+    found = read_status(read_only)
     assert (found["recipe"], found["models"]) == ("mine", [])
 
 

@@ -15,7 +15,7 @@ from commands.init.propose import propose, recipe_name
 from commands.init.shapes import public_shape, shape_of
 from commands.init.show import summary
 from flows.load import load
-from flows.session import Request, opened, perform
+from flows.session import Request, open_session, perform
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tests.tasks.corpora import ingested, jsonl, write
@@ -34,7 +34,9 @@ def test_a_folder_in_another_language_is_proposed_and_kept(tmp_path: Path, sente
     assert (result["documents"], result["kept"]) == (49, 1.0)
     assert list(result["languages"]) == [language]
     assert sum(result["bad"].values()) == 1
-    record = perform(opened(Request(Home(tmp_path / "home"), "Meine-Texte", ("curate.dedup=none",), until="curate")))
+    record = perform(
+        open_session(Request(Home(tmp_path / "home"), "Meine-Texte", ("curate.dedup=none",), until="curate"))
+    )
     assert record.state == "complete", record.error
     read, _, decided = record.steps
     assert read.metrics["documents"] == 49 and read.metrics["quarantined"] == 1

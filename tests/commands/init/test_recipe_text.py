@@ -21,7 +21,7 @@ from commands.init.toml_lines import put
 from commands.init.training_text import openings
 from commands.init.trial import MAX_DROP_SHARE, MIN_KEPT_SHARE, Trial
 from flows.load import load
-from flows.session import Request, opened, perform
+from flows.session import Request, open_session, perform
 from tasks.errors import UserError
 from tasks.home import Home
 from tests.tasks.corpora import jsonl, write
@@ -80,7 +80,7 @@ def test_copies_of_one_short_text_are_cut_so_that_three_splits_are_filled(tmp_pa
     text = "\n\n".join(document(GERMAN, random.Random(n)) for n in range(3))
     proposal = propose(write(tmp_path / "notes", {f"{n}.txt": text for n in range(4)}), Home(tmp_path / "home"))
     assert proposal.forecast.tokens < len(text) / proposal.trial.bytes_per_token  # of one copy, less what is held out
-    record = perform(opened(Request(Home(tmp_path / "home"), "notes", until="curate")))
+    record = perform(open_session(Request(Home(tmp_path / "home"), "notes", until="curate")))
     assert record.state == "complete", record.error
 
 
@@ -129,7 +129,7 @@ def test_where_most_records_are_bad_the_proposed_run_goes_on(tmp_path: Path) -> 
     folder = write(tmp_path / "texts", texts | {f"bad{n}.jsonl": "{" for n in range(30)})
     propose(folder, Home(tmp_path / "home"))
     assert load("texts").recipe.ingest.max_bad_fraction == pytest.approx(0.92, abs=0.01)
-    record = perform(opened(Request(Home(tmp_path / "home"), "texts", until="ingest")))
+    record = perform(open_session(Request(Home(tmp_path / "home"), "texts", until="ingest")))
     assert record.state == "complete", record.error
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from commands.status import status_of
+from commands.home.status import read_status
 from flows.servers import prefect_api, up
 from flows.servers.prefect_server import ensure_server
 from flows.servers.schedule import missed_and_failed, schedule
@@ -73,7 +73,7 @@ def test_a_missed_run_is_seen_and_calls_the_webhook(url: str, home: Home, calls:
     run = prefect_api.post(url, f"/deployments/{deployment['id']}/create_flow_run", {"state": state})
     wanted = {"event": "prefect.flow-run.Late", "flow": "fails", "run": run["name"]}
     assert until(lambda: wanted in calls)
-    assert (run["name"], "Late") in [(trouble["name"], trouble["state"]) for trouble in status_of(home)["schedule"]]
+    assert (run["name"], "Late") in [(trouble["name"], trouble["state"]) for trouble in read_status(home)["schedule"]]
 
 
 @pytest.fixture(scope="module")

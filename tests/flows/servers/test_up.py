@@ -11,7 +11,7 @@ import pytest
 
 from flows.servers import detached_process, prefect_api, up
 from flows.servers.prefect_server import ensure_server, environment, inherited
-from flows.servers.schedule import schedule
+from flows.servers.schedule import set_schedule
 from tasks.errors import UsageError
 from tasks.home import Home
 
@@ -35,7 +35,7 @@ SAID_IN_PREFECT_YAML = (
 
 @pytest.fixture(scope="module")
 def addresses(home: Home) -> dict[str, Any]:
-    return up.up(home)
+    return up.start_servers(home)
 
 
 def test_up_gives_pages_that_answer_and_a_worker_that_lives(addresses: dict[str, Any], home: Home) -> None:
@@ -58,29 +58,29 @@ def test_what_a_run_left_beside_its_figures_opens_in_mlflows_pages(addresses: di
 
 
 def test_up_again_leaves_what_runs_as_it_is(addresses: dict[str, Any], home: Home) -> None:
-    assert up.up(home) == addresses
+    assert up.start_servers(home) == addresses
 
 
 def test_the_nightly_run_is_paused_until_it_is_switched_on(addresses: dict[str, Any], home: Home) -> None:
     assert not _deployment(home, "nightly")["schedules"][0]["active"]
     nightly = {"deployment": "pipeline/nightly", "timezone": "UTC"}
-    assert schedule(home, on=True) == {**nightly, "on": True, "recipe": "demo", "cron": "0 3 * * *"}
+    assert set_schedule(home, on=True) == {**nightly, "on": True, "recipe": "demo", "cron": "0 3 * * *"}
     assert _deployment(home, "nightly")["schedules"][0]["active"]
-    schedule(home, on=False)
+    set_schedule(home, on=False)
     assert not _deployment(home, "nightly")["schedules"][0]["active"]
 
 
 def test_what_was_said_of_the_nightly_run_outlives_another_up(addresses: dict[str, Any], home: Home) -> None:
-    said = schedule(home, on=False, recipe="smoke", cron="30 4 * * 1")
+    said = set_schedule(home, on=False, recipe="smoke", cron="30 4 * * 1")
     assert said["recipe"] == "smoke" and said["cron"] == "30 4 * * 1"
-    up.up(home)
-    assert schedule(home, on=False) == said
+    up.start_servers(home)
+    assert set_schedule(home, on=False) == said
     with pytest.raises(UsageError, match="not a cron line"):
-        schedule(home, on=False, cron="whenever")
-    assert schedule(home, on=False) == said
+        set_schedule(home, on=False, cron="whenever")
+    assert set_schedule(home, on=False) == said
     deployment = _deployment(home, "nightly")
     prefect_api.patch(ensure_server(home), f"/deployments/{deployment['id']}", {"parameters": {}})
-    schedule(home, on=False, cron="0 3 * * *")
+    set_schedule(home, on=False, cron="0 3 * * *")
 
 
 def test_prefect_yaml_deploys_the_same(addresses: dict[str, Any], home: Home) -> None:
@@ -97,9 +97,9 @@ def test_prefect_yaml_deploys_the_same(addresses: dict[str, Any], home: Home) ->
 
 def test_stop_ends_all_of_this_home_and_nothing_else(addresses: dict[str, Any], home: Home, tmp_path: Path) -> None:
     detached_process.start(Home(tmp_path), up.WORKER, ["sleep", "60"], os.environ)
-    assert up.stop(home) == {"stopped": ["prefect-worker", "mlflow-ui", "prefect-server"]}
-    assert up.stop(home) == {"stopped": []}
-    assert up.stop(Home(tmp_path)) == {"stopped": ["prefect-worker"]}
+    assert up.stop_servers(home) == {"stopped": ["prefect-worker", "mlflow-ui", "prefect-server"]}
+    assert up.stop_servers(home) == {"stopped": []}
+    assert up.stop_servers(Home(tmp_path)) == {"stopped": ["prefect-worker"]}
 
 
 def _deployment(home: Home, name: str) -> dict[str, Any]:

@@ -24,19 +24,19 @@ def answer_prompt(home: Home, model: str, prompt: str, max_tokens: int, temperat
     """The whole answer to one prompt."""
     from model.chat import Turn
 
-    return "".join(_talker(home, model).reply([Turn("user", prompt)], max_tokens, temperature, seed))
+    return "".join(_chat_model(home, model).reply([Turn("user", prompt)], max_tokens, temperature, seed))
 
 
 def converse(home: Home, model: str, max_tokens: int, temperature: float, seed: int) -> None:
     """A conversation on the terminal, until the input ends."""
     from model.chat import Turn
 
-    talker, turns = _talker(home, model), list[Turn]()
-    say("write, and end with Ctrl-D" + ("" if talker.answers else " (a base model: it continues your text)"))
-    while (text := _line()) is not None:
-        turns = [*turns, Turn("user", text)] if talker.answers else [Turn("user", text)]
+    chat_model, turns = _chat_model(home, model), list[Turn]()
+    say("write, and end with Ctrl-D" + ("" if chat_model.answers else " (a base model: it continues your text)"))
+    while (text := _read_line()) is not None:
+        turns = [*turns, Turn("user", text)] if chat_model.answers else [Turn("user", text)]
         pieces = []
-        for piece in talker.reply(turns, max_tokens, temperature, seed + len(turns)):
+        for piece in chat_model.reply(turns, max_tokens, temperature, seed + len(turns)):
             sys.stdout.write(piece)
             sys.stdout.flush()
             pieces.append(piece)
@@ -44,9 +44,9 @@ def converse(home: Home, model: str, max_tokens: int, temperature: float, seed: 
         turns.append(Turn("assistant", "".join(pieces)))
 
 
-def scored(home: Home, model: str, prompt: str) -> dict[str, Any]:
+def score_prompt(home: Home, model: str, prompt: str) -> dict[str, Any]:
     """Ids, tokens and log-probabilities of a text."""
-    return _talker(home, model).score(prompt)
+    return _chat_model(home, model).score(prompt)
 
 
 def evaluate_model(home: Home, model: str, tasks: Sequence[str], folder: Path) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ def evaluate_model(home: Home, model: str, tasks: Sequence[str], folder: Path) -
     return [{"task": row["task"], "model": model, **{name: row[name] for name in SCORE_COLUMNS}} for row in scores]
 
 
-def exported(home: Home, model: str, form: str, to: Path) -> Path:
+def export_model(home: Home, model: str, form: str, to: Path) -> Path:
     """The folder with the model in that format."""
     if form not in FORMATS:
         raise UsageError(f"--format {form}: not known", f"there are: {', '.join(FORMATS)}")
@@ -91,14 +91,14 @@ def show_mask(home: Home, recipe: str, rows: int, as_json: bool) -> list[list[li
     return [[list(token) for token in conversation] for conversation in shown]
 
 
-def promoted(home: Home, model: str, why: str) -> dict[str, Any]:
+def promote_by_hand(home: Home, model: str, why: str) -> dict[str, Any]:
     """The version that is champion now."""
-    return _crowned(promote(model, home, why or "by hand"))
+    return _champion_facts(promote(model, home, why or "by hand"))
 
 
-def rolled_back(home: Home, name: str, why: str) -> dict[str, Any]:
+def roll_back(home: Home, name: str, why: str) -> dict[str, Any]:
     """The version that is champion again."""
-    return _crowned(rollback(name, home, why or "by hand"))
+    return _champion_facts(rollback(name, home, why or "by hand"))
 
 
 def champion(home: Home) -> str:
@@ -155,16 +155,16 @@ def _weights(home: Home, model: str) -> Path:
     return resolve(model or at_hand(home), home)
 
 
-def _talker(home: Home, model: str) -> ChatModel:
+def _chat_model(home: Home, model: str) -> ChatModel:
     model = model or at_hand(home)
     return ChatModel(model, _weights(home, model))
 
 
-def _crowned(version: Version) -> dict[str, Any]:
+def _champion_facts(version: Version) -> dict[str, Any]:
     return {"name": version.name, "version": version.version, "aliases": list(version.aliases)}
 
 
-def _line() -> str | None:
+def _read_line() -> str | None:
     try:
         return input("» ")
     except EOFError:

@@ -20,10 +20,10 @@ from tasks.tracking.tracker import ship
 NO_RUN = {"run": None, "recipe": None, "state": None, "seconds": 0.0, "steps": [], "models": []}
 
 
-def status_of(home: Home) -> dict[str, Any]:
+def read_status(home: Home) -> dict[str, Any]:
     """The JSON value of `status --json`; every field is there in a home without a run too."""
     watched = {"schedule": missed_and_failed(home), "disk": {}}
-    noticed = _asleep(home)
+    noticed = _worker_notes(home)
     try:
         watched["disk"] = usage(home)
     except UserError as error:  # a damaged manifest is no reason to show nothing
@@ -37,14 +37,10 @@ def status_of(home: Home) -> dict[str, Any]:
             noticed.append(f"{waiting} records wait for MLflow, which is away")
     except OSError as error:
         noticed.append(f"nothing was sent to MLflow: {error}")
-    return (
-        _as_it_stands(record, home)
-        | watched
-        | {"models": models(home), "noticed": [*audit_if_unlocked(home), *noticed]}
-    )
+    return _current(record, home) | watched | {"models": models(home), "noticed": [*audit_if_unlocked(home), *noticed]}
 
 
-def _as_it_stands(record: RunRecord, home: Home) -> dict[str, Any]:
+def _current(record: RunRecord, home: Home) -> dict[str, Any]:
     """The record with MLflow's ids; a run whose process is gone is not running, whatever it says."""
     record = with_mlflow_ids(record, home)
     if record.state == "running" and not is_held(home.live / record.run):
@@ -54,7 +50,7 @@ def _as_it_stands(record: RunRecord, home: Home) -> dict[str, Any]:
     return record.as_json()
 
 
-def _asleep(home: Home) -> list[str]:
+def _worker_notes(home: Home) -> list[str]:
     """That scheduled runs do not start, in a home where `up` was said once."""
     if detached_process.recorded(home, WORKER) is None or detached_process.find(home, WORKER):
         return []

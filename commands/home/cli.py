@@ -1,0 +1,84 @@
+"""The commands that look after a home: its state, disk, copies, and what is forgotten."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.options import JsonOption, current_home, print_facts, print_json
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example:  triptych status --json")
+def status(as_json: JsonOption = False) -> None:
+    """Show the latest run step by step, the registered models, and scheduled runs that failed or were missed."""
+    from commands.home.status import read_status
+    from commands.show import show_status
+
+    value = read_status(current_home())
+    print_json(value) if as_json else show_status(value)
+
+
+@app.command(epilog="Example:  triptych doctor --json")
+def doctor(as_json: JsonOption = False) -> None:
+    """Check this machine and home: versions, disk, CPU, ports, leftover processes. Each finding has a fix."""
+    from commands.home.doctor import examine
+    from commands.show import show_findings
+
+    findings = examine(current_home())
+    print_json(findings) if as_json else show_findings(findings)
+    if any(finding["level"] == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example:  triptych gc    triptych gc --keep 2 --yes")
+def gc(
+    keep: Annotated[int, typer.Option(min=0, metavar="RUNS", help="How many latest runs of each recipe keep all.")] = 1,
+    partials: Annotated[bool, typer.Option("--partials", help="Also remove the work of interrupted steps.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this, only show it.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show, or with --yes remove, artifacts that no registered version and no latest run needs."""
+    from commands.show import show_garbage
+    from flows.retention import collect
+
+    garbage = collect(current_home(), keep, partials, yes)
+    print_json(garbage) if as_json else show_garbage(garbage)
+
+
+@app.command(epilog="Example:  triptych backup backups/monday")
+def backup(
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+    everything: Annotated[bool, typer.Option("--all", help="Include artifacts that gc would remove.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy the home into a folder, each file with its hash: store, records, both databases, registry, audit, keys."""
+    from commands.home.backup import backup
+
+    print_facts(backup(current_home(), to, everything), as_json)
+
+
+@app.command(epilog="Example:  TRIPTYCH_HOME=restored triptych restore backups/monday")
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `triptych backup` made.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Restore a backup into an empty home. Every file's hash is verified first; if one differs, nothing is written."""
+    from commands.home.backup import restore
+
+    print_facts(restore(current_home(), source), as_json)
+
+
+@app.command(epilog="Example:  triptych forget addresses/1790-Washington-1 --why 'its author asked'")
+def forget(
+    document: Annotated[list[str], typer.Argument(help="A doc_id, SOURCE/FILE or source text.")],
+    why: Annotated[str, typer.Option(help="The reason, for the audit log.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a document's text from the home for good, and list the models that saw it. No later run reads it."""
+    from commands.home.forget import forget
+    from commands.show import show_forgotten
+
+    removal = forget(current_home(), document, why)
+    print_json(removal) if as_json else show_forgotten(removal)

@@ -1,0 +1,175 @@
+"""The commands that use a model: talk to it, serve it, score with it, export it, and choose the champion."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.options import JsonOption, ModelArgument, RecipeArgument, current_home, print_facts, print_json
+
+app = typer.Typer()
+keys = typer.Typer(
+    no_args_is_help=True,
+    help="Make, revoke and list the keys of the API.",
+    epilog="Example:  triptych keys add laptop    triptych keys list",
+)
+app.add_typer(keys, name="keys")
+
+WhyOption = Annotated[str, typer.Option(help="The reason, for the audit log.")]
+
+
+@app.command(epilog="Example:  triptych chat --prompt 'When was this said: …' --max-tokens 40")
+def chat(
+    model: ModelArgument = "",
+    prompt: Annotated[str, typer.Option(help="Answer this one prompt and exit.")] = "",
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 200,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0: always the most likely token.")] = 0.8,
+    seed: Annotated[int, typer.Option(help="Of the sampling.")] = 0,
+) -> None:
+    """Talk to a model: the champion of the latest run, unless another is named."""
+    from commands.models.use import answer_prompt, converse
+
+    if prompt:
+        print(answer_prompt(current_home(), model, prompt, max_tokens, temperature, seed))
+    else:
+        converse(current_home(), model, max_tokens, temperature, seed)
+
+
+@app.command(epilog="Example:  triptych serve demo-instruct@champion --port 8000 --set requests_per_minute=60")
+def serve(
+    model: ModelArgument = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8000,
+    host: Annotated[str, typer.Option(help="Any address but loopback requires keys.")] = "127.0.0.1",
+    change: Annotated[
+        list[str], typer.Option("--set", metavar="LIMIT=VALUE", help="Change a limit; a wrong name lists them.")
+    ] = [],  # noqa: B006
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a model behind an OpenAI-compatible API and a chat page. It follows its alias; Ctrl-C ends it."""
+    from commands.models.use import champion
+    from serve.limits import limits
+
+    allowed = limits(change)
+    name = model or champion(current_home())
+    from serve.listen import serve
+
+    def announce(address: dict[str, str]) -> None:
+        print_json(address) if as_json else print(address["url"])
+        sys.stdout.flush()
+
+    try:
+        serve(current_home(), name, (host, port), allowed, announce)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+@keys.command("add", epilog="Example:  triptych keys add laptop --json")
+def keys_add(name: Annotated[str, typer.Argument(help="Who uses it.")], as_json: JsonOption = False) -> None:
+    """Make a key of the API. It is shown only once; the home keeps a salted hash."""
+    from serve.keys import add
+
+    print_facts(add(current_home(), name), as_json)
+
+
+@keys.command("revoke", epilog="Example:  triptych keys revoke laptop")
+def keys_revoke(
+    name: Annotated[str, typer.Argument(help="A name that is listed.")], as_json: JsonOption = False
+) -> None:
+    """Refuse a key from now on, in running servers too."""
+    from serve.keys import revoke
+
+    print_facts(revoke(current_home(), name), as_json)
+
+
+@keys.command("list", epilog="Example:  triptych keys list")
+def keys_list(as_json: JsonOption = False) -> None:
+    """Show the names and dates of the keys."""
+    from commands.show import show_table
+    from serve.keys import list_keys
+
+    rows = list_keys(current_home())
+    print_json(rows) if as_json else show_table(rows)
+
+
+@app.command(epilog="Example:  triptych score demo-base@champion --prompt 'Fellow citizens of the Senate' --json")
+def score(
+    model: ModelArgument, prompt: Annotated[str, typer.Option(help="The text.")], as_json: JsonOption = False
+) -> None:
+    """Print the log-probability (nats) of each token of a text, given the tokens before it."""
+    from commands.models.use import score_prompt
+    from commands.show import show_table
+
+    columns = score_prompt(current_home(), model, prompt)
+    rows = zip(*columns.values(), strict=True)
+    print_json(columns) if as_json else show_table([dict(zip(columns, row, strict=True)) for row in rows])
+
+
+@app.command("eval", epilog="Example:  triptych eval demo-base@champion --task my_task.yaml")
+def evaluate(
+    model: ModelArgument = "",
+    task: Annotated[
+        list[str], typer.Option(metavar="NAME|FILE", help="A multiple-choice task as .yaml, or a task of lm-eval's.")
+    ] = [],  # noqa: B006
+    tasks_in: Annotated[Path, typer.Option(metavar="DIR", help="The folder of .yaml files of tasks by name.")] = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Show the stored scores of a model, or score it on tasks in lm-eval's format, by path or by name."""
+    from commands.models.use import evaluate_model
+    from commands.show import show_table
+
+    scores = evaluate_model(current_home(), model, task, tasks_in)
+    print_json(scores) if as_json else show_table(scores)
+
+
+@app.command(epilog="Example:  triptych export demo-instruct@champion --format hf --to exported/")
+def export(
+    model: ModelArgument,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+    form: Annotated[str, typer.Option("--format", help="hf: a folder that transformers loads.")] = "hf",
+    as_json: JsonOption = False,
+) -> None:
+    """Write a model in a format that other tools load."""
+    from commands.models.use import export_model
+
+    folder = export_model(current_home(), model, form, to)
+    print_json({"path": str(folder), "format": form}) if as_json else print(folder)
+
+
+@app.command(epilog="Example:  triptych mask demo --rows 2")
+def mask(
+    recipe: RecipeArgument = "demo",
+    rows: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which tokens of the instruction rows the loss counts: the assistant's, in colour."""
+    from commands.models.use import show_mask
+
+    tokens = show_mask(current_home(), recipe, rows, as_json)
+    if as_json:
+        print_json(tokens)
+
+
+@app.command(epilog="Example:  triptych promote demo-base/2 --why 'better on our own questions'")
+def promote(
+    model: Annotated[str, typer.Argument(help="NAME/VERSION or NAME@ALIAS of the model that becomes champion.")],
+    why: WhyOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a version the champion by hand; the one before it becomes `previous`. Recorded in the audit log."""
+    from commands.models.use import promote_by_hand
+
+    print_facts(promote_by_hand(current_home(), model, why), as_json)
+
+
+@app.command(epilog="Example:  triptych rollback demo-base")
+def rollback(
+    model: Annotated[str, typer.Argument(help="The registered model's NAME.")],
+    why: WhyOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make the `previous` version the champion again. Recorded in the audit log."""
+    from commands.models.use import roll_back
+
+    print_facts(roll_back(current_home(), model, why), as_json)

@@ -1,0 +1,4 @@
+"""Running recipes.
+
+cli   run, schedule, up
+"""
