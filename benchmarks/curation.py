@@ -38,7 +38,7 @@ def main() -> None:
     texts = [normalise(row["text"], config.normalise) for row in rows]
 
     def ours() -> dict[str, bool]:
-        columns = score(texts, ["en"] * len(texts), config.signals).columns
+        columns = score(texts, ["en"] * len(texts), config.scoring).columns
         ids = pa.array([row["doc_id"] for row in rows])
         decided = verdicts(pa.table({"doc_id": ids, **columns}), decide)
         return {row["doc_id"]: row["passes"] for row in decided.to_pylist()}

@@ -121,7 +121,7 @@ def _ingest(recipe: Recipe, part: Partition, earlier: StepOutput) -> Invocation:
 
 
 def _signals(recipe: Recipe, documents: StepOutput, earlier: StepOutput) -> Invocation:
-    return Invocation(recipe.curate.signals, {"documents": documents, "earlier": earlier})
+    return Invocation(recipe.curate.scoring, {"documents": documents, "earlier": earlier})
 
 
 def _curate(recipe: Recipe, corpus: Corpus, p: str, made: tuple[StepOutput, StepOutput, StepOutput]) -> Invocation:

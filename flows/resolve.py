@@ -53,9 +53,10 @@ class Mistakes:
 def resolve(recipe: Recipe) -> tuple[Recipe, list[Mistake]]:
     """The recipe as run, and its mistakes: a table that has one stays as it is written."""
     mistakes = Mistakes()
-    check_curation(recipe.curate, mistakes)
+    curate = _curation(recipe.curate, mistakes)
     pretrain = _pretraining(recipe.pretrain, mistakes)
     tables = {
+        "curate": curate,
         "tokenizer": _tokenizer(recipe.tokenizer, mistakes),
         "pretrain": pretrain,
         "evaluate": _evaluation(recipe.evaluate, pretrain, mistakes),
@@ -64,14 +65,30 @@ def resolve(recipe: Recipe) -> tuple[Recipe, list[Mistake]]:
     return recipe.model_copy(update=tables), mistakes.entries
 
 
+def _curation(config: CurateConfig, mistakes: Mistakes) -> CurateConfig:
+    """With the columns and the source of each signal of the recipe's own."""
+    functions = [signal.function for signal in config.signals.own]
+    with mistakes.at("curate.signals.own", functions):
+        if functions:
+            from tasks.curate.own_signals import resolve_own
+            from tasks.curate.signals import SCHEMA
+
+            signals = config.signals.model_copy(update={"own": resolve_own(functions, SCHEMA.names)})
+            config = config.model_copy(update={"signals": signals})
+    check_curation(config, mistakes)
+    return config
+
+
 def check_curation(config: CurateConfig, mistakes: Mistakes) -> None:
     """Notes each condition that is none, and a takedown list that cannot be read."""
-    if config.keep_if:
+    own = config.signals.own
+    if config.keep_if and all(signal.columns for signal in own):  # else a mistake in `own` is reported already
         from tasks.curate.conditions import check
 
+        columns = [column for signal in own for column in signal.columns]
         for name, condition in config.keep_if.items():
             with mistakes.at(f"curate.keep_if.{name}", condition):
-                check({name: condition})
+                check({name: condition}, columns)
     with mistakes.at("curate.takedown", config.takedown):
         read_takedown_list(config.takedown)
 

@@ -1,5 +1,6 @@
 """`triptych look`: documents at random that went for a reason (or stayed), with what decided it and where it shows."""
 
+import re
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,6 +11,7 @@ from tasks.errors import UsageError, UserError
 from tasks.home import Home
 
 KEPT = "kept"
+NAME = re.compile(r"[a-z_]\w*")
 
 
 def look(home: Home, reason: str, count: int, seed: int, run: str = "") -> dict[str, Any]:
@@ -70,7 +72,8 @@ def _decided_by(reason: str, row: dict[str, Any], config: CurateConfig) -> dict[
 
     found: dict[str, Any] = {"signal": None, "value": None, "relation": None, "threshold": None, "setting": None}
     if condition := config.keep_if.get(reason):
-        return found | {"signal": condition, "setting": f"curate.keep_if.{reason}"}
+        values = {name: row[name] for name in dict.fromkeys(NAME.findall(condition)) if name in row}
+        return found | {"signal": condition, "value": values, "setting": f"curate.keep_if.{reason}"}
     if rule := RULES.get(reason):
         found["setting"] = f"curate.{rule.setting}"
         if rule.signal:

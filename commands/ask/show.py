@@ -81,7 +81,10 @@ def show_look(found: Mapping[str, Any]) -> None:
     for row in found["shown"]:
         place = f"{row['source']}, {row['language'] or 'language unknown'}, {row['bytes']:,} bytes"
         out.print(f"\n[bold]{escape(row['doc_id'])}[/bold]  [dim]{escape(place)}[/dim]", soft_wrap=True)
-        if row["signal"]:
+        if isinstance(row["value"], Mapping):  # of the signals in a condition of the recipe's own
+            values = ", ".join(f"{name} {_figure(value)}" for name, value in row["value"].items())
+            out.print(f"  {escape(values)}, so not {escape(row['signal'])}   [dim]{row['setting']}[/dim]")
+        elif row["signal"]:
             value = f"{row['signal']} {_figure(row['value'])} {row['relation'] or 'not in'} {_figure(row['threshold'])}"
             out.print(f"  {escape(value)}   [dim]{row['setting']}[/dim]")
         if row["kept_id"]:

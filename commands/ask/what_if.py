@@ -71,7 +71,7 @@ def _understood(home: Home, expression: str, recipe: str, changes: Sequence[str]
     record = latest(home, find(recipe).stem) if recipe else None
     record = record or record_of(home)
     config = load(recipe, changes).recipe.curate if recipe else curation_of(record, changes)
-    rescored = _differing(keyed(config.signals), keyed(curation_of(record).signals))
+    rescored = _differing(keyed(config.scoring), keyed(curation_of(record).scoring))
     if rescored:
         cure = "triptych run --until curate --set …, which scores anew"
         raise UsageError(

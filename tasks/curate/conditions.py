@@ -5,7 +5,7 @@ long_enough = "plain_words >= 80"          # a document for which it does not ho
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 import pyarrow as pa
@@ -18,12 +18,13 @@ VOLATILE = re.compile(r"(?i)\b(random|uuid\w*|gen_random_uuid|now|today|current_
 UNKNOWN_COLUMN = re.compile(r'column "([^"]+)" not found')
 
 
-def check(conditions: Mapping[str, str]) -> None:
-    """ValueError where one is none, names no signal, or would not say the same tomorrow."""
+def check(conditions: Mapping[str, str], own_signals: Iterable[str] = ()) -> None:
+    """ValueError where one is none, names no signal, or depends on more than signals; `own_signals` are columns too."""
     from tasks.curate.rules import RULES
     from tasks.curate.signals import SCHEMA
 
-    rows = pa.schema([("doc_id", pa.string()), *SCHEMA]).empty_table()
+    own = [(name, pa.float64()) for name in own_signals]
+    rows = pa.schema([("doc_id", pa.string()), *SCHEMA, *own]).empty_table()
     for name, condition in conditions.items():
         if name in RULES or name in STATES:
             raise ValueError(f"{name} is the name of another reason: call the condition otherwise")

@@ -8,9 +8,9 @@ where datatrove's own class takes it so.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tasks.store.step import NOT_IN_KEY, Frozen
 
@@ -20,6 +20,10 @@ Withdrawn = Mapping[str, Mapping[str, Mapping[str, str]]]  # partition → sourc
 Reason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PAIR_FLOOR = 0.5  # Jaccard similarity from which a pair is stored: `jaccard` can be moved above it without rescoring
+
+
+def _as_table(value: Any) -> Any:
+    return {"function": value} if isinstance(value, str) else value
 
 
 class GopherQuality(Frozen):
@@ -87,7 +91,7 @@ class FineWeb(Frozen):
     new_line_ratio: float = Field(default=0.3, ge=0)  # per word
 
 
-class Limits(Frozen):
+class DocumentLimits(Frozen):
     """Rules beside the four filters: each is off until it is set, and then judges whatever `filters` lists."""
 
     max_digit_ratio: Fraction = 1  # digits per character
@@ -119,6 +123,20 @@ class Split(Frozen):
     seed: int = Field(default=1, ge=0)
 
 
+class OwnSignal(Frozen):
+    """A function of a text: as written only its name, as run with its columns and its source (own_signals.py)."""
+
+    function: str  # package.module:function
+    columns: tuple[str, ...] = ()
+    sha256: str = ""
+
+
+class Signals(Frozen):
+    """Signals beside those that are always scored."""
+
+    own: tuple[Annotated[OwnSignal, BeforeValidator(_as_table)], ...] = ()
+
+
 class SignalsConfig(Frozen):
     """All that a score depends on."""
 
@@ -128,6 +146,7 @@ class SignalsConfig(Frozen):
     c4: C4Lines = C4Lines()
     short_line_length: int = FineWeb().short_line_length
     minhash: MinHash = MinHash()
+    own: tuple[OwnSignal, ...] = ()
     workers: Annotated[int, NOT_IN_KEY] = 2
     tasks: Annotated[int, NOT_IN_KEY] = 0
 
@@ -144,7 +163,7 @@ class CurationSettings(Frozen):
     gopher_repetition: GopherRepetition = GopherRepetition()
     c4: C4 = C4()
     fineweb: FineWeb = FineWeb()
-    limits: Limits = Limits()
+    limits: DocumentLimits = DocumentLimits()
     c4_rewrite: bool = False  # the training text lacks the lines and citations that C4 takes out
     keep_if: Mapping[Reason, str] = Field(default_factory=dict)  # rules of one's own, in SQL (conditions.py)
     dedup: DedupMode = "minhash"
@@ -167,6 +186,7 @@ class DecisionConfig(CurationSettings):
 class CurateConfig(CurationSettings):
     """The recipe's table [curate]."""
 
+    signals: Signals = Signals()
     minhash: Dedup = Dedup()
     takedown: Annotated[Path | None, NOT_IN_KEY] = None  # enters at encode: a file of doc_ids, one a line
     workers: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)  # processes
@@ -184,12 +204,12 @@ class CurateConfig(CurationSettings):
     def datatroves_classes_know_one_language(self) -> "CurateConfig":
         if self.engine == "datatrove" and self.language == "auto":
             raise ValueError('engine = "datatrove" judges all documents by one language: name it, e.g. language = "en"')
-        if self.engine == "datatrove" and (self.keep_if or self.limits != Limits()):
+        if self.engine == "datatrove" and (self.keep_if or self.limits != DocumentLimits()):
             raise ValueError('engine = "datatrove" has classes for the filters only: leave keep_if and limits out')
         return self
 
     @property
-    def signals(self) -> SignalsConfig:
+    def scoring(self) -> SignalsConfig:
         return SignalsConfig(
             normalise=self.normalise,
             language=self.language,
@@ -197,6 +217,7 @@ class CurateConfig(CurationSettings):
             c4=self.c4.lines,
             short_line_length=self.fineweb.short_line_length,
             minhash=self.minhash.minhash,
+            own=self.signals.own,
             workers=self.workers,
             tasks=self.tasks,
         )

@@ -61,13 +61,10 @@ class Rule:
 
     def sentence(self, config: CurationSettings) -> str:
         """The meaning at this config's threshold: fewer than 50 words."""
+        if not self.unit:  # no number is compared
+            return self.meaning
         threshold = self.threshold(config)
-        if isinstance(threshold, tuple):
-            text = ", ".join(threshold) or "any"
-        elif isinstance(threshold, str):
-            text = threshold
-        else:
-            text = f"{100 * threshold:g}%" if self.unit == "share" else f"{threshold:,}"
+        text = f"{100 * threshold:g}%" if self.unit == "share" else f"{threshold:,}".removesuffix(".0")
         return self.meaning.replace("{}", text)
 
     def row(self, config: CurationSettings) -> dict[str, Any]:
@@ -88,7 +85,7 @@ _quality, _repetition = partial(Rule, "gopher_quality"), partial(Rule, "gopher_r
 _c4, _fineweb, _limits = partial(Rule, "c4"), partial(Rule, "fineweb"), partial(Rule, "limits")
 # fmt: off
 ROWS = (  # a filter's reasons are listed in this order
-    Rule("languages", "language", "", "", "", (), "", "", "a language other than {}"),
+    Rule("languages", "language", "", "", "", (), "", "", "a language other than those listed"),
     _quality("gopher_short_doc", "plain_words", "<", "min_doc_words", 0, "words", "", "fewer than {} words"),
     _quality("gopher_long_doc", "plain_words", ">", "max_doc_words", 0, "words", "", "more than {} words"),
     _quality("gopher_below_avg_threshold", "mean_word_length", "<", "min_avg_word_length", 0, "characters", "language",

@@ -16,7 +16,7 @@ from datatrove.utils.batching import batched
 from tasks.curate.config import SignalsConfig
 from tasks.curate.index import index_columns
 from tasks.curate.normalise import normalise
-from tasks.curate.signals import SCHEMA, score
+from tasks.curate.signals import schema, score
 from tasks.executor import Executor, RankedPipeline
 from tasks.progress import progress
 
@@ -96,8 +96,9 @@ def _file(folder: Path, rank: int) -> Path:
 
 def _score_rows(documents: list[Document], config: SignalsConfig) -> pa.Table:
     texts = [normalise(document.text, config.normalise) for document in documents]
-    signals = score(texts, [document.metadata["language"] for document in documents], config)
-    ids = pa.array([document.id for document in documents], pa.string())
+    names = [document.id for document in documents]
+    signals = score(texts, [document.metadata["language"] for document in documents], config, names)
+    ids = pa.array(names, pa.string())
     copied = {
         name: pa.array([document.metadata[name] for document in documents], pa.string()) for name in COLUMNS_COPIED
     }
@@ -105,6 +106,6 @@ def _score_rows(documents: list[Document], config: SignalsConfig) -> pa.Table:
 
 
 def _schema(config: SignalsConfig) -> pa.Schema:
-    fields = [("doc_id", pa.string()), *SCHEMA, *((name, pa.string()) for name in COLUMNS_COPIED)]
+    fields = [("doc_id", pa.string()), *schema(config), *((name, pa.string()) for name in COLUMNS_COPIED)]
     index = index_columns([], config.minhash)
     return pa.schema([*fields, *((name, column.type) for name, column in index.items())])

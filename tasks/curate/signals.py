@@ -14,6 +14,7 @@ from tasks.curate.language_rules import c4_lines, rule_set, spaced, stop_words
 from tasks.curate.lines import line_signals
 from tasks.curate.minhash import shingles
 from tasks.curate.ngrams import REPEATED, TOP, Tokens, repeated_gram_characters, top_gram_characters
+from tasks.curate.own_signals import own_columns
 from tasks.curate.words import Words, words_of
 from tasks.language import detect
 
@@ -58,8 +59,18 @@ class Scored:
     shingles: list[np.ndarray]  # sorted different uint32 hashes of word n-grams, by document
 
 
-def score(texts: list[str], declared: list[str | None], config: SignalsConfig) -> Scored:
-    """Signals of normalised texts, at least one; a declared language stands, else it is detected."""
+def schema(config: SignalsConfig) -> pa.Schema:
+    """The columns of scores: those of every recipe, then its own."""
+    return pa.schema([*SCHEMA, *((column, RATIO) for signal in config.own for column in signal.columns)])
+
+
+def score(
+    texts: list[str], declared: list[str | None], config: SignalsConfig, ids: Sequence[str] | None = None
+) -> Scored:
+    """Signals of normalised texts, at least one; a declared language stands, else it is detected.
+
+    `ids` name the documents where a signal of the recipe's own fails.
+    """
     rules = [rule_set(text, language, config.language) for text, language in zip(texts, declared, strict=True)]
     columns, found, order = dict[str, list[pa.Array]](), list[np.ndarray](), list[int]()
     for name in dict.fromkeys(rules):
@@ -70,7 +81,9 @@ def score(texts: list[str], declared: list[str | None], config: SignalsConfig) -
         found += part.shingles
         order += alike
     back = np.argsort(order)
-    return Scored({n: pa.concat_arrays(parts).take(back) for n, parts in columns.items()}, [found[i] for i in back])
+    arrays = {name: pa.concat_arrays(parts).take(back) for name, parts in columns.items()}
+    own = own_columns(config.own, texts, ids or [f"text {i}" for i in range(len(texts))]) if config.own else {}
+    return Scored(arrays | own, [found[i] for i in back])
 
 
 def _score_alike(texts: list[str], declared: list[str | None], rules: str, config: SignalsConfig) -> Scored:

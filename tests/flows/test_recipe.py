@@ -112,6 +112,18 @@ def test_all_mistakes_are_told_at_once_with_file_key_value_and_the_nearest_name(
     assert error.value.exit_code == 2
 
 
+def test_an_own_signal_is_resolved_with_the_recipe_and_a_mistake_in_it_names_its_key(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "shouting.py").write_text("def marks(text):\n    return text.count('!')\n")
+    own = 'extends = "smoke"\ncurate.signals.own = ["shouting:{}"]\ncurate.keep_if.calm = "marks < 3"\n'
+    config = load(written(tmp_path, "good", own.format("marks"))).recipe.curate
+    assert [signal.columns for signal in config.signals.own] == [("marks",)] and config.signals.own[0].sha256
+    with pytest.raises(UsageError) as error:
+        load(path := written(tmp_path, "bad", own.format("mark")))
+    assert f"{path}: curate.signals.own = ['shouting:mark']: " in str(error.value)
+    assert "did you mean 'marks'?" in str(error.value) and "keep_if" not in str(error.value)
+
+
 def test_mistakes_in_what_a_recipe_names_are_told_with_those_of_its_values(tmp_path):
     path = written(
         tmp_path,

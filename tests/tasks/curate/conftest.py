@@ -26,7 +26,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_documents(folder / "documents", texts, origin=origins)
     (folder / "signals").mkdir()
     SIGNALS(
-        CurateConfig(language="en", workers=1).signals,
+        CurateConfig(language="en", workers=1).scoring,
         {"documents": folder / "documents", "earlier": {}},
         folder / "signals",
     )

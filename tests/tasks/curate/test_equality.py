@@ -54,7 +54,7 @@ def quick_spacy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def scored(texts: list[str], config: CurateConfig) -> pa.Table:
     parts = [
-        score(texts[i : i + 64], [None] * len(texts[i : i + 64]), config.signals) for i in range(0, len(texts), 64)
+        score(texts[i : i + 64], [None] * len(texts[i : i + 64]), config.scoring) for i in range(0, len(texts), 64)
     ]
     ids = [f"{i:06d}" for i in range(len(texts))]
     return pa.concat_tables([pa.table(part.columns) for part in parts]).add_column(0, "doc_id", pa.array(ids))

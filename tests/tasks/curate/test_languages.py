@@ -25,7 +25,7 @@ LANGUAGES = [
 
 def judged(texts: list[str], config: CurateConfig) -> list[dict]:
     """The verdicts, in the order of the texts, with the rules beside them."""
-    scored = pa.table(score(texts, [None] * len(texts), config.signals).columns)
+    scored = pa.table(score(texts, [None] * len(texts), config.scoring).columns)
     ids = pa.array([f"{i:04d}" for i in range(len(texts))])
     rows = verdicts(scored.add_column(0, "doc_id", ids), config.decide()).to_pylist()
     return [row | {"rules": rules} for row, rules in zip(rows, scored["rules"].to_pylist(), strict=True)]

@@ -23,7 +23,7 @@ from tasks.curate.signals import score
 
 from .corpus import WORDS, passages
 
-CONFIG = CurateConfig().signals
+CONFIG = CurateConfig().scoring
 COUNT = 250
 
 

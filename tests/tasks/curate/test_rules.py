@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.curate.conditions import check
-from tasks.curate.config import CurateConfig, GopherQuality, Limits
+from tasks.curate.config import CurateConfig, DocumentLimits, GopherQuality
 from tasks.curate.decide import verdicts
 from tasks.curate.marks import differences, marks
 from tasks.curate.rules import RULES, Rule, loosened, rules_table
@@ -14,7 +14,7 @@ from tasks.curate.signals import SCHEMA, score
 from tasks.errors import UserError
 
 COMPARING = {reason: rule for reason, rule in RULES.items() if rule.signal}
-CONFIG = CurateConfig(limits=Limits(max_digit_ratio=0.2, max_url_ratio=0.2))
+CONFIG = CurateConfig(limits=DocumentLimits(max_digit_ratio=0.2, max_url_ratio=0.2))
 
 
 def near_its_threshold(draw: random.Random, name: str) -> float:
@@ -75,18 +75,18 @@ def test_the_table_of_rules_says_what_each_drops_at_the_thresholds_of_the_recipe
 
 def test_a_limit_holds_whatever_filters_are_listed_and_is_off_by_default():
     rows = scored({"digit_ratio": 0.3, "url_ratio": 0}, {"digit_ratio": 0.2, "url_ratio": 0.1}, {"digit_ratio": 0})
-    limited = CurateConfig(filters=(), limits=Limits(max_digit_ratio=0.2, max_url_ratio=0.1))
+    limited = CurateConfig(filters=(), limits=DocumentLimits(max_digit_ratio=0.2, max_url_ratio=0.1))
     assert verdicts(rows, limited.decide())["reasons"].to_pylist() == [["digits"], [], ["urls"]]
     assert all(verdicts(rows, CurateConfig(filters=()).decide())["passes"].to_pylist())
     with pytest.raises(ValueError, match="leave keep_if and limits out"):
-        CurateConfig(engine="datatrove", language="en", limits=Limits(max_digit_ratio=0.2))
+        CurateConfig(engine="datatrove", language="en", limits=DocumentLimits(max_digit_ratio=0.2))
 
 
 def test_a_rule_on_a_signal_that_the_scores_lack_asks_for_new_scores():
     rows = scored({}).drop_columns(["digit_ratio"])
     assert verdicts(rows, CurateConfig(filters=()).decide())["passes"].to_pylist() == [True]
     with pytest.raises(UserError, match=r"curate\.limits\.max_digit_ratio: these scores are older"):
-        verdicts(rows, CurateConfig(limits=Limits(max_digit_ratio=0.2)).decide())
+        verdicts(rows, CurateConfig(limits=DocumentLimits(max_digit_ratio=0.2)).decide())
 
 
 def marked(reason: str, text: str) -> list[str]:
@@ -157,6 +157,6 @@ def test_a_reason_has_a_name_of_its_own_and_says_the_same_each_time(name: str, c
 
 def test_signals_of_characters_are_shares_of_the_text():
     texts = ["", "no digit", "12 ab", "٣ is three", "see www.a.org", "https://a.org http://b"]
-    columns = score(texts, [None] * len(texts), CurateConfig(language="en").signals).columns
+    columns = score(texts, [None] * len(texts), CurateConfig(language="en").scoring).columns
     assert columns["digit_ratio"].to_pylist() == [0, 0, 2 / 5, 1 / 10, 0, 0]
     assert columns["url_ratio"].to_pylist() == [0, 0, 0, 0, 9 / 13, 21 / 22]

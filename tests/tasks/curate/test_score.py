@@ -24,7 +24,7 @@ FILES = ("signals.parquet", "pairs.parquet", "index.arrow")
 
 def run(documents: Path, out: Path, **settings: int) -> Stats:
     out.mkdir(exist_ok=True)
-    return SIGNALS(CurateConfig(**settings).signals, {"documents": documents, "earlier": {}}, out)
+    return SIGNALS(CurateConfig(**settings).scoring, {"documents": documents, "earlier": {}}, out)
 
 
 def contents(out: Path) -> dict[str, bytes]:

@@ -32,7 +32,7 @@ LOOSE = CurateConfig(
 def scored(folder: Path, config: CurateConfig, earlier: dict[str, Path]) -> Path:
     out = folder / "signals"
     out.mkdir()
-    SIGNALS(config.signals, {"documents": folder / "documents", "earlier": earlier}, out)
+    SIGNALS(config.scoring, {"documents": folder / "documents", "earlier": earlier}, out)
     return out
 
 
@@ -96,11 +96,11 @@ def test_a_changed_threshold_decides_again_and_does_not_score_again() -> None:
         english(minhash=Dedup(jaccard=0.8)),
         english(filters=("c4",), dedup="exact", c4_rewrite=True, languages=("en",), engine="datatrove"),
     ):
-        assert fingerprint(SIGNALS, changed.signals, key) == fingerprint(SIGNALS, base.signals, key)
+        assert fingerprint(SIGNALS, changed.scoring, key) == fingerprint(SIGNALS, base.scoring, key)
         assert fingerprint(CURATE, changed.decide(), key) != fingerprint(CURATE, base.decide(), key)
     others = (C4(min_words_per_line=2), C4(remove_citations=False))
     assert all(
-        fingerprint(SIGNALS, english(c4=c4).signals, key) != fingerprint(SIGNALS, base.signals, key) for c4 in others
+        fingerprint(SIGNALS, english(c4=c4).scoring, key) != fingerprint(SIGNALS, base.scoring, key) for c4 in others
     )
 
 
