@@ -15,7 +15,7 @@ from flows.load import load
 from flows.session import Request, open_session, perform
 from tasks.curate.decide import verdicts
 from tasks.curate.normalise import normalise
-from tasks.curate.reference import judged
+from tasks.curate.reference import datatrove_verdicts
 from tasks.curate.signals import score
 from tasks.home import Home
 
@@ -45,7 +45,7 @@ def main() -> None:
 
     def theirs() -> dict[str, bool]:
         documents = ((row["doc_id"], text, "en") for row, text in zip(rows, texts, strict=True))
-        return {row["doc_id"]: row["passes"] for row in judged(documents, len(rows), decide).to_pylist()}
+        return {row["doc_id"]: row["passes"] for row in datatrove_verdicts(documents, len(rows), decide).to_pylist()}
 
     show(compare("quality filtering", "datatrove", ours, theirs, lambda a, b: a == b), arguments.json)
 

@@ -50,12 +50,12 @@ def _known(reason: str, found: list[dict[str, Any]]) -> None:
 
 
 def _shown(reason: str, row: dict[str, Any], read: dict[str, str], config: CurateConfig) -> dict[str, Any]:
-    from tasks.curate.marks import differences, marks
+    from tasks.curate.spans import differences, reason_spans
 
     text = read[row["doc_id"]]
     partner = row["kept_id"] if reason in ("exact_duplicate", "near_duplicate") else None
     kept_text = read.get(partner) if partner else None
-    spans = differences(text, kept_text) if kept_text is not None else marks(reason, text, config)
+    spans = differences(text, kept_text) if kept_text is not None else reason_spans(reason, text, config)
     return {
         **{name: row[name] for name in ("doc_id", "source", "uri", "language", "bytes", "reasons")},
         **_decided_by(reason, row, config),

@@ -97,7 +97,7 @@ def _redecided(asked: Asked, facts: "pa.Table") -> "pa.Table":
 
     from tasks.curate.conditions import unmet
     from tasks.curate.decide import verdicts
-    from tasks.curate.redecide import Scored, redecide
+    from tasks.curate.recompute import ScoredPartition, recompute_decisions
     from tasks.tables.query import query, statement
 
     judged = verdicts(facts, asked.config.decide())
@@ -108,7 +108,9 @@ def _redecided(asked: Asked, facts: "pa.Table") -> "pa.Table":
         judged = query(statement("internal/what_if_verdicts.sql"), {}, {"judged": judged})
     signals, decided = asked.tables.parts("signals"), asked.tables.parts("curate")
     configs = {p: json.loads((folder / "manifest.json").read_text())["config"] for p, folder in decided.items()}
-    return redecide(asked.config, judged, {p: Scored(signals[p], configs[p]["withdrawn"]) for p in decided})
+    return recompute_decisions(
+        asked.config, judged, {p: ScoredPartition(signals[p], configs[p]["withdrawn"]) for p in decided}
+    )
 
 
 def _bytes_per_token(facts: "pa.Table") -> float | None:

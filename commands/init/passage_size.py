@@ -4,7 +4,7 @@ import random
 
 from commands.init.survey import Survey
 from tasks.curate.config import Split
-from tasks.curate.split import FEWEST_ORIGINS
+from tasks.curate.split import MIN_ORIGINS
 from tasks.errors import UserError
 from tasks.passages import passages
 
@@ -33,7 +33,7 @@ def held_out(survey: Survey) -> float:
     """The share for validation, and again for test: larger where there are few texts, or few passages of few texts."""
     size = passage_size(survey)
     count = survey.documents * (1 - survey.duplicates)
-    if size and survey.documents < FEWEST_ORIGINS:
+    if size and survey.documents < MIN_ORIGINS:
         sample_bytes = sum(len(text.encode(errors="replace")) for text in survey.texts)
         characters_per_byte = sum(map(len, survey.texts)) / sample_bytes
         count = survey.text_bytes * characters_per_byte * (1 - survey.duplicates) / size

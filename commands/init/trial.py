@@ -82,7 +82,7 @@ def _signals(texts: Sequence[str], curate: CurateConfig) -> tuple[float, "pa.Tab
 
     tables, scored_bytes, started = [], 0, 0.0
     for batch in _batches([normalise(text, curate.normalise) for text in texts]):
-        tables.append(pa.table(score(batch, [None] * len(batch), curate.signals).columns))
+        tables.append(pa.table(score(batch, [None] * len(batch), curate.scoring).columns))
         if started == 0:
             started = time.monotonic()  # the first batch loads the languages' rules
             continue

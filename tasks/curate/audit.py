@@ -1,4 +1,4 @@
-"""What was planted, and what each detector found of it: duplicates and filters, the mask of personal data, ingest.
+"""Planted dirt against what each detector found: duplicates, filters, the mask of personal data, ingest.
 
 The truth is what `tasks/ingest/planting.py` wrote beside the documents; the page on a run draws what stands here.
 """
@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 class Audit(Frozen):
-    """How one detector did on the planted dirt."""
+    """The counts of one detector on the planted dirt."""
 
     detector: str
     planted: int
@@ -42,16 +42,16 @@ class Audit(Frozen):
 
 @dataclass(frozen=True)
 class Detector:
-    """What finds some kinds of dirt, and what it took beside them."""
+    """A part of the pipeline that should find some kinds of dirt."""
 
     name: str
     kinds: tuple[str, ...]
-    found: Callable[[Row], bool]  # of a row of the truth
+    detects: Callable[[Row], bool]  # of a row of the truth
     false_alarms: int
 
 
 def audit(documents: Path, decisions: pa.Table, masked: Mapping[str, set[str]]) -> list[Audit]:
-    """By detector, what was planted for it and what became of it.
+    """The counts of each detector that has dirt planted for it.
 
     `documents` is ingest's folder; `masked` has the kinds of personal data that curation masks in a document.
     """
@@ -61,14 +61,14 @@ def audit(documents: Path, decisions: pa.Table, masked: Mapping[str, set[str]]) 
     planted = [row for row in truth if row["doc_id"] in decided]
     untouched = decided.keys() - {row["doc_id"] for row in planted} - {row["of"] for row in planted}
     detectors = [
-        _of_decisions("exact_duplicates", ("exact_copy",), decided, untouched),
-        _of_decisions("near_duplicates", ("near_copy", "truncation"), decided, untouched),
-        _of_decisions("filters", ("boilerplate", "gibberish", "other_script"), decided, untouched),
-        _of_the_mask(masked, untouched),
-        _of_ingest(documents, broken, {row["doc_id"].partition("/")[0] for row in truth}),
+        _decision_detector("exact_duplicates", ("exact_copy",), decided, untouched),
+        _decision_detector("near_duplicates", ("near_copy", "truncation"), decided, untouched),
+        _decision_detector("filters", ("boilerplate", "gibberish", "other_script"), decided, untouched),
+        _mask_detector(masked, untouched),
+        _ingest_detector(documents, broken, {row["doc_id"].partition("/")[0] for row in truth}),
     ]
-    found = (_audit(detector, [*planted, *broken]) for detector in detectors)
-    return [row for row in found if row.planted]
+    audits = (_audit(detector, [*planted, *broken]) for detector in detectors)
+    return [row for row in audits if row.planted]
 
 
 def _audit(detector: Detector, truth: Iterable[Row]) -> Audit:
@@ -78,7 +78,7 @@ def _audit(detector: Detector, truth: Iterable[Row]) -> Audit:
         level = f" {row['level']:g}" if row["level"] else ""
         count = counts.setdefault(f"{row['kind']}{level}", [0, 0])
         count[0] += 1
-        count[1] += detector.found(row)
+        count[1] += detector.detects(row)
     kinds = {kind: (planted, found) for kind, (planted, found) in counts.items()}
     found = sum(found for _, found in kinds.values())
     return Audit(
@@ -86,10 +86,10 @@ def _audit(detector: Detector, truth: Iterable[Row]) -> Audit:
     )
 
 
-def _of_decisions(name: str, kinds: tuple[str, ...], decided: Mapping[str, Row], untouched: set[str]) -> Detector:
+def _decision_detector(name: str, kinds: tuple[str, ...], decided: Mapping[str, Row], untouched: set[str]) -> Detector:
     """A copy is found when it and its original are not both kept; other dirt when it is not kept."""
 
-    def found(row: Row) -> bool:
+    def detects(row: Row) -> bool:
         original = decided.get(row["of"])
         gone = not decided[row["doc_id"]]["kept"]
         return gone or (name != "filters" and original is not None and not original["kept"])
@@ -99,19 +99,19 @@ def _of_decisions(name: str, kinds: tuple[str, ...], decided: Mapping[str, Row],
             return not row["kept"] and row["reason"] not in DUPLICATES
         return row["reason"] == name.removesuffix("s")
 
-    return Detector(name, kinds, found, sum(took(decided[doc_id]) for doc_id in untouched))
+    return Detector(name, kinds, detects, sum(took(decided[doc_id]) for doc_id in untouched))
 
 
-def _of_the_mask(masked: Mapping[str, set[str]], untouched: set[str]) -> Detector:
+def _mask_detector(masked: Mapping[str, set[str]], untouched: set[str]) -> Detector:
     """Made-up personal data is found when something of its kind is masked in the document."""
 
-    def found(row: Row) -> bool:
+    def detects(row: Row) -> bool:
         return any(row["detail"].startswith(kind) for kind in masked.get(row["doc_id"], ()))  # ipv4 is masked as ip
 
-    return Detector("personal_data", ("pii",), found, len(masked.keys() & untouched))
+    return Detector("personal_data", ("pii",), detects, len(masked.keys() & untouched))
 
 
-def _of_ingest(documents: Path, broken: list[Row], sources: set[str]) -> Detector:
+def _ingest_detector(documents: Path, broken: list[Row], sources: set[str]) -> Detector:
     """A broken record is found when it is in the quarantine."""
     columns = pq.read_table(documents / "quarantine.parquet", columns=["source", "uri", "position"]).to_pylist()
     refused = {f"{row['source']}/{row['uri']}#{row['position']}" for row in columns if row["source"] in sources}

@@ -11,13 +11,13 @@ POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "us
 
 
 @dataclass(frozen=True)
-class Walk:
+class C4Walk:
     kept: list[str]  # lines
     lorem_line: int | None  # the first line at which "lorem ipsum" ends the document, where that rule is on
     curly_line: int | None  # the same for '{'
 
 
-def walk(text: str, rules: C4Lines) -> Walk:
+def walk(text: str, rules: C4Lines) -> C4Walk:
     """The walk with its two document-level rules off: they only note where they would have struck."""
     kept, lorem_line, curly_line = [], None, None
     for number, raw in enumerate(text.splitlines()):
@@ -34,7 +34,7 @@ def walk(text: str, rules: C4Lines) -> Walk:
         if rules.filter_policy and any(phrase in lower for phrase in POLICY):
             continue
         kept.append(line)
-    return Walk(kept, lorem_line, curly_line)
+    return C4Walk(kept, lorem_line, curly_line)
 
 
 def rewritten(text: str, rules: C4Lines) -> str:

@@ -41,8 +41,8 @@ def unmet(conditions: Mapping[str, str], rows: pa.Table) -> pa.Table:
 
     UsageError with the nearest names where a condition names no column, or is none.
     """
-    asked = [_case(name, condition, rows) for name, condition in sorted(conditions.items())]
-    sql = f"select doc_id, list_filter([{', '.join(asked)}]::varchar[], lambda x: x is not null) as unmet from facts"
+    cases = [_case(name, condition, rows) for name, condition in sorted(conditions.items())]
+    sql = f"select doc_id, list_filter([{', '.join(cases)}]::varchar[], lambda x: x is not null) as unmet from facts"
     return ask(sql, {}, {"facts": lambda: rows}, {})
 
 

@@ -1,4 +1,4 @@
-"""What a recipe may say of curation, and the two keys that follow from it: what is scored, and how it is decided.
+"""The configs of curation: the recipe's table, and the two that follow from it, one for scores, one for decisions.
 
 `[curate]` in a recipe is a CurateConfig. Its `signals` hold all that a score depends on; its `decide` hold the
 thresholds. So a changed threshold decides again and never scores again. The four filters and their defaults are
@@ -19,7 +19,9 @@ FilterName = Literal["gopher_quality", "gopher_repetition", "c4", "fineweb"]
 Withdrawn = Mapping[str, Mapping[str, Mapping[str, str]]]  # partition → source → uri → superseded | removed
 Reason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-PAIR_FLOOR = 0.5  # Jaccard similarity from which a pair is stored: `jaccard` can be moved above it without rescoring
+MIN_STORED_SIMILARITY = (
+    0.5  # Jaccard similarity from which a pair is stored: `jaccard` can be moved above it without rescoring
+)
 
 
 def _as_table(value: Any) -> Any:
@@ -62,7 +64,7 @@ class GopherRepetition(Frozen):
 
 
 class C4Lines(Frozen):
-    """Which lines C4 takes out; -1 switches a number off."""
+    """The lines that C4 removes; -1 switches a number off."""
 
     remove_citations: bool = True
     filter_no_terminal_punct: bool = True
@@ -109,7 +111,7 @@ class MinHash(Frozen):
 
 class Dedup(MinHash):
     jaccard: float = Field(
-        default=0.7, ge=PAIR_FLOOR, le=1
+        default=0.7, ge=MIN_STORED_SIMILARITY, le=1
     )  # of the true shingle sets: what makes a candidate a duplicate
 
     @property
@@ -152,7 +154,7 @@ class SignalsConfig(Frozen):
 
 
 class CurationSettings(Frozen):
-    """What a recipe says of the decision, and the decision depends on."""
+    """The settings of a decision that a recipe holds."""
 
     engine: Literal["signals", "datatrove"] = "signals"  # datatrove: its own filter classes judge; the slow reference
     normalise: Literal["NFC", "NFKC", "none"] = "NFC"  # all three: line ends to \n, control characters and BOMs out

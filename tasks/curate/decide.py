@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from tasks.curate.conditions import unmet
 from tasks.curate.config import DecisionConfig
-from tasks.curate.dedup import Text, dedup_decisions, near_texts
-from tasks.curate.index import read_places
+from tasks.curate.dedup import PassingDocument, dedup_decisions, near_texts
+from tasks.curate.index import read_documents
 from tasks.curate.rules import rules_table
 from tasks.curate.split import UNSEEN, By, Earlier, Member, assign, choose_by
 from tasks.document_names import file_of
@@ -35,7 +35,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Folders:
-    """Where the scores of this partition lie, and scores and decisions of those before it, in order."""
+    """The scores of a partition, and the scores and decisions of the partitions before it, in order."""
 
     signals: Path
     earlier_signals: Mapping[str, Path]
@@ -43,13 +43,13 @@ class Folders:
 
 
 @dataclass(frozen=True)
-class Decided:
+class Decisions:
     table: pa.Table  # SCHEMA, in reading order
     by: By | None  # what the split goes by; None where there is nothing to split
 
     @property
     def dropped(self) -> dict[str, int]:
-        """By first reason, the most frequent first."""
+        """{first reason: documents}, the most frequent first."""
         return dict(Counter(reason for reason in self.table["reason"].to_pylist() if reason).most_common())
 
     @property
@@ -81,28 +81,28 @@ def _measured(scored: pa.Table, rules: pa.Table) -> pa.Table:
     return pa.table({"doc_id": scored["doc_id"]} | columns)
 
 
-def decide(config: DecisionConfig, folders: Folders, judged: pa.Table) -> Decided:
-    """Every document of the partition: kept or dropped and why, its cluster, the document kept for it, its split."""
+def decide(config: DecisionConfig, folders: Folders, judged: pa.Table) -> Decisions:
+    """Decisions on every document of a partition: reasons, cluster, the document kept for a duplicate, split."""
     rows = deduplicated(config, folders, judged)
     by = _split(rows, config, folders)
-    return Decided(pa.Table.from_pylist(rows, schema=SCHEMA), by)
+    return Decisions(pa.Table.from_pylist(rows, schema=SCHEMA), by)
 
 
 def deduplicated(config: DecisionConfig, folders: Folders, judged: pa.Table) -> list[dict]:
     """The rows of a decision but for their split: verdicts, and duplicates among the documents that pass."""
-    own = read_places(folders.signals / "index.arrow")
+    own = read_documents(folders.signals / "index.arrow")
     verdict = {row["doc_id"]: row for row in judged.to_pylist()}
     hashes = dict(zip(own["doc_id"].to_pylist(), own["text_hash"].to_pylist(), strict=True))
     earlier, earlier_hashes = _earlier_texts(config, folders)
     near = near_texts(pq.read_table(folders.signals / "pairs.parquet"), earlier_hashes | hashes, config.jaccard)
-    passing = [Text(doc_id, text, doc_id) for doc_id, text in hashes.items() if verdict[doc_id]["passes"]]
-    found = dedup_decisions(passing, earlier, near, config.dedup)
+    passing = [PassingDocument(doc_id, text, doc_id) for doc_id, text in hashes.items() if verdict[doc_id]["passes"]]
+    duplicates = dedup_decisions(passing, earlier, near, config.dedup)
     rows = [_row(verdict[doc_id]) for doc_id in hashes]
     for row in rows:
-        if place := found.get(row["doc_id"]):
-            row |= {"cluster_id": place.cluster_id, "kept_id": place.kept_id, "similarity": place.similarity}
-            if place.reason:
-                row |= {"kept": False, "reason": place.reason, "reasons": [place.reason]}
+        if document := duplicates.get(row["doc_id"]):
+            row |= {"cluster_id": document.cluster_id, "kept_id": document.kept_id, "similarity": document.similarity}
+            if document.reason:
+                row |= {"kept": False, "reason": document.reason, "reasons": [document.reason]}
     return rows
 
 
@@ -112,28 +112,28 @@ def _row(verdict: dict) -> dict:
     return {"doc_id": verdict["doc_id"]} | kept | nothing_like_it
 
 
-def _earlier_texts(config: DecisionConfig, folders: Folders) -> tuple[list[Text], dict[str, str]]:
-    """The kept documents of earlier partitions that still count; and the text_hash of every earlier document."""
+def _earlier_texts(config: DecisionConfig, folders: Folders) -> tuple[list[PassingDocument], dict[str, str]]:
+    """The kept documents of earlier partitions that are not withdrawn, and {doc_id: text_hash} of all earlier ones."""
     texts, hashes = [], {}
     for partition, folder in folders.earlier.items():
         withdrawn = config.withdrawn.get(partition, {})
-        places_ = read_places(folders.earlier_signals[partition] / "index.arrow").to_pylist()
-        decided = pq.read_table(folder / "decisions.parquet", columns=["doc_id", "kept", "cluster_id"]).to_pylist()
-        for place, decision in zip(places_, decided, strict=True):
-            hashes[place["doc_id"]] = place["text_hash"]
-            gone = withdrawn.get(place["source"], {})
-            if decision["kept"] and not {place["uri"], file_of(place["uri"])} & gone.keys():
-                texts.append(Text(place["doc_id"], place["text_hash"], decision["cluster_id"]))
+        documents = read_documents(folders.earlier_signals[partition] / "index.arrow").to_pylist()
+        decisions = pq.read_table(folder / "decisions.parquet", columns=["doc_id", "kept", "cluster_id"]).to_pylist()
+        for document, decision in zip(documents, decisions, strict=True):
+            hashes[document["doc_id"]] = document["text_hash"]
+            gone = withdrawn.get(document["source"], {})
+            if decision["kept"] and not {document["uri"], file_of(document["uri"])} & gone.keys():
+                texts.append(PassingDocument(document["doc_id"], document["text_hash"], decision["cluster_id"]))
     return texts, hashes
 
 
 def _split(rows: list[dict], config: DecisionConfig, folders: Folders) -> By | None:
-    """Adds the split to each row; which groups it went by."""
+    """Adds the split to each row; returns the kind of group that it goes by."""
     earlier, members = _earlier_splits(folders), list[Member]()
-    for row, place in zip(rows, read_places(folders.signals / "index.arrow").to_pylist(), strict=True):
-        row["split"] = UNSEEN if place["source"] in config.unseen else "train"
+    for row, document in zip(rows, read_documents(folders.signals / "index.arrow").to_pylist(), strict=True):
+        row["split"] = UNSEEN if document["source"] in config.unseen else "train"
         if row["split"] != UNSEEN:
-            members.append(Member(row["doc_id"], place["origin"] or row["doc_id"], row["cluster_id"], row["kept"]))
+            members.append(Member(row["doc_id"], document["origin"] or row["doc_id"], row["cluster_id"], row["kept"]))
     if earlier is None and not any(member.kept for member in members):
         return None
     by = earlier.by if earlier else choose_by(members)
@@ -144,15 +144,15 @@ def _split(rows: list[dict], config: DecisionConfig, folders: Folders) -> By | N
 
 
 def _earlier_splits(folders: Folders) -> Earlier | None:
-    """What earlier partitions settled; None where they kept nothing."""
+    """The splits of earlier partitions' documents; None where they kept nothing."""
     by: By | None = None
     splits = {}
     for partition, folder in folders.earlier.items():
         settled = json.loads((folder / "split.json").read_text())["by"]
         by = by or settled
-        origins = read_places(folders.earlier_signals[partition] / "index.arrow")["origin"].to_pylist()
-        decided = pq.read_table(folder / "decisions.parquet").to_pylist()
-        for origin, row in zip(origins, decided, strict=True):
+        origins = read_documents(folders.earlier_signals[partition] / "index.arrow")["origin"].to_pylist()
+        decisions = pq.read_table(folder / "decisions.parquet").to_pylist()
+        for origin, row in zip(origins, decisions, strict=True):
             if row["kept"] and row["split"] != UNSEEN:
                 splits.setdefault(f"origin {origin or row['doc_id']}", row["split"])
                 splits.setdefault(f"cluster {row['cluster_id']}", row["split"])

@@ -1,4 +1,4 @@
-"""Of documents that say the same, the first in reading order stays, and every other names the one kept for it.
+"""Duplicates: the first document of a text in reading order stays, and every other names the one kept for it.
 
 A document goes only where it is an exact copy of a kept one, or verified to be near it: so no chain of small
 differences empties a cluster, and the first of each cluster always stays.
@@ -12,11 +12,11 @@ from typing import Literal
 import pyarrow as pa
 
 Mode = Literal["none", "exact", "minhash"]
-Near = Mapping[str, list[tuple[str, float]]]  # text_hash → (text_hash, similarity) of the texts near it
+NearTexts = Mapping[str, list[tuple[str, float]]]  # text_hash → (text_hash, similarity) of the texts near it
 
 
 @dataclass(frozen=True)
-class Text:
+class PassingDocument:
     """A document that passes the filters; of an earlier partition, one that is kept and still counts."""
 
     doc_id: str
@@ -26,7 +26,7 @@ class Text:
 
 @dataclass(frozen=True)
 class DedupDecision:
-    """Where a passing document stands among those like it; without a reason it is kept."""
+    """The cluster of a passing document, and what it duplicates; without a reason it is kept."""
 
     cluster_id: str
     reason: Literal["exact_duplicate", "near_duplicate"] | None = None
@@ -34,28 +34,35 @@ class DedupDecision:
     similarity: float | None = None
 
 
-def dedup_decisions(documents: list[Text], earlier: list[Text], near: Near, mode: Mode) -> dict[str, DedupDecision]:
-    """By doc_id, in reading order. Where near-duplicates stay (mode none or exact) they still share a cluster."""
-    kept: dict[str, Text] = {}  # by text_hash, the first in reading order
+def dedup_decisions(
+    documents: list[PassingDocument], earlier: list[PassingDocument], near: NearTexts, mode: Mode
+) -> dict[str, DedupDecision]:
+    """{doc_id: decision} in reading order. Near-duplicates that stay (mode none or exact) still share a cluster."""
+    kept: dict[str, PassingDocument] = {}  # by text_hash, the first in reading order
     for text in earlier:
         kept.setdefault(text.text_hash, text)
     clusters = Clusters({text.cluster_id for text in earlier})
-    found: dict[str, DedupDecision] = {}
+    decisions: dict[str, DedupDecision] = {}
     for text in documents:
         like = [(1.0, kept[text.text_hash])] if text.text_hash in kept else []
         like += _by_similarity(text.text_hash, kept, near)
         if like and like[0][1].text_hash == text.text_hash and mode != "none":
-            found[text.doc_id] = DedupDecision(like[0][1].cluster_id, "exact_duplicate", like[0][1].doc_id, 1.0)
+            decisions[text.doc_id] = DedupDecision(like[0][1].cluster_id, "exact_duplicate", like[0][1].doc_id, 1.0)
         elif like and mode == "minhash":
-            found[text.doc_id] = DedupDecision(like[0][1].cluster_id, "near_duplicate", like[0][1].doc_id, like[0][0])
+            decisions[text.doc_id] = DedupDecision(
+                like[0][1].cluster_id, "near_duplicate", like[0][1].doc_id, like[0][0]
+            )
         else:
             clusters.join(text.cluster_id, [other.cluster_id for _, other in like])
-            found[text.doc_id] = DedupDecision(text.cluster_id)
+            decisions[text.doc_id] = DedupDecision(text.cluster_id)
             kept.setdefault(text.text_hash, text)
-    return {doc_id: replace(place, cluster_id=clusters.root(place.cluster_id)) for doc_id, place in found.items()}
+    return {
+        doc_id: replace(decision, cluster_id=clusters.root(decision.cluster_id))
+        for doc_id, decision in decisions.items()
+    }
 
 
-def near_texts(pairs: pa.Table, text_hashes: Mapping[str, str], jaccard: float) -> Near:
+def near_texts(pairs: pa.Table, text_hashes: Mapping[str, str], jaccard: float) -> NearTexts:
     """The pairs of documents as pairs of texts, both ways, at least so similar."""
     near: dict[str, list[tuple[str, float]]] = defaultdict(list)
     columns = (pairs[name].to_pylist() for name in ("doc_id", "other_id", "similarity"))
@@ -80,7 +87,7 @@ class Clusters:
         return cluster_id
 
     def join(self, cluster_id: str, others: list[str]) -> None:
-        """Everything new that is connected goes under the earliest; two earlier clusters stay two."""
+        """Joins new clusters with the earliest of these; two clusters of earlier partitions stay two."""
         roots = list(dict.fromkeys([*map(self.root, others), cluster_id]))
         first = next((root for root in roots if root in self.earlier), roots[0])
         for root in roots:
@@ -88,7 +95,9 @@ class Clusters:
                 self.parent[root] = first
 
 
-def _by_similarity(text_hash: str, kept: Mapping[str, Text], near: Near) -> Iterator[tuple[float, Text]]:
-    """Kept documents near a text, the most similar first; of equals the first found, in reading order."""
-    found = [(similarity, kept[other]) for other, similarity in near.get(text_hash, ()) if other in kept]
-    return iter(sorted(found, key=lambda item: -item[0]))
+def _by_similarity(
+    text_hash: str, kept: Mapping[str, PassingDocument], near: NearTexts
+) -> Iterator[tuple[float, PassingDocument]]:
+    """Kept documents near a text, the most similar first; of equals the first in reading order."""
+    similar = [(similarity, kept[other]) for other, similarity in near.get(text_hash, ()) if other in kept]
+    return iter(sorted(similar, key=lambda item: -item[0]))

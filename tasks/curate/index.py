@@ -15,14 +15,14 @@ from tasks.curate.config import MinHash
 from tasks.curate.minhash import bands
 
 ROWS_A_BATCH = 65_536
-PLACES = ["doc_id", "text_hash", "source", "uri", "origin"]
-COLUMNS = [*PLACES, "bands", "shingles"]
+DOCUMENT_COLUMNS = ["doc_id", "text_hash", "source", "uri", "origin"]
+COLUMNS = [*DOCUMENT_COLUMNS, "bands", "shingles"]
 INDEX_ONLY = ["source", "uri", "origin", "bands", "shingles"]
 
 
 @dataclass(frozen=True)
 class Index:
-    places: pa.Table  # the columns of PLACES
+    documents: pa.Table  # the columns of PLACES
     bands: np.ndarray  # (documents, bands) uint64
     shingles: list[np.ndarray]  # by document, views of the file
 
@@ -44,9 +44,9 @@ def write_index(table: pa.Table, path: Path) -> None:
             writer.write_table(table.slice(begin, ROWS_A_BATCH).combine_chunks(), ROWS_A_BATCH)
 
 
-def read_places(path: Path) -> pa.Table:
+def read_documents(path: Path) -> pa.Table:
     with pa.memory_map(str(path)) as source:
-        return pa.ipc.open_stream(source).read_all().select(PLACES)
+        return pa.ipc.open_stream(source).read_all().select(DOCUMENT_COLUMNS)
 
 
 def read_index(path: Path) -> Index:
@@ -59,4 +59,4 @@ def read_index(path: Path) -> Index:
         rows.append(batch["bands"].flatten().to_numpy().reshape(-1, width))
         values, ends = batch["shingles"].values.to_numpy(), batch["shingles"].offsets.to_numpy()
         shingles += [values[begin:end] for begin, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
-    return Index(table.select(PLACES), np.concatenate(rows), shingles)
+    return Index(table.select(DOCUMENT_COLUMNS), np.concatenate(rows), shingles)

@@ -1,4 +1,4 @@
-"""By whose rules a document is judged: a language's own, or those that no language's words and marks stand behind.
+"""The rules by which a document is judged: those of its language, or rules that belong to no language.
 
 de, fr, …   words and sentences by spaCy's rules and stop words of that language
 neutral     unknown languages, and scripts without capitals (which end sentences in marks that C4 does not know):
@@ -17,9 +17,11 @@ from tasks.language import detect_with_probability
 
 AUTO, NEUTRAL, UNSPACED_SCRIPT = "auto", "neutral", "unspaced"
 GOPHER = ("the", "be", "to", "of", "and", "that", "have", "with")  # arXiv 2112.11446, table A1: for English
-MOST_STOP_WORDS = 64  # one bit each
-FEWEST_STOP_WORDS = 30  # spaCy's shorter lists miss the commonest words
-SURE = 0.5  # probability from which a detected language counts; languages that lid.176 does not know stay below
+MAX_STOP_WORDS = 64  # one bit each
+MIN_STOP_WORDS = 30  # spaCy's shorter lists miss the commonest words
+MIN_LANGUAGE_PROBABILITY = (
+    0.5  # probability from which a detected language counts; languages that lid.176 does not know stay below
+)
 CHARACTERS_READ = 1000
 SPACY_NAMES = {"no": "nb"}  # lid.176's code → spaCy's
 
@@ -35,15 +37,15 @@ def rule_set(text: str, declared: str | None, wanted: str) -> str:
     cased = sum(c.lower() != c.upper() for c in head)
     if wanted != AUTO or cased < 0.5 * letters:
         return NEUTRAL
-    language = _code(declared)
+    language = _language_code(declared)
     if language is None:
-        found, probability = detect_with_probability(text)
-        language = _code(found) if probability >= SURE else None
+        detected, probability = detect_with_probability(text)
+        language = _language_code(detected) if probability >= MIN_LANGUAGE_PROBABILITY else None
     return language or NEUTRAL
 
 
 def stop_words(rules: str, given: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Those that are given, else the language's own: Gopher's for English, spaCy's shortest for the others.
+    """The stop words that are given, else the language's own: Gopher's for English, spaCy's shortest for the others.
 
     The commonest words of a language are its shortest (Zipf 1949), and spaCy does not say how common a word is.
     """
@@ -52,7 +54,7 @@ def stop_words(rules: str, given: tuple[str, ...] | None) -> tuple[str, ...]:
     if rules == "en":
         return GOPHER
     words = (w for w in _spacy_stop_words(rules) if w.isalpha() and w == w.lower())
-    return tuple(sorted(words, key=lambda word: (len(word), word))[:MOST_STOP_WORDS])
+    return tuple(sorted(words, key=lambda word: (len(word), word))[:MAX_STOP_WORDS])
 
 
 def spaced(text: str, rules: str) -> str:
@@ -61,7 +63,7 @@ def spaced(text: str, rules: str) -> str:
 
 
 def c4_lines(rules: str, lines: C4Lines) -> C4Lines:
-    """Which lines C4 takes out: without a language, none for its words or its end."""
+    """The lines that C4 removes; where no language's rules apply, none for its words or its end."""
     if rules not in (NEUTRAL, UNSPACED_SCRIPT):
         return lines
     return C4Lines(
@@ -71,13 +73,11 @@ def c4_lines(rules: str, lines: C4Lines) -> C4Lines:
 
 @cache
 def has_rules(language: str) -> bool:
-    """Whether spaCy has rules and stop words that need no dictionary."""
-    return language == "en" or (
-        language not in NEED_A_SEGMENTER and len(_spacy_stop_words(language)) >= FEWEST_STOP_WORDS
-    )
+    """True where spaCy has rules and stop words that need no dictionary."""
+    return language == "en" or (language not in NEED_A_SEGMENTER and len(_spacy_stop_words(language)) >= MIN_STOP_WORDS)
 
 
-def _code(language: str | None) -> str | None:
+def _language_code(language: str | None) -> str | None:
     """`de-DE` → de; None where there are no rules for it."""
     code = (language or "").lower().replace("_", "-").split("-")[0]
     code = SPACY_NAMES.get(code, code)

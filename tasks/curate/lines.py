@@ -1,4 +1,4 @@
-"""What the filters measure on lines and paragraphs, in the arithmetic of datatrove's classes."""
+"""Signals of lines and paragraphs, in the arithmetic of datatrove's filter classes."""
 
 import re
 from functools import cache
@@ -12,7 +12,7 @@ def line_signals(text: str, short_line_length: int) -> dict[str, float]:
 
 
 def ends_a_sentence(line: str) -> bool:
-    """Whether the last character of a line is a terminal punctuation mark."""
+    """True where the last character of a line is a terminal punctuation mark."""
     return line[-1] in _terminal_punctuation()
 
 
@@ -51,7 +51,7 @@ def _fineweb(text: str, short_line_length: int) -> dict[str, float]:
 
 
 def _repeats(pieces: list[str]) -> tuple[int, int]:
-    """How many pieces were seen before, and their characters."""
+    """The number of pieces that repeat an earlier one, and their characters."""
     if len(set(pieces)) == len(pieces):
         return 0, 0
     seen, repeats, characters = set(), 0, 0

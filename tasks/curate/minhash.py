@@ -3,14 +3,14 @@
 import numpy as np
 
 from tasks.curate.config import MinHash
-from tasks.curate.words import Words
+from tasks.curate.words import WordMemo
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
 HASHED_AT_ONCE = 1 << 18  # shingles: what keeps the arithmetic in the processor's cache
 
 
-def shingles(words: Words, flat: np.ndarray, counts: np.ndarray, config: MinHash) -> list[np.ndarray]:
-    """By document the sorted different hashes (uint32) of its n-grams of simplified words.
+def shingles(words: WordMemo, flat: np.ndarray, counts: np.ndarray, config: MinHash) -> list[np.ndarray]:
+    """For each document the sorted different hashes (uint32) of its n-grams of simplified words.
 
     A document of fewer than n words is one shingle; one without words has none.
     """

@@ -25,7 +25,7 @@ class Tokens:
 
 
 def top_gram_characters(tokens: Tokens, n: int) -> np.ndarray:
-    """By document: characters of its most frequent n-gram (blanks between words) times its occurrences.
+    """For each document the characters of its most frequent n-gram (blanks between words) times its occurrences.
 
     Of equally frequent ones the first counts, as in datatrove; 0 where there are fewer than n words.
     """
@@ -52,7 +52,7 @@ def top_gram_characters(tokens: Tokens, n: int) -> np.ndarray:
 
 
 def repeated_gram_characters(tokens: Tokens) -> dict[int, np.ndarray]:
-    """By n and document: characters in n-grams seen before, each counted once, as datatrove walks through them.
+    """{n: for each document the characters in n-grams seen before}, each counted once, as datatrove walks through them.
 
     Its n-grams are joined without blanks: the hash is that of the concatenation.
     """

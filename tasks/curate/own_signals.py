@@ -19,6 +19,7 @@ from difflib import get_close_matches
 from functools import cache
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -53,10 +54,10 @@ def resolve_own(names: Iterable[str], taken: Iterable[str]) -> tuple[OwnSignal, 
 
 
 def own_columns(signals: Sequence[OwnSignal], texts: Sequence[str], ids: Sequence[str]) -> dict[str, pa.Array]:
-    """By column the values of all texts; UserError, with the document's id, where a function gives none for a text."""
+    """{column: values of all texts}; UserError, with the document's id, where a function gives no number for a text."""
     columns: dict[str, list[float | None]] = {column: [] for signal in signals for column in signal.columns}
     for signal in signals:
-        function = _unchanged(signal)
+        function = _function_as_resolved(signal.function, signal.sha256)
         for doc_id, text in zip(ids, texts, strict=True):
             try:
                 values = _values(signal.function, function, text, doc_id)
@@ -90,7 +91,7 @@ def _function(name: str) -> Function:
             raise ValueError(f"{name}: no module {error.name!r}; {fix}") from error
         raise ValueError(f"{name}: importing {module_name} raises {type(error).__name__}: {error}") from error
     function = getattr(module, attribute, None)
-    if not inspect.isfunction(inspect.unwrap(function) if callable(function) else function):
+    if function is None or not inspect.isfunction(inspect.unwrap(function)):
         functions = [each for each, value in vars(module).items() if inspect.isfunction(value)]
         near = get_close_matches(attribute, functions, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(functions) or 'none'}"
@@ -99,12 +100,12 @@ def _function(name: str) -> Function:
 
 
 def _values(name: str, function: Function, text: str, where: str) -> Mapping[str, float | None]:
-    """Column → value; ValueError that names the function and the text where these are no numbers."""
+    """{column: value}; ValueError that names the function and the text where these are no numbers."""
     try:
         result = function(text)
     except Exception as error:
         raise ValueError(f"{name} raises {type(error).__name__} on {where}: {error}") from error
-    values = result if isinstance(result, Mapping) else {name.partition(":")[2]: result}
+    values: Mapping[Any, Any] = result if isinstance(result, Mapping) else {name.partition(":")[2]: result}
     for column, value in values.items():
         if not isinstance(column, str) or not (value is None or isinstance(value, Real)):
             raise ValueError(f"{name} returns {result!r:.80} on {where}: a number or {{name: number}} is expected")
@@ -114,19 +115,19 @@ def _values(name: str, function: Function, text: str, where: str) -> Mapping[str
 
 
 def _source_sha256(name: str, function: Function) -> str:
-    """Of the function's own source, and of the file of the module that is named."""
+    """A hash of the function's source and of the file of the module that is named."""
     module_file = sys.modules[name.partition(":")[0]].__file__
     source = inspect.getsource(inspect.unwrap(function))
     return hashlib.sha256(source.encode() + (Path(module_file).read_bytes() if module_file else b"")).hexdigest()
 
 
 @cache
-def _unchanged(signal: OwnSignal) -> Function:
-    """The function, once in a process; UserError where its source is not the one that is in the key."""
+def _function_as_resolved(name: str, sha256: str) -> Function:
+    """The function, looked up once in a process; UserError where its source is not the one that is in the key."""
     try:
-        function = _function(signal.function)
+        function = _function(name)
     except ValueError as error:
         raise UserError(f"{KEY}: {error}", "run again with the module in place") from error
-    if _source_sha256(signal.function, function) != signal.sha256:
-        raise UserError(f"{KEY}: {signal.function} was changed while the run was going", "run again")
+    if _source_sha256(name, function) != sha256:
+        raise UserError(f"{KEY}: {name} was changed while the run was going", "run again")
     return function

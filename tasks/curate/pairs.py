@@ -7,7 +7,7 @@ stand for one text: each is paired with the first document of that text, and onl
 import numpy as np
 import pyarrow as pa
 
-from tasks.curate.config import PAIR_FLOOR
+from tasks.curate.config import MIN_STORED_SIMILARITY
 from tasks.curate.index import Index
 
 NEIGHBOURS = 16  # a band's bucket is compared with its first 16 documents and each one's last 16: linear in its size
@@ -18,16 +18,16 @@ SCHEMA = pa.schema([("doc_id", pa.string()), ("other_id", pa.string()), ("simila
 def find_pairs(index: Index, earlier: list[Index]) -> pa.Table:
     """doc_id of this partition, other_id before it in reading order (or in an earlier partition), similarity >= 0.5."""
     parts = [*earlier, index]
-    ids = [name for part in parts for name in part.places["doc_id"].to_pylist()]
-    first = _first_of_text([text for part in parts for text in part.places["text_hash"].to_pylist()])
-    new_from = len(ids) - index.places.num_rows
+    ids = [name for part in parts for name in part.documents["doc_id"].to_pylist()]
+    first = _first_of_text([text for part in parts for text in part.documents["text_hash"].to_pylist()])
+    new_from = len(ids) - index.documents.num_rows
     shingles = [s for part in parts for s in part.shingles]
     compared = np.flatnonzero((first == np.arange(len(first))) & (np.fromiter(map(len, shingles), int) > 0))
     bands = np.concatenate([part.bands for part in parts])[compared]
     later, before = candidates(bands, int(np.searchsorted(compared, new_from)))
     later, before = compared[later], compared[before]
     similarity = jaccard(shingles, later, before)
-    near = similarity >= PAIR_FLOOR
+    near = similarity >= MIN_STORED_SIMILARITY
     copies = new_from + np.flatnonzero(first[new_from:] != np.arange(new_from, len(first)))
     later = np.concatenate([copies, later[near]])
     before = np.concatenate([first[copies], before[near]])
@@ -39,7 +39,7 @@ def find_pairs(index: Index, earlier: list[Index]) -> pa.Table:
 
 def candidates(bands: np.ndarray, new_from: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows (later, earlier) that agree in a band, the later one at or after `new_from`; sorted, each pair once."""
-    found = [np.zeros(0, np.int64)]
+    rows = [np.zeros(0, np.int64)]
     size = len(bands)
     for column in bands.T:
         order = np.argsort(column, kind="stable")
@@ -51,10 +51,10 @@ def candidates(bands: np.ndarray, new_from: int) -> tuple[np.ndarray, np.ndarray
             for target in (start + offset, place - 1 - offset):
                 valid = (target < place) & (target >= start)
                 valid[valid] = order[place[valid]] >= new_from
-                found.append(order[place[valid]] * size + order[target[valid]])
+                rows.append(order[place[valid]] * size + order[target[valid]])
             if not (place - start > offset).any():
                 break
-    pairs = np.unique(np.concatenate(found))
+    pairs = np.unique(np.concatenate(rows))
     return pairs // max(size, 1), pairs % max(size, 1)
 
 
@@ -78,6 +78,6 @@ def jaccard(shingles: list[np.ndarray], left: np.ndarray, right: np.ndarray) -> 
 
 
 def _first_of_text(hashes: list[str]) -> np.ndarray:
-    """By row the first row with the same text."""
+    """For each row the first row with the same text."""
     seen: dict[str, int] = {}
     return np.array([seen.setdefault(text, row) for row, text in enumerate(hashes)], np.int64)

@@ -23,18 +23,18 @@ from tasks.curate.spacy_rules import spacy_code
 from tasks.progress import progress
 
 
-def judged(texts: Iterable[tuple[str, str, str | None]], total: int, config: DecisionConfig) -> pa.Table:
+def datatrove_verdicts(texts: Iterable[tuple[str, str, str | None]], total: int, config: DecisionConfig) -> pa.Table:
     """doc_id, passes, reason, reasons of (doc_id, normalised text, language): the first reason of each class."""
     filters = [filter_class(name, config) for name in config.filters]
     rows = []
     with progress("datatrove's filters", total, "documents") as advance:
         for doc_id, text, language in texts:
-            found = ["language"] if config.languages and language not in config.languages else []
-            found += [reason for one in filters if (reason := first_reason(one, text))]
+            reasons = ["language"] if config.languages and language not in config.languages else []
+            reasons += [reason for quality_filter in filters if (reason := first_reason(quality_filter, text))]
             if not text.strip() or (config.c4_rewrite and not rewritten(text, config.c4)):
-                found.append("empty")
-            rows.append({"doc_id": doc_id, "passes": not found, "reason": found[0] if found else None})
-            rows[-1]["reasons"] = found
+                reasons.append("empty")
+            rows.append({"doc_id": doc_id, "passes": not reasons, "reason": reasons[0] if reasons else None})
+            rows[-1]["reasons"] = reasons
             advance(1)
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
@@ -44,9 +44,9 @@ SCHEMA = pa.schema(
 )
 
 
-def first_reason(one: BaseFilter, text: str) -> str | None:
+def first_reason(quality_filter: BaseFilter, text: str) -> str | None:
     """Why this class drops the text by itself, None where it keeps it."""
-    keeps, reason = get_filter_result(one.filter(Document(text=text, id="")))
+    keeps, reason = get_filter_result(quality_filter.filter(Document(text=text, id="")))
     return None if keeps else reason
 
 

@@ -55,7 +55,7 @@ class Rule:
         return self.filter in (*ALWAYS, *config.filters) and self.threshold(config) != self.off
 
     def flag(self) -> str:
-        """What switches it off, as it is typed: curate.gopher_quality.min_doc_words=0."""
+        """The change that switches it off, as it is typed: curate.gopher_quality.min_doc_words=0."""
         off = list(self.off) if isinstance(self.off, tuple) else self.off
         return f"curate.{self.setting}={off if isinstance(off, str) else json.dumps(off)}"
 

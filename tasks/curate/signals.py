@@ -1,4 +1,4 @@
-"""All signals of a batch of documents in one pass: what Gopher, C4 and FineWeb measure, and the shingles of each."""
+"""All signals of a batch of documents in one pass: those of Gopher, C4 and FineWeb, of characters, and shingles."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from tasks.curate.lines import line_signals
 from tasks.curate.minhash import shingles
 from tasks.curate.ngrams import REPEATED, TOP, Tokens, repeated_gram_characters, top_gram_characters
 from tasks.curate.own_signals import own_columns
-from tasks.curate.words import Words, words_of
+from tasks.curate.words import WordMemo, word_memo
 from tasks.language import detect
 
 DIGIT = re.compile(r"\d")
@@ -54,7 +54,7 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Scored:
+class Scores:
     columns: dict[str, pa.Array]  # by name of SCHEMA
     shingles: list[np.ndarray]  # sorted different uint32 hashes of word n-grams, by document
 
@@ -66,29 +66,29 @@ def schema(config: SignalsConfig) -> pa.Schema:
 
 def score(
     texts: list[str], declared: list[str | None], config: SignalsConfig, ids: Sequence[str] | None = None
-) -> Scored:
+) -> Scores:
     """Signals of normalised texts, at least one; a declared language stands, else it is detected.
 
     `ids` name the documents where a signal of the recipe's own fails.
     """
     rules = [rule_set(text, language, config.language) for text, language in zip(texts, declared, strict=True)]
-    columns, found, order = dict[str, list[pa.Array]](), list[np.ndarray](), list[int]()
+    columns, shingle_sets, order = dict[str, list[pa.Array]](), list[np.ndarray](), list[int]()
     for name in dict.fromkeys(rules):
-        alike = [i for i, one in enumerate(rules) if one == name]
+        alike = [i for i, rules_name in enumerate(rules) if rules_name == name]
         part = _score_alike([texts[i] for i in alike], [declared[i] for i in alike], name, config)
         for column, values in part.columns.items():
             columns.setdefault(column, []).append(values)
-        found += part.shingles
+        shingle_sets += part.shingles
         order += alike
     back = np.argsort(order)
     arrays = {name: pa.concat_arrays(parts).take(back) for name, parts in columns.items()}
     own = own_columns(config.own, texts, ids or [f"text {i}" for i in range(len(texts))]) if config.own else {}
-    return Scored(arrays | own, [found[i] for i in back])
+    return Scores(arrays | own, [shingle_sets[i] for i in back])
 
 
-def _score_alike(texts: list[str], declared: list[str | None], rules: str, config: SignalsConfig) -> Scored:
-    """The same for texts that are judged by the same rules."""
-    words = words_of(rules, stop_words(rules, config.stop_words))
+def _score_alike(texts: list[str], declared: list[str | None], rules: str, config: SignalsConfig) -> Scores:
+    """Signals of texts that are judged by the same rules."""
+    words = word_memo(rules, stop_words(rules, config.stop_words))
     apart = [spaced(text, rules) for text in texts]
     words.learn(chunk for text in apart for chunk in text.split())
     chunks = [words.numbers(text) for text in apart]
@@ -107,7 +107,7 @@ def _score_alike(texts: list[str], declared: list[str | None], rules: str, confi
     columns |= _table([line_signals(text, config.short_line_length) for text in texts])
     columns |= _table([_c4_signals(words, text, rules, config) for text in texts])
     arrays = {field.name: pa.array(columns[field.name], field.type) for field in SCHEMA}
-    return Scored(arrays, shingles(words, flat, counts, config.minhash))
+    return Scores(arrays, shingles(words, flat, counts, config.minhash))
 
 
 def _character_signals(text: str) -> dict[str, float]:
@@ -118,7 +118,7 @@ def _character_signals(text: str) -> dict[str, float]:
     }
 
 
-def _word_signals(words: Words, texts: list[str], flat: np.ndarray, counts: np.ndarray) -> dict[str, Column]:
+def _word_signals(words: WordMemo, texts: list[str], flat: np.ndarray, counts: np.ndarray) -> dict[str, Column]:
     document = np.repeat(np.arange(len(counts)), counts)
 
     def total(by_chunk: np.ndarray) -> np.ndarray:
@@ -141,7 +141,7 @@ def _word_signals(words: Words, texts: list[str], flat: np.ndarray, counts: np.n
     }
 
 
-def _ngram_signals(words: Words, flat: np.ndarray, counts: np.ndarray, characters: np.ndarray) -> dict[str, Column]:
+def _ngram_signals(words: WordMemo, flat: np.ndarray, counts: np.ndarray, characters: np.ndarray) -> dict[str, Column]:
     at, per_chunk = words.tokens.gather(flat)
     of_chunk = np.repeat(np.arange(len(counts)), counts)
     document = np.repeat(of_chunk, per_chunk)
@@ -159,13 +159,13 @@ def _ngram_signals(words: Words, flat: np.ndarray, counts: np.ndarray, character
     return columns
 
 
-def _c4_signals(words: Words, text: str, rules: str, config: SignalsConfig) -> dict[str, float | None]:
-    found = walk(text, c4_lines(rules, config.c4))
+def _c4_signals(words: WordMemo, text: str, rules: str, config: SignalsConfig) -> dict[str, float | None]:
+    lines = walk(text, c4_lines(rules, config.c4))
     return {
-        "c4_sentences": sum(words.count_sentences(spaced(line, rules)) for line in found.kept),
-        "c4_characters": len("\n".join(found.kept).strip()),
-        "c4_lorem_line": found.lorem_line,
-        "c4_curly_line": found.curly_line,
+        "c4_sentences": sum(words.count_sentences(spaced(line, rules)) for line in lines.kept),
+        "c4_characters": len("\n".join(lines.kept).strip()),
+        "c4_lorem_line": lines.lorem_line,
+        "c4_curly_line": lines.curly_line,
     }
 
 

@@ -1,7 +1,7 @@
-"""How spaCy's rules split a chunk of text that lies between whitespace, and which chunks it must see together.
+"""spaCy's rules, applied to chunks of text between whitespace; chunks that may hold a special case are one.
 
 spaCy looks for special cases (":-(", "it's", "a.m.") in the tokens of a whole text, whatever blanks are between them:
-in "so :( (he said" it meets ":((" and then leaves ":(" in two. Neighbours that may do so are rare, some twenty in a
+in "so :( (he" it meets ":((" and then leaves ":(" in two. Neighbours that may do so are rare, some twenty in a
 million words, and are split as one chunk.
 """
 
@@ -23,7 +23,7 @@ class Chunk:
 WHITESPACE = Chunk([], ((0, 0), (1, 0)), frozenset(), frozenset())  # no word, but a token: a sentence may start at it
 
 
-class Rules:
+class SpacyRules:
     """spaCy's blank pipeline with the sentencizer, as datatrove makes it for a language."""
 
     def __init__(self, language: str) -> None:
@@ -60,11 +60,11 @@ class Rules:
         )
 
     def may_meet(self, left: Chunk, right: Chunk) -> bool:
-        """Whether two chunks, one blank apart, may hold a special case between them."""
+        """True where two chunks, one blank apart, may hold a special case between them."""
         return any((last, first) in self.meetings for last in left.last for first in right.first)
 
     def _sentences(self, texts: list[str], punctuation: list[bool], ended: bool) -> tuple[int, int]:
-        """What the sentencizer does on the way through the tokens: sentences started, and whether a mark ended one."""
+        """The sentences that the sentencizer starts in these tokens, and 1 where an end mark came last."""
         starts = 0
         for text, is_punctuation in zip(texts, punctuation, strict=True):
             is_end = text in self.sentence_ends

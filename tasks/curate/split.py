@@ -15,7 +15,7 @@ from tasks.errors import UserError
 SplitName = Literal["train", "validation", "test"]
 UNSEEN = "unseen"  # the split of whole sources that are only evaluated on
 By = Literal["origin", "cluster"]
-FEWEST_ORIGINS = 20  # below, one source text is too large a share of the corpus to be held out whole
+MIN_ORIGINS = 20  # below, one source text is too large a share of the corpus to be held out whole
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Earlier:
-    """What partitions before this one settled."""
+    """The splits of the partitions before this one."""
 
     by: By
     splits: Mapping[str, SplitName]  # by `origin …` or `cluster …` of kept documents
 
 
 def choose_by(members: Iterable[Member]) -> By:
-    return "origin" if len({member.origin for member in members if member.kept}) >= FEWEST_ORIGINS else "cluster"
+    return "origin" if len({member.origin for member in members if member.kept}) >= MIN_ORIGINS else "cluster"
 
 
 def names(member: Member, by: By) -> list[str]:
@@ -45,8 +45,8 @@ def names(member: Member, by: By) -> list[str]:
 
 
 def assign(members: list[Member], by: By, config: Split, earlier: Earlier | None) -> dict[str, SplitName]:
-    """By doc_id, in reading order; dropped documents get the split of the group that they would be in."""
-    groups = _Groups()
+    """{doc_id: split} in reading order; a dropped document gets the split of the group that it would be in."""
+    groups = ConnectedGroups()
     for member in members:
         if member.kept:
             groups.connect(names(member, by))
@@ -67,7 +67,7 @@ def assign(members: list[Member], by: By, config: Split, earlier: Earlier | None
     return {member.doc_id: split_of(member) for member in members}
 
 
-def _inherited(members: list[Member], groups: "_Groups", by: By, earlier: Earlier) -> dict[str, SplitName]:
+def _inherited(members: list[Member], groups: "ConnectedGroups", by: By, earlier: Earlier) -> dict[str, SplitName]:
     """The split of each group that joins an old one: of several old ones, the first met in reading order."""
     splits: dict[str, SplitName] = {}
     for member in members:
@@ -78,7 +78,7 @@ def _inherited(members: list[Member], groups: "_Groups", by: By, earlier: Earlie
 
 
 def _at_least_one(splits: Mapping[str, SplitName], fresh: Mapping[str, float]) -> dict[str, SplitName]:
-    """Where the hash left a split empty, the group nearest to it moves there."""
+    """The splits, with the nearest group moved into each split that the hash left empty."""
     if len(fresh) < 3:
         raise UserError(
             f"curate: {len(fresh)} group(s) of documents cannot fill train, validation and test",
@@ -106,7 +106,7 @@ def _by_fraction(fraction: float, config: Split) -> SplitName:
     return "validation" if fraction < config.test + config.validation else "train"
 
 
-class _Groups:
+class ConnectedGroups:
     """Connected names; unconnected ones are their own group."""
 
     def __init__(self) -> None:

@@ -48,7 +48,7 @@ def curate(config: DecisionConfig, inputs: Inputs, out: Path) -> Stats:
 
     from tasks.curate.audit import TRUTH, audit
     from tasks.curate.decide import Folders, decide, verdicts
-    from tasks.curate.report import notes
+    from tasks.curate.notes import notes
     from tasks.curate.texts import kinds_masked, verdicts_of_datatrove, write_texts
     from tasks.store.step import Funnel
 
@@ -58,22 +58,22 @@ def curate(config: DecisionConfig, inputs: Inputs, out: Path) -> Stats:
         judged = verdicts_of_datatrove(documents / "documents", scores, config)
     else:
         judged = verdicts(scores / "signals.parquet", config)
-    decided = decide(config, folders, judged)
-    said = notes(decided, config, is_first=not folders.earlier, documents=documents)
-    pq.write_table(decided.table, out / "decisions.parquet", **PARQUET)
-    (out / "split.json").write_text(json.dumps({"by": decided.by}))
-    metrics = {f"dropped_{reason}": float(count) for reason, count in decided.dropped.items()}
-    written = write_texts(documents / "documents", decided.table, config, out / "texts.parquet")
+    decisions = decide(config, folders, judged)
+    sentences = notes(decisions, config, is_first=not folders.earlier, documents=documents)
+    pq.write_table(decisions.table, out / "decisions.parquet", **PARQUET)
+    (out / "split.json").write_text(json.dumps({"by": decisions.by}))
+    metrics = {f"dropped_{reason}": float(count) for reason, count in decisions.dropped.items()}
+    written = write_texts(documents / "documents", decisions.table, config, out / "texts.parquet")
     metrics |= {"kept_bytes": float(written.bytes)} | {
         f"masked_{k}": float(n) for k, n in sorted(written.masks.items())
     }
     if (documents / TRUTH).exists():
-        found = audit(documents, decided.table, kinds_masked(documents / "documents", config))
-        (out / "planted.json").write_text(json.dumps([row.model_dump() for row in found], indent=1))
-        metrics |= {name: count for row in found for name, count in row.counts.items()}
-        said += tuple(row.sentence for row in found)
-    funnel = Funnel(read=decided.table.num_rows, kept=decided.kept, dropped=decided.dropped)
-    return Stats(funnel=funnel, metrics=metrics, notes=said)
+        audits = audit(documents, decisions.table, kinds_masked(documents / "documents", config))
+        (out / "planted.json").write_text(json.dumps([row.model_dump() for row in audits], indent=1))
+        metrics |= {name: count for row in audits for name, count in row.counts.items()}
+        sentences += tuple(row.sentence for row in audits)
+    funnel = Funnel(read=decisions.table.num_rows, kept=decisions.kept, dropped=decisions.dropped)
+    return Stats(funnel=funnel, metrics=metrics, notes=sentences)
 
 
 PARQUET = {"compression": "zstd", "row_group_size": 65_536}

@@ -28,7 +28,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class TextTotals:
-    """How much text was written, and how many pieces of personal data of each kind were masked in it."""
+    """The size of the text that was written, and the pieces of personal data masked in it, by kind."""
 
     bytes: int
     masks: Mapping[str, int]
@@ -93,7 +93,7 @@ def texts_to_show(
 
 def verdicts_of_datatrove(documents: Path, scores: Path, config: DecisionConfig) -> pa.Table:
     """The verdicts of datatrove's own classes, in the columns of `sql/decide.sql`."""
-    from tasks.curate.reference import judged
+    from tasks.curate.reference import datatrove_verdicts
 
     languages = pq.read_table(scores / "signals.parquet", columns=["language"])["language"].to_pylist()
     texts = (
@@ -102,7 +102,7 @@ def verdicts_of_datatrove(documents: Path, scores: Path, config: DecisionConfig)
         for doc_id, text in zip(table["doc_id"].to_pylist(), table["text"].to_pylist(), strict=True)
     )
     rows = ((*row, language) for row, language in zip(texts, languages, strict=True))
-    return judged(rows, len(languages), config)
+    return datatrove_verdicts(rows, len(languages), config)
 
 
 def _kept(documents: Path, decisions: pa.Table) -> Iterator[pa.Table]:

@@ -15,7 +15,7 @@ import numpy as np
 import regex
 from xxhash import xxh3_64_intdigest
 
-from tasks.curate.spacy_rules import WHITESPACE, Chunk, Rules
+from tasks.curate.spacy_rules import WHITESPACE, Chunk, SpacyRules
 
 MEMO_CHUNKS = 300_000  # some 500 MB of chunks (1.8 kB each); then the memory starts anew
 POLYNOMIAL = 0x9E3779B97F4A7C15 | 1  # base of the hash of a concatenation, modulo 2^64
@@ -25,30 +25,30 @@ NUMBER = regex.compile(r"\p{Nd}+([.,،٫⎖⎗⎘]\p{Nd}+)?")  # datatrove's sim
 SPACES_OR_NOT = re.compile(r"\s+|\S+")
 
 
-class Growing:
+class GrowingArray:
     """A numpy array that items are appended to."""
 
     def __init__(self, dtype: type) -> None:
-        self.room = np.zeros(1024, dtype)
+        self.buffer = np.zeros(1024, dtype)
         self.size = 0
 
     def extend(self, items: list) -> None:
         end = self.size + len(items)
-        if end > len(self.room):
-            self.room = np.concatenate([self.values, np.zeros(end, self.room.dtype)])
-        self.room[self.size : end] = items
+        if end > len(self.buffer):
+            self.buffer = np.concatenate([self.values, np.zeros(end, self.buffer.dtype)])
+        self.buffer[self.size : end] = items
         self.size = end
 
     @property
     def values(self) -> np.ndarray:
-        return self.room[: self.size]
+        return self.buffer[: self.size]
 
 
-class Ragged:
-    """Rows of different lengths in one flat array: where each starts, and its length."""
+class RaggedArray:
+    """Rows of different lengths in one flat array: the start and the length of each."""
 
     def __init__(self) -> None:
-        self.start, self.count = Growing(np.int64), Growing(np.int64)
+        self.start, self.count = GrowingArray(np.int64), GrowingArray(np.int64)
         self.size = 0
 
     def extend(self, counts: list[int]) -> None:
@@ -65,8 +65,8 @@ class Ragged:
         return np.arange(ends[-1] if len(ends) else 0) + np.repeat(shift, count), count
 
 
-class Words(dict[str, int]):
-    """Chunk → number; the tokens and figures of a chunk lie under its number."""
+class WordMemo(dict[str, int]):
+    """{chunk: its number}; the tokens and counts of a chunk lie under its number."""
 
     def __init__(self, language: str, stop_words: tuple[str, ...]) -> None:
         super().__init__()
@@ -74,15 +74,15 @@ class Words(dict[str, int]):
 
         self.punctuation = frozenset(PUNCTUATION_SET)
         self.simplifying = {ord(c): " " for c in PUNCTUATION_SET}
-        self.rules = Rules(language)
+        self.rules = SpacyRules(language)
         self.stop_words = {word: 1 << i for i, word in enumerate(dict.fromkeys(stop_words))}
-        self.tokens, self.simple = Ragged(), Ragged()
-        self.token_hash, self.token_polynomial = Growing(np.uint64), Growing(np.uint64)
-        self.token_power, self.token_length = Growing(np.uint64), Growing(np.int64)
-        self.simple_hash = Growing(np.uint64)
-        self.plain_words, self.plain_letters = Growing(np.int64), Growing(np.int64)  # words that are no symbols
-        self.alpha_words, self.stop_bits = Growing(np.int64), Growing(np.uint64)
-        self.begins, self.continues = Growing(np.bool_), Growing(np.bool_)  # a special case, with a neighbour
+        self.tokens, self.simple = RaggedArray(), RaggedArray()
+        self.token_hash, self.token_polynomial = GrowingArray(np.uint64), GrowingArray(np.uint64)
+        self.token_power, self.token_length = GrowingArray(np.uint64), GrowingArray(np.int64)
+        self.simple_hash = GrowingArray(np.uint64)
+        self.plain_words, self.plain_letters = GrowingArray(np.int64), GrowingArray(np.int64)  # without punctuation
+        self.alpha_words, self.stop_bits = GrowingArray(np.int64), GrowingArray(np.uint64)
+        self.begins, self.continues = GrowingArray(np.bool_), GrowingArray(np.bool_)  # a special case, with a neighbour
         self.chunks: list[Chunk] = []
 
     def learn(self, chunks: Iterable[str]) -> None:
@@ -100,7 +100,7 @@ class Words(dict[str, int]):
         return np.fromiter(map(self.__getitem__, chunks), np.int64, len(chunks))
 
     def count_sentences(self, line: str) -> int:
-        """What spaCy's sentencizer finds in a line: it starts one at a word after an end mark."""
+        """The sentences of a line by spaCy's sentencizer, which starts one at a word after an end mark."""
         pieces = line.split()
         return self._count_sentences(line, pieces if " ".join(pieces) == line else self._pieces(line))
 
@@ -188,16 +188,16 @@ def _power(length: int) -> int:
 
 
 @cache
-def remembered() -> dict[tuple[str, tuple[str, ...]], Words]:
-    """The memories of this process, by language and stop words."""
+def word_memos() -> dict[tuple[str, tuple[str, ...]], WordMemo]:
+    """{(language, stop words): memo} of this process."""
     return {}
 
 
-def words_of(language: str, stop_words: tuple[str, ...]) -> Words:
-    memories = remembered()
-    if sum(map(len, memories.values())) > MEMO_CHUNKS:
-        memories.clear()
+def word_memo(language: str, stop_words: tuple[str, ...]) -> WordMemo:
+    memos = word_memos()
+    if sum(map(len, memos.values())) > MEMO_CHUNKS:
+        memos.clear()
     key = (language, stop_words)
-    if key not in memories:
-        memories[key] = Words(language, stop_words)
-    return memories[key]
+    if key not in memos:
+        memos[key] = WordMemo(language, stop_words)
+    return memos[key]

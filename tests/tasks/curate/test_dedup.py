@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.curate.dedup import Mode, Text, dedup_decisions, near_texts
+from tasks.curate.dedup import Mode, PassingDocument, dedup_decisions, near_texts
 
 HASHES = "abcdefgh"
 CORPUS = st.lists(st.sampled_from(HASHES), min_size=1, max_size=25)
@@ -23,8 +23,8 @@ def both_ways(pairs: dict[tuple[str, str], float]) -> dict[str, list[tuple[str, 
     return near
 
 
-def texts(hashes: list[str], prefix: str = "d") -> list[Text]:
-    return [Text(f"{prefix}/{i}", text, f"{prefix}/{i}") for i, text in enumerate(hashes)]
+def texts(hashes: list[str], prefix: str = "d") -> list[PassingDocument]:
+    return [PassingDocument(f"{prefix}/{i}", text, f"{prefix}/{i}") for i, text in enumerate(hashes)]
 
 
 @given(CORPUS, CORPUS, PAIRS, MODES)

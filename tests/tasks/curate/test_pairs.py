@@ -16,7 +16,7 @@ from datatrove.pipeline.dedup.minhash import (
 from datatrove.utils.hashing import HashConfig
 
 from tasks.curate.config import CurateConfig, MinHash
-from tasks.curate.index import PLACES, Index
+from tasks.curate.index import DOCUMENT_COLUMNS, Index
 from tasks.curate.minhash import bands
 from tasks.curate.pairs import candidates, find_pairs, jaccard
 from tasks.curate.signals import score
@@ -41,8 +41,8 @@ def edited(text: str, rate: float, draw: random.Random) -> str:
 def index_of(texts: list[str], prefix: str) -> Index:
     sets = shingles_of(texts)
     ids = [f"{prefix}/{i}" for i in range(len(texts))]
-    places = pa.table({name: ids if name != "text_hash" else texts for name in PLACES})
-    return Index(places, bands(sets, CONFIG.minhash), sets)
+    documents = pa.table({name: ids if name != "text_hash" else texts for name in DOCUMENT_COLUMNS})
+    return Index(documents, bands(sets, CONFIG.minhash), sets)
 
 
 @pytest.fixture(scope="module")

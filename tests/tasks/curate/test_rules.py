@@ -1,4 +1,4 @@
-"""A row of the table of rules is all that its rule is; marks show where."""
+"""A row of the table of rules is all that its rule is; spans show where."""
 
 import random
 
@@ -8,9 +8,9 @@ import pytest
 from tasks.curate.conditions import check
 from tasks.curate.config import CurateConfig, DocumentLimits, GopherQuality
 from tasks.curate.decide import verdicts
-from tasks.curate.marks import differences, marks
 from tasks.curate.rules import RULES, Rule, loosened, rules_table
 from tasks.curate.signals import SCHEMA, score
+from tasks.curate.spans import differences, reason_spans
 from tasks.errors import UserError
 
 COMPARING = {reason: rule for reason, rule in RULES.items() if rule.signal}
@@ -90,7 +90,7 @@ def test_a_rule_on_a_signal_that_the_scores_lack_asks_for_new_scores():
 
 
 def marked(reason: str, text: str) -> list[str]:
-    return [text[a:b] for a, b in marks(reason, text, CONFIG)]
+    return [text[a:b] for a, b in reason_spans(reason, text, CONFIG)]
 
 
 def test_marks_are_where_the_reason_shows():

@@ -13,14 +13,14 @@ from tasks.curate.decide import SCHEMA, Folders, deduplicated
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredPartition:
     """A partition's scores, and which files of earlier partitions no longer counted when it was decided."""
 
     signals: Path
     withdrawn: Withdrawn
 
 
-def redecide(config: CurateConfig, judged: pa.Table, partitions: Mapping[str, Scored]) -> pa.Table:
+def recompute_decisions(config: CurateConfig, judged: pa.Table, partitions: Mapping[str, ScoredPartition]) -> pa.Table:
     """doc_id, kept, reason of every document of all partitions, in reading order; `judged` has every verdict."""
     tables, earlier = [], dict[str, Path]()
     with TemporaryDirectory() as temporary:

@@ -1,4 +1,4 @@
-"""Where in a text a reason shows: the spans that a person should look at. For reading; no decision is taken here.
+"""The spans of a text that show a reason, for a person to read; no decision is taken here.
 
 Words are runs of letters and digits or single signs, near enough to spaCy's for the eye.
 """
@@ -21,17 +21,17 @@ LOREM = re.compile("lorem ipsum", re.IGNORECASE)
 GRAM = re.compile(r"(top|duplicated)_(\d+)_")
 
 
-def marks(reason: str, text: str, config: CurateConfig) -> list[Span]:
+def reason_spans(reason: str, text: str, config: CurateConfig) -> list[Span]:
     """The spans, in order; none where the whole text is the reason (too short, another language)."""
     if gram := GRAM.match(reason):
         find = _most_frequent if gram[1] == "top" else _repeated
         return _joined(find(text, int(gram[2])))
-    find = MARKS.get(reason)
+    find = FINDERS.get(reason)
     return _joined(find(text, config)) if find else []
 
 
 def differences(text: str, kept: str) -> list[Span]:
-    """What a near-duplicate says otherwise than the document kept for it, word by word."""
+    """The spans of a near-duplicate whose words differ from the document kept for it."""
     words, theirs = list(CHUNKS.finditer(text)), CHUNKS.findall(kept)
     matcher = SequenceMatcher(None, [word[0] for word in words], theirs, autojunk=False)
     changed = (words[a:b] for kind, a, b, _, _ in matcher.get_opcodes() if kind != "equal")
@@ -85,7 +85,7 @@ def _joined(spans: list[Span]) -> list[Span]:
     return joined
 
 
-MARKS: dict[str, Callable[[str, CurateConfig], list[Span]]] = {
+FINDERS: dict[str, Callable[[str, CurateConfig], list[Span]]] = {
     "gopher_above_avg_threshold": _whole(WORDS, lambda w, c: len(w) > c.gopher_quality.max_avg_word_length),
     "gopher_below_avg_threshold": _whole(WORDS, lambda w, c: len(w) < c.gopher_quality.min_avg_word_length),
     "gopher_too_many_hashes": _whole(re.compile("#"), lambda _, __: True),
