@@ -12,7 +12,7 @@ from flows.load import curation_of, load
 from flows.recipe_files import find
 from flows.record import RunRecord, latest
 from flows.run_tables import record_of, tables_of
-from tasks.curate.config import CurateConfig
+from tasks.curate.config import SCORING_KEYS, CurateConfig
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.store.step import keyed
@@ -124,7 +124,7 @@ def _bytes_per_token(facts: "pa.Table") -> float | None:
 
 def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """The curate.… settings that are not the same in two configs of scoring."""
-    return [f"curate.{name}" for name in one if one[name] != other[name]]
+    return [f"curate.{SCORING_KEYS.get(name, name)}" for name in one if one[name] != other[name]]
 
 
 def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Rules of one's own: a name and a condition in SQL over the signals, which holds for what stays.
+"""Conditions of a recipe's own: a name, and in SQL over the signals what must be true of a document that stays.
 
 [curate.keep_if]
-long_enough = "plain_words >= 80"          # a document for which it does not hold goes, with the reason long_enough
+long_enough = "plain_words >= 80"          # a document for which it is not true is dropped; the reason is long_enough
 """
 
 import re
@@ -19,7 +19,7 @@ UNKNOWN_COLUMN = re.compile(r'column "([^"]+)" not found')
 
 
 def check(conditions: Mapping[str, str], own_signals: Iterable[str] = ()) -> None:
-    """ValueError where one is none, names no signal, or depends on more than signals; `own_signals` are columns too."""
+    """ValueError where a condition is not SQL over signals; `own_signals` are those of the recipe's own."""
     from tasks.curate.rules import RULES
     from tasks.curate.signals import SCHEMA
 
@@ -27,9 +27,9 @@ def check(conditions: Mapping[str, str], own_signals: Iterable[str] = ()) -> Non
     rows = pa.schema([("doc_id", pa.string()), *SCHEMA, *own]).empty_table()
     for name, condition in conditions.items():
         if name in RULES or name in STATES:
-            raise ValueError(f"{name} is the name of another reason: call the condition otherwise")
+            raise ValueError(f"{name} is the name of another reason: give the condition another name")
         if volatile := VOLATILE.search(condition):
-            raise ValueError(f"{name}: {volatile[0]}… says another thing each time: name signals only")
+            raise ValueError(f"{name}: {volatile[0]}… gives another result each time: name signals only")
         try:
             _case(name, condition, rows)
         except UsageError as error:
@@ -37,9 +37,9 @@ def check(conditions: Mapping[str, str], own_signals: Iterable[str] = ()) -> Non
 
 
 def unmet(conditions: Mapping[str, str], rows: pa.Table) -> pa.Table:
-    """doc_id and `unmet`: the names of the conditions that do not hold, by name; unknown (NULL) counts as no.
+    """doc_id and `unmet`: the sorted names of the conditions that are false or unknown (NULL) for the document.
 
-    UsageError with the nearest names where a condition names no column, or is none.
+    UsageError with the nearest names where a condition names no column, or is no condition.
     """
     cases = [_case(name, condition, rows) for name, condition in sorted(conditions.items())]
     sql = f"select doc_id, list_filter([{', '.join(cases)}]::varchar[], lambda x: x is not null) as unmet from facts"

@@ -19,9 +19,12 @@ FilterName = Literal["gopher_quality", "gopher_repetition", "c4", "fineweb"]
 Withdrawn = Mapping[str, Mapping[str, Mapping[str, str]]]  # partition → source → uri → superseded | removed
 Reason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-MIN_STORED_SIMILARITY = (
-    0.5  # Jaccard similarity from which a pair is stored: `jaccard` can be moved above it without rescoring
-)
+MIN_STORED_SIMILARITY = 0.5  # Jaccard, of a stored pair: above it `jaccard` can be moved without scoring again
+SCORING_KEYS = {  # field of SignalsConfig → its key below [curate], where the two differ
+    "stop_words": "gopher_quality.stop_words",
+    "short_line_length": "fineweb.short_line_length",
+    "own": "signals.own",
+}
 
 
 def _as_table(value: Any) -> Any:
@@ -40,9 +43,7 @@ class GopherQuality(Frozen):
     max_ellipsis_lines_ratio: Fraction = 0.3
     max_non_alpha_words_ratio: Fraction = 0.8  # datatrove's name: at least this share of words has a letter
     min_stop_words: int = Field(default=2, ge=0)  # different ones
-    stop_words: tuple[str, ...] | None = Field(
-        default=None, max_length=64
-    )  # None: the language's own (language_rules.py)
+    stop_words: tuple[str, ...] | None = Field(default=None, max_length=64)  # None: the language's (language_rules.py)
 
 
 class GopherRepetition(Frozen):
@@ -50,9 +51,7 @@ class GopherRepetition(Frozen):
     dup_para_frac: Fraction = 0.3
     dup_line_char_frac: Fraction = 0.2
     dup_para_char_frac: Fraction = 0.2
-    top_2_gram: float = Field(
-        default=0.20, ge=0
-    )  # characters of the most frequent 2-gram, all its occurrences, per character
+    top_2_gram: float = Field(default=0.20, ge=0)  # characters of all occurrences of the most frequent, per character
     top_3_gram: float = Field(default=0.18, ge=0)
     top_4_gram: float = Field(default=0.16, ge=0)
     duplicated_5_n_grams: float = Field(default=0.15, ge=0)  # characters in repeated 5-grams per character of the text
@@ -110,9 +109,7 @@ class MinHash(Frozen):
 
 
 class Dedup(MinHash):
-    jaccard: float = Field(
-        default=0.7, ge=MIN_STORED_SIMILARITY, le=1
-    )  # of the true shingle sets: what makes a candidate a duplicate
+    jaccard: float = Field(default=0.7, ge=MIN_STORED_SIMILARITY, le=1)  # of the shingle sets of two duplicates
 
     @property
     def minhash(self) -> MinHash:
@@ -180,9 +177,8 @@ class DecisionConfig(CurationSettings):
 
     jaccard: float = 0.7
     workers: Annotated[int, NOT_IN_KEY] = 2
-    withdrawn: Withdrawn = Field(
-        default_factory=dict
-    )  # files of earlier partitions that no later document may be dropped for
+    # files of earlier partitions that no later document may be dropped for
+    withdrawn: Withdrawn = Field(default_factory=dict)
 
 
 class CurateConfig(CurationSettings):
@@ -192,9 +188,8 @@ class CurateConfig(CurationSettings):
     minhash: Dedup = Dedup()
     takedown: Annotated[Path | None, NOT_IN_KEY] = None  # enters at encode: a file of doc_ids, one a line
     workers: Annotated[int, NOT_IN_KEY] = Field(default=2, ge=1)  # processes
-    tasks: Annotated[int, NOT_IN_KEY] = Field(
-        default=0, ge=0
-    )  # ranks, the units of resuming; 0: one per 2,000 documents
+    # ranks, the units of resuming; 0: one per 2,000 documents
+    tasks: Annotated[int, NOT_IN_KEY] = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def filters_are_named_once(self) -> "CurateConfig":

@@ -11,7 +11,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-Mode = Literal["none", "exact", "minhash"]
+from tasks.curate.config import DedupMode
+
 NearTexts = Mapping[str, list[tuple[str, float]]]  # text_hash → (text_hash, similarity) of the texts near it
 
 
@@ -35,7 +36,7 @@ class DedupDecision:
 
 
 def dedup_decisions(
-    documents: list[PassingDocument], earlier: list[PassingDocument], near: NearTexts, mode: Mode
+    documents: list[PassingDocument], earlier: list[PassingDocument], near: NearTexts, mode: DedupMode
 ) -> dict[str, DedupDecision]:
     """{doc_id: decision} in reading order. Near-duplicates that stay (mode none or exact) still share a cluster."""
     kept: dict[str, PassingDocument] = {}  # by text_hash, the first in reading order

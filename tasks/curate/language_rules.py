@@ -19,9 +19,7 @@ AUTO, NEUTRAL, UNSPACED_SCRIPT = "auto", "neutral", "unspaced"
 GOPHER = ("the", "be", "to", "of", "and", "that", "have", "with")  # arXiv 2112.11446, table A1: for English
 MAX_STOP_WORDS = 64  # one bit each
 MIN_STOP_WORDS = 30  # spaCy's shorter lists miss the commonest words
-MIN_LANGUAGE_PROBABILITY = (
-    0.5  # probability from which a detected language counts; languages that lid.176 does not know stay below
-)
+MIN_LANGUAGE_PROBABILITY = 0.5  # of a detected language that counts; text in one that lid.176 lacks stays below
 CHARACTERS_READ = 1000
 SPACY_NAMES = {"no": "nb"}  # lid.176's code → spaCy's
 
@@ -78,7 +76,7 @@ def has_rules(language: str) -> bool:
 
 
 def _language_code(language: str | None) -> str | None:
-    """`de-DE` → de; None where there are no rules for it."""
+    """The language of a code such as de-DE; None where there are no rules for it."""
     code = (language or "").lower().replace("_", "-").split("-")[0]
     code = SPACY_NAMES.get(code, code)
     return code if code and has_rules(code) else None

@@ -56,15 +56,14 @@ def _flags(reasons: list[str]) -> str:
 
 def openings(documents: Path, ids: Iterable[str]) -> dict[str, str]:
     """{doc_id: the beginning of its text} on one line, personal data masked."""
-    wanted, opening_by_id = frozenset(ids), dict[str, str]()
+    wanted, openings_by_id = frozenset(ids), dict[str, str]()
     for path in sorted((documents / "documents").glob("*.parquet")):
         for batch in pq.ParquetFile(path).iter_batches(4096, columns=["doc_id", "text"]):
             for row in batch.filter(pa.array([i in wanted for i in batch["doc_id"].to_pylist()])).to_pylist():
                 line = " ".join(mask(row["text"][: 2 * OPENING_CHARACTERS])[0].split())
-                opening_by_id[row["doc_id"]] = line[:OPENING_CHARACTERS] + (
-                    "…" if len(line) > OPENING_CHARACTERS else ""
-                )
-    return opening_by_id
+                end = "…" if len(line) > OPENING_CHARACTERS else ""
+                openings_by_id[row["doc_id"]] = line[:OPENING_CHARACTERS] + end
+    return openings_by_id
 
 
 def _nothing_left(decisions: Decisions, read: int) -> UserError:

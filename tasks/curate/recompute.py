@@ -1,4 +1,4 @@
-"""The whole corpus decided again from stored scores, a partition after the other, for `what-if`: no text is opened."""
+"""Decisions of the whole corpus at other thresholds, from stored scores, for `what-if`; no text is opened."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -7,7 +7,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.curate.dedup import Mode, PassingDocument, dedup_decisions, near_texts
+from tasks.curate.config import DedupMode
+from tasks.curate.dedup import PassingDocument, dedup_decisions, near_texts
 
 HASHES = "abcdefgh"
 CORPUS = st.lists(st.sampled_from(HASHES), min_size=1, max_size=25)
@@ -29,7 +30,7 @@ def texts(hashes: list[str], prefix: str = "d") -> list[PassingDocument]:
 
 @given(CORPUS, CORPUS, PAIRS, MODES)
 def test_no_cluster_loses_all_its_members_and_each_duplicate_is_near_what_is_kept_for_it(
-    old: list[str], new: list[str], pairs: dict[tuple[str, str], float], mode: Mode
+    old: list[str], new: list[str], pairs: dict[tuple[str, str], float], mode: DedupMode
 ) -> None:
     near = both_ways(pairs)
     documents, earlier = texts(new), texts(old, "old")

@@ -136,7 +136,7 @@ def test_conditions_of_the_recipes_own_drop_what_they_do_not_hold_for_and_name_t
         ("(select count(*) from read_text('/etc/hostname')) > 0", "is no condition"),
     ],
 )
-def test_a_condition_that_is_none_is_told_with_the_nearest_names(condition: str, words: str):
+def test_a_condition_that_is_none_is_reported_with_the_nearest_names(condition: str, words: str):
     with pytest.raises(ValueError, match=words):
         check({"mine": condition})
 
@@ -147,7 +147,7 @@ def test_a_condition_that_is_none_is_told_with_the_nearest_names(condition: str,
         ("it's", "true", "pattern"),
         ("near_duplicate", "true", "the name of another reason"),
         ("kept", "true", "the name of another reason"),
-        ("some", "random() < 0.5", "says another thing each time"),
+        ("some", "random() < 0.5", "gives another result each time"),
     ],
 )
 def test_a_reason_has_a_name_of_its_own_and_says_the_same_each_time(name: str, condition: str, words: str):

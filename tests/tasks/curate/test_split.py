@@ -61,7 +61,7 @@ def test_a_groups_split_does_not_depend_on_the_rest_of_the_corpus() -> None:
     assert assign(few, "origin", wide, None).items() <= assign(many, "origin", wide, None).items()
 
 
-def test_shares_are_what_was_asked_for_and_the_seed_changes_who() -> None:
+def test_shares_are_those_of_the_config_and_the_seed_changes_who() -> None:
     everyone = members([(i, i, True) for i in range(4000)], "d")
     splits = assign(everyone, "origin", Split(), None)
     counts = Counter(splits.values())

@@ -152,7 +152,7 @@ def test_everything_filtered_out_says_which_flags_loosen_it(corpus: Path) -> Non
     assert "--set curate.gopher_quality.min_doc_words=0" in error.value.cure
 
 
-def test_one_rule_that_drops_much_alone_is_told_with_its_flag(corpus: Path) -> None:
+def test_one_rule_that_drops_much_alone_is_reported_with_its_flag(corpus: Path) -> None:
     stats = decided(corpus, CurateConfig(filters=("c4",), c4=C4(min_num_sentences=7)).decide(), "strict")
     note = next(note for note in stats.notes if note.startswith("too_few_sentences alone drops"))
     assert "--set curate.c4.min_num_sentences=-1" in note
