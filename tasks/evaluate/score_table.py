@@ -59,6 +59,9 @@ class ScoreTable:
         for name, theirs in scores.items():
             if theirs.keys() >= set(items.ids):  # xz has one score for all items together
                 self.add_baseline(name, task, items, [theirs[item] for item in items.ids])
+        order = list(self.summary)
+        order.insert(order.index(whole) + 1, order.pop())  # read together
+        self.summary = {name: self.summary[name] for name in order}
 
     def add_metric(
         self, task: str, estimate: tuple[float, float, float], items: int, baselines: Mapping[str, float]

@@ -103,6 +103,8 @@ def test_reference_models_read_the_same_documents_with_tokenizers_of_their_own(l
     values_hold(out, "base")
     entry = summary_of(out)["bits_per_byte/test_sample"]
     assert entry["items"] == 5
+    order = list(summary_of(out))
+    assert order.index("bits_per_byte/test_sample") == order.index("bits_per_byte/test") + 1
     assert entry["baselines"]["twin"] == pytest.approx(entry["value"], rel=1e-6)
     assert entry["baselines"]["other"] != pytest.approx(entry["value"], rel=1e-3)
     rows = pq.read_table(out / "scores.parquet").to_pylist()
