@@ -32,6 +32,11 @@ _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?')  # with the colon where i
 _STATE = b"personal_data"  # a key of the metadata in a Parquet schema
 
 
+def opening(text: str, characters: int) -> str:
+    """The beginning of a text on one line, for a person to see, with personal data masked."""
+    return " ".join(mask(text[: 2 * characters])[0].split())[:characters]
+
+
 def mask(text: str) -> tuple[str, dict[str, int]]:
     """The text with each piece of personal data replaced by `[kind]`, and the number of replacements of each kind."""
     counts: dict[str, int] = {}

@@ -12,7 +12,7 @@ LARGEST_VOCABULARY = 16_384
 
 
 def vocabulary(text_bytes: int) -> int:
-    """A size for which a token occurs some hundred times: else it is not learned."""
+    """The size at which each token occurs some hundred times in the text, often enough to be learned."""
     return next((size for limit, size in VOCABULARIES.items() if text_bytes < limit), LARGEST_VOCABULARY)
 
 

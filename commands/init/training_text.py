@@ -12,11 +12,10 @@ from commands.init.shapes import BATCH, CONTEXT, DEPTHS
 from commands.init.toml_lines import line, put
 from flows.recipe_files import shipped_folder
 from tasks.finetune.own_rows import OwnRows
-from tasks.privacy import mask
+from tasks.privacy import opening
 from tasks.progress import count_in_words
 
-PROMPTS, OPENING_WORDS, OPENING_CHARACTERS = 2, 6, 32
-HEAD = 400  # characters of a text that an opening is taken from
+PROMPTS, OPENING_WORDS, OPENING_CHARACTERS, HEAD_CHARACTERS = 2, 6, 32, 200
 MIN_BASELINE_BYTES, MAX_BASELINE_BYTES = 100_000, 16 << 20
 
 Table = list[str]  # its lines
@@ -62,8 +61,8 @@ def _prompts(p: Proposal) -> Table:
 
 def openings(texts: Sequence[str]) -> list[str]:
     """The beginnings of some texts: a few words each, with personal data masked."""
-    heads = (line(mask(text[:HEAD])[0]).split() for text in texts)
-    begun = (" ".join(words[:OPENING_WORDS])[:OPENING_CHARACTERS].strip() for words in heads)
+    words = (line(opening(text, HEAD_CHARACTERS)).split()[:OPENING_WORDS] for text in texts)
+    begun = (" ".join(some)[:OPENING_CHARACTERS].strip() for some in words)
     return list(islice(dict.fromkeys(filter(None, begun)), PROMPTS))
 
 

@@ -1,4 +1,4 @@
-"""Archives: what is read of them, what is left and told, and what they may not do."""
+"""Archives: which members are read, which are quarantined or skipped, and what they may not do."""
 
 import io
 import stat

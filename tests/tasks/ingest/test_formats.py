@@ -1,4 +1,4 @@
-"""The formats that people have: what is read of each, what is left and told, and what an archive may not do."""
+"""The formats that people have: what is read of each, and what is quarantined or skipped."""
 
 import csv
 import io

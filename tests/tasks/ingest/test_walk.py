@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.init import survey as surveying
+from commands.init import survey as survey_module
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.ingest import kinds
@@ -175,10 +175,10 @@ def test_an_ending_keeps_what_is_packed(name: str, expected: str) -> None:
 
 
 def test_20_000_tiny_files_are_surveyed_by_a_sample_and_all_read(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(surveying, "SAMPLE_SECONDS", 0.5)
+    monkeypatch.setattr(survey_module, "SAMPLE_SECONDS", 0.5)
     said = "the ferry was late, and nobody on the pier minded the rain"
     folder = write(tmp_path / "in", {f"{i // 100:03d}/{i:05d}.txt": f"Note {i}: {said}." for i in range(20_000)})
-    found = surveying.survey(folder, Home(tmp_path))
+    found = survey_module.survey(folder, Home(tmp_path))
     assert (found.kinds[".txt"].files, len(found.texts) < 20_000) == (20_000, True)
     assert found.documents == pytest.approx(20_000, rel=0.02)
     got = ingested(config_of(folder), tmp_path)
