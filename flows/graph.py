@@ -13,8 +13,9 @@ from tasks.curate.steps import CURATE, SIGNALS
 from tasks.encode.shards import ENCODE
 from tasks.encode.takedown import entries_in, read_takedown_list
 from tasks.encode.tokenizer import TOKENIZER
-from tasks.evaluate.steps import EVALUATE_BASE, EVALUATE_CLASSIFY, EVALUATE_INSTRUCT, EVALUATE_PREFER
-from tasks.finetune.steps import FINETUNE_CLASSIFY, FINETUNE_INSTRUCT, FINETUNE_PREFER
+from tasks.evaluate.steps import EVALUATE_BASE, evaluate_step
+from tasks.finetune.methods.table import METHODS
+from tasks.finetune.steps import finetune_step
 from tasks.ingest.ledger import Corpus
 from tasks.ingest.sources import Partition
 from tasks.ingest.steps import INGEST
@@ -24,11 +25,8 @@ from tasks.store.artifacts import Artifact, ArtifactInputs
 from tasks.store.step import Frozen, Step
 
 State = Literal["complete", "cached", "skipped", "failed", "absent"]
-METHODS = {
-    "classify": (FINETUNE_CLASSIFY, EVALUATE_CLASSIFY),
-    "instruct": (FINETUNE_INSTRUCT, EVALUATE_INSTRUCT),
-    "prefer": (FINETUNE_PREFER, EVALUATE_PREFER),
-}
+FINETUNE = {name: finetune_step(method) for name, method in METHODS.items()}
+EVALUATE = {name: evaluate_step(name, method.evaluate) for name, method in METHODS.items()}
 
 
 @dataclass(frozen=True)
@@ -103,16 +101,15 @@ def graph(recipe: Recipe, corpus: Corpus, run: Interpreter) -> None:
     base = run("pretrain", PRETRAIN, Invocation(recipe.pretrain, {"shards": shards, "tokenizer": tokenizer}))
     held_out = {"shards": shards, "texts": decided, "tokenizer": tokenizer}
     scores = {"base": run("evaluate/base", EVALUATE_BASE, Invocation(recipe.evaluate, {"model": base, **held_out}))}
-    children = dict[str, StepOutput]()
-    for way, config in recipe.finetune.methods.items():
-        tune, evaluate = METHODS[way]
-        parent = children.get("instruct", base) if way == "prefer" else base
-        child = run(f"finetune/{way}", tune, Invocation(config, {"model": parent, "texts": decided, "shards": shards}))
-        judged = Invocation(recipe.evaluate, {"model": child, "rows": child, "base": parent, **held_out})
-        scores[way] = run(f"evaluate/{way}", evaluate, judged)
-        children[way] = child
+    tuned = dict[str, StepOutput]()
+    for method, config in recipe.finetune.methods.items():
+        start = tuned.get(METHODS[method].starts_from, base)
+        learned = {"model": start, "texts": decided, "shards": shards}
+        tuned[method] = model = run(f"finetune/{method}", FINETUNE[method], Invocation(config, learned))
+        judged = Invocation(recipe.evaluate, {"model": model, "rows": model, "base": start, **held_out})
+        scores[method] = run(f"evaluate/{method}", EVALUATE[method], judged)
     evidence = {f"scores_{role}": made for role, made in scores.items() if made.state != "skipped"}
-    models = {way: child for way, child in children.items() if child.state != "skipped"}
+    models = {method: model for method, model in tuned.items() if model.state != "skipped"}
     run("register", REGISTER, Invocation(recipe.registry.named(recipe.name), {"base": base, **models, **evidence}))
 
 

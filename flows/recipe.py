@@ -1,31 +1,31 @@
 """A recipe: the configs of one run together, each owned by its step. Plain values, as written in TOML files."""
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, create_model
 
 from tasks.curate.config import CurateConfig
 from tasks.encode.shards import EncodeConfig
 from tasks.encode.tokenizer import TokenizerConfig
 from tasks.evaluate.config import EvaluateConfig
-from tasks.finetune.steps import ClassifyConfig, InstructConfig, PreferConfig
+from tasks.finetune.methods.table import METHODS
+from tasks.finetune.settings import FinetuneSettings
 from tasks.ingest.sources import IngestConfig
 from tasks.pretrain import PretrainConfig
 from tasks.register.package import RegisterConfig
 from tasks.store.garbage import StoreConfig
 from tasks.store.step import Frozen
 
+FIELDS: dict[str, Any] = {name: (method.config | None, None) for name, method in METHODS.items()}
 
-class FinetuneConfig(Frozen):
+
+class FinetuneConfig(create_model("Methods", __base__=Frozen, **FIELDS)):
     """Which methods of fine-tuning to use; a method without a table is not used."""
 
-    classify: ClassifyConfig | None = None
-    instruct: InstructConfig | None = None
-    prefer: PreferConfig | None = None  # from the instruct model, where there is one
-
     @property
-    def methods(self) -> dict[str, ClassifyConfig | InstructConfig | PreferConfig]:
+    def methods(self) -> dict[str, FinetuneSettings]:
         """The methods that this recipe uses, in order."""
-        methods = {"classify": self.classify, "instruct": self.instruct, "prefer": self.prefer}
-        return {method: config for method, config in methods.items() if config is not None}
+        return {name: config for name in METHODS if (config := getattr(self, name)) is not None}
 
 
 class Recipe(Frozen):

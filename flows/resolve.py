@@ -16,8 +16,6 @@ from tasks.encode.tokenizer import TokenizerConfig
 from tasks.errors import UserError
 from tasks.evaluate.config import EvaluateConfig
 from tasks.finetune.own_rows import OwnRows
-from tasks.finetune.rows import InstructionRows, LabelledRows
-from tasks.finetune.templates import CONTINUE
 from tasks.models.pretrained import content_of, locate
 from tasks.pretrain import PretrainConfig
 
@@ -137,22 +135,12 @@ def _finetuning(config: FinetuneConfig, mistakes: Mistakes) -> FinetuneConfig:
 
 def _rows(method: str, config: OwnRows, mistakes: Mistakes) -> OwnRows:
     table = f"finetune.{method}"
-    for key, expression in _expressions(config):
+    for key, expression in config.expressions():
         with mistakes.at(f"{table}.{key}", expression):
             _check_expression(expression)
     with mistakes.at(f"{table}.path", config.path):
         return config.resolve()
     return config
-
-
-def _expressions(config: OwnRows) -> Iterator[tuple[str, str]]:
-    """The keys of a table of rows that hold SQL of its own, and what they hold."""
-    if isinstance(config, LabelledRows):
-        yield from (("label", config.label),) if config.label is not None else ()
-        yield from (("text", config.text),) if config.text != LabelledRows().text else ()
-    if isinstance(config, InstructionRows):
-        own = [(n, t.where) for n, t in enumerate(config.templates) if t.where != CONTINUE.where]
-        yield from ((f"templates.{number}.where", where) for number, where in own)
 
 
 def _check_expression(expression: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from commands.init.columns import names_columns
 from commands.init.peek import Peek, Record, peek
 from commands.init.prose import deep_letters, letters
+from tasks.finetune.methods.table import METHODS
 from tasks.ingest import conversations
 from tasks.ingest.sources import FolderSource
 from tasks.ingest.walk import Times, root_of
@@ -24,10 +25,7 @@ DEEPER = 3  # times the letters of the chosen field in a nested one: a note is d
 LICENCE_FIELDS = ("licence", "license")
 NO_TEXT = {*LICENCE_FIELDS, "language", "lang", "id", "encoding", "passage", "part", "rejected"}
 NO_PROSE = re.compile(r"[\W\d_]*|[\da-fA-F-]{8,}|\S*://\S*")  # numbers and dates, ids, addresses
-ROW_FORMS = {  # method → the sets of fields that its rows may have (tasks/finetune/own_rows.py)
-    "prefer": ({"prompt", "chosen", "rejected"}, {"instruction", "chosen", "rejected"}),
-    "instruct": ({"prompt", "response"}, {"instruction", "output"}, {"messages"}, {"conversations"}),
-}
+ROW_FORMS = {name: method.own_row_files.fields for name, method in METHODS.items() if method.own_row_files}
 CONVERSATIONS = ("messages", "conversations")  # of these, lists that end with an answer of the assistant
 
 
@@ -143,14 +141,15 @@ def _rows_files(peeks: list[Peek], files: Mapping[str, Times]) -> dict[str, str]
 
 
 def _method(records: Sequence[Record]) -> str | None:
-    """The method of fine-tuning that rows with these fields are for."""
+    """The method of fine-tuning that rows with these fields are for: of several, the one that reads most of them."""
     fields = set[str].intersection(*(set(record) for record in records))
     fields -= {
         name
         for name in CONVERSATIONS
         if not all(conversations.is_finetuning_row(record.get(name)) for record in records)
     }
-    return next((method for method, forms in ROW_FORMS.items() if any(form <= fields for form in forms)), None)
+    alike = [(len(form), method) for method, forms in ROW_FORMS.items() for form in forms if form <= fields]
+    return max(alike)[1] if alike else None
 
 
 def reader(source: FolderSource, end: str, bad: Counter[str]) -> Any:

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from commands.init.survey import Survey
-from tasks.finetune.preferences import PreferenceRows
-from tasks.finetune.rows import InstructionRows
+from tasks.finetune.methods.table import METHODS
 
-ROWS = {"instruct": InstructionRows, "prefer": PreferenceRows}
 TRIED_ROWS = 200_000  # of a file; those after them are taken to be alike
 MARGIN = 1.5  # times the expected number of bad rows, where not all were tried
 
@@ -58,7 +56,7 @@ def notes(tried: TriedRows) -> list[str]:
 
 def _try(method: str, path: Path, name: str) -> RowsFile | UnusableRows:
     try:
-        config = ROWS[method](path=path, max_bad_rows=sys.maxsize).resolve()
+        config = METHODS[method].config(path=path, max_bad_rows=sys.maxsize).resolve()
     except ValueError as error:
         return UnusableRows(name, str(error).splitlines()[0])
     good, bad, is_whole = config.tally(TRIED_ROWS)

@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from commands.init.finetuning_rows import RowsFile
 from commands.init.forecast import ADAPT_MINUTES, TRAINING_MINUTES
 from commands.init.proposal import Proposal
 from commands.init.shapes import BATCH, CONTEXT, DEPTHS
 from commands.init.toml_lines import line, put
 from flows.recipe_files import shipped_folder
+from tasks.finetune.methods.table import METHODS
 from tasks.finetune.own_rows import OwnRows
 from tasks.privacy import opening
 from tasks.progress import count_in_words
 
+OWN_ROWS = {name: method.own_row_files for name, method in METHODS.items() if method.own_row_files}
 PROMPTS, OPENING_WORDS, OPENING_CHARACTERS, HEAD_CHARACTERS = 2, 6, 32, 200
 MIN_BASELINE_BYTES, MAX_BASELINE_BYTES = 100_000, 16 << 20
 
@@ -81,9 +82,8 @@ def _evaluate(p: Proposal) -> Table:
 
 
 def _finetune(p: Proposal) -> list[Table]:
-    tables = [[*_instruct(p), "batch = 8", "steps = 60"]]
-    if "prefer" in p.rows_files:
-        tables.append([*_prefer(p), "batch = 8", "steps = 30"])
+    tables = [[*_instruct(p), *_settings(OWN_ROWS["instruct"].settings, {})]]
+    tables += [[*_rows(p, method), *_settings(OWN_ROWS[method].settings, {})] for method in further_methods(p)]
     if p.survey.label_field:
         label = put("label", f'"{p.survey.label_field}"', "this field sorts the documents into a few classes")
         tables.append(["[finetune.classify]", label, "batch = 16", "steps = 40", "learning_rate = 0.001"])
@@ -110,9 +110,8 @@ def adaptation_tables(p: Proposal) -> list[Table]:
         ["[evaluate]  # a sample: intervals show how certain it is", *_settings(shipped["evaluate"], {})],
         [*_instruct(p), *_settings(instruct, {})],
     ]
-    if "prefer" in p.rows_files:
-        alike = {name: instruct[name] for name in ("context", "lora", "batch", "steps")}
-        tables.append([*_prefer(p), *_settings(alike, {})])
+    alike = {name: instruct[name] for name in ("context", "lora", "batch", "steps")}
+    tables += [[*_rows(p, method), *_settings(alike, {})] for method in further_methods(p)]
     return [*tables, ["[registry]", *_settings(shipped["registry"], {})]]
 
 
@@ -129,15 +128,17 @@ def _instruct(p: Proposal) -> Table:
     if "instruct" not in p.rows_files:
         own = 'rows of your own: path = "rows.jsonl" (prompt, response)'
         return [f"[finetune.instruct]  # continuing the beginning of a text; {own}"]
-    return ["[finetune.instruct]", *_rows(p.rows_files["instruct"], "questions with answers")]
+    return _rows(p, "instruct")
 
 
-def _prefer(p: Proposal) -> Table:
-    return ["[finetune.prefer]", *_rows(p.rows_files["prefer"], "pairs of answers, the better one chosen")]
+def further_methods(p: Proposal) -> list[str]:
+    """The methods that the folder has rows for, beside instruct."""
+    return [method for method in METHODS if method in p.rows_files and method != "instruct"]
 
 
-def _rows(file: RowsFile, what: str) -> Table:
-    lines = [put("path", str(file.path), what)]
+def _rows(p: Proposal, method: str) -> Table:
+    file = p.rows_files[method]
+    lines = [f"[finetune.{method}]", put("path", str(file.path), OWN_ROWS[method].what)]
     if file.max_bad > OwnRows().max_bad_rows:
         lines.append(put("max_bad_rows", file.max_bad, "so that the run goes on: these are reported and left out"))
     return lines

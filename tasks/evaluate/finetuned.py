@@ -70,6 +70,15 @@ class FineTuned:
         return Items(ids, [row["origin"] for row in rows], weights, dirty)
 
 
+def score_answering_model(table: ScoreTable, child: FineTuned, out: Path) -> "Decoder":
+    """The scores that every model has that answers: as a language model, and on held-out answers; the decoder."""
+    from tasks.evaluate.language import build_eval_set, score_model
+
+    decoder = score_model(table, build_eval_set(child.config, child.corpus, out), child.corpus, child.weights)
+    score_answers(table, child, decoder)
+    return decoder
+
+
 def score_answers(table: ScoreTable, child: FineTuned, decoder: "Decoder") -> None:
     """Enters the loss on held-out answers beside the base's, and exact matches of short answers."""
     vocabulary, rows = Vocabulary(child.weights), child.held_out()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.finetune.tokenised_rows import rendered_rows
 from tasks.models.likelihood import log_probabilities, windows
+from tasks.models.rendering import rendered_rows
 from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

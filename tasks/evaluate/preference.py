@@ -12,7 +12,7 @@ from model import hub
 from tasks.evaluate.finetuned import FineTuned
 from tasks.evaluate.instruction import target_losses
 from tasks.evaluate.score_table import ScoreTable
-from tasks.finetune.preferences import side
+from tasks.models.rendering import with_answer
 from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def score_preferences(table: ScoreTable, child: FineTuned, decoder: "Decoder") -
 
 def _log_probabilities(decoder: "Decoder", vocabulary: Vocabulary, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """ln p (2,n) of the chosen and the rejected answers, and their numbers of tokens (2,n); 0 where none fits."""
-    sides = (rows, [side(row, row["rejected"]) for row in rows])
+    sides = (rows, [with_answer(row, row["rejected"]) for row in rows])
     losses = [target_losses(decoder, vocabulary, answers) for answers in sides]
     tokens = np.array([[count for _, count in answers] for answers in losses])
     return -np.array([[loss for loss, _ in answers] for answers in losses]) * tokens, tokens

@@ -1,4 +1,4 @@
-"""The loss mask of instruction rows, to be looked at: which tokens a child is taught, and which it only reads."""
+"""The loss mask of instruction rows, to look at: which tokens the model learns to write, and which it only reads."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
-from tasks.finetune.tokenised_rows import rendered_rows
+from tasks.models.rendering import rendered_rows
 from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 Token = tuple[str, bool]  # its text, and whether the loss counts it
-TAUGHT, READ = "bold black on green", "dim"
+LEARNED, READ = "bold black on green", "dim"
 
 
 def show(rows_folder: Path, tokenizer_folder: Path, n: int, context: int) -> list[list[Token]]:
@@ -36,10 +36,10 @@ def show(rows_folder: Path, tokenizer_folder: Path, n: int, context: int) -> lis
 
 
 def painted(conversation: Sequence[Token]) -> "Text":
-    """The conversation in colour: what is taught stands out, what is only read is dim."""
+    """The conversation in colour: what is learned stands out, what is only read is dim."""
     from rich.text import Text
 
     text = Text()
     for token, is_target in conversation:
-        text.append(token, style=TAUGHT if is_target else READ)
+        text.append(token, style=LEARNED if is_target else READ)
     return text

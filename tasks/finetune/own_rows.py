@@ -1,11 +1,10 @@
-"""Rows of a user's own file, for classification or instruction: JSON lines, or a .json file of any layout.
+"""Rows of a user's own file: JSON lines, or a .json file of any layout. What a row holds, a method says; conversations:
 
-    classify   {"text": …, "label": …}
-    instruct   {"prompt": …, "response": …} or {"instruction": …, "input": …, "output": …}
-               or {"messages": [{"role": …, "content": …}, …]} or {"conversations": [{"from": …, "value": …}, …]}
+    {"prompt": …, "response": …} or {"instruction": …, "input": …, "output": …}
+    or {"messages": [{"role": …, "content": …}, …]} or {"conversations": [{"from": …, "value": …}, …]}
 
 A row may name its `split` (train, validation, test) and its `origin` (what must stay in one split, such as an author
-or a thread); else the hash of what is asked decides, so that a question never stands in two splits.
+or a thread); else the hash of the question decides, so that a question never stands in two splits.
 """
 
 import codecs
@@ -27,7 +26,7 @@ ROLES = ("system", "user", "assistant")
 SHAREGPT = {"human": "user", "gpt": "assistant"}
 Row = dict[str, Any]
 BUCKETS = 10_000
-LOOKED_AT = 1_000  # rows, when the recipe is read: what would end the run is told before any work
+LOOKED_AT = 1_000  # rows, when the recipe is read: what would end the run is reported before any work
 LONGEST_ROW = 32 << 20  # characters, in a .json file
 
 
@@ -36,7 +35,7 @@ class OwnRows(Frozen):
 
     path: Annotated[Path | None, NOT_IN_KEY] = None
     sha256: str | None = None  # of the file, filled in when the recipe is resolved
-    max_bad_rows: int = Field(default=10, ge=0)  # unreadable rows told of and left out; one more stops the run
+    max_bad_rows: int = Field(default=10, ge=0)  # unreadable rows left out with a note; one more stops the run
     held_out: float = Field(default=0.1, gt=0, lt=0.5)  # share of a user's rows for validation, and again for test
     seed: int = 0
 
@@ -56,7 +55,7 @@ class OwnRows(Frozen):
         resolved = self.model_copy(update={"path": path, "sha256": file_sha256(path)})
         try:
             first = [_row(resolved, *record) for record in islice(_records(path), LOOKED_AT)]
-            _refuse(resolved, *_parted(first), is_whole=len(first) < LOOKED_AT)
+            _refuse(resolved, *_good_and_bad(first), is_whole=len(first) < LOOKED_AT)
         except UserError as error:
             raise ValueError(f"{error.what}; {error.cure}") from error
         return resolved
@@ -72,8 +71,12 @@ class OwnRows(Frozen):
         return round(good * scale), round((tried - good) * scale), tried < most
 
     def read(self, record: Row) -> Row:
-        """What is taught by a record, and what it `asked`; ValueError where it is no row."""
-        return record | {"asked": json.dumps(record)}
+        """The row that a record is, and its `question`; ValueError where it is none."""
+        return record | {"question": json.dumps(record)}
+
+    def expressions(self) -> Iterator[tuple[str, str]]:
+        """The keys of the recipe's table that hold SQL of its own, and what they hold."""
+        yield from ()
 
 
 def own_rows(config: OwnRows) -> tuple[list[Row], list[str]]:
@@ -82,7 +85,7 @@ def own_rows(config: OwnRows) -> tuple[list[Row], list[str]]:
     assert path is not None
     if file_sha256(path) != config.sha256:
         raise UserError(f"{path} changed after this run began", "leave it alone while a run reads it, and run again")
-    rows, bad = _parted([_row(config, *record) for record in _records(path)])
+    rows, bad = _good_and_bad([_row(config, *record) for record in _records(path)])
     _refuse(config, rows, bad, is_whole=True)
     return rows, bad
 
@@ -95,7 +98,7 @@ def _row(config: OwnRows, number: int, text: bytes) -> Row | str:
         if not isinstance(record, dict):
             raise ValueError("not an object")
         row = config.read(record)
-        origin = str(record.get("origin") or f"own#{digest(row['asked'])}")
+        origin = str(record.get("origin") or f"own#{digest(row['question'])}")
         split = record.get("split") or _split(origin, config.held_out, config.seed)
         if split not in SPLITS:
             raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
@@ -106,28 +109,20 @@ def _row(config: OwnRows, number: int, text: bytes) -> Row | str:
     return row | {"origin": origin, "split": split, "doc_id": f"own/{number}"}
 
 
-def _parted(found: Sequence[Row | str]) -> tuple[list[Row], list[str]]:
-    return [row for row in found if not isinstance(row, str)], [told for told in found if isinstance(told, str)]
+def _good_and_bad(tried: Sequence[Row | str]) -> tuple[list[Row], list[str]]:
+    return [row for row in tried if not isinstance(row, str)], [fault for fault in tried if isinstance(fault, str)]
 
 
 def _refuse(config: OwnRows, rows: Sequence[Row], bad: Sequence[str], is_whole: bool) -> None:
     """UserError where too many rows are bad, or a split has none of all of them."""
-    told = "".join(f"\n  {line}" for line in [*bad[:5], *(["…"] if len(bad) > 5 else [])])
+    faults = "".join(f"\n  {line}" for line in [*bad[:5], *(["…"] if len(bad) > 5 else [])])
     if len(bad) > config.max_bad_rows or (bad and not rows and is_whole):
-        cure = "mend these lines, or allow more with max_bad_rows"
-        raise UserError(f"{config.path}: {len(bad)} of {len(bad) + len(rows)} rows cannot be used:{told}", cure)
+        cure = "correct these lines, or allow more with max_bad_rows"
+        raise UserError(f"{config.path}: {len(bad)} of {len(bad) + len(rows)} rows cannot be used:{faults}", cure)
     empty = [split for split in SPLITS if not any(row["split"] == split for row in rows)]
     if empty and is_whole:
         what = f"{config.path}: none of {len(rows)} rows falls into the split {' nor '.join(empty)}"
         raise UserError(what, "add rows, raise held_out, or give rows their `split`")
-
-
-def labelled(record: Row) -> Row:
-    """One text and its label."""
-    text, label = _text(record, "text"), record.get("label")
-    if label is None or isinstance(label, dict | list) or str(label).strip() == "":
-        raise ValueError("no label")
-    return {"text": text, "label": str(label), "asked": text}
 
 
 def conversation(record: Row) -> Row:
@@ -139,15 +134,15 @@ def conversation(record: Row) -> Row:
     else:
         if "instruction" in record:
             given = record.get("input") or ""
-            prompt = _text(record, "instruction") + (f"\n\n{given}" if given else "")
-            response = _text(record, "output")
+            prompt = text_of(record, "instruction") + (f"\n\n{given}" if given else "")
+            response = text_of(record, "output")
         else:
-            prompt, response = _text(record, "prompt"), _text(record, "response")
+            prompt, response = text_of(record, "prompt"), text_of(record, "response")
         messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
-    *asked, last = messages
+    *before, last = messages
     return {"messages": messages, "response": last["content"], "kind": str(record.get("kind") or "own")} | {
-        "prompt": "\n\n".join(message["content"] for message in asked),
-        "asked": json.dumps(asked, ensure_ascii=False),
+        "prompt": "\n\n".join(message["content"] for message in before),
+        "question": json.dumps(before, ensure_ascii=False),
     }
 
 
@@ -159,7 +154,7 @@ def digest(text: str) -> str:
 def _messages(value: Any) -> list[dict[str, str]]:
     if not isinstance(value, list) or not all(isinstance(message, dict) for message in value):
         raise ValueError("messages is no list of objects")
-    messages = [{"role": _text(m, "role"), "content": _text(m, "content")} for m in value]
+    messages = [{"role": text_of(m, "role"), "content": text_of(m, "content")} for m in value]
     unknown = {message["role"] for message in messages} - {*ROLES}
     if unknown:
         raise ValueError(f"role {sorted(unknown)[0]!r} is none of {', '.join(ROLES)}")
@@ -175,15 +170,16 @@ def _of_sharegpt(value: Any) -> Any:
     return [
         turn
         if "role" in turn
-        else {"role": SHAREGPT.get(role := _text(turn, "from"), role), "content": turn.get("value")}
+        else {"role": SHAREGPT.get(role := text_of(turn, "from"), role), "content": turn.get("value")}
         for turn in value
     ]
 
 
-def _text(record: Row, key: str) -> str:
+def text_of(record: Row, key: str) -> str:
+    """The record's text under that key; ValueError where there is none."""
     value = record.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"no {key!r}: a text that is not empty is expected, found {value!r:.60}")
+        raise ValueError(f"no {key!r}: a text that is not empty is expected, not {value!r:.60}")
     value.encode()  # half of a surrogate pair is a ValueError here, and no text anywhere else
     return value
 
@@ -209,7 +205,7 @@ def _json_values(path: Path) -> Iterator[tuple[int, bytes]]:
         for number, value in enumerate(json_values(file, LONGEST_ROW), 1):
             if isinstance(value, BrokenValue):
                 what = f"{path}: row {number} is not JSON, and nothing after it can be read: {value.fault}"
-                raise UserError(what, "mend it there, or give a file of JSON lines (.jsonl)")
+                raise UserError(what, "correct it there, or give a file of JSON lines (.jsonl)")
             yield number, value.encode(errors="surrogateescape")
 
 

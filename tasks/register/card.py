@@ -5,23 +5,22 @@ from typing import Any
 
 from tasks.models.provenance import Provenance
 from tasks.progress import bytes_in_words, count_in_words
+from tasks.register.roles import ROLES
 
 SAME_RECIPE = "this recipe"  # the holder of a model that the recipe trained itself
-USE = {
-    "base": ("continues a text", 'pd.DataFrame({"prompt": ["…"]}), params={"max_tokens": 64}'),
-    "instruct": ("answers a request", 'pd.DataFrame({"prompt": ["…"]}), params={"max_tokens": 64}'),
-    "prefer": ("answers a request, tuned on preferences", 'pd.DataFrame({"prompt": ["…"]}), params={"max_tokens": 64}'),
-    "classify": ("names the class of a text", 'pd.DataFrame({"text": ["…"]})'),
+CALLS = {
+    "prompt": 'pd.DataFrame({"prompt": ["…"]}), params={"max_tokens": 64}',
+    "text": 'pd.DataFrame({"text": ["…"]})',
 }
 
 
 def card(about: Mapping[str, Any], began_from: Sequence[Provenance], scores: Mapping[str, Mapping[str, Any]]) -> str:
     """Markdown, from evidence.json's values, the chain of models it began from and the evaluation's summary."""
-    does, call = USE[about["role"]]
+    role = ROLES[about["role"]]
     classes = f" Classes: {', '.join(about['labels'])}." if about["labels"] else ""
     return f"""# {about["name"]}
 
-{_training(about, began_from)} It {does}.{classes}
+{_training(about, began_from)} It {role.does}.{classes}
 Family {about["family"]}, {count_in_words(about["parameters"])} parameters, vocabulary of \
 {about["vocabulary"]:,} tokens, {bytes_in_words(about["bytes"])} of files. Licence: {about["licence"]}.
 {_chain(began_from)}
@@ -31,7 +30,7 @@ Family {about["family"]}, {count_in_words(about["parameters"])} parameters, voca
 
 ## Use
 
-    mlflow.pyfunc.load_model("models:/{about["name"]}@champion").predict({call})
+    mlflow.pyfunc.load_model("models:/{about["name"]}@champion").predict({CALLS[role.takes]})
 
 ## Limits
 

@@ -13,19 +13,19 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from pkgutil import walk_packages
-from typing import Any
+from typing import Any, cast
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from tasks.errors import UserError
+from tasks.finetune.method import JudgedBy
 from tasks.models.pretrained import content_of
 from tasks.models.provenance import Provenance, read_provenance
 from tasks.register.card import SAME_RECIPE, card
 from tasks.register.gate import Standard
+from tasks.register.roles import ROLES, registered_name
 from tasks.store.step import Frozen, Inputs, Stats, Step
 
-ROLES = ("base", "classify", "instruct", "prefer")
-SUFFIX = {"prefer": "instruct"}  # a preference-tuned model is a version of NAME-instruct
 REQUIRES = ("mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
 
 
@@ -42,37 +42,22 @@ class StandardConfig(Frozen):
         return Standard(self.task, self.baseline, self.margin, self.guards, self.alpha)
 
 
-class BaseStandard(StandardConfig):
-    task: str = "bits_per_byte/test"
-    baseline: str = "ngram"
+def _standard_config(judged_by: JudgedBy) -> type[StandardConfig]:
+    """The same, with a role's own defaults."""
+    fields = {"task": (str, judged_by.task), "baseline": (str, judged_by.baseline)}
+    fields |= {"margin": (float, Field(default=judged_by.margin, ge=0))}
+    return create_model("StandardConfig", __base__=StandardConfig, **cast(dict[str, Any], fields))
 
 
-class ClassifyStandard(StandardConfig):
-    task: str = "classify/accuracy"
-    baseline: str = "majority"
-    margin: float = Field(default=0.02, ge=0)
+STANDARDS: dict[str, Any] = {role: _standard_config(about.judged_by) for role, about in ROLES.items()}
+FIELDS: dict[str, Any] = {role: (standard, standard()) for role, standard in STANDARDS.items()}
 
 
-class AnswerStandard(StandardConfig):
-    task: str = "instruct/loss"
-    baseline: str = "base"
-
-
-class PreferenceStandard(StandardConfig):
-    task: str = "prefer/ranking"
-    baseline: str = "base"
-    margin: float = Field(default=0.02, ge=0)
-
-
-class RegisterConfig(Frozen):
+class RegisterConfig(create_model("Standards", __base__=Frozen, **FIELDS)):
     """The recipe's table [registry]: models are NAME-base, NAME-classify, NAME-instruct; NAME is the recipe's."""
 
     name: str = ""
     licence: str = "not stated"
-    base: BaseStandard = BaseStandard()
-    classify: ClassifyStandard = ClassifyStandard()
-    instruct: AnswerStandard = AnswerStandard()
-    prefer: PreferenceStandard = PreferenceStandard()
 
     def named(self, name: str) -> "RegisterConfig":
         return self.model_copy(update={"name": name})
@@ -86,10 +71,6 @@ def package(config: RegisterConfig, inputs: Inputs, out: Path) -> Stats:
         summary = _pack(config, role, inputs, out / role)
         metrics |= {f"{role}/{task}": row["value"] for task, row in summary.items()}
     return Stats(metrics={"models": float(len(roles)), **metrics})
-
-
-def registered_name(name: str, role: str) -> str:
-    return f"{name}-{SUFFIX.get(role, role)}"
 
 
 def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[str, Any]:

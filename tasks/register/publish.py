@@ -23,7 +23,8 @@ from tasks.register.aliases import (
     set_champion,
 )
 from tasks.register.gate import Scores, Standard, Verdict, judge, same_items
-from tasks.register.package import ROLES, StandardConfig, registered_name
+from tasks.register.package import StandardConfig
+from tasks.register.roles import ROLES, registered_name
 from tasks.register.scores import read_scores
 from tasks.store.artifacts import MANIFEST, content_hash, verify, write_durably
 from tasks.store.locks import exclusive

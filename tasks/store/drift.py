@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tasks.store.reachable_code import Definition, digests, reached, source_names, sources
+from tasks.store.reachable_code import Definition, definition, digests, reached, source_names, sources
 from tasks.store.step import Frozen, Step
 
 
@@ -44,7 +44,7 @@ def drift(step: Step, manifest: Mapping[str, Any], config: Frozen | None) -> Ite
 
 
 def _reached(step: Step) -> frozenset[Definition]:
-    return reached((step.run.__module__, step.run.__qualname__), *((module, "") for module in step.code))
+    return reached(*((root, "") if isinstance(root, str) else definition(root) for root in (step.run, *step.code)))
 
 
 def _is_touched(manifest: Mapping[str, Any]) -> bool:

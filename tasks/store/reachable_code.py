@@ -7,11 +7,12 @@ they stand, and files of `sql/` by their names in strings. Comments, docstrings 
 import ast
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 Definition = tuple[str, str]  # module, top-level name; "": the whole module
 ROOMS = ("tasks", "model")
@@ -26,6 +27,11 @@ class Source:
 
     made: dict[str, list[ast.stmt]]
     imported: dict[str, Definition]
+
+
+def definition(thing: Callable[..., Any]) -> Definition:
+    """The top-level definition that a function or a class is, or stands in."""
+    return thing.__module__, thing.__qualname__.split(".")[0]
 
 
 def reached(*roots: Definition) -> frozenset[Definition]:

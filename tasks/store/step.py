@@ -88,9 +88,8 @@ class Step:
     config: type[Frozen]
     run: Callable[[Any, Inputs, Path], Stats]
     libraries: tuple[str, ...] = ()  # distributions whose version can move bytes: recorded, and compared on a hit
-    code: tuple[
-        str, ...
-    ] = ()  # modules that run in a process of their own: reachable_code.py cannot see them from `run`
+    code: tuple[str | Callable[..., Any], ...] = ()  # modules of another process, and functions and classes that `run`
+    # is given: what it reaches by no name of its own
     resumes: bool = False  # finds its own earlier work in `out` and goes on from there
 
     def __call__(self, config: Frozen, inputs: Mapping[str, Path | Mapping[str, Path]], out: Path) -> Stats:

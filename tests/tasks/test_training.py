@@ -120,7 +120,7 @@ def test_a_full_disk_is_told_and_the_rerun_loses_nothing(shards: Path, undisturb
 def test_a_crash_is_told_with_its_last_words(shards: Path, tmp_path: Path) -> None:
     (tmp_path / "torn.arrow").write_bytes((shards / "train-00000.arrow").read_bytes()[:200])
     torn = spec(tmp_path, shards)
-    torn = torn.model_copy(update={"data": torn.data.model_copy(update={"train": {"a": tmp_path / "torn.arrow"}})})
+    torn = torn.model_copy(update={"data": torn.data | {"train": {"a": tmp_path / "torn.arrow"}}})
     with pytest.raises(UserError, match=r"training crashed with exit code 1; its last words:\n[^$]*Arrow"):
         train(torn)
 

@@ -9,7 +9,8 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from tasks.errors import UserError
 from tasks.evaluate.config import EvaluateConfig
-from tasks.evaluate.steps import evaluate_base, evaluate_classify, evaluate_instruct
+from tasks.evaluate.steps import evaluate_base, evaluate_step
+from tasks.finetune.methods.table import METHODS
 from tasks.models.vocabulary import Vocabulary
 from tasks.store.step import Inputs
 from tests.tasks.evaluate.conftest import Line, passage, write_model
@@ -22,6 +23,10 @@ def base(line: Line, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("base")
     evaluate_base(QUICK, line.inputs(), out)
     return out
+
+
+def evaluate(method: str, config: EvaluateConfig, inputs: Inputs, out: Path) -> None:
+    evaluate_step(method, METHODS[method].evaluate)(config, inputs, out)
 
 
 def summary_of(folder: Path) -> dict:
@@ -159,7 +164,7 @@ def test_a_model_that_answers_is_scored_like_the_base_and_on_its_answers(line: L
     out.mkdir()
     write_model(child / "weights", line.tokenizer, seed=1)
     instruct_rows().save_to_disk(str(child / "rows"))
-    evaluate_instruct(QUICK, line.inputs(model=child, base=line.model), out)
+    evaluate("instruct", QUICK, line.inputs(model=child, base=line.model), out)
     values_hold(out, "instruct")
     summary = summary_of(out)
     assert {"bits_per_byte/test", "next_passage/acc", "instruct/loss", "instruct/exact"} < set(summary)
@@ -178,7 +183,7 @@ def test_instruct_loss_equals_the_models_own_on_the_assistants_tokens(line: Line
 
     from model import hub
     from tasks.evaluate.instruction import target_losses
-    from tasks.finetune.tokenised_rows import rendered_rows
+    from tasks.models.rendering import rendered_rows
 
     decoder, vocabulary = hub.load(line.model / "weights"), Vocabulary(line.tokenizer)
     rows = instruct_rows()["test"].to_list()
@@ -210,7 +215,7 @@ def test_a_classifier_is_scored_beside_tfidf_and_the_majority(line: Line, tmp_pa
     splits = {"train": range(40), "validation": range(40, 44), "test": range(44, 64)}
     rows = {name: Dataset.from_list([row(n) for n in numbers], features=features) for name, numbers in splits.items()}
     DatasetDict(rows).save_to_disk(str(tmp_path / "child" / "rows"))
-    evaluate_classify(QUICK, line.inputs(model=tmp_path / "child"), out)
+    evaluate("classify", QUICK, line.inputs(model=tmp_path / "child"), out)
     values_hold(out, "classify")
     summary = summary_of(out)
     assert set(summary) == {"classify/accuracy", "classify/loss", "classify/macro_f1"}

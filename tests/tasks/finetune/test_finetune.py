@@ -23,12 +23,14 @@ from model.depth import from_depth
 from model.lora import load_adapter, merge
 from tasks.errors import Skipped, UserError
 from tasks.finetune import masks
+from tasks.finetune.methods.classify import CLASSIFY, ClassifyConfig
+from tasks.finetune.methods.instruct import INSTRUCT, InstructConfig, instruction_rows
+from tasks.finetune.methods.prefer import PREFER, PreferConfig, preference
 from tasks.finetune.own_rows import SPLITS
-from tasks.finetune.preferences import preference
-from tasks.finetune.rows import instruction_rows
-from tasks.finetune.steps import ClassifyConfig, InstructConfig, PreferConfig, classify, instruct, parent_of, prefer
+from tasks.finetune.rows import RowSource
+from tasks.finetune.steps import finetune, starting_model
 from tasks.finetune.templates import Template
-from tasks.finetune.tokenised_rows import rendered_rows
+from tasks.models.rendering import rendered_rows
 from tasks.models.vocabulary import SPECIALS, Vocabulary, pre_tokenizer
 from tasks.store.step import TIMING, Inputs, Stats
 from tests.tasks.languages import JAPANESE
@@ -82,13 +84,13 @@ def save_tokenizer(texts: list[str], folder: Path) -> None:
 @pytest.fixture(scope="module")
 def classifier(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
     out = tmp_path_factory.mktemp("classify")
-    return out, classify(LABELS, inputs, out)
+    return out, finetune(CLASSIFY, LABELS, inputs, out)
 
 
 @pytest.fixture(scope="module")
 def answering(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
     out = tmp_path_factory.mktemp("instruct")
-    return out, instruct(ANSWERS, inputs, out)
+    return out, finetune(INSTRUCT, ANSWERS, inputs, out)
 
 
 def test_a_classifier_learns_labels_it_can_tell_on_unseen_rows(classifier: tuple[Path, Stats]) -> None:
@@ -125,23 +127,24 @@ def test_a_killed_classifier_goes_on_and_ends_with_the_same_bytes(
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     assert not (out / "weights").exists()
-    stats = classify(config, inputs, out)
+    stats = finetune(CLASSIFY, config, inputs, out)
     assert contents(out) == contents(classifier[0]) and stats == classifier[1]
 
 
 RUN = """
 import json, sys
 from pathlib import Path
-from tasks.finetune.steps import ClassifyConfig, classify
+from tasks.finetune.methods.classify import CLASSIFY, ClassifyConfig
+from tasks.finetune.steps import finetune
 from tasks.store.step import Inputs
 inputs = json.loads(sys.argv[2])
 inputs = Inputs({"model": Path(inputs["model"]), "texts": {p: Path(f) for p, f in inputs["texts"].items()}})
-classify(ClassifyConfig.model_validate_json(Path(sys.argv[1]).read_text()), inputs, Path(sys.argv[3]))
+finetune(CLASSIFY, ClassifyConfig.model_validate_json(Path(sys.argv[1]).read_text()), inputs, Path(sys.argv[3]))
 """
 
 
 def test_training_the_head_alone_moves_no_weight_of_the_base(inputs: Inputs, tmp_path: Path) -> None:
-    classify(LABELS.model_copy(update={"trainable": "head", "steps": 3}), inputs, tmp_path)
+    finetune(CLASSIFY, LABELS.model_copy(update={"trainable": "head", "steps": 3}), inputs, tmp_path)
     base, child = hub.load(Path(str(inputs["model"])) / "weights"), head.load(tmp_path / "weights")
     assert all(torch.equal(x, y) for x, y in zip(base.parameters(), child.decoder.parameters(), strict=True))
     assert child.head.weight.abs().sum() > 0
@@ -161,9 +164,9 @@ def test_the_mask_shows_every_token_and_teaches_the_answer_alone(answering: tupl
     assert "".join(text for text, _ in tokens) == (
         f"<|user|>{row['prompt']}<|end|><|assistant|>{row['response']}<|end|>"
     )
-    assert "".join(text for text, is_taught in tokens if is_taught) == f"{row['response']}<|end|>"
+    assert "".join(text for text, is_target in tokens if is_target) == f"{row['response']}<|end|>"
     spans = {text.strip() for text in (str(part) for part in masks.painted(tokens).divide([1]))}
-    assert spans and masks.TAUGHT in {str(span.style) for span in masks.painted(tokens).spans}
+    assert spans and masks.LEARNED in {str(span.style) for span in masks.painted(tokens).spans}
 
 
 def test_too_short_a_context_for_a_users_rows_is_told_with_a_cure_before_training(
@@ -173,15 +176,15 @@ def test_too_short_a_context_for_a_users_rows_is_told_with_a_cure_before_trainin
     (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
     config = InstructConfig.model_validate({**QUICK, "path": tmp_path / "own.jsonl"})
     with pytest.raises(UserError, match=f"context of {CONTEXT} tokens") as error:
-        instruct(config, inputs, tmp_path / "out")
+        finetune(INSTRUCT, config, inputs, tmp_path / "out")
     assert "longer context" in error.value.cure and not (tmp_path / "out").exists()
 
 
 def test_derived_rows_of_which_none_fits_the_context_are_skipped_and_end_no_run(inputs: Inputs, tmp_path: Path) -> None:
     long = Template(kind="long", prompt="{text} {text} {text} {text} {text} {text}", response="{era}")
-    for config, step in ((ANSWERS, instruct), (PreferConfig(), prefer)):
+    for config, method in ((ANSWERS, INSTRUCT), (PreferConfig(), PREFER)):
         with pytest.raises(Skipped, match=rf"context of {CONTEXT} tokens: shorten the prompts"):
-            step(config.model_copy(update={"templates": (long,)}), inputs, tmp_path)
+            finetune(method, config.model_copy(update={"templates": (long,)}), inputs, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -199,8 +202,8 @@ def test_derived_rows_of_which_none_fits_the_context_are_skipped_and_end_no_run(
 def test_an_opening_and_its_continuation_fit_the_model_in_any_script(inputs: Inputs, tmp_path: Path, text: str) -> None:
     documents = [document(n) | {"text": text[n:]} for n in range(20)]
     pq.write_table(pa.Table.from_pylist(documents), tmp_path / "texts.parquet")
-    parent = parent_of(inputs, CONTEXT)
-    rows, _ = instruction_rows(InstructConfig(), {"0001": tmp_path}, {}, parent.room)
+    parent = starting_model(inputs, CONTEXT)
+    rows, _ = instruction_rows(InstructConfig(), RowSource({"0001": tmp_path}, {}, parent.max_piece_chars))
     for split in SPLITS:
         found = list(rendered_rows(rows[split].to_list(), parent.vocabulary, CONTEXT))
         assert found and None not in found
@@ -208,7 +211,7 @@ def test_an_opening_and_its_continuation_fit_the_model_in_any_script(inputs: Inp
 
 def test_a_corpus_without_the_column_skips_the_classifier_before_any_work(inputs: Inputs, tmp_path: Path) -> None:
     with pytest.raises(Skipped, match="no document has reign"):
-        classify(LABELS.model_copy(update={"label": "reign"}), inputs, tmp_path)
+        finetune(CLASSIFY, LABELS.model_copy(update={"label": "reign"}), inputs, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -218,7 +221,7 @@ def test_a_tokenizer_without_chat_tokens_is_told_by_the_one_it_lacks(inputs: Inp
     file = strange / "tokenizer.json"
     file.write_text(file.read_text().replace("<|user|>", "<|human|>"))
     with pytest.raises(UserError, match=r"no special token <\|user\|>"):
-        instruct(ANSWERS, Inputs({**inputs, "model": tmp_path}), tmp_path / "out")
+        finetune(INSTRUCT, ANSWERS, Inputs({**inputs, "model": tmp_path}), tmp_path / "out")
 
 
 def test_a_preference_is_learned_as_a_low_rank_change_of_the_model_that_answers(
@@ -226,7 +229,7 @@ def test_a_preference_is_learned_as_a_low_rank_change_of_the_model_that_answers(
 ) -> None:
     lora = {"rank": 4, "alpha": 8.0}
     config = PreferConfig.model_validate({**ANSWERS.model_dump(), "batch": 8, "steps": 25, "lora": lora})
-    stats = prefer(config, Inputs({**inputs, "model": answering[0]}), tmp_path)
+    stats = finetune(PREFER, config, Inputs({**inputs, "model": answering[0]}), tmp_path)
     rows = rows_of(tmp_path)
     assert all(row["rejected"] != row["response"] for split in SPLITS for row in rows[split])
     assert stats.metrics["val_accuracy"] == 1.0 and stats.metrics["val_margin"] > 0.5

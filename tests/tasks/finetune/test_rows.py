@@ -14,14 +14,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tasks.errors import Skipped, UsageError, UserError
+from tasks.finetune.instructions import InstructionRows
+from tasks.finetune.methods.classify import LabelledRows, labelled_rows
+from tasks.finetune.methods.instruct import instruction_rows
 from tasks.finetune.own_rows import LOOKED_AT, SPLITS, OwnRows
-from tasks.finetune.rows import InstructionRows, LabelledRows, instruction_rows, labelled_rows
+from tasks.finetune.rows import RowSource
 from tasks.finetune.templates import PIECE_CHARACTERS, Template, pieces
 from tasks.privacy import schema_metadata
 
 ERA = "case when year < 1861 then '1790–1860' when year < 1946 then '1861–1945' else '1946–2000' end"
 WHEN = Template(kind="when", prompt="When was this said?\n{opening}", response="{year}", where="year is not null")
-Curated = Callable[..., dict[str, Path]]
+Curated = Callable[..., RowSource]
 
 
 def document(number: int, **metadata: Any) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def addresses(count: int = 60) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def curated(tmp_path: Path) -> Curated:
-    def write(*parts: Iterable[dict[str, Any]]) -> dict[str, Path]:
+    def write(*parts: Iterable[dict[str, Any]]) -> RowSource:
         folders = {}
         for number, part in enumerate(parts, 1):
             folder = tmp_path / f"curate-{number}"
@@ -47,7 +50,7 @@ def curated(tmp_path: Path) -> Curated:
             ]
             pq.write_table(pa.Table.from_pylist(rows), folder / "texts.parquet")
             folders[f"{number:04d}"] = folder
-        return folders
+        return RowSource(folders)
 
     return write
 
@@ -78,13 +81,13 @@ def test_a_column_may_have_a_name_in_any_letters(curated: Curated) -> None:
 
 
 def test_no_class_has_more_than_max_rows_in_a_split_and_which_hangs_on_the_seed_alone(curated: Curated) -> None:
-    folders = curated(addresses(200)[:120], addresses(200)[120:])
-    first, _ = labelled_rows(LabelledRows(label=ERA, max_rows=3), folders)
+    source = curated(addresses(200)[:120], addresses(200)[120:])
+    first, _ = labelled_rows(LabelledRows(label=ERA, max_rows=3), source)
     for split in first.values():
         assert all(split["label"].count(label) <= 3 for label in (0, 1, 2))
-    merged = {"0001": folders["0002"], "0002": folders["0001"]}
+    merged = RowSource({"0001": source.texts["0002"], "0002": source.texts["0001"]})
     again, _ = labelled_rows(LabelledRows(label=ERA, max_rows=3), merged)
-    other, _ = labelled_rows(LabelledRows(label=ERA, max_rows=3, seed=1), folders)
+    other, _ = labelled_rows(LabelledRows(label=ERA, max_rows=3, seed=1), source)
     assert first["train"].to_list() == again["train"].to_list()
     assert set(first["train"]["doc_id"]) != set(other["train"]["doc_id"])
 
@@ -202,7 +205,7 @@ def jsonl(path: Path, rows: Iterable[Any]) -> Path:
 
 def test_own_labels_keep_equal_texts_in_one_split(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "spam.jsonl", [{"text": f"Hello {n % 50}", "label": n % 2} for n in range(200)])
-    rows, _ = labelled_rows(LabelledRows(path=path).resolve(), {})
+    rows, _ = labelled_rows(LabelledRows(path=path).resolve(), RowSource())
     texts = [set(split["text"]) for split in rows.values()]
     assert sum(len(split) for split in rows.values()) == 200
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
@@ -211,11 +214,11 @@ def test_own_labels_keep_equal_texts_in_one_split(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_masked", [True, False])
 def test_own_rows_are_masked_as_the_documents_are(is_masked: bool, curated: Curated, tmp_path: Path) -> None:
-    folders = curated(addresses(10))
-    texts = folders["0001"] / "texts.parquet"
+    source = curated(addresses(10))
+    texts = source.texts["0001"] / "texts.parquet"
     pq.write_table(pq.read_table(texts).replace_schema_metadata(schema_metadata(is_masked)), texts)
     forms = [{"prompt": f"{n}: a@b.org?", "response": "(202) 555-0143", "split": s} for n, s in enumerate(SPLITS)]
-    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)), folders)
+    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)), source)
     expected = ("0: [email]?", "[phone]") if is_masked else ("0: a@b.org?", "(202) 555-0143")
     assert (rows["train"][0]["prompt"], rows["train"][0]["response"]) == expected
     assert tuple(turn["content"] for turn in rows["train"][0]["messages"]) == expected
@@ -230,7 +233,7 @@ def test_own_instructions_come_in_four_forms(tmp_path: Path) -> None:
         {"messages": [{"role": role, "content": text} for role, text in talk], "split": "test"},
         {"conversations": [{"from": said_by.get(r, r), "value": text} for r, text in talk], "split": "test"},
     ]
-    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)).resolve(), {})
+    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)).resolve(), RowSource())
     assert (rows["train"][0]["prompt"], rows["train"][0]["response"]) == ("P", "R")
     assert rows["validation"][0]["prompt"] == "I\n\nx"
     for row in rows["test"].to_list():
@@ -245,15 +248,15 @@ def test_own_instructions_come_in_four_forms(tmp_path: Path) -> None:
 def test_a_json_file_of_own_instructions_is_an_array_or_lines(tmp_path: Path, layout: Any, encoding: str) -> None:
     path = tmp_path / "own.json"
     path.write_text(layout([{"instruction": f"I{n}", "output": f"Ö{n}"} for n in range(60)]), encoding=encoding)
-    rows, notes = instruction_rows(InstructionRows(path=path).resolve(), {})
+    rows, notes = instruction_rows(InstructionRows(path=path).resolve(), RowSource())
     assert sum(len(split) for split in rows.values()) == 60 and not notes
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.json", "12", r"a\.json:1: not an object[\s\S]*mend these lines"),
-        ("a.json", '{"prompt": "P", "response": "R"} {"prompt"', r"a\.json: row 2 is not JSON.*mend it there"),
+        ("a.json", "12", r"a\.json:1: not an object[\s\S]*correct these lines"),
+        ("a.json", '{"prompt": "P", "response": "R"} {"prompt"', r"a\.json: row 2 is not JSON.*correct it there"),
         ("a.jsonl", "[" * 100_000, r"a\.jsonl:1: nested too deeply"),
         ("a.jsonl", "", r"none of 0 rows"),
         ("a.jsonl", '{"prompt": "P", "response": "R"}', r"none of 1 rows falls into the split .*held_out"),
@@ -272,7 +275,7 @@ def test_bad_own_rows_are_told_by_line_and_too_many_are_a_mistake_of_the_recipe(
     good = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(100)]
     bad = ["{no json", [1], {"text": "x"}, {"label": "a"}, {"text": "", "label": "a"}]
     path = jsonl(tmp_path / "rows.jsonl", [*good[:3], *bad, *good[3:]])
-    rows, notes = labelled_rows(LabelledRows(path=path).resolve(), {})
+    rows, notes = labelled_rows(LabelledRows(path=path).resolve(), RowSource())
     assert sum(len(split) for split in rows.values()) == 100
     assert [note.split(": ")[0] for note in notes] == [f"rows.jsonl:{line}" for line in range(4, 9)]
     with pytest.raises(ValueError, match=r"5 of 105 rows[\s\S]*rows.jsonl:6: no label"):
@@ -282,7 +285,7 @@ def test_bad_own_rows_are_told_by_line_and_too_many_are_a_mistake_of_the_recipe(
 def test_bad_own_rows_that_stand_later_in_a_long_file_stop_the_run(tmp_path: Path) -> None:
     rows = [*({"text": f"t{n}", "label": "ab"[n % 2]} for n in range(LOOKED_AT)), *["{no json"] * 11]
     with pytest.raises(UserError, match=r"11 of 1011 rows"):
-        labelled_rows(LabelledRows(path=jsonl(tmp_path / "rows.jsonl", rows)).resolve(), {})
+        labelled_rows(LabelledRows(path=jsonl(tmp_path / "rows.jsonl", rows)).resolve(), RowSource())
 
 
 def test_own_rows_are_known_by_content_and_not_by_path(tmp_path: Path) -> None:
@@ -296,7 +299,7 @@ def test_own_rows_are_known_by_content_and_not_by_path(tmp_path: Path) -> None:
     jsonl(here, rows[1:])
     assert keyed(OwnRows(path=here).resolve()) != keyed(config)
     with pytest.raises(UserError, match="changed after this run began"):
-        labelled_rows(LabelledRows.model_validate(config.model_dump()), {})
+        labelled_rows(LabelledRows.model_validate(config.model_dump()), RowSource())
 
 
 def test_a_missing_file_is_a_mistake_of_the_recipe(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.home import Home
-from tasks.register.package import REGISTER, BaseStandard, RegisterConfig
+from tasks.register.package import REGISTER, STANDARDS, RegisterConfig
 from tasks.store.artifacts import Store
 from tasks.store.step import Frozen, Stats, Step
 
-CONFIG = RegisterConfig(name="demo", base=BaseStandard(task="text", baseline="ngram", margin=0.05))
+CONFIG = RegisterConfig(name="demo", base=STANDARDS["base"](task="text", baseline="ngram", margin=0.05))
 NOISE = np.random.default_rng(0).normal(0, 0.01, 40)
 
 

@@ -87,6 +87,7 @@ def test_a_changed_statement_changes_its_digest_and_remarks_change_nothing(room)
 
 
 STEPS = [step for step in vars(graph).values() if isinstance(step, Step)]
+STEPS += [*graph.FINETUNE.values(), *graph.EVALUATE.values()]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,11 @@ STEPS = [step for step in vars(graph).values() if isinstance(step, Step)]
         ),
         (
             "finetune/prefer",
-            {"model.objectives.preferences.Prefer", "tasks.finetune.preferences.against_others"},
+            {"model.objectives.preferences.Prefer", "tasks.finetune.methods.prefer.against_others"},
+        ),
+        (
+            "evaluate/prefer",
+            {"tasks.evaluate.preference.score_preferences", "tasks.evaluate.instruction.target_losses"},
         ),
         ("evaluate/base", {"tasks.evaluate.ngrams.NGrams", "model.decoder.Decoder"}),
     ],
@@ -122,3 +127,10 @@ def test_the_steps_of_the_line_reach_what_makes_their_bytes(step: str, names: se
     (found,) = [code_digests(one) for one in STEPS if one.name == step]
     assert names <= found.keys(), f"not reached: {names - found.keys()}"
     assert not [name for name in found if name.startswith(("tasks.progress", "flows.", "tasks.tracking.tracker"))]
+
+
+def test_a_method_of_fine_tuning_reaches_no_other_method_and_no_evaluation():
+    for name, step in graph.FINETUNE.items():
+        methods = {place for place in code_digests(step) if place.startswith("tasks.finetune.methods.")}
+        assert methods and all(place.startswith(f"tasks.finetune.methods.{name}.") for place in methods)
+        assert not [place for place in code_digests(step) if place.startswith("tasks.evaluate.")]

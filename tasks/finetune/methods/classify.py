@@ -1,0 +1,137 @@
+"""Classification: a text's class, learned by a head on the base and as much of the base as the recipe says.
+
+Rows of a user's own are {"text": …, "label": …}; derived ones are SQL over the documents' columns.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from tasks.errors import Skipped
+from tasks.finetune.columns import Documents
+from tasks.finetune.method import JudgedBy, Method
+from tasks.finetune.own_rows import OwnRows, Row, own_rows, text_of
+from tasks.finetune.rows import RowSource, as_splits, first_by_hash
+from tasks.finetune.settings import FinetuneSettings
+from tasks.finetune.tokenised_rows import StartingModel, ids_column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Dataset, DatasetDict
+
+    from tasks.evaluate.finetuned import FineTuned
+    from tasks.evaluate.score_table import ScoreTable
+
+
+TABLE = "finetune.classify"  # of the recipe: where a mistake is to be corrected
+
+
+class LabelledRows(OwnRows):
+    """Texts with labels: SQL over the documents' columns, or a user's own file."""
+
+    label: str | None = None  # SQL: a document's label; NULL is no row
+    text: str = "text"  # SQL: what is classified
+    max_rows: int = Field(default=2_000, ge=1)  # of one class in one split
+
+    def read(self, record: Row) -> Row:
+        return labelled(record)
+
+    def expressions(self) -> Iterator[tuple[str, str]]:
+        yield from (("label", self.label),) if self.label is not None else ()
+        yield from (("text", self.text),) if self.text != "text" else ()
+
+
+class ClassifyConfig(LabelledRows, FinetuneSettings):
+    """Which labels, which part of the network learns them, and how."""
+
+    trainable: Literal["head", "last_block", "full"] = "full"
+    head_scale: float = Field(default=10.0, gt=0)  # a classifier's head begins from nothing
+
+
+def labelled(record: Row) -> Row:
+    """One text and its label."""
+    text, label = text_of(record, "text"), record.get("label")
+    if label is None or isinstance(label, dict | list) or str(label).strip() == "":
+        raise ValueError("no label")
+    return {"text": text, "label": str(label), "question": text}
+
+
+def labelled_rows(config: LabelledRows, source: RowSource) -> tuple["DatasetDict", list[str]]:
+    """Rows text, label, origin, doc_id by split, and notes; Skipped where there are fewer than two classes."""
+    from datasets import ClassLabel, Features, Value
+
+    if config.path:
+        rows, notes = own_rows(config)
+        rows = source.masked(first_by_hash(rows, config.max_rows, config.seed, ("split", "label")))
+    else:
+        rows, notes = _derived_labels(config, source.documents()), []
+    classes = sorted({row["label"] for row in rows if row["split"] == "train"})
+    if len(classes) < 2:
+        present = f"only {classes[0]!r}" if classes else "none"
+        raise Skipped(f"a classifier needs two classes or more, and the training rows have {present}")
+    unknown = Counter(row["label"] for row in rows if row["label"] not in classes)
+    if unknown:
+        notes = [*notes, f"left out, as no training row has their label: {dict(sorted(unknown.items()))}"]
+    strings = dict.fromkeys(("text", "origin", "doc_id"), Value("string"))
+    features = Features({"text": strings["text"], "label": ClassLabel(names=classes), **strings})
+    return as_splits([row for row in rows if row["label"] in classes], features, TABLE), notes
+
+
+def labelled_table(rows: "Dataset", model: StartingModel) -> "pa.Table":
+    """ids (of the text's first `context` tokens), label and doc_id of each row."""
+    import pyarrow as pa
+
+    ids = [encoded[: model.context] for encoded in model.vocabulary.encode_ordinary(rows["text"][:])]
+    columns = {"ids": ids_column(ids, model), "label": pa.array(rows["label"][:], pa.int64())}
+    return pa.table(columns | {"doc_id": pa.array(rows["doc_id"][:], pa.string())})
+
+
+def objective(config: ClassifyConfig, rows: "DatasetDict") -> dict[str, Any]:
+    labels = rows["train"].features["label"].names
+    return {"kind": "labelled", "labels": labels, "trainable": config.trainable}
+
+
+def evaluate(scores: "ScoreTable", model: "FineTuned", out: Path) -> list[str]:
+    """Accuracy, loss, macro-F1 and the confusion matrix, beside tf-idf with logistic regression."""
+    from tasks.evaluate.finetuned import score_labels
+
+    score_labels(scores, model, out)
+    return []
+
+
+def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:
+    if config.label is None:
+        raise Skipped(f"{TABLE} has neither a label nor a path, so there is nothing to learn")
+    label_key, text_key = f"{TABLE}.label", f"{TABLE}.text"
+    absent = {*table.missing(config.label, label_key), *table.missing(config.text, text_key)}
+    if absent:
+        raise Skipped(f"no document has {', '.join(sorted(absent))}; the columns are {', '.join(table.columns)}")
+    for key, expression in ((label_key, config.label), (text_key, config.text)):  # so that an error names its key
+        table.ask(f"select ({expression}\n) as value from documents limit 0", {}, key)
+    sql = f"""
+        select text, label, split, origin, doc_id from (
+            select doc_id, origin, split, cast(({config.text}\n) as varchar) as text,
+                   cast(({config.label}\n) as varchar) as label, md5($salt || doc_id) as hash
+            from documents)
+        where label is not null and trim(text) <> ''
+        qualify row_number() over (partition by split, label order by hash, doc_id) <= $max_rows
+        order by hash, doc_id"""
+    return table.ask(sql, {"salt": f"{config.seed} ", "max_rows": config.max_rows}, label_key).to_pylist()
+
+
+CLASSIFY = Method(
+    name="classify",
+    config=ClassifyConfig,
+    rows=labelled_rows,
+    tokenise=labelled_table,
+    objective=objective,
+    evaluate=evaluate,
+    registered_as="classify",
+    judged_by=JudgedBy("classify/accuracy", baseline="majority", margin=0.02),
+    does="names the class of a text",
+    answers=False,
+    takes="text",
+)

@@ -1,0 +1,31 @@
+"""Rows of messages as token ids: what training learns from and evaluation scores, with the model's own markup."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from model.chat import Markup, Rendered, Turn, fit, render
+from tasks.errors import UserError
+from tasks.models.vocabulary import Vocabulary
+
+
+def rendered_rows(rows: Iterable[Mapping[str, Any]], vocabulary: Vocabulary, context: int) -> Iterator[Rendered | None]:
+    """Each row's `messages` as the trainer sees them; None where no target fits into the context."""
+    around = markup_of(vocabulary)
+    for row in rows:
+        turns = [Turn(message["role"], message["content"]) for message in row["messages"]]
+        yield fit(render(turns, around, vocabulary.encode), context)
+
+
+def with_answer(row: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    """The row's conversation, ended by that answer."""
+    *before, _ = row["messages"]
+    return {**row, "messages": [*before, {"role": "assistant", "content": answer}]}
+
+
+def markup_of(vocabulary: Vocabulary) -> Markup:
+    """How the vocabulary marks turns; UserError where it cannot."""
+    try:
+        return vocabulary.markup()
+    except KeyError as error:
+        cure = "fine-tune a base made here, or add the chat tokens to its tokenizer"
+        raise UserError(f"the model's tokenizer has no special token {error.args[0]}", cure) from None
