@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from tasks.errors import Skipped
-from tasks.finetune.columns import Documents, Expression
+from tasks.finetune.columns import Documents
 from tasks.finetune.method import JudgedBy, Method
 from tasks.finetune.own_rows import OwnRows, Row, own_rows, text_of
 from tasks.finetune.rows import RowSource, as_splits, first_by_hash
@@ -32,8 +32,8 @@ TABLE = "finetune.classify"  # of the recipe: where a mistake is to be corrected
 class LabelledRows(OwnRows):
     """Texts with labels: SQL over the documents' columns, or a user's own file."""
 
-    label: Expression | None = None  # SQL: a document's label; NULL is no row
-    text: Expression = "text"  # SQL: what is classified
+    label: str | None = None  # SQL: a document's label; NULL is no row
+    text: str = "text"  # SQL: what is classified
     max_rows: int = Field(default=2_000, ge=1)  # of one class in one split
 
     def read(self, record: Row) -> Row:
