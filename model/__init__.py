@@ -1,1 +1,15 @@
-"""The network and its training: torch, numpy, pyarrow and safetensors, and nothing of the line around it."""
+"""The network and its training: torch, numpy, pyarrow and safetensors, and nothing of the steps around it.
+
+attention.py, decoder.py     the network; family.py: shapes and families; head.py: a classifier's head; lora.py
+depth.py                     from one number to a shape, a batch, a learning rate and steps
+hub.py, gguf.py              weights in and out: Hugging Face (hub_config.py, hub_tensors.py), GGUF
+spec.py, session.py          a training run as JSON, and as objects
+train.py                     the training process: logs, evaluation, checkpoints, weights; training_log.py, lifeline.py
+fit.py                       the loop; optimizer.py and schedule.py: AdamW and learning rates; ranks.py: processes
+objectives/                  what is minimised, one file per kind of data
+batches.py, order.py         batches by arithmetic; stream.py: token shards; replay.py: which documents a step read
+checkpoint.py                checkpoints of one file each
+generate.py, samples.py      text from a decoder; chat.py: conversations as token ids
+cross_entropy.py             the loss without all logits
+machine.py, trial.py         device, precision, peak rate; the measured speed of a shape
+"""

@@ -1,9 +1,15 @@
-"""The steps of the line: each a plain function beside its frozen config in a module or folder, none importing another.
+"""The steps: each a plain function beside its frozen config, none importing another; and what they share.
 
-ingest/ curate/ encode/ pretrain finetune/ evaluate/ register/    the steps themselves, in the order of the line
-step, store, locks, hashing, drift, reach      what a step is; its artifact; the code behind it
-training, privacy, pool, executor              what steps share: the training child, masking, worker processes
-tracking/, query, views                        MLflow, and only here; DuckDB, and only there; the tables one can ask
-report/, talk, lineage, read_documents         read from finished runs: a page, an answer, which document went where
-forget/, garbage, holdings                     what leaves the home again
+ingest/ curate/ encode/ pretrain.py finetune/ evaluate/ register/    the steps, in the order of the graph
+store/        what a step is, its artifact, locks, garbage, the code behind a key
+models/       pretrained models, prompts, vocabulary, log-probabilities
+tables/       the tables of a run for SQL; the only import of DuckDB
+tracking/     runs and registry; the only import of MLflow
+report/       one HTML page on a run
+home.py       where in a home each thing lies
+training.py   training as a child process          pool.py, executor.py   worker processes of a step
+privacy.py    personal data masked                  language.py            the language of a text
+passages.py   long texts cut into passages          json_values.py         JSON of any layout, in bounded memory
+document_names.py    the names by which a person may call a document
+errors.py, progress.py    mistakes with a fix; progress with rate and time left
 """
