@@ -79,6 +79,18 @@ def test_a_user_error_arrives_whole() -> None:
         list(Pool(2, "s").map(refuse, range(2)))
 
 
+def refuse_or_linger(folder: Path | None) -> None:
+    if folder:
+        linger(folder)
+    refuse(0)
+
+
+def test_an_error_ends_work_that_is_running(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="0 is bad"):  # before the test's time is up
+        list(Pool(2, "s").map(refuse_or_linger, [None, tmp_path]))
+    wait_until(lambda: not any(is_running(int(path.name)) for path in tmp_path.iterdir()))
+
+
 def test_a_killed_worker_is_an_error_and_no_hang() -> None:
     with pytest.raises(WorkerKilled, match="a worker process was killed"):
         list(Pool(2, "s").map(die, range(4)))
