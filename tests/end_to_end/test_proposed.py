@@ -42,7 +42,7 @@ def unpunctuated(seed: int) -> str:
 @pytest.mark.usefixtures("without_mlflow")
 def test_text_without_sentence_marks_becomes_models_that_can_be_published(tmp_path: Path) -> None:
     folder = write(tmp_path / "mine", {f"{n:02d}.txt": unpunctuated(n) for n in range(12)})
-    predicted = propose(folder, Home(tmp_path / "home")).plan
+    predicted = propose(folder, Home(tmp_path / "home")).forecast
     record = perform(open_session(Request(Home(tmp_path / "home"), "mine", QUICK)))
     assert record.state == "complete", record.error
     states = {step.step: step.state for step in record.steps}
