@@ -27,10 +27,10 @@ def exit_with_code(command: Callable[[], int | None]) -> NoReturn:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        if (told := explained(error)) is None:
+        if (report := explained(error)) is None:
             raise
-        print(f"error: {told}", file=sys.stderr)
-        sys.exit(told.exit_code)
+        print(f"error: {report}", file=sys.stderr)
+        sys.exit(report.exit_code)
     except Exception as error:
         _end_on_usage(error)
         raise
@@ -60,7 +60,7 @@ def _end_on_usage(error: Exception) -> None:
     """Typer's own complaints about flags and arguments, told as ours are."""
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         if message := error.format_message():  # type: ignore[attr-defined]  # empty: no command, and the help was shown
-            print(f"error: {message}\n  cure: triptych --help", file=sys.stderr)
+            print(f"error: {message}\n  fix: triptych --help", file=sys.stderr)
         sys.exit(UsageError.exit_code if message else 0)
 
 

@@ -1,4 +1,4 @@
-"""`run --explain`: what a run would find and make, and for each miss its root cause. Writes nothing."""
+"""`run --explain`: which steps would run, and for each the root cause. Writes nothing."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ class Explainer:
 
     store: Store
     scope: Scope
-    found: list[Explanation] = field(default_factory=list)
+    explanations: list[Explanation] = field(default_factory=list)
     misses: set[str] = field(default_factory=set)
 
     def __call__(self, label: str, step: Step, call: Invocation) -> StepOutput:
@@ -47,7 +47,7 @@ class Explainer:
 
     def _skipped(self, label: str, name: str, key: str, reason: str) -> None:
         if label in self.scope.labels:
-            self.found.append(Explanation(name, key, "skipped", (reason,)))
+            self.explanations.append(Explanation(name, key, "skipped", (reason,)))
 
     def _explain(self, label: str, name: str, step: Step, call: Invocation) -> Artifact | None:
         inputs = call.artifacts()
@@ -60,7 +60,7 @@ class Explainer:
         if label in self.scope.labels:
             verdict = "miss" if hit is None else "recompute" if label in self.scope.recompute else "hit"
             reasons = tuple(self._causes(label, step, call)) if hit is None else hit.notes
-            self.found.append(Explanation(name, key, verdict, reasons))
+            self.explanations.append(Explanation(name, key, verdict, reasons))
         return hit or Artifact(step.name, key, self.store.folder(step, key), "", Stats(), 0.0, False)
 
     def _causes(self, label: str, step: Step, call: Invocation) -> Iterator[str]:

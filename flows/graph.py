@@ -11,7 +11,6 @@ from typing import Literal, Protocol
 from flows.recipe import Recipe
 from tasks.curate.steps import CURATE, SIGNALS
 from tasks.encode.shards import ENCODE
-from tasks.encode.takedown import entries_in, read_takedown_list
 from tasks.encode.tokenizer import TOKENIZER
 from tasks.evaluate.steps import EVALUATE_BASE, evaluate_step
 from tasks.finetune.methods.table import METHODS
@@ -78,6 +77,7 @@ class Invocation:
         return [made for made in self.inputs.values() if made.state in ("skipped", "absent")]
 
 
+Entries = tuple[str, ...]  # of a takedown list
 InvocationOf = Callable[[str, StepOutput], Invocation]  # (partition, the parts of this label made before it)
 
 
@@ -86,8 +86,8 @@ class Interpreter(Protocol):
     def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: InvocationOf) -> StepOutput: ...
 
 
-def graph(recipe: Recipe, corpus: Corpus, run: Interpreter) -> None:
-    """From text to packaged models."""
+def graph(recipe: Recipe, corpus: Corpus, run: Interpreter, takedown: Callable[[str, StepOutput], Entries]) -> None:
+    """From text to packaged models. `takedown(partition, its ingest)`: the entries of the list that it touches."""
     parts = corpus.parts
     documents = run.parts("ingest", INGEST, parts, lambda p, earlier: _ingest(recipe, parts[p], earlier))
     signals = run.parts("signals", SIGNALS, parts, lambda p, earlier: _signals(recipe, documents[p], earlier))
@@ -96,7 +96,7 @@ def graph(recipe: Recipe, corpus: Corpus, run: Interpreter) -> None:
     )
     tokenizer = run("tokenizer", TOKENIZER, Invocation(recipe.tokenizer, {"texts": decided.among(list(parts)[:1])}))
     shards = run.parts(
-        "encode", ENCODE, parts, lambda p, _: _encode(recipe, corpus, p, (documents, decided, tokenizer))
+        "encode", ENCODE, parts, lambda p, _: _encode(recipe, corpus, p, (documents, decided, tokenizer), takedown)
     )
     base = run("pretrain", PRETRAIN, Invocation(recipe.pretrain, {"shards": shards, "tokenizer": tokenizer}))
     held_out = {"shards": shards, "texts": decided, "tokenizer": tokenizer}
@@ -121,18 +121,21 @@ def _signals(recipe: Recipe, documents: StepOutput, earlier: StepOutput) -> Invo
     return Invocation(recipe.curate.scoring, {"documents": documents, "earlier": earlier})
 
 
-def _curate(recipe: Recipe, corpus: Corpus, p: str, made: tuple[StepOutput, StepOutput, StepOutput]) -> Invocation:
-    documents, signals, earlier = made
+def _curate(recipe: Recipe, corpus: Corpus, p: str, outputs: tuple[StepOutput, StepOutput, StepOutput]) -> Invocation:
+    documents, signals, earlier = outputs
     inputs = {"documents": documents[p], "signals": signals[p], "earlier_signals": signals.before(p)}
     config = recipe.curate.decide(corpus.withdrawn_before(p))
     return Invocation(config, {**inputs, "earlier": earlier})
 
 
-def _encode(recipe: Recipe, corpus: Corpus, p: str, made: tuple[StepOutput, StepOutput, StepOutput]) -> Invocation:
+def _encode(
+    recipe: Recipe,
+    corpus: Corpus,
+    p: str,
+    outputs: tuple[StepOutput, StepOutput, StepOutput],
+    takedown: Callable[[str, StepOutput], Entries],
+) -> Invocation:
     """What was withdrawn or taken down since enters here, for the partition that it touches."""
-    documents, decided, tokenizer = made
-    entries = read_takedown_list(recipe.curate.takedown)
-    here = documents[p].parts
-    touched = entries_in(here[p].path, entries) if here else entries
-    config = recipe.encode.part(touched, corpus.withdrawn_from(p))
+    documents, decided, tokenizer = outputs
+    config = recipe.encode.part(takedown(p, documents[p]), corpus.withdrawn_from(p))
     return Invocation(config, {"texts": decided[p], "tokenizer": tokenizer})

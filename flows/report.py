@@ -1,9 +1,9 @@
-"""`triptych report`: one HTML page on a run, made at its end and again whenever it is asked for."""
+"""`triptych report`: one HTML page on a run, made at its end and again by the command."""
 
 from pathlib import Path
 
 from flows.load import curation_of
-from flows.record import RunRecord
+from flows.record import FORMAT, RunRecord, other_version
 from flows.run_tables import record_of, tables_of
 from tasks.home import Home
 from tasks.progress import say
@@ -13,7 +13,10 @@ REPORTS = "reports"  # folder in the home, one page a run
 
 def write_report(home: Home, run: str = "") -> Path:
     """The page on that run, or on the latest, written now."""
-    return _write(home, record_of(home, run))
+    record = record_of(home, run)
+    if record.format != FORMAT:
+        raise other_version(record)
+    return _write(home, record)
 
 
 def _write(home: Home, record: RunRecord) -> Path:
@@ -23,13 +26,13 @@ def _write(home: Home, record: RunRecord) -> Path:
 
 
 def report_at_end(home: Home, record: RunRecord) -> None:
-    """The page on a run that has just made something; one that cannot be drawn fails no run, and is told of."""
+    """The page on a run that has just made something; one that cannot be drawn fails no run, and is reported."""
     if record.steps and all(step.state in ("cached", "skipped") for step in record.steps):
         return  # all of it is on an earlier run's page
     try:
         _write(home, record)
     except Exception as error:
-        say(f"  no report: {type(error).__name__}: {error}\n  cure: triptych report --run {record.run}")
+        say(f"  no report: {type(error).__name__}: {error}\n  fix: triptych report --run {record.run}")
 
 
 def page_of(home: Home, run: str) -> Path | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flows.graph import Invocation, InvocationOf, StepOutput, graph
 from flows.recipe import Recipe
+from flows.takedown import no_takedown
 from tasks.errors import UsageError
 from tasks.ingest.ledger import Corpus
 from tasks.store.artifacts import Artifact
@@ -40,7 +41,7 @@ class Edges:
 def edges(recipe: Recipe, corpus: Corpus) -> dict[str, set[str]]:
     """{label: labels it reads}, in the order of the line."""
     recorder = Edges()
-    graph(recipe, corpus, recorder)
+    graph(recipe, corpus, recorder, no_takedown)
     return recorder.needs
 
 

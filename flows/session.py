@@ -16,6 +16,8 @@ from flows.record import RunRecord
 from flows.retention import make_room
 from flows.runner import AsTask, Runner, bare
 from flows.scope import Scope, edges, scope
+from flows.takedown import takedown_as_made
+from tasks.encode.takedown import read_takedown_list
 from tasks.errors import INTERRUPTED, UserError
 from tasks.home import Home
 from tasks.ingest.hub import fetch_datasets, require_datasets
@@ -36,7 +38,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line or by a deployment."""
+    """What the command line or a deployment orders."""
 
     home: Home
     recipe: str
@@ -49,39 +51,49 @@ class Request:
 
 @dataclass(frozen=True)
 class Session:
-    """A request, understood: its mistakes have been told by now, and nothing has been run yet."""
+    """A request, checked: its mistakes are reported by now, and nothing has been run yet."""
 
     request: Request
     recipe: Recipe
     corpus: Corpus
     scope: Scope
     store: Store
+    takedown: tuple[str, ...]  # the entries of the recipe's list
 
 
 def open_session(request: Request, write: bool = True) -> Session:
     """The session of a request; with write=False nothing at all is written (`--explain`)."""
-    loaded = load(request.recipe, request.changes)
+    recipe = load(request.recipe, request.changes).recipe
     if write:
-        writable(request.home)
-        make_room(request.home, loaded.recipe.store)
-    located = (fetch_datasets if write else require_datasets)(loaded.recipe.ingest, request.home)
-    recipe = loaded.recipe.model_copy(update={"ingest": located})
+        check_writable(request.home)
+        make_room(request.home, recipe.store)
+    fetch = fetch_datasets if write else require_datasets
+    recipe = recipe.model_copy(update={"ingest": fetch(recipe.ingest, request.home)})
     store = Store(request.home.store, request.strict, git_commit())
     arrange = record_arrivals if write else read_corpus
     corpus = arrange(recipe.name, recipe.ingest, request.home, lambda parts: _is_ingested(store, recipe, parts))
-    wanted = scope(edges(recipe, corpus), request.start, request.until, request.only)
-    return Session(request, recipe, corpus, wanted, store)
+    steps = scope(edges(recipe, corpus), request.start, request.until, request.only)
+    return Session(request, recipe, corpus, steps, store, read_takedown_list(recipe.curate.takedown))
+
+
+def ingests(session: Session) -> dict[str, Artifact]:
+    """The ingests of the session that are complete, by partition."""
+    return _ingests(session.store, session.recipe, session.corpus.parts)
 
 
 def _is_ingested(store: Store, recipe: Recipe, parts: Mapping[str, Partition]) -> bool:
-    """Whether the ingest of every one of these partitions is complete."""
-    earlier = dict[str, Artifact]()
+    return len(_ingests(store, recipe, parts)) == len(parts)
+
+
+def _ingests(store: Store, recipe: Recipe, parts: Mapping[str, Partition]) -> dict[str, Artifact]:
+    """Up to the first partition that is not complete: the key of each holds the earlier ones."""
+    complete = dict[str, Artifact]()
     for partition, part in parts.items():
-        found = store.find(INGEST, store.key(INGEST, recipe.ingest.part(part), {"earlier": earlier}))
-        if found is None:
-            return False
-        earlier[partition] = found
-    return True
+        artifact = store.find(INGEST, store.key(INGEST, recipe.ingest.part(part), {"earlier": complete}))
+        if artifact is None:
+            break
+        complete[partition] = artifact
+    return complete
 
 
 def new_run() -> str:
@@ -91,7 +103,7 @@ def new_run() -> str:
 
 
 def perform(session: Session, as_task: AsTask = bare, links: dict[str, str] | None = None, run: str = "") -> RunRecord:
-    """The line, run: its record is written after every step, and says in the end how far it came."""
+    """Runs the graph; the record is written after every step and says in the end how far the run came."""
     with in_use(session.store.root):
         return _perform(session, as_task, links, run)
 
@@ -118,7 +130,7 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
         runner.finish = {"register": publisher(session, runner)}
         state, error = "failed", ""
         try:
-            graph(recipe, session.corpus, runner)
+            graph(recipe, session.corpus, runner, takedown_as_made(session.takedown))
             state = "complete"
         except KeyboardInterrupt:
             state, error = "interrupted", INTERRUPTED
@@ -142,7 +154,7 @@ def _write_last(record: RunRecord, home: Home) -> None:
     try:
         record.write(home)
     except UserError as error:
-        say(f"  the end of this run could not be noted: {error.what}")
+        say(f"  the end of this run could not be recorded: {error.what}")
 
 
 def with_mlflow_ids(record: RunRecord, home: Home) -> RunRecord:
@@ -152,7 +164,7 @@ def with_mlflow_ids(record: RunRecord, home: Home) -> RunRecord:
     return replace(record, steps=tuple(steps))
 
 
-def writable(home: Home) -> None:
+def check_writable(home: Home) -> None:
     """The home exists and can be written; UserError with a cure otherwise."""
     try:
         home.path.mkdir(parents=True, exist_ok=True)
@@ -174,5 +186,5 @@ def git_commit() -> str | None:
     try:
         return git("rev-parse", "--short=12", "HEAD").strip() + ("+" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError) as error:
-        say(f"  git does not tell the commit: {error}")
+        say(f"  git does not show the commit: {error}")
         return None

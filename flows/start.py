@@ -1,4 +1,4 @@
-"""Starting a run from the command line: mistakes are told first, then a real Prefect server runs the flow."""
+"""Starting a run from the command line: mistakes are reported first, then a real Prefect server runs the flow."""
 
 import os
 from dataclasses import asdict
@@ -9,7 +9,8 @@ from flows.graph import graph
 from flows.record import RunRecord, read
 from flows.servers.prefect_server import ensure_server, environment, inherited
 from flows.servers.reconcile import reconcile
-from flows.session import Request, new_run, open_session
+from flows.session import Request, ingests, new_run, open_session
+from flows.takedown import takedown_in_store
 from tasks.errors import UserError
 from tasks.progress import say
 from tasks.register.publish import publish_waiting
@@ -35,8 +36,8 @@ def run_pipeline(request: Request) -> RunRecord:
     answer = final_state(lambda: pipeline(**flow_parameters(request), run=run, return_state=True))
     path = home.records / f"{run}.json"
     if not path.is_file():
-        told = answer.message if answer else "the Prefect server went away"
-        raise UserError(f"the run did not begin: {told}", f"see {home / 'prefect'}, and run again")
+        why = answer.message if answer else "the Prefect server went away"
+        raise UserError(f"the run did not begin: {why}", f"see {home / 'prefect'}, and run again")
     return read(path)
 
 
@@ -49,5 +50,6 @@ def explain_run(request: Request) -> list[dict[str, Any]]:
     """Hit or miss of every label in scope, with its reasons; nothing is written."""
     session = open_session(request, write=False)
     explainer = Explainer(session.store, session.scope)
-    graph(session.recipe, session.corpus, explainer)
-    return [asdict(found) for found in explainer.found]
+    takedown = takedown_in_store(session.takedown, ingests(session) if session.takedown else {})
+    graph(session.recipe, session.corpus, explainer, takedown)
+    return [asdict(explanation) for explanation in explainer.explanations]

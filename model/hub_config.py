@@ -18,7 +18,7 @@ class WeightsError(ValueError):
     """Weights that cannot be read as one of our families: what is wrong and where, then what to do."""
 
     def __init__(self, what: str, cure: str) -> None:
-        super().__init__(f"{what}\n  cure: {cure}")
+        super().__init__(f"{what}\n  fix: {cure}")
         self.what, self.cure = what, cure
 
 

@@ -40,7 +40,7 @@ class CannotTrain(Exception):
     """Training cannot go on; what happened, and a fix."""
 
     def __init__(self, what: str, cure: str) -> None:
-        super().__init__(f"{what}\n  cure: {cure}")
+        super().__init__(f"{what}\n  fix: {cure}")
         self.what, self.cure = what, cure
 
 
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
 
 def report_failure(spec: Spec, what: str, cure: str) -> None:
     """Writes error.json for the parent process, and to standard error too, in case the disk is full."""
-    print(f"{what}\n  cure: {cure}", file=sys.stderr)
+    print(f"{what}\n  fix: {cure}", file=sys.stderr)
     with suppress(OSError):
         (spec.work / "error.json").write_text(json.dumps({"what": what, "cure": cure}), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""What a user did or met that the program cannot mend, always told with a cure."""
+"""What a user did or met that the program cannot mend, always with a fix."""
 
 import errno
 
@@ -11,7 +11,7 @@ class UserError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, cure: str) -> None:
-        super().__init__(f"{what}\n  cure: {cure}")
+        super().__init__(f"{what}\n  fix: {cure}")
         self.what, self.cure = what, cure
 
     def __reduce__(self) -> tuple[type["UserError"], tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""`triptych doctor`: what of this machine and home can spoil a run or expose it; each finding with a cure."""
+"""`triptych doctor`: what of this machine and home can spoil a run or expose it; each finding with a fix."""
 
 import os
 import platform
@@ -7,19 +7,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.version import Version
+
 from commands.home.doctor_processes import findings
 from flows.retention import usage
 from flows.servers import detached_process
 from flows.servers.up import STOPPED_IN_ORDER
-from flows.session import writable
+from flows.session import check_writable
 from tasks.errors import UserError
 from tasks.home import Home
 
-FLOORS = {"mlflow": (3, 11), "torch": (2, 10), "prefect": (3, 8)}  # safety and behaviour the code relies on
+FLOORS = {"mlflow": "3.11", "torch": "2.10", "prefect": "3.8"}  # safety and behaviour the code relies on
 CEILINGS = {
-    "fastapi": ((0, 151), "the Prefect server then silently creates no scheduled runs"),
-    "sqlalchemy": ((2, 1), "flows crash under Prefect 3.8"),
-    "xxhash": ((4, 0), "every datatrove hash breaks"),
+    "fastapi": ("0.151", "the Prefect server then silently creates no scheduled runs"),
+    "sqlalchemy": ("2.1", "flows crash under Prefect 3.8"),
+    "xxhash": ("4.0", "every datatrove hash breaks"),
 }
 DISK_BYTES_WANTED = 4 << 30
 MUCH_GARBAGE = 1 << 30  # bytes
@@ -42,10 +44,10 @@ def _python() -> dict[str, Any]:
 def _versions() -> list[dict[str, Any]]:
     rows = []
     for name, floor in FLOORS.items():
-        if _version(name) < floor:
+        if _version(name) < Version(floor):
             rows.append(_row("error", f"{name} {metadata.version(name)} is below the floor", "make setup"))
     for name, (ceiling, why) in CEILINGS.items():
-        if _version(name) >= ceiling:
+        if _version(name) >= Version(ceiling):
             rows.append(_row("error", f"{name} {metadata.version(name)}: {why}", "make setup"))
     rows += [_row("error", what, "make setup") for what in _outside_their_ranges()]
     found = ", ".join(
@@ -76,14 +78,13 @@ def _outside_their_ranges() -> list[str]:
     return found
 
 
-def _version(name: str) -> tuple[int, ...]:
-    numbers = metadata.version(name).split("+")[0].split(".")[:2]
-    return tuple(int("".join(c for c in number if c.isdigit()) or 0) for number in numbers)
+def _version(name: str) -> Version:
+    return Version(metadata.version(name))
 
 
 def _home(home: Home) -> dict[str, Any]:
     try:
-        writable(home)
+        check_writable(home)
     except UserError as error:
         return _row("error", error.what, error.cure)
     return _row("ok", f"home {home} can be written")

@@ -56,6 +56,11 @@ def evaluate_model(home: Home, model: str, tasks: Sequence[str], folder: Path) -
         version = verified(find(model, home))
         summary = json.loads((version.evidence / "summary.json").read_text())
         scores = [{"task": task, **row} for task, row in summary.items()]
+        if any(name not in row for row in scores for name in SCORE_COLUMNS):
+            raise UserError(
+                f"{model} was evaluated by another version of triptych, whose scores this one does not read",
+                "run its recipe again, which evaluates it anew; the model itself stays usable",
+            )
     else:
         scores = _score(_weights(home, model), tasks, folder)
     return [{"task": row["task"], "model": model, **{name: row[name] for name in SCORE_COLUMNS}} for row in scores]

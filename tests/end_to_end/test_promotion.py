@@ -89,7 +89,7 @@ def test_an_alias_moved_by_hand_is_noticed_kept_and_audited(two_versions):
 
 def test_an_unknown_model_is_told_with_the_nearest_names(two_versions):
     stderr = two_versions.call("promote", "smoke-bas/1", code=2).stderr
-    assert "smoke-base/1" in stderr and "cure: " in stderr
+    assert "smoke-base/1" in stderr and "fix: " in stderr
 
 
 def test_the_registered_models_answer_in_a_clean_process_elsewhere(two_versions):

@@ -10,6 +10,7 @@ import pytest
 from flows.graph import Invocation, InvocationOf, StepOutput
 from flows.load import load
 from flows.scope import stand_in
+from flows.takedown import no_takedown
 from tasks.ingest.ledger import Corpus
 from tasks.ingest.sources import File, Partition
 from tasks.store.step import NOT_IN_KEY, Frozen, Step, fingerprint
@@ -34,7 +35,12 @@ def collected() -> dict[str, tuple[Step, Frozen]]:
     from flows.graph import graph
 
     files = (File("a.txt", 3, "0" * 64),)
-    graph(load("demo").recipe, Corpus({"0001": Partition({"addresses": files}, planted=("planted",))}), Collect())
+    graph(
+        load("demo").recipe,
+        Corpus({"0001": Partition({"addresses": files}, planted=("planted",))}),
+        Collect(),
+        no_takedown,
+    )
     return STEPS
 
 

@@ -38,4 +38,4 @@ def test_a_command_that_writes_ends_with_1_and_a_cure(read_only, monkeypatch, ca
         triptych.main()
     assert ended.value.code == 1
     told = capsys.readouterr().err
-    assert "Read-only file system" in told and "cure: " in told
+    assert "Read-only file system" in told and "fix: " in told

@@ -23,13 +23,13 @@ def test_a_taken_port_is_told_with_a_cure(home, open_server: Server):
     code, said = refused(home, MODEL, "--port", open_server.url.rpartition(":")[2])
     assert code == 1
     assert "cannot listen at 127.0.0.1" in said
-    assert "cure: --port" in said
+    assert "fix: --port" in said
 
 
 def test_another_address_than_loopback_asks_for_a_key_first(home):
     code, said = refused(home, MODEL, "--host", "0.0.0.0")
     assert code == 2
-    assert "cure: triptych keys add NAME" in said
+    assert "fix: triptych keys add NAME" in said
 
 
 def test_a_wrong_limit_is_told_with_the_nearest(home):

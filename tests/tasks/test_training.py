@@ -112,7 +112,7 @@ def test_a_full_disk_is_told_and_the_rerun_loses_nothing(shards: Path, undisturb
     with parent(spec(tmp_path, shards), largest_file=200_000) as starved:  # bytes: room for logs, not for a checkpoint
         assert starved.wait(120) == 1
         assert starved.stderr is not None
-        assert re.search(r"UserError: .*File too large.*\n  cure: make room there", starved.stderr.read().decode())
+        assert re.search(r"UserError: .*File too large.*\n  fix: make room there", starved.stderr.read().decode())
     train(spec(tmp_path, shards))
     assert content(tmp_path) == content(undisturbed)
 

@@ -220,7 +220,7 @@ def test_a_file_that_changes_after_the_listing_is_refused(tmp_path: Path) -> Non
     config = config_of(folder)
     known = record_arrivals("test", config, Home(tmp_path))
     write(folder, {"a.txt": "b"})
-    with pytest.raises(UserError, match=r"a\.txt: changed since the run began\n *cure: run again"):
+    with pytest.raises(UserError, match=r"a\.txt: changed since the run began\n *fix: run again"):
         made(config, known, "0001", {}, tmp_path / "out")
 
 

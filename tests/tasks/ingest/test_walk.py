@@ -150,7 +150,7 @@ def test_odd_names_are_names(tmp_path: Path) -> None:
 def test_a_folder_without_text_is_an_error_with_a_cure(tmp_path: Path, files: dict[str, str]) -> None:
     folder = write(tmp_path / "in", files)
     folder.mkdir(exist_ok=True)
-    with pytest.raises(UserError, match=r"holds no file that can be read.*\n.*cure: .*jsonl"):
+    with pytest.raises(UserError, match=r"holds no file that can be read.*\n.*fix: .*jsonl"):
         list_sources(config_of(folder), Home(tmp_path))
 
 

@@ -1,0 +1,62 @@
+"""Records of runs, those of other versions too."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.ask.look import look
+from flows.load import curation_of
+from flows.record import FORMAT, RunRecord, latest, read
+from flows.report import write_report
+from tasks.errors import UserError
+from tasks.home import Home
+
+STEP = {"step": "ingest", "key": None, "state": "complete", "reason": "", "seconds": 1.0, "sha256": None, "path": None}
+OLD: dict[str, Any] = {  # written before records had a format number
+    "run": "20250101-000000-abcd",
+    "recipe": "mine",
+    "state": "complete",
+    "started": "2025-01-01T00:00:00",
+    "seconds": 3.0,
+    "error": "",
+    "settings": {"curate": {"filters": ["gopher_quality"], "a_setting_of_then": 3}},
+    "partitions": ["0001"],
+    "steps": [STEP | {"mlflow_run_id": None, "parts": [], "metrics": {}, "notes": []}],
+    "models": [],
+    "links": {},
+    "a_field_of_then": True,
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path)
+    home.records.mkdir(parents=True)
+    (home.records / f"{OLD['run']}.json").write_text(json.dumps(OLD))
+    return home
+
+
+def test_an_old_record_is_read_as_far_as_it_is_known(home: Home):
+    record = latest(home)
+    assert record and (record.format, record.recipe, record.steps[0].step) == (1, "mine", "ingest")
+
+
+@pytest.mark.parametrize("ask", [write_report, lambda home: curation_of(latest(home))])
+def test_settings_of_another_version_end_in_what_to_do(home: Home, ask):
+    with pytest.raises(UserError, match=r"an earlier version of triptych[\s\S]*`triptych run mine` makes it again"):
+        ask(home)
+
+
+def test_a_run_without_decisions_says_how_to_get_them(home: Home):
+    with pytest.raises(UserError, match="triptych run mine"):
+        look(home, "kept", 1, 0)
+
+
+def test_the_format_is_in_the_file_and_not_in_what_commands_print(tmp_path: Path):
+    record = RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00")
+    record.write(Home(tmp_path))
+    path = Home(tmp_path).records / f"{record.run}.json"
+    assert json.loads(path.read_text())["format"] == FORMAT == read(path).format
+    assert "format" not in record.as_json()
