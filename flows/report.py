@@ -8,8 +8,6 @@ from flows.run_tables import record_of, tables_of
 from tasks.home import Home
 from tasks.progress import say
 
-REPORTS = "reports"  # folder in the home, one page a run
-
 
 def write_report(home: Home, run: str = "") -> Path:
     """The page on that run, or on the latest, written now."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from commands.init.passage_size import cut_sample
 from commands.init.shapes import BATCH, DEPTHS, shape_of, vocabulary
 from commands.init.survey import Survey
 from tasks.curate.config import CurateConfig
-from tasks.curate.rules import RULES
+from tasks.curate.rules import RULES, switch_off
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,18 +59,6 @@ def measure(survey: Survey, curate: CurateConfig) -> Trial:
         bytes_per_token=_bytes_per_token(texts, vocabulary(survey.text_bytes)),
         training_flops_per_second=tokens_per_second(shape, BATCH, TRAINING_SECONDS) * flops_per_token(shape),
     )
-
-
-def switch_off(config: CurateConfig, reasons: Iterable[str]) -> CurateConfig:
-    """The config with the rules behind these reasons switched off."""
-    values = config.model_dump()
-    for reason in reasons:
-        *tables, last = RULES[reason].setting.split(".")
-        table = values
-        for name in tables:
-            table = table[name]
-        table[last] = RULES[reason].off
-    return CurateConfig.model_validate(values)
 
 
 def _signals(texts: Sequence[str], curate: CurateConfig) -> tuple[float, "pa.Table"]:

@@ -35,7 +35,7 @@ class Audit(Frozen):
 
     @property
     def sentence(self) -> str:
-        by_kind = ", ".join(f"{kind} {found}/{planted}" for kind, (planted, found) in self.kinds.items())
+        by_kind = ", ".join(f"{kind} {hits}/{planted}" for kind, (planted, hits) in self.kinds.items())
         name = self.detector.replace("_", " ")
         return f"{name}: planted {self.planted}, found {self.found}, {self.false_alarms} false alarms ({by_kind})"
 
@@ -79,15 +79,18 @@ def _audit(detector: Detector, truth: Iterable[Row]) -> Audit:
         count = counts.setdefault(f"{row['kind']}{level}", [0, 0])
         count[0] += 1
         count[1] += detector.detects(row)
-    kinds = {kind: (planted, found) for kind, (planted, found) in counts.items()}
-    found = sum(found for _, found in kinds.values())
+    kinds = {kind: (planted, hits) for kind, (planted, hits) in counts.items()}
     return Audit(
-        detector=detector.name, planted=len(ours), found=found, false_alarms=detector.false_alarms, kinds=kinds
+        detector=detector.name,
+        planted=len(ours),
+        found=sum(hits for _, hits in kinds.values()),
+        false_alarms=detector.false_alarms,
+        kinds=kinds,
     )
 
 
 def _decision_detector(name: str, kinds: tuple[str, ...], decided: Mapping[str, Row], untouched: set[str]) -> Detector:
-    """A copy is found when it and its original are not both kept; other dirt when it is not kept."""
+    """Detects a copy where it and its original are not both kept; other dirt where it is not kept."""
 
     def detects(row: Row) -> bool:
         original = decided.get(row["of"])
@@ -103,7 +106,7 @@ def _decision_detector(name: str, kinds: tuple[str, ...], decided: Mapping[str, 
 
 
 def _mask_detector(masked: Mapping[str, set[str]], untouched: set[str]) -> Detector:
-    """Made-up personal data is found when something of its kind is masked in the document."""
+    """Detects made-up personal data where something of its kind is masked in the document."""
 
     def detects(row: Row) -> bool:
         return any(row["detail"].startswith(kind) for kind in masked.get(row["doc_id"], ()))  # ipv4 is masked as ip
@@ -112,7 +115,7 @@ def _mask_detector(masked: Mapping[str, set[str]], untouched: set[str]) -> Detec
 
 
 def _ingest_detector(documents: Path, broken: list[Row], sources: set[str]) -> Detector:
-    """A broken record is found when it is in the quarantine."""
+    """Detects a broken record where it is in the quarantine."""
     columns = pq.read_table(documents / "quarantine.parquet", columns=["source", "uri", "position"]).to_pylist()
     refused = {f"{row['source']}/{row['uri']}#{row['position']}" for row in columns if row["source"] in sources}
     return Detector(

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
-from tasks.curate.config import CurationSettings, DedupMode, FilterName
+from tasks.curate.config import CurateConfig, CurationSettings, DedupMode, FilterName
 from tasks.curate.ngrams import REPEATED, TOP
 
 ALWAYS = ("languages", "limits", "dedup")  # tables and settings whose rules hold whatever `filters` lists
@@ -154,3 +154,12 @@ def rules_table(config: CurationSettings) -> pa.Table:
 def loosening(reasons: Iterable[str]) -> str:
     """The flags that switch these rules off; a reason without a rule has none."""
     return " ".join(dict.fromkeys(f"--set {RULES[reason].flag()}" for reason in reasons if reason in RULES))
+
+
+def switch_off(config: CurateConfig, reasons: Iterable[str]) -> CurateConfig:
+    """The config with the rules behind these reasons switched off."""
+    values = config.model_dump()
+    for rule in (RULES[reason] for reason in reasons):
+        table, name = (values[rule.filter], rule.name) if rule.name else (values, rule.filter)
+        table[name] = rule.off
+    return CurateConfig.model_validate(values)

@@ -28,22 +28,27 @@ class CommandLine:
 
     def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """The command as a process that begins with nothing; fails the test where its exit code is another."""
-        environment = clean_environment() | {"TRIPTYCH_HOME": str(self.home), "PYTHONPATH": str(REPOSITORY)}
-        command = [sys.executable, "-m", "triptych", *arguments]
-        done = subprocess.run(
-            command,
-            env=environment,
+        process = self.process(*arguments)
+        try:
+            out, err = process.communicate(timeout=280)
+        finally:
+            process.kill()
+        return expected(subprocess.CompletedProcess(arguments, process.returncode, out, err), arguments, code)
+
+    def process(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same, left running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "triptych", *arguments],
+            env=clean_environment() | {"TRIPTYCH_HOME": str(self.home), "PYTHONPATH": str(REPOSITORY)},
             cwd=folder_above(self.home.path),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=280,
-            check=False,
         )
-        return expected(done, arguments, code)
 
     def start(self, *arguments: str) -> Forked:
-        """The same, left running, with most of what it imports there already (`forked.py`)."""
+        """The same with most of what it imports there already (`forked.py`)."""
         assert self.forks
         return self.forks.start(self.home, *arguments, prefect=True, mlflow=True)
 

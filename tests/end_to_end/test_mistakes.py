@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.servers import prefect_api
 from tasks.home import Home
 from tests.end_to_end.conftest import CommandLine, expected
 
@@ -85,16 +86,17 @@ def test_only_with_an_incomplete_input_ends_with_1_and_names_it(smoke):
     assert "its input pretrain is not complete" in result.stdout
 
 
-def test_interrupts_in_training_end_with_130_and_each_rerun_goes_on_from_there(smoke):
+def test_a_run_that_is_ended_or_killed_in_training_goes_on_from_there_and_prefect_knows(smoke):
     cli, _ = smoke
     arguments = ("run", "smoke", "--until", "pretrain", "--set", "pretrain.seed=7", "--set", "pretrain.steps=100")
     rows = list[str]()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        process = cli.start(*arguments)
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        process = cli.process(*arguments)
         wait_for_step(cli, len(rows) + 5)
-        process.send(number)
-        stderr = expected(process.ended(), arguments, code=130).stderr
-        assert "the same command goes on from there" in stderr
+        process.send_signal(number)
+        out, err = process.communicate(timeout=120)
+        expected(subprocess.CompletedProcess(arguments, process.returncode, out, err), arguments, code)
+        assert ("the same command goes on from there" in err) == (code == 130)
         (log,) = cli.home.path.glob("store/pretrain/*.partial/metrics.jsonl")
         before, rows = rows, log.read_text().splitlines()
         assert rows[: len(before)] == before and len(rows) < 100, "a rerun goes on, it does not begin again"
@@ -102,6 +104,9 @@ def test_interrupts_in_training_end_with_130_and_each_rerun_goes_on_from_there(s
     assert last["state"] == "complete"
     whole = Path(last["path"], "metrics.jsonl").read_text().splitlines()
     assert whole[: len(rows)] == rows and len(whole) == 100
+    server = json.loads((cli.home.prefect / "prefect-server.json").read_text())["url"]
+    runs = prefect_api.post(f"{server}/api", "/flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 2})
+    assert [run["state"]["name"] for run in runs] == ["Completed", "Crashed"]
 
 
 def wait_for_step(cli: CommandLine, step: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tasks.curate.conditions import check
 from tasks.curate.config import CurateConfig, DocumentLimits, GopherQuality
 from tasks.curate.decide import verdicts
-from tasks.curate.rules import RULES, Rule, loosened, rules_table
+from tasks.curate.rules import RULES, Rule, rules_table, switch_off
 from tasks.curate.signals import SCHEMA, score
 from tasks.curate.spans import differences, reason_spans
 from tasks.errors import UserError
@@ -47,9 +47,9 @@ def test_every_row_drops_the_documents_beyond_its_threshold_and_none_once_it_is_
         expected = {reason for reason, rule in COMPARING.items() if drops(rule, row, CONFIG)}
         assert reasons[row["doc_id"]] == expected
     assert set().union(*reasons.values()) == COMPARING.keys()
-    assert all(verdicts(table, loosened(CONFIG, COMPARING).decide())["passes"].to_pylist())
+    assert all(verdicts(table, switch_off(CONFIG, COMPARING).decide())["passes"].to_pylist())
     for reason in draw.sample(sorted(COMPARING), 5):
-        others = verdicts(table, loosened(CONFIG, [reason]).decide()).to_pylist()
+        others = verdicts(table, switch_off(CONFIG, [reason]).decide()).to_pylist()
         switched_off = {r for r, rule in COMPARING.items() if rule.setting == RULES[reason].setting}
         assert all(set(row["reasons"]) == reasons[row["doc_id"]] - switched_off for row in others)
 
