@@ -44,9 +44,7 @@ class Pool:
             yield from map(work, items)
             return
         spawn = multiprocessing.get_context("spawn")
-        lifeline, held = spawn.Pipe(
-            duplex=False
-        )  # workers end when `held` is closed: here, or by the end of this process
+        lifeline, held = spawn.Pipe(duplex=False)  # workers end when `held` is closed, by whatever end of this process
         processes = ProcessPoolExecutor(self.workers, spawn, _begin_worker, (lifeline, self.blocked_modules))
         with lifeline, held, processes:
             pending = deque[Future[Result]]()
@@ -55,6 +53,7 @@ class Pool:
                     pending.append(processes.submit(work, item))
                     if ahead is not None and len(pending) > ahead:
                         yield pending.popleft().result()
+                processes.submit(int)  # the executor watches the processes that had begun at the submission before
                 while pending:
                     yield pending.popleft().result()
             except BrokenProcessPool as error:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import count, islice
@@ -94,6 +95,17 @@ def test_an_error_ends_work_that_is_running(tmp_path: Path) -> None:
 def test_a_killed_worker_is_an_error_and_no_hang() -> None:
     with pytest.raises(WorkerKilled, match="a worker process was killed"):
         list(Pool(2, "s").map(die, range(4)))
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=("first", "last"))
+def test_a_killed_worker_is_noticed_while_another_works(which: int, tmp_path: Path) -> None:
+    def kill() -> None:
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+        os.kill(sorted(int(path.name) for path in tmp_path.iterdir())[which], signal.SIGKILL)
+
+    threading.Thread(target=kill).start()
+    with pytest.raises(WorkerKilled):  # before the other's work, and the test's time, is over
+        list(Pool(2, "s").map(linger, [tmp_path, tmp_path]))
 
 
 def run_ingest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
