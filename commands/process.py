@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from tasks.errors import INTERRUPTED, UsageError, UserError, explained
+from tasks.errors import INTERRUPTED, UsageError, UserError, as_user_error
 
 
 def exit_with_code(command: Callable[[], int | None]) -> NoReturn:
@@ -27,7 +27,7 @@ def exit_with_code(command: Callable[[], int | None]) -> NoReturn:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        if (report := explained(error)) is None:
+        if (report := as_user_error(error)) is None:
             raise
         print(f"error: {report}", file=sys.stderr)
         sys.exit(report.exit_code)

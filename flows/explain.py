@@ -7,8 +7,8 @@ from typing import Any
 
 from flows.graph import Invocation, InvocationOf, StepOutput
 from flows.scope import Scope
-from tasks.store.artifacts import MANIFEST, Artifact, Store
-from tasks.store.step import Stats, Step, keyed
+from tasks.store.artifacts import MANIFEST, Artifact, Store, artifact_keys
+from tasks.store.step import Stats, Step, flatten, keyed
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ class Explainer:
 
     def _compare(self, step: Step, call: Invocation) -> Iterator[str]:
         """The differences to the stored artifact that is nearest to this call."""
-        config = _flat(keyed(call.config))
-        inputs = _input_keys(call)
+        config = flatten(keyed(call.config))
+        inputs = artifact_keys(call.artifacts())
         nearest, best = None, (-1, "")
         for path in (self.store.root / step.name).glob(f"*/{MANIFEST}"):
             manifest = json.loads(path.read_text())
-            same = sum(_flat(manifest["config"]).get(k) == v for k, v in config.items())
+            same = sum(flatten(manifest["config"]).get(k) == v for k, v in config.items())
             same += 3 * sum(manifest["inputs"].get(role) == key for role, key in inputs.items())
             nearest, best = max((nearest, best), (manifest, (same, manifest["created"])), key=lambda pair: pair[1])
         if nearest is None:
@@ -84,30 +84,13 @@ class Explainer:
             return
         if nearest["version"] != step.version:
             yield f"VERSION {nearest['version']} → {step.version}"
-        before = _flat(nearest["config"])
+        before = flatten(nearest["config"])
         for key in sorted(config.keys() | before.keys()):
             if config.get(key) != before.get(key):
                 yield f"{key}: {_short(before.get(key))} → {_short(config.get(key))}"
         for role, key in inputs.items():
             if nearest["inputs"].get(role) != key:
                 yield f"input {role}: another one"
-
-
-def _input_keys(call: Invocation) -> dict[str, Any]:
-    return {
-        role: value.key if isinstance(value, Artifact) else {p: a.key for p, a in value.items()}
-        for role, value in call.artifacts().items()
-    }
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} as {"a.b": 1}; a list of records counts as one value."""
-    if not isinstance(value, dict) or not value:
-        return {prefix.rstrip("."): value}
-    flat = dict[str, Any]()
-    for key, inner in value.items():
-        flat |= _flat(inner, f"{prefix}{key}.")
-    return flat
 
 
 def _short(value: Any) -> str:

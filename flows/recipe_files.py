@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UsageError
+from tasks.store.step import flatten
 
 RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SET = "--set"  # the origin of a value that the command line gave
@@ -74,11 +75,11 @@ def _merged(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dic
     if name != path.stem:
         raise UsageError(f"{path}: name = {name!r}: a recipe is named by its file, {path.stem!r}", "drop the line")
     if parent is None:
-        return values, dict.fromkeys(_leaves(values), str(path))
+        return values, dict.fromkeys(flatten(values), str(path))
     if not isinstance(parent, str):
         raise UsageError(f"{path}: extends = {parent!r}: one name is expected", 'write e.g. extends = "demo"')
     inherited, origins = _merged(find(parent, beside=path.parent), (*children, path.resolve()))
-    merged, origins = _merge(inherited, values), origins | dict.fromkeys(_leaves(values), str(path))
+    merged, origins = _merge(inherited, values), origins | dict.fromkeys(flatten(values), str(path))
     if origins.get("ingest.path") == str(path):
         _forget_language(merged, origins, str(path))
     return merged, origins
@@ -97,13 +98,6 @@ def _merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _merge(merged[key], value) if both else value
     return merged
-
-
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> list[str]:
-    keys = []
-    for key, value in values.items():
-        keys += _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [f"{prefix}{key}"]
-    return keys
 
 
 def apply_change(change: str, values: dict[str, Any], origins: dict[str, str]) -> None:

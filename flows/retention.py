@@ -13,10 +13,10 @@ from flows.record import RunRecord, records
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.progress import say
-from tasks.store.contents import KEY, holdings
+from tasks.store.contents import KEY, read_contents
 from tasks.store.garbage import StoreConfig, bytes_freed, bytes_of, garbage, remove, unused
 from tasks.store.step import input_keys
-from tasks.store.tombstones import inputs_of_what_is_gone
+from tasks.store.tombstones import with_ancestors_of_removed
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.registry import versions
 
@@ -28,7 +28,7 @@ BUSY = "a run works in this home, and may have found what no record names yet: n
 
 def usage(home: Home) -> dict[str, Any]:
     """Bytes by step and by room of the home, what is free, and what `gc` would free."""
-    held = holdings(home.store)
+    held = read_contents(home.store)
     spare = garbage(held, needed(home))
     steps = dict[str, dict[str, Any]]()
     for step in sorted({entry.step for entry in (*held.artifacts.values(), *held.leftovers)}):
@@ -49,7 +49,7 @@ def usage(home: Home) -> dict[str, Any]:
 def collect(home: Home, keep: int = RUNS_KEPT, partials: bool = False, yes: bool = False) -> dict[str, Any]:
     """What goes and what it frees; it has gone only with `yes`."""
     with unused(home.store) as alone:
-        held = holdings(home.store)
+        held = read_contents(home.store)
         keys = needed(home, keep) if alone else set(held.artifacts)
         spare = garbage(held, keys)
         going = spare.entries(partials) if alone else ()
@@ -94,7 +94,7 @@ def needed(home: Home, keep: int = RUNS_KEPT) -> set[str]:
         keys.update(input_keys(json.loads(version.tags.get("parents", "{}"))))
     for record in _latest(home, keep):
         keys |= keys_of(record)
-    return inputs_of_what_is_gone(home, keys | set(_waiting(home)))
+    return with_ancestors_of_removed(home, keys | set(_waiting(home)))
 
 
 def keys_of(record: RunRecord) -> set[str]:

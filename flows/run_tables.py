@@ -9,14 +9,14 @@ from tasks.home import Home
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasks.tables.views import Tables
+    from tasks.tables.views import RunTables
 
 
-def tables_of(home: Home, record: RunRecord) -> "Tables":
+def tables_of(home: Home, record: RunRecord) -> "RunTables":
     """The tables of that run."""
-    from tasks.tables.views import Tables
+    from tasks.tables.views import RunTables
 
-    return Tables(home, record.as_json(), lambda: _models(home), lambda: _rules(record))
+    return RunTables(home, record.as_json(), lambda: _models(home), lambda: _rules(record))
 
 
 def record_of(home: Home, run: str = "") -> RunRecord:

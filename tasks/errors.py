@@ -1,4 +1,4 @@
-"""What a user did or met that the program cannot mend, always with a fix."""
+"""Errors that only the user can mend: what is wrong and where, and how to fix it."""
 
 import errno
 
@@ -35,8 +35,8 @@ CURES = {
 }
 
 
-def explained(error: OSError, where: object = "") -> UserError | None:
-    """What the system refused to write, with its cure; None where that is not for the user to mend."""
+def as_user_error(error: OSError, where: object = "") -> UserError | None:
+    """The error of a failed write with its fix; None where the user cannot mend it."""
     if error.errno not in CURES:
         return None
     place = error.filename or where or "what was to be written"

@@ -33,8 +33,8 @@ class Home(os.PathLike[str]):
 
     def artifact(self, recorded: str | Path) -> Path:
         """An artifact's folder in this home, by the absolute path that was recorded of it: the home may have moved."""
-        _, found, below = str(recorded).rpartition(f"/{self.store.name}/")
-        return self.store / below if found else Path(recorded)
+        _, separator, below = str(recorded).rpartition(f"/{self.store.name}/")
+        return self.store / below if separator else Path(recorded)
 
     @property
     def store(self) -> Path:
@@ -115,7 +115,7 @@ class Home(os.PathLike[str]):
 
     @property
     def known_aliases(self) -> Path:
-        """The aliases as triptych left them: {name: {alias: version}}."""
+        """The aliases as triptych last set them: {name: {alias: version}}."""
         return self / "aliases.json"
 
     @property

@@ -22,7 +22,7 @@ def test_a_wheel_installed_elsewhere_finds_its_sql_and_recipes(tmp_path):
         "assert flows.load.load('demo').recipe.name == 'demo'\n"
         "import serve; assert (Path(serve.__file__).parent / 'page' / 'index.html').is_file()\n"
         "assert (Path(tasks.report.page.__file__).parent / 'page.html').is_file()\n"
-        "assert len(commands.ask.sql.questions()) >= 13 and 'documents' in tasks.tables.views.Tables.views()\n"
+        "assert len(commands.ask.sql.questions()) >= 13 and 'documents' in tasks.tables.views.RunTables.views()\n"
     )
     command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(elsewhere)!r})\n{script}"]
     subprocess.run(command, check=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": ""})

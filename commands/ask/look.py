@@ -21,7 +21,7 @@ def look(home: Home, reason: str, count: int, seed: int, run: str = "") -> dict[
 
     record = record_of(home, run)
     tables = tables_of(home, record)
-    documents, curated = tables.parts("ingest"), tables.parts("curate")
+    documents, curated = tables.partitions("ingest"), tables.partitions("curate")
     if not curated:
         raise UserError(f"run {record.run} did not come to a decision", f"triptych run {record.recipe} --until curate")
     raw = tables.raw()

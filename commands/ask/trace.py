@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from flows.run_tables import record_of, tables_of
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
-from tasks.tables.lineage import Model, Training, all_models, find_training, registered
+from tasks.tables.lineage import Model, Training, all_models, find_training, model_of
 from tasks.tracking.registry import find
 
 if TYPE_CHECKING:
     from flows.record import RunRecord
-    from tasks.tables.views import Tables
+    from tasks.tables.views import RunTables
 
 
 def trace_document(home: Home, name: str, model: str, run: str = "") -> dict[str, Any]:
@@ -21,7 +21,7 @@ def trace_document(home: Home, name: str, model: str, run: str = "") -> dict[str
     tables = tables_of(home, record)
     doc_id = _doc_id(name, tables, record.recipe)
     (document,) = _ask("document", tables, name=doc_id)
-    wanted = [registered(find(model, home), home)] if model else all_models(home, record.as_json())
+    wanted = [model_of(find(model, home), home)] if model else all_models(home, record.as_json())
     steps = dict[str, list[int]]()  # by training: children share their base's
     for training in (training for one in wanted for training in one.trainings):
         if training.key not in steps:
@@ -89,7 +89,7 @@ def trace_model(home: Home, model: str, run: str = "") -> dict[str, Any]:
     }
 
 
-def _doc_id(name: str, tables: "Tables", recipe: str) -> str:
+def _doc_id(name: str, tables: "RunTables", recipe: str) -> str:
     """The one document of that id, file or source text; UsageError with the nearest ids otherwise."""
     found = [row["doc_id"] for row in _ask("matches", tables, name=name)]
     if name in found or len(found) == 1:
@@ -108,13 +108,13 @@ def _doc_id(name: str, tables: "Tables", recipe: str) -> str:
 def _model(home: Home, name: str, record: "RunRecord") -> Model:
     """The model of that name, by default the run's base; UserError where its training is gone."""
     if name:
-        model = registered(find(name, home), home)
+        model = model_of(find(name, home), home)
     else:
         base = next((step for step in record.steps if step.step == "pretrain" and step.key), None)
         if base is None:
             raise UserError(f"run {record.run} trained nothing", f"triptych run {record.recipe}, or give --model")
         training = find_training(home.store, base.key)
-        model = Model(f"the base of run {record.run}", (), record.run, tuple(training.line()) if training else ())
+        model = Model(f"the base of run {record.run}", (), record.run, tuple(training.lineage()) if training else ())
     if not model.trainings:
         raise UserError(f"{model.name}: its training is no more in the store", "run its recipe again")
     return model
@@ -125,7 +125,7 @@ def _reported(training: Training, step: int) -> dict[str, Any]:
     return next((row for row in rows if row["step"] == step), {})
 
 
-def _ask(question: str, tables: "Tables", **params: Any) -> list[dict[str, Any]]:
+def _ask(question: str, tables: "RunTables", **params: Any) -> list[dict[str, Any]]:
     from tasks.tables.query import ask, statement
 
     return ask(statement(f"internal/trace_{question}.sql"), params, tables.raw(), tables.views()).to_pylist()

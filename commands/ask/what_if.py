@@ -20,7 +20,7 @@ from tasks.store.step import keyed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasks.tables.views import Tables
+    from tasks.tables.views import RunTables
 
 CHANGED_SHOWN = 10
 
@@ -30,7 +30,7 @@ class Asked:
     """What was asked, of which run."""
 
     record: RunRecord
-    tables: "Tables"
+    tables: "RunTables"
     config: CurateConfig
     expression: str
 
@@ -50,7 +50,7 @@ def what_if(home: Home, expression: str, recipe: str, changes: Sequence[str], se
     drawn = {"seed": str(seed), "most": CHANGED_SHOWN}
     examples = query(statement("internal/what_if_examples.sql"), drawn, {"decided": decided}).to_pylist()
     ids = [row["doc_id"] for row in examples]
-    read = texts_to_show(asked.tables.parts("ingest"), asked.tables.parts("curate"), ids, asked.config)
+    read = texts_to_show(asked.tables.partitions("ingest"), asked.tables.partitions("curate"), ids, asked.config)
     return {
         "run": asked.record.run,
         "recipe": asked.record.recipe,
@@ -78,12 +78,12 @@ def _understood(home: Home, expression: str, recipe: str, changes: Sequence[str]
             f"{', '.join(rescored)}: changes the scores themselves, and what-if knows the stored ones", cure
         )
     tables = tables_of(home, record)
-    if not tables.parts("curate"):
+    if not tables.partitions("curate"):
         raise UserError(f"run {record.run} did not come to a decision", f"triptych run {record.recipe} --until curate")
     return Asked(record, tables, config, expression.strip())
 
 
-def _facts(tables: "Tables") -> "pa.Table":
+def _facts(tables: "RunTables") -> "pa.Table":
     """One row a document: its signals, what is known of it, and today's decision."""
     from tasks.tables.query import ask, statement
 
@@ -106,7 +106,7 @@ def _redecided(asked: Asked, facts: "pa.Table") -> "pa.Table":
         column = pa.array([passes[doc_id] for doc_id in facts["doc_id"].to_pylist()], pa.bool_())
         judged = unmet({"the expression": asked.expression}, facts.append_column("passes", column))
         judged = query(statement("internal/what_if_verdicts.sql"), {}, {"judged": judged})
-    signals, decided = asked.tables.parts("signals"), asked.tables.parts("curate")
+    signals, decided = asked.tables.partitions("signals"), asked.tables.partitions("curate")
     configs = {p: json.loads((folder / "manifest.json").read_text())["config"] for p, folder in decided.items()}
     return recompute_decisions(
         asked.config, judged, {p: ScoredPartition(signals[p], configs[p]["withdrawn"]) for p in decided}

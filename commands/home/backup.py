@@ -25,13 +25,12 @@ from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.progress import progress
 from tasks.store.artifacts import MANIFEST, damaged, write_durably
-from tasks.store.contents import Stored, holdings
+from tasks.store.contents import Stored, read_contents
 from tasks.store.garbage import in_use
 from tasks.store.hashing import file_sha256
 from tasks.store.locks import exclusive
 from tasks.tracking.connection import DATABASE
 from tasks.tracking.moved import move_addresses
-from tasks.tracking.tracker import LIVE
 
 FORMAT = 1
 CONTENTS, SEAL, BELOW = "backup.json", "backup.sha256", "home"
@@ -40,6 +39,7 @@ NOT_KEPT = {"logs", "listings", "prefect", STORE}  # of this machine or this mom
 POINTING = (RECORDS, "outbox", "corpora")  # copied before what they point to
 SKIPPED = ".skipped"  # the store's note that a step has nothing to do
 CHUNK = 1 << 20
+LIVE = Home(Path()).live.parts  # below a home: only locks of runs at work
 
 
 @dataclass
@@ -84,7 +84,7 @@ def backup(home: Home, to: Path, everything: bool = False) -> dict[str, Any]:
                 for name in DATABASES:
                     _add_database(copy, home / name, name)
                 _add_rest(copy, home)
-            held = holdings(home.store).artifacts
+            held = read_contents(home.store).artifacts
             keys = set(held) if everything else keys | needed(home)
             _add_store(copy, home, [a for key, a in held.items() if key in keys])
         contents = {"format": FORMAT, "home": str(home), "made": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -193,7 +193,7 @@ def _plain_files(folder: Path) -> Iterator[Path]:
             yield folder
     elif folder.is_dir() and not folder.is_symlink() and not folder.name.endswith(".partial"):
         for path in sorted(folder.iterdir()):
-            if path.parts[-2:] != Path(LIVE).parts:
+            if path.parts[-2:] != LIVE:
                 yield from _plain_files(path)
 
 

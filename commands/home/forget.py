@@ -25,11 +25,11 @@ from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, all_names, forgotten, remember
 from tasks.register.aliases import current_user, write_line
 from tasks.store.artifacts import MANIFEST
-from tasks.store.contents import Holdings, Stored, holdings
+from tasks.store.contents import StoreContents, Stored, read_contents
 from tasks.store.garbage import is_worked_on, remove, unused
 from tasks.store.locks import exclusive
 from tasks.store.step import input_keys
-from tasks.store.tombstones import NAMES, keep, with_remains
+from tasks.store.tombstones import NAMES, with_tombstones, write_tombstone
 from tasks.tracking.registry import Version, versions
 from tasks.tracking.versions import open_registry
 
@@ -63,8 +63,8 @@ def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
     with unused(home.store) as alone:
         if not alone:
             raise UserError("a run works in this home and could write the text again", "forget when it has ended")
-        held = holdings(home.store)
-        ever = with_remains(home, held)
+        held = read_contents(home.store)
+        ever = with_tombstones(home, held)
         traces = _search(ever, set(names))
         before = {entry.name: entry for entry in forgotten(home)}
         _refuse_unknown(names, traces, before)
@@ -100,7 +100,7 @@ def _told(entries: list[Forgotten]) -> list[dict[str, str]]:
     return [{"version": v, "why": TRAINED if v in trained else HELD} for v in sorted(trained | held)]
 
 
-def _search(held: Holdings, names: set[str]) -> Traces:
+def _search(held: StoreContents, names: set[str]) -> Traces:
     """Every ingest in the store is read: a document may lie in the artifacts of several recipes and days."""
     import pyarrow.parquet as pq
 
@@ -138,7 +138,7 @@ def _refuse_unknown(names: Sequence[str], traces: Traces, before: dict[str, Forg
             )
 
 
-def _entry(name: str, held: Holdings, traces: Traces, found: list[Version], before: Forgotten | None) -> Forgotten:
+def _entry(name: str, held: StoreContents, traces: Traces, found: list[Version], before: Forgotten | None) -> Forgotten:
     """The name with all its places and the versions made of it, those of an earlier try included."""
     rows = traces.rows.get(name, [])
     places = {source: {*uris} for source, uris in before.places.items()} if before else {}
@@ -157,7 +157,7 @@ def _entry(name: str, held: Holdings, traces: Traces, found: list[Version], befo
     )
 
 
-def _relation(version: Version, held: Holdings, ingests: set[str], doc_ids: set[str]) -> str | None:
+def _relation(version: Version, held: StoreContents, ingests: set[str], doc_ids: set[str]) -> str | None:
     """How a version has to do with the documents: by the shards it was trained on, else by its corpus."""
     named = {version.tags[tag] for tag in ("key", "weights_key") if tag in version.tags}
     lineage = held.with_ancestors(named.union(input_keys(json.loads(version.tags.get("parents", "{}")))))
@@ -174,7 +174,7 @@ def _in_training(encoded: Stored, doc_ids: set[str]) -> bool:
     return any(row["split"] == "train" and row["doc_id"] in doc_ids for row in rows)
 
 
-def _near_copies(held: Holdings, touched: set[str], traces: Traces) -> list[str]:
+def _near_copies(held: StoreContents, touched: set[str], traces: Traces) -> list[str]:
     """Other documents of the same cluster: they say nearly the same, and are to be named if they shall go as well."""
     import pyarrow.parquet as pq
 
@@ -189,10 +189,10 @@ def _near_copies(held: Holdings, touched: set[str], traces: Traces) -> list[str]
     return sorted(others)[:NEAR_COPIES_SHOWN]
 
 
-def _remove(home: Home, held: Holdings, touched: set[str]) -> dict[str, int]:
+def _remove(home: Home, held: StoreContents, touched: set[str]) -> dict[str, int]:
     """Artifacts and leftovers removed, by step; what is made of an artifact goes before it."""
     for key in touched:
-        keep(home, held.artifacts[key])
+        write_tombstone(home, held.artifacts[key])
     removed = dict[str, int]()
     leftovers = [leftover for leftover in held.leftovers if not is_worked_on(leftover)]
     for entry in [*leftovers, *_youngest_first(held, touched)]:
@@ -202,7 +202,7 @@ def _remove(home: Home, held: Holdings, touched: set[str]) -> dict[str, int]:
     return removed
 
 
-def _youngest_first(held: Holdings, touched: set[str]) -> Iterator[Stored]:
+def _youngest_first(held: StoreContents, touched: set[str]) -> Iterator[Stored]:
     """So that a removal cut short leaves what leads the next try to the rest."""
     left = set(touched)
     while left:

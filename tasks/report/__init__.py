@@ -1,1 +1,7 @@
-"""The report of a run: one self-contained HTML page, made of what its artifacts say."""
+"""The report of a run: one self-contained HTML page; and the pictures beside an artifact's numbers.
+
+page        the page itself                               blocks      its parts: plots, tables, paragraphs, passages
+data        funnel, corpus, planted dirt, thresholds      learning    training, samples, copying, scores
+account     time and storage, verdicts, lineage           copying     runs of tokens shared with the training text
+pictures    SVG files of training, scores, confusion      svg         plots
+"""

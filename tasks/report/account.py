@@ -1,42 +1,43 @@
-"""The sections that account for a run: seconds and bytes of each step, the gate's verdicts, what came from what."""
+"""The sections that account for a run: time and size of each step, the gate's verdicts, lineage."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.report.blocks import Block, Section, Words, table
+from tasks.progress import bytes_in_words
+from tasks.report.blocks import Block, Paragraph, Section, table
 from tasks.report.svg import bars
 from tasks.store.artifacts import MANIFEST
 from tasks.store.step import input_keys
-from tasks.tables.views import Tables
+from tasks.tables.views import RunTables
 from tasks.tracking.registry import Version
 
 
-def steps(tables: Tables, record: Mapping[str, Any]) -> Section | None:
-    """What each step took when it was computed, in this run or an earlier one, and what it left."""
+def steps(tables: RunTables, record: Mapping[str, Any]) -> Section | None:
+    """The time of each step when it was computed, in this run or an earlier one, and the size of its artifacts."""
     rows, seconds, sizes = list[dict[str, Any]](), dict[str, float](), dict[str, float]()
     for step in record["steps"]:
         label = step["step"]
-        manifests = [json.loads((folder / MANIFEST).read_text()) for folder in tables.parts(label).values()]
+        manifests = [json.loads((folder / MANIFEST).read_text()) for folder in tables.partitions(label).values()]
         seconds[label] = sum(manifest["seconds"] for manifest in manifests)
         sizes[label] = sum(file["bytes"] for manifest in manifests for file in manifest["files"].values())
         state = {"step": label, "state": step["state"], "seconds in this run": step["seconds"]}
-        work = {"seconds when computed": seconds[label], "bytes": sizes[label]}
+        work = {"seconds when computed": seconds[label], "size": bytes_in_words(sizes[label])}
         rows.append({**state, **work, "key": (step["key"] or "")[:12], "reason": step["reason"]})
     if not rows:
         return None
     made = {label: value for label, value in seconds.items() if value >= 0.05}
     blocks: list[Block] = [
-        bars("Seconds, when computed", "step", "seconds", made),
-        bars("Bytes left in the store", "step", "bytes", {label: size for label, size in sizes.items() if size}),
+        bars("Time when computed, in seconds", "step", "seconds", made),
+        bars("Size in the store, in MB", "step", "MB", {label: size / 1e6 for label, size in sizes.items() if size}),
         table("Every step of this run", rows),
     ]
-    return Section("steps", "Seconds and bytes", blocks)
+    return Section("steps", "Time and storage", blocks)
 
 
 def verdicts(versions: Sequence[Version]) -> Section | None:
-    """What the gate said of each version of this run, against whom, and why."""
+    """The gate's verdict on each version of this run, with its reasons."""
     if not versions:
         return None
     rows = [
@@ -47,18 +48,18 @@ def verdicts(versions: Sequence[Version]) -> Section | None:
         }
         for version in versions
     ]
-    said = Words("A version becomes champion only where a paired test over the same items allows it.")
+    rule = Paragraph("A version becomes champion only if a paired test over the same items allows it.")
     reasons = [(f"{version.name}/{version.version}", version.tags.get("reasons")) for version in versions]
-    why = [Words(f"{name}: {told}.") for name, told in reasons if told]
-    return Section("gate", "The gate's verdict", [said, table("Registered versions", rows), *why])
+    why = [Paragraph(f"{name}: {sentences}.") for name, sentences in reasons if sentences]
+    return Section("gate", "The gate's verdict", [rule, table("Registered versions", rows), *why])
 
 
-def lineage(tables: Tables, record: Mapping[str, Any], versions: Sequence[Version]) -> Section | None:
+def lineage(tables: RunTables, record: Mapping[str, Any], versions: Sequence[Version]) -> Section | None:
     """Recipe → run → artifacts → versions, by key."""
     manifests = [
         json.loads((Path(folder) / MANIFEST).read_text())
         for step in record["steps"]
-        for folder in tables.parts(step["step"]).values()
+        for folder in tables.partitions(step["step"]).values()
     ]
     if not manifests:
         return None
@@ -67,19 +68,19 @@ def lineage(tables: Tables, record: Mapping[str, Any], versions: Sequence[Versio
         {
             "step": manifest["step"],
             "key": manifest["key"][:12],
-            "made from": ", ".join(f"{names.get(key, '?')} {key[:12]}" for key in input_keys(manifest["inputs"]))
+            "inputs": ", ".join(f"{names.get(key, '?')} {key[:12]}" for key in input_keys(manifest["inputs"]))
             or "the sources",
             "content": manifest["sha256"][:12],
         }
         for manifest in manifests
     ]
     commit = manifests[-1].get("git_commit") or "unknown"
-    said = Words(
+    summary = Paragraph(
         f"Recipe {record['recipe']} → run {record['run']} (code {commit}) → {len(manifests)} artifacts → "
         f"{', '.join(f'{v.name}/{v.version}' for v in versions) or 'no registered version'}. "
-        "What one document became: triptych trace DOCUMENT."
+        "To follow one document: triptych trace DOCUMENT."
     )
-    blocks: list[Block] = [said, table("Artifacts and what they were made from", rows)]
+    blocks: list[Block] = [summary, table("Artifacts and their inputs", rows)]
     if versions:
         tags = ("parent", "weights_key", "data_fingerprint")
         models = [
@@ -93,5 +94,5 @@ def lineage(tables: Tables, record: Mapping[str, Any], versions: Sequence[Versio
         name: version for manifest in manifests for name, version in manifest["environment"]["libraries"].items()
     }
     machine = {name: environment[name] for name in ("python", "cpu", "threads")}
-    found = [{"what": name, "version": str(version)} for name, version in {**machine, **libraries}.items()]
-    return Section("lineage", "Where it comes from", [*blocks, table("Made with", found)])
+    builds = [{"part": name, "version": str(version)} for name, version in {**machine, **libraries}.items()]
+    return Section("lineage", "Where it comes from", [*blocks, table("Libraries and machine", builds)])

@@ -21,11 +21,11 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Words:
+class Paragraph:
     """A paragraph."""
 
     text: str
-    kind: str = "words"
+    kind: str = "paragraph"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Passage:
     kind: str = "passage"
 
 
-Block = Plot | Table | Words | Heading | Passage
+Block = Plot | Table | Paragraph | Heading | Passage
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The sections on text: what was read and kept, what the planted dirt tells of the filters, where thresholds cut."""
+"""The sections on text: documents read and kept, the filters measured on planted dirt, where thresholds cut."""
 
 import json
 from collections import Counter
@@ -10,9 +10,9 @@ import numpy as np
 
 from tasks.curate.config import CurateConfig
 from tasks.curate.rules import RULES, Rule
-from tasks.report.blocks import Block, Heading, Section, Words, table
+from tasks.report.blocks import Block, Heading, Paragraph, Section, table
 from tasks.report.svg import Plot, bars, figure, histogram
-from tasks.tables.views import Tables
+from tasks.tables.views import RunTables
 
 BINS = 40
 SHOWN_TO = 0.995  # quantile at which a signal's axis ends, but for thresholds up to REACH times its length away
@@ -26,8 +26,8 @@ KINDS = {
 }
 
 
-def funnel(tables: Tables) -> Section | None:
-    """Documents step by step, and why they went."""
+def funnel(tables: RunTables) -> Section | None:
+    """Documents step by step, and the reasons for dropping them."""
     from tasks.tables.query import ask, statement
 
     steps = ask(statement("conservation.sql"), {}, tables.raw(), {}).to_pylist()
@@ -43,11 +43,11 @@ def funnel(tables: Tables) -> Section | None:
     return Section("funnel", "From what was read to what is trained on", blocks)
 
 
-def corpus(tables: Tables) -> Section | None:
+def corpus(tables: RunTables) -> Section | None:
     """Sources, languages and licences, in documents and bytes."""
     from tasks.tables.query import ask, statement
 
-    if not tables.parts("signals"):
+    if not tables.partitions("signals"):
         return None
     blocks: list[Block] = []
     for title, column in (("Sources", "source"), ("Languages", "language"), ("Licences", "licence")):
@@ -56,40 +56,40 @@ def corpus(tables: Tables) -> Section | None:
     return Section("corpus", "The text", blocks)
 
 
-def planted(tables: Tables) -> Section | None:
-    """How much of the dirt that was planted was found, by kind."""
-    files = [folder / "planted.json" for folder in tables.parts("curate").values()]
+def planted(tables: RunTables) -> Section | None:
+    """The share of the planted dirt that the filters detected, by kind."""
+    files = [folder / "planted.json" for folder in tables.partitions("curate").values()]
     audits = [audit for file in files if file.is_file() for audit in json.loads(file.read_text())]
     if not audits:
         return None
     blocks: list[Block] = [
-        Words(
-            "Dirt was made of documents of this corpus and planted among them, so it is known what a filter should "
-            "find. A false alarm is what a detector took though nobody planted it; it may well be dirt of its own."
+        Paragraph(
+            "Damaged copies of documents were planted in this corpus, so it is known what each filter should detect. "
+            "A false positive is a document that was not planted; it may still be dirt of the corpus itself."
         )
     ]
     for detector, title in KINDS.items():
         ours = [audit for audit in audits if audit["detector"] == detector]
-        planted, found = Counter[str](), Counter[str]()
+        planted, detected = Counter[str](), Counter[str]()
         for kind, (count, hits) in (item for audit in ours for item in audit["kinds"].items()):
             planted[kind] += count
-            found[kind] += hits
+            detected[kind] += hits
         if planted:
             alarms = sum(audit["false_alarms"] for audit in ours)
-            name = f"Found by {title} ({alarms:,} false alarms)"
-            blocks.append(bars(name, "planted", "found", {kind: found[kind] for kind in planted}, planted))
-    return Section("planted", "Planted against found", blocks)
+            name = f"Detected by {title} ({alarms:,} false positives)"
+            blocks.append(bars(name, "kind", "detected", {kind: detected[kind] for kind in planted}, planted))
+    return Section("planted", "Planted dirt, detected", blocks)
 
 
-def signals(tables: Tables, config: CurateConfig) -> Section | None:
+def signals(tables: RunTables, config: CurateConfig) -> Section | None:
     """The distribution of each signal that a filter of this recipe looks at, with its thresholds."""
     import pyarrow.compute as pc
 
-    if not tables.parts("signals"):
+    if not tables.partitions("signals"):
         return None
     scored = tables.raw()["signals_signals"]()
     blocks: list[Block] = [
-        Words(
+        Paragraph(
             "Each figure counts documents (logarithmic scale); the broken line is the threshold, and what lies beyond "
             "it goes, where the rule holds for its language. To ask what another threshold would keep: "
             "triptych what-if --set curate.…"
@@ -132,8 +132,8 @@ def _by_step(rows: list[dict[str, Any]], name: str) -> dict[str, float]:
     return {row["step"]: row[name] for row in rows}
 
 
-def _decisions(tables: Tables) -> Iterator[dict[str, Any]]:
+def _decisions(tables: RunTables) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
-    for folder in tables.parts("curate").values():
+    for folder in tables.partitions("curate").values():
         yield from pq.read_table(Path(folder) / "decisions.parquet", columns=["reason", "reasons"]).to_pylist()

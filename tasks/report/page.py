@@ -8,16 +8,16 @@ from typing import Any
 from tasks.curate.config import CurateConfig
 from tasks.errors import UserError
 from tasks.report import account, data, learning
-from tasks.report.blocks import Section, Words
+from tasks.report.blocks import Paragraph, Section
 from tasks.report.svg import COLOURS, STYLE
 from tasks.store.artifacts import write_durably
-from tasks.tables.views import Tables
+from tasks.tables.views import RunTables
 from tasks.tracking.registry import Version, versions
 
 MOST_TOKENS = 50_000_000  # of training text that samples are compared with: some ten seconds
 
 
-def write_page(tables: Tables, config: CurateConfig, path: Path) -> Path:
+def write_page(tables: RunTables, config: CurateConfig, path: Path) -> Path:
     """The report of a run, whole or not, at `path`."""
     record = tables.record
     published = [v for v in versions(tables.home) if _is_of(v, record)]
@@ -50,13 +50,13 @@ def render(record: Mapping[str, Any], sections: list[Section]) -> str:
 
 
 def _built(name: str, build: Callable[[], Section | None]) -> Section | None:
-    """The section; where its artifacts are gone it says so, and the others stand."""
+    """The section; where its artifacts are gone, a section that says so."""
     try:
         return build()
     except UserError as error:
-        return Section(name, name.capitalize(), [Words(f"Cannot be shown: {error.what}. {error.cure}")])
+        return Section(name, name.capitalize(), [Paragraph(f"Cannot be shown: {error.what}. {error.cure}")])
 
 
 def _is_of(version: Version, record: Mapping[str, Any]) -> bool:
-    """Whether the run published this version, or found it published."""
+    """Whether this version is among the run's models."""
     return any((model["name"], model["version"]) == (version.name, version.version) for model in record["models"])

@@ -1,4 +1,4 @@
-"""Plots as inline SVG that take their colours from the page, each with its data and a sentence for who cannot see it.
+"""Plots as inline SVG that take their colours from the page, each with its data and a sentence for a screen reader.
 
 A plot is 360 units wide, the width of a phone, so its letters are as large as the page's.
 """
@@ -109,34 +109,34 @@ def histogram(title: str, edges: Sequence[float], counts: Sequence[int], limits:
             drawn.append(f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{y.begin}"/>')
             anchor = "end" if at > WIDTH - 80 else ""
             drawn.append(_text(at + (-4 if anchor else 4), TOP + 8, figure(limit), f"{anchor} ink"))
-    told = " and ".join(f"{'below' if side == '<' else 'above'} {figure(limit)}" for limit, side in limits.items())
-    alt = f"{title}: {sum(counts):,} documents between {figure(edges[0])} and {figure(edges[-1])}; dropped {told}."
+    cuts = " and ".join(f"{'below' if side == '<' else 'above'} {figure(limit)}" for limit, side in limits.items())
+    alt = f"{title}: {sum(counts):,} documents between {figure(edges[0])} and {figure(edges[-1])}; dropped {cuts}."
     cells = zip(edges, edges[1:], counts, strict=False)
     rows = tuple((figure(begin), figure(end), f"{count:,}") for begin, end, count in cells if count)
     return Plot(title, _svg(alt, drawn), ("from", "to", "documents"), rows)
 
 
 def bars(title: str, name: str, unit: str, values: Mapping[str, float], of: Mapping[str, float] | None = None) -> Plot:
-    """A bar a name; `of` is the whole of which it is a part, drawn behind it."""
+    """One bar per name; `of` holds the totals that the values are parts of, drawn behind them."""
     whole = of or values
     x = Axis(0, max(whole.values(), default=1) or 1, 0, WIDTH)
     drawn = []
     for number, (label, value) in enumerate(values.items()):
         y = number * ROW
-        said = f"{figure(value)} of {figure(of[label])}" if of else figure(value)
-        drawn += [_text(0, y + 10, label, "ink"), _text(WIDTH, y + 10, said, "end ink")]
+        amount = f"{figure(value)} of {figure(of[label])}" if of else figure(value)
+        drawn += [_text(0, y + 10, label, "ink"), _text(WIDTH, y + 10, amount, "end ink")]
         if of:
             drawn.append(f'<rect class="whole" x="0" y="{y + 14}" width="{x.at(of[label]):.1f}" height="6"/>')
         drawn.append(f'<rect class="bar" x="0" y="{y + 14}" width="{x.at(value):.1f}" height="6"/>')
     rows = tuple((label, figure(value), *([figure(of[label])] if of else [])) for label, value in values.items())
-    told = ", ".join(f"{label} {figure(value)}" for label, value in list(values.items())[:12])
+    listed = ", ".join(f"{label} {figure(value)}" for label, value in list(values.items())[:12])
     header = (name, unit, *(["of"] if of else []))
     height = max(ROW * len(values), ROW)
-    return Plot(title, _svg(f"{title}: {told}.", drawn, height), header, rows, height)
+    return Plot(title, _svg(f"{title}: {listed}.", drawn, height), header, rows, height)
 
 
 def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float | None]]) -> Plot:
-    """Figures on one axis: (name, figure, low, high); those without an interval are baselines."""
+    """Values on one axis: (name, value, low, high); those without an interval are baselines."""
     reach = [v for row in rows for v in row[1:] if v is not None]
     margin = (max(reach) - min(reach)) * 0.05 or 0.05
     x = Axis(min(reach) - margin, max(reach) + margin, 6, WIDTH - 6)
@@ -151,13 +151,13 @@ def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float |
         drawn.append(f'<circle class="{style}" r="4" cx="{x.at(value):.1f}" cy="{y}"/>')
     height = ROW * len(rows) + 18
     drawn += [_text(x.at(tick), height - 3, figure(tick), "middle") for tick in x.ticks()]
-    told = ", ".join(f"{name} {figure(value)}" for name, value, _, _ in rows)
+    listed = ", ".join(f"{name} {figure(value)}" for name, value, _, _ in rows)
     table = tuple((name, figure(value), figure(low), figure(high)) for name, value, low, high in rows)
-    return Plot(title, _svg(f"{title}: {told}.", drawn, height), ("model", "value", "low", "high"), table, height)
+    return Plot(title, _svg(f"{title}: {listed}.", drawn, height), ("model", "value", "low", "high"), table, height)
 
 
 def heat_map(title: str, labels: Sequence[str], counts: Sequence[Sequence[float]]) -> Plot:
-    """Counts in a square, a row and a column a label, each cell coloured by its share of its row."""
+    """Counts in a square, one row and one column per label, each cell coloured by its share of its row."""
     size = (WIDTH - LABELS) / len(labels)
     drawn = []
     for row, (label, line) in enumerate(zip(labels, counts, strict=True)):

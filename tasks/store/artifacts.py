@@ -2,8 +2,8 @@
 
     work = STORE/<step>/<key>.partial/      done = STORE/<step>/<key>/ with manifest.json, written last
 
-Two callers of one key: one works, the other waits and finds it done (`flock`). A kill at any moment leaves either a
-complete artifact or a partial one, which the next run resumes (where the step can) or clears away.
+Two callers of one key: one works, the other waits and uses the result (a lock file). A kill at any moment leaves
+either a complete artifact or a partial one, which the next run resumes (where the step can) or clears away.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import Skipped, UserError, explained
-from tasks.store.drift import code_digests, drift, environment, recorded
+from tasks.errors import Skipped, UserError, as_user_error
+from tasks.store.drift import code_digests, drift, environment, provenance
 from tasks.store.hashing import file_sha256
 from tasks.store.locks import exclusive
 from tasks.store.step import TIMING, Frozen, Inputs, Stats, Step, canonical, fingerprint, keyed
@@ -38,7 +38,7 @@ class Artifact:
     stats: Stats
     seconds: float  # of work in this process; 0.0 for a hit
     hit: bool
-    notes: tuple[str, ...] = ()  # drift and reproduction, to be told
+    notes: tuple[str, ...] = ()  # on drift and reproduction, for the person who runs it
 
 
 ArtifactInputs = Mapping[str, Artifact | Mapping[str, Artifact]]
@@ -54,7 +54,7 @@ class Store:
 
     def key(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> str:
         extra = [code_digests(step), environment(step)["libraries"]] if self.strict else None
-        return fingerprint(step, config, _keys(inputs), extra)
+        return fingerprint(step, config, artifact_keys(inputs), extra)
 
     def folder(self, step: Step, key: str) -> Path:
         return self.root / step.name / key
@@ -66,7 +66,7 @@ class Store:
     def find(self, step: Step, key: str, config: Frozen | None = None) -> Artifact | None:
         """The complete artifact of this key, all its files there and of the right size; None where there is none.
 
-        Drift is told of all that the key does not see; of threads only to a caller who says his config.
+        Its notes name all drift that the key does not see; a change of threads only where the config is given.
         """
         manifest = self.manifest(step, key)
         if manifest is None:
@@ -80,7 +80,7 @@ class Store:
         return Artifact(step.name, key, folder, manifest["sha256"], stats, 0.0, True, notes)
 
     def skipped(self, step: Step, key: str) -> str | None:
-        """Why the step had nothing to do for this key, where that was found out before."""
+        """Why an earlier run skipped the step for this key; None where none did."""
         path = self.root / step.name / f"{key}.skipped"
         return path.read_text() if path.is_file() else None
 
@@ -94,14 +94,14 @@ class Store:
             raise damaged(path) from error
 
     def complete(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> Artifact:
-        """The step's artifact: found in the store, or made now and renamed into place once whole."""
+        """The step's artifact: from the store, or computed now and renamed into place once complete."""
         key = self.key(step, config, inputs)
-        if found := self.find(step, key, config):
-            return found
+        if stored := self.find(step, key, config):
+            return stored
         done = self.folder(step, key)
         with _full_disk_explained(done), _alone(step, done):
-            if found := self.find(step, key, config):
-                return found
+            if stored := self.find(step, key, config):
+                return stored
             verify_inputs(inputs)
             work = self.work(step, key)
             if work.exists() and not step.resumes:
@@ -163,12 +163,12 @@ class Store:
             "version": step.version,
             "key": self.key(step, config, inputs),
             "config": keyed(config),
-            "inputs": _keys(inputs),
+            "inputs": artifact_keys(inputs),
             "input_steps": _steps(inputs),
             "files": files,
             "sha256": content_hash(files),
             "git_commit": self.git_commit,
-            **recorded(step, config),
+            **provenance(step, config),
         }
 
 
@@ -237,9 +237,9 @@ def _full_disk_explained(done: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        if (told := explained(error, done)) is None:
+        if (readable := as_user_error(error, done)) is None:
             raise
-        raise told from error
+        raise readable from error
 
 
 def _file_entry(path: Path) -> dict[str, Any]:
@@ -260,7 +260,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _keys(inputs: ArtifactInputs) -> dict[str, Any]:
+def artifact_keys(inputs: ArtifactInputs) -> dict[str, Any]:
+    """role → key, or role → {partition: key}: the inputs as a manifest names them."""
     return {r: v.key if isinstance(v, Artifact) else {p: a.key for p, a in v.items()} for r, v in inputs.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the store holds, by its manifests: each artifact with the keys that it was made of, and what is left over.
+"""The contents of a store by its manifests: each artifact with the keys of its inputs, and the leftovers.
 
 STORE/<step>/<key>/            complete: it has a manifest              <key>.partial/   work that was cut short
 STORE/<step>/<key>.differs-…/  computed again, with other bytes         <key>.lock       held while one works on it
@@ -44,38 +44,38 @@ class Leftover:
 
 
 @dataclass(frozen=True)
-class Holdings:
+class StoreContents:
     """All that lies in a store."""
 
     artifacts: Mapping[str, Stored]  # by key
     leftovers: tuple[Leftover, ...] = ()
 
     def with_ancestors(self, keys: Iterable[str]) -> set[str]:
-        """These artifacts and all that they were made of, as far as the store has them."""
-        found, ahead = set[str](), list(keys)
+        """These keys and those of all their ancestors, as far as the store has them."""
+        ancestors, ahead = set[str](), list(keys)
         while ahead:
             key = ahead.pop()
-            if key in self.artifacts and key not in found:
-                found.add(key)
+            if key in self.artifacts and key not in ancestors:
+                ancestors.add(key)
                 ahead += self.artifacts[key].inputs
-        return found
+        return ancestors
 
     def with_descendants(self, keys: Iterable[str]) -> set[str]:
-        """These artifacts and all that was made of them."""
-        made_of = dict[str, list[str]]()
+        """These keys and those of all artifacts made from them."""
+        children = dict[str, list[str]]()
         for artifact in self.artifacts.values():
             for parent in artifact.inputs:
-                made_of.setdefault(parent, []).append(artifact.key)
-        found, ahead = set[str](), [key for key in keys if key in self.artifacts]
+                children.setdefault(parent, []).append(artifact.key)
+        descendants, ahead = set[str](), [key for key in keys if key in self.artifacts]
         while ahead:
             key = ahead.pop()
-            if key not in found:
-                found.add(key)
-                ahead += made_of.get(key, [])
-        return found
+            if key not in descendants:
+                descendants.add(key)
+                ahead += children.get(key, [])
+        return descendants
 
 
-def holdings(root: Path) -> Holdings:
+def read_contents(root: Path) -> StoreContents:
     """The artifacts and leftovers of the store below `root`; UserError where a manifest cannot be read."""
     artifacts, leftovers = dict[str, Stored](), list[Leftover]()
     for path, step in _entries(root):
@@ -85,7 +85,7 @@ def holdings(root: Path) -> Holdings:
             artifacts[match[1]] = Stored(step, match[1], path, _inputs(path))
         else:
             leftovers.append(Leftover(step, match[1], path))
-    return Holdings(artifacts, tuple(leftovers))
+    return StoreContents(artifacts, tuple(leftovers))
 
 
 def _entries(root: Path) -> Iterator[tuple[Path, str]]:

@@ -1,4 +1,4 @@
-"""What a key does not see: the code of a step, the libraries, threads and CPU it ran with. Recorded, then compared."""
+"""What a key does not contain: a step's code, its libraries, threads and CPU. Recorded, and compared on a hit."""
 
 import os
 import platform
@@ -8,27 +8,27 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tasks.store.reachable_code import Definition, definition, digests, reached, source_names, sources
+from tasks.store.reachable_code import Definition, definition_of, digests, reachable, source_names, sources
 from tasks.store.step import Frozen, Step
 
 
 def code_digests(step: Step) -> dict[str, str]:
     """{module.name: digest} of all that the step's function reaches, and of the SQL that it runs."""
-    return digests(_reached(step))
+    return digests(_reachable(step))
 
 
-def recorded(step: Step, config: Frozen) -> dict[str, Any]:
-    """What a manifest keeps of all this: `sources` are the digests of the files that hold the `code`."""
-    places = _reached(step)
+def provenance(step: Step, config: Frozen) -> dict[str, Any]:
+    """The entries of a manifest on all this: `sources` are the digests of the files that hold the `code`."""
+    definitions = _reachable(step)
     return {
         "environment": environment(step, config),
-        "code": digests(places),
-        "sources": sources(source_names(places)),
+        "code": digests(definitions),
+        "sources": sources(source_names(definitions)),
     }
 
 
 def drift(step: Step, manifest: Mapping[str, Any], config: Frozen | None) -> Iterator[str]:
-    """What has changed since an artifact was made though its key has not: code, libraries, threads, kind of CPU."""
+    """Changes since an artifact was made that its key does not show: code, libraries, threads, kind of CPU."""
     then = manifest["code"]
     now = code_digests(step) if _is_touched(manifest) else then
     changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
@@ -43,8 +43,8 @@ def drift(step: Step, manifest: Mapping[str, Any], config: Frozen | None) -> Ite
             yield f"made with {name} {then.get(name)}, now {now[name]}"
 
 
-def _reached(step: Step) -> frozenset[Definition]:
-    return reached(*((root, "") if isinstance(root, str) else definition(root) for root in (step.run, *step.code)))
+def _reachable(step: Step) -> frozenset[Definition]:
+    return reachable(*((root, "") if isinstance(root, str) else definition_of(root) for root in (step.run, *step.code)))
 
 
 def _is_touched(manifest: Mapping[str, Any]) -> bool:

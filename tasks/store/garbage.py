@@ -1,8 +1,7 @@
-"""Garbage: what of a store nobody needs, and its removal. A removal that is cut short leaves no wrong artifact.
+"""Garbage: artifacts that nothing needs, and their removal. An interrupted removal leaves no incomplete artifact.
 
-Needed is what the given keys name and all that it was made of. While a run works in the home nothing complete goes,
-since a run may have found an artifact that no record names yet: runs hold the store's lock together, and who removes
-holds it alone.
+Needed are the given keys and all their ancestors. While a run works in the home nothing complete is removed, since the
+run may use an artifact that no record names yet: runs share the store's lock, and a removal holds it exclusively.
 """
 
 import os
@@ -15,7 +14,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tasks.store.artifacts import MANIFEST, lock_of
-from tasks.store.contents import Holdings, Leftover, Stored
+from tasks.store.contents import Leftover, StoreContents, Stored
 from tasks.store.locks import exclusive_if_free, is_held, shared
 from tasks.store.step import Frozen
 
@@ -40,7 +39,7 @@ class Garbage:
         return (*self.artifacts, *self.leftovers, *(self.partials if partials else ()))
 
 
-def garbage(held: Holdings, needed: Iterable[str]) -> Garbage:
+def garbage(held: StoreContents, needed: Iterable[str]) -> Garbage:
     """All artifacts that are neither needed nor an ancestor of what is; and folders that nobody works in."""
     busy = [artifact.key for artifact in held.artifacts.values() if is_worked_on(artifact)]
     kept = held.with_ancestors([*needed, *busy])

@@ -1,6 +1,6 @@
-"""From a function to all code of this project that it can run: by the names it uses, and the names those use.
+"""The code of this project that a function can run: the definitions of the names it uses, and of the names those use.
 
-Found in the source, which is parsed and not run: top-level definitions of `tasks` and `model`, through imports wherever
+The source is parsed and not run: top-level definitions of `tasks` and `model`, through imports wherever
 they stand, and files of `sql/` by their names in strings. Comments, docstrings and layout are left out of a digest.
 """
 
@@ -16,38 +16,38 @@ from typing import Any
 
 Definition = tuple[str, str]  # module, top-level name; "": the whole module
 ROOMS = ("tasks", "model")
-TALK = ("tasks.progress", "tasks.errors")  # what people are told is no part of a result
+TALK = ("tasks.progress", "tasks.errors")  # messages are no part of a result
 NOWHERE: Definition = ("", "")
-SQL = "sql"  # stands in a Place for a module
+SQL = "sql"  # in the place of a module
 
 
 @dataclass(frozen=True)
-class Source:
+class Module:
     """One module: the statements that make each name, and where the names it imports come from."""
 
-    made: dict[str, list[ast.stmt]]
-    imported: dict[str, Definition]
+    definitions: dict[str, list[ast.stmt]]
+    imports: dict[str, Definition]
 
 
-def definition(thing: Callable[..., Any]) -> Definition:
+def definition_of(thing: Callable[..., Any]) -> Definition:
     """The top-level definition that a function or a class is, or stands in."""
     return thing.__module__, thing.__qualname__.split(".")[0]
 
 
-def reached(*roots: Definition) -> frozenset[Definition]:
+def reachable(*roots: Definition) -> frozenset[Definition]:
     """Every definition that the roots lead to, themselves included."""
-    found, open_ends = set[Definition](), [place for root in roots for place in _definitions(*root)]
-    while open_ends:
-        place = open_ends.pop()
-        if place not in found:
-            found.add(place)
-            open_ends.extend(_uses(place))
-    return frozenset(found)
+    visited, ahead = set[Definition](), [definition for root in roots for definition in _definitions(*root)]
+    while ahead:
+        definition = ahead.pop()
+        if definition not in visited:
+            visited.add(definition)
+            ahead.extend(_uses(definition))
+    return frozenset(visited)
 
 
-def digests(places: Iterable[Definition]) -> dict[str, str]:
-    """{module.name: 12 hexadecimal digits} of what each place says."""
-    return {f"{module}.{name}": _digest((module, name)) for module, name in sorted(places)}
+def digests(definitions: Iterable[Definition]) -> dict[str, str]:
+    """{module.name: 12 hexadecimal digits} of the source of each definition."""
+    return {f"{module}.{name}": _digest((module, name)) for module, name in sorted(definitions)}
 
 
 def sources(names: Iterable[str]) -> dict[str, str]:
@@ -55,71 +55,71 @@ def sources(names: Iterable[str]) -> dict[str, str]:
     return {name: _bytes_digest(name) for name in sorted(names)}
 
 
-def source_names(places: Iterable[Definition]) -> set[str]:
-    """Where these places stand, as `sources` takes them."""
-    return {name if module == SQL else module for module, name in places}
+def source_names(definitions: Iterable[Definition]) -> set[str]:
+    """The modules and SQL files of these definitions, as `sources` takes them."""
+    return {name if module == SQL else module for module, name in definitions}
 
 
 def _definitions(module: str, name: str) -> Iterator[Definition]:
-    """The name's own place, or all of the module's where it has no such name (a function inside a test, a module)."""
-    made = _source(module).made
-    if name in made:
+    """The definition of the name; all of the module's where it has none (a function inside a test, a module)."""
+    definitions = _source(module).definitions
+    if name in definitions:
         yield module, name
     else:
-        yield from ((module, each) for each in made)
+        yield from ((module, each) for each in definitions)
 
 
 @cache
-def _uses(place: Definition) -> tuple[Definition, ...]:
-    module, name = place
+def _uses(definition: Definition) -> tuple[Definition, ...]:
+    module, name = definition
     if module == SQL:
         return ()
     source, uses = _source(module), list[Definition]()
-    for node in (inner for statement in source.made[name] for inner in ast.walk(statement)):
+    for node in (inner for statement in source.definitions[name] for inner in ast.walk(statement)):
         if isinstance(node, ast.Name):
-            uses += _meant(module, node.id)
+            uses += _resolve(module, node.id)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            of, whole = source.imported.get(node.value.id, NOWHERE)
-            uses += _meant(of, node.attr) if of and not whole else []
+            of, whole = source.imports.get(node.value.id, NOWHERE)
+            uses += _resolve(of, node.attr) if of and not whole else []
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".sql"):
             uses += [(SQL, node.value)] if _bytes(node.value) else []
     return tuple(uses)
 
 
-def _meant(module: str, name: str) -> list[Definition]:
+def _resolve(module: str, name: str) -> list[Definition]:
     """The definition behind a name in that module; none where it is a local, another project's, or only talk."""
     for _ in range(8):  # imports of imports
         source = _source(module)
-        if name in source.made:
+        if name in source.definitions:
             return [] if module in TALK else [(module, name)]
-        module, name = source.imported.get(name, NOWHERE)
+        module, name = source.imports.get(name, NOWHERE)
         if not name:
             return []
     return []
 
 
 @cache
-def _source(module: str) -> Source:
+def _source(module: str) -> Module:
     path = _path(module)
     if path is None:  # a notebook, or a test's __main__
-        return Source({}, {})
+        return Module({}, {})
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    made: dict[str, list[ast.stmt]] = {}
+    definitions: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
         for name in _names(statement):
-            made.setdefault(name, []).append(statement)
-    imported = dict[str, Definition]()
+            definitions.setdefault(name, []).append(statement)
+    imports = dict[str, Definition]()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ROOMS:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                imported[alias.asname or alias.name] = (inner, "") if _path(inner) else (node.module, alias.name)
-    return Source(made, imported)
+                imports[alias.asname or alias.name] = (inner, "") if _path(inner) else (node.module, alias.name)
+    return Module(definitions, imports)
 
 
 @cache
 def _path(module: str) -> Path | None:
-    """Its file, found without importing anything; None for a name in a module, or where there is no source."""
+    """Its file, without importing anything; None for a name in a module, or where there is no source."""
     room, *inner = module.split(".")
     if room in ROOMS:
         stem = Path(str(files(room)), *inner)
@@ -153,13 +153,13 @@ def _names(statement: ast.stmt) -> list[str]:
 
 
 @cache
-def _digest(place: Definition) -> str:
-    module, name = place
+def _digest(definition: Definition) -> str:
+    module, name = definition
     if module == SQL:
-        said = _bytes(name).decode()
+        source = _bytes(name).decode()
     else:
-        said = "\n".join(ast.dump(_undocumented(statement)) for statement in _source(module).made[name])
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
+        source = "\n".join(ast.dump(_undocumented(statement)) for statement in _source(module).definitions[name])
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 
 def _undocumented(statement: ast.stmt) -> ast.stmt:

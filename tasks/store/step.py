@@ -1,4 +1,4 @@
-"""A step: a plain function beside its frozen config, and the key that names what it makes.
+"""A step: a plain function beside its frozen config, and the key that names its artifact.
 
     key = fingerprint(step name, VERSION, config without its NOT_IN_KEY fields, roles and keys of the inputs)
 
@@ -69,7 +69,7 @@ class Funnel(Frozen):
 
 
 class Stats(Frozen):
-    """What a step has to say of its work: its funnel where it handles documents, and the figures worth charting."""
+    """A step's report: its funnel where it handles documents, and the metrics to chart."""
 
     funnel: Funnel | None = None
     metrics: dict[str, float] = {}

@@ -1,7 +1,7 @@
-"""What is kept of an artifact whose text had to go: its manifest, and which documents it held; never their text.
+"""Tombstones of artifacts whose text had to be removed: their manifest and the names of their documents, never text.
 
-HOME/lineage/<step>/<key>/manifest.json, with names.parquet of an ingest and bytes.parquet of an encoding. So a model
-can still be asked what it was made of, when another of its documents is to be forgotten.
+HOME/lineage/<step>/<key>/manifest.json, with names.parquet of an ingest and bytes.parquet of an encoding. So the
+documents behind a model are still known when another of them is to be forgotten.
 """
 
 import json
@@ -9,14 +9,14 @@ from collections.abc import Mapping
 
 from tasks.home import Home
 from tasks.store.artifacts import MANIFEST, write_durably
-from tasks.store.contents import Holdings, Stored, holdings
+from tasks.store.contents import StoreContents, Stored, read_contents
 
-FOLDER, NAMES, SPLITS = "lineage", "names.parquet", "bytes.parquet"
+NAMES, SPLITS = "names.parquet", "bytes.parquet"
 NAMING = ("doc_id", "source", "uri", "origin")
 
 
-def keep(home: Home, artifact: Stored) -> None:
-    """Writes what may stay of an artifact that is about to be removed; its manifest last."""
+def write_tombstone(home: Home, artifact: Stored) -> None:
+    """Writes the tombstone of an artifact that is about to be removed; its manifest last."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -32,13 +32,13 @@ def keep(home: Home, artifact: Stored) -> None:
     write_durably(to / MANIFEST, json.dumps(kept, indent=1).encode())
 
 
-def with_remains(home: Home, held: Holdings) -> Holdings:
-    """The store's artifacts together with those of which only this is left."""
-    gone: Mapping[str, Stored] = holdings(home.tombstones).artifacts
-    return Holdings({**gone, **held.artifacts}, held.leftovers)
+def with_tombstones(home: Home, held: StoreContents) -> StoreContents:
+    """The store's artifacts together with those that have only a tombstone."""
+    gone: Mapping[str, Stored] = read_contents(home.tombstones).artifacts
+    return StoreContents({**gone, **held.artifacts}, held.leftovers)
 
 
-def inputs_of_what_is_gone(home: Home, keys: set[str]) -> set[str]:
-    """These keys, and those that the removed ones among them were made of: the store cannot tell it any more."""
-    gone = holdings(home.tombstones)
+def with_ancestors_of_removed(home: Home, keys: set[str]) -> set[str]:
+    """These keys, and all ancestors of the removed ones among them, which the store does not know any more."""
+    gone = read_contents(home.tombstones)
     return keys.union(*(gone.artifacts[key].inputs for key in gone.with_ancestors(keys)))

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 DESCRIPTION = ["doc_id", "source", "uri", "position", "licence", "origin", "metadata"]
 
 
-def described(folders: Mapping[str, Path]) -> pa.Table:
-    """What is known of every document without opening its text; `folders` are ingest artifacts by partition."""
+def describe(folders: Mapping[str, Path]) -> pa.Table:
+    """One row per document with everything but its text; `folders` are ingest artifacts by partition."""
     tables = []
     for partition, path in _files(folders):
         table = pq.read_table(path, columns=DESCRIPTION)

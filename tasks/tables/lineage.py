@@ -1,4 +1,4 @@
-"""Which training made a model, and what it saw: from the store's manifests and the registry, of every run there was."""
+"""The trainings behind a model and what they read: from the manifests of the store and the registry, over all runs."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -40,7 +40,7 @@ class Training:
         return json.loads((self.folder / "data.json").read_text())
 
     def replay(self) -> "Replay":
-        """Its batches, known again; UserError where the shards it read are gone."""
+        """Its batches, replayed; UserError where the shards it read are gone."""
         from model.replay import replay
 
         files = {"train.arrow": self.folder / "tokens" / "train.arrow"}
@@ -52,14 +52,14 @@ class Training:
             return replay(self.data, files)
         except (KeyError, FileNotFoundError, ValueError) as error:
             raise UserError(
-                f"{self.folder}: what it read is not whole any more: {error}", "run its recipe again"
+                f"{self.folder}: the data it read is missing or damaged: {error}", "run its recipe again"
             ) from error
 
-    def line(self) -> "Iterator[Training]":
+    def lineage(self) -> "Iterator[Training]":
         """Itself, then the training that its weights came from."""
         yield self
         if parent := find_training(self.store, self.manifest["inputs"].get(PARENT)):
-            yield from parent.line()
+            yield from parent.lineage()
 
 
 @dataclass(frozen=True)
@@ -74,25 +74,26 @@ class Model:
 
 def find_training(store: Path, key: str | None) -> Training | None:
     """The training of that key; None where the store has none."""
-    found = (path for depth in ("*", "*/*") for path in store.glob(f"{depth}/{key}/{MANIFEST}"))  # pretrain, finetune/…
-    for path in sorted(found) if key else ():
+    steps = ("*", "*/*")  # pretrain, finetune/METHOD
+    manifests = (path for step in steps for path in store.glob(f"{step}/{key}/{MANIFEST}"))
+    for path in sorted(manifests) if key else ():
         if (path.parent / "data.json").is_file():
             return Training(store, path.parent, json.loads(path.read_text()))
     return None
 
 
-def registered(version: Version, home: Home) -> Model:
-    """A version with the trainings behind it."""
+def model_of(version: Version, home: Home) -> Model:
+    """The model of a registered version, with the trainings behind it."""
     training = find_training(home.store, version.tags.get("weights_key"))
-    trainings = tuple(training.line()) if training else ()
+    trainings = tuple(training.lineage()) if training else ()
     return Model(f"{version.name}/{version.version}", version.aliases, version.tags.get("run"), trainings)
 
 
 def all_models(home: Home, record: Mapping[str, Any]) -> list[Model]:
     """Every registered version, and what this run trained without registering it."""
-    found = [registered(version, home) for version in versions(home)]
-    known = {model.trainings[0].key for model in found if model.trainings}
+    models = [model_of(version, home) for version in versions(home)]
+    known = {model.trainings[0].key for model in models if model.trainings}
     for step in record["steps"]:
         if step["key"] not in known and (training := find_training(home.store, step["key"])):
-            found.append(Model(f"{step['step']} (not registered)", (), record["run"], tuple(training.line())))
-    return found
+            models.append(Model(f"{step['step']} (not registered)", (), record["run"], tuple(training.lineage())))
+    return models

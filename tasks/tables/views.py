@@ -1,7 +1,7 @@
-"""The tables behind `triptych sql`: what a run's artifacts say, under the names that scripts may rely on.
+"""The tables behind `triptych sql`: the contents of a run's artifacts under stable names.
 
 A raw table is one kind of file over all partitions (`ingest_documents`); a view is a .sql file in sql/views over raw
-tables. Only what a question names is opened.
+tables. Only what a statement names is opened.
 """
 
 import json
@@ -19,7 +19,7 @@ from tasks.errors import UserError
 from tasks.home import Home
 from tasks.store.artifacts import MANIFEST
 from tasks.store.step import input_keys
-from tasks.tables.documents import described
+from tasks.tables.documents import describe
 
 TEXT, BYTES = pa.string(), pa.int64()
 PARQUET = {  # raw table → (label, file pattern, its columns where a run has none of it)
@@ -48,12 +48,12 @@ PARQUET = {  # raw table → (label, file pattern, its columns where a run has n
 
 
 @dataclass(frozen=True)
-class Tables:
+class RunTables:
     """The raw tables and views of one run, opened by name."""
 
     home: Home
     record: Mapping[str, Any]
-    models: Callable[[], list[dict[str, Any]]]  # the registry's versions, asked only when a question names them
+    models: Callable[[], list[dict[str, Any]]]  # the registry's versions, read only when a statement names them
     rules: Callable[[], pa.Table]  # of curation, at this run's thresholds
 
     def raw(self) -> dict[str, Callable[[], pa.Table]]:
@@ -66,7 +66,7 @@ class Tables:
             "trained": self._trained,
             "models": self._models,
             "rules": self.rules,
-            "described": lambda: described(self.parts("ingest")),
+            "described": lambda: describe(self.partitions("ingest")),
             "withdrawn": self._withdrawn,
         }
         return own | {name: lambda name=name: self._parquet(name) for name in PARQUET}
@@ -77,7 +77,7 @@ class Tables:
         folder = files("sql") / "views"
         return {f.name.removesuffix(".sql"): f.read_text() for f in folder.iterdir() if f.name.endswith(".sql")}
 
-    def parts(self, label: str) -> dict[str, Path]:
+    def partitions(self, label: str) -> dict[str, Path]:
         """{partition: artifact folder} of a label; empty where the run has none."""
         return dict(self._folders(label))
 
@@ -130,8 +130,8 @@ class Tables:
     def _funnels(self) -> pa.Table:
         rows = []
         for label in [s["step"] for s in self.record["steps"]]:
-            found = [_manifest(folder)["stats"]["funnel"] for _, folder in self._folders(label)]
-            funnels = [funnel for funnel in found if funnel]
+            stats = [_manifest(folder)["stats"] for _, folder in self._folders(label)]
+            funnels = [each["funnel"] for each in stats if each["funnel"]]
             if funnels:
                 sums = {name: sum(f[name] for f in funnels) for name in ("read", "kept", "quarantined")}
                 dropped = sum(sum(f["dropped"].values()) for f in funnels)
@@ -141,12 +141,12 @@ class Tables:
 
     def _withdrawn(self) -> pa.Table:
         """doc_id and reason of all documents, kept or not, whose file was superseded or removed later."""
-        rows, read = list[tuple[str, str]](), self.parts("ingest")
+        rows, read = list[tuple[str, str]](), self.partitions("ingest")
         for partition, folder in self._folders("encode"):
             gone = _manifest(folder).get("config", {}).get("withdrawn", {})
-            documents = described({partition: read[partition]}).to_pylist() if gone else []
-            found = ((row["doc_id"], gone.get(row["source"], {}).get(file_of(row["uri"]))) for row in documents)
-            rows += [(doc_id, reason) for doc_id, reason in found if reason]
+            documents = describe({partition: read[partition]}).to_pylist() if gone else []
+            reasons = ((row["doc_id"], gone.get(row["source"], {}).get(file_of(row["uri"]))) for row in documents)
+            rows += [(doc_id, reason) for doc_id, reason in reasons if reason]
         return pa.table({name: pa.array([row[i] for row in rows], TEXT) for i, name in enumerate(("doc_id", "reason"))})
 
     def _scores(self) -> pa.Table:
@@ -170,12 +170,12 @@ class Tables:
     def _trained(self) -> pa.Table:
         """Which document's tokens were in which training step of the base model, from 1 as in `curve`: replayed."""
         schema = pa.schema([("step", BYTES), ("doc_id", TEXT), ("shard", TEXT), ("row", BYTES)])
-        found = [folder / "data.json" for _, folder in self._folders("pretrain") if (folder / "data.json").is_file()]
-        if not found:
+        paths = [folder / "data.json" for _, folder in self._folders("pretrain")]
+        if not any(path.is_file() for path in paths):
             return schema.empty_table()
         from model.replay import replay
 
-        data = json.loads(found[0].read_text())
+        data = json.loads(paths[0].read_text())
         files = {f"{p}/{path.name}": path for p, folder in self._folders("encode") for path in folder.glob("*.arrow")}
         replayed = replay(data, files)
         rows = [

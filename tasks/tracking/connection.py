@@ -1,7 +1,7 @@
 """A home's MLflow: `mlflow.db` and `mlflow-artifacts/`, and whether they can be written now.
 
-MLflow waits 20 seconds for a locked database and retries a missing one for minutes; so its state is asked of sqlite
-first, which answers at once.
+MLflow waits 20 seconds for a locked database and retries a missing one for minutes; so sqlite is
+queried for its state first, which answers at once.
 """
 
 import logging
@@ -114,7 +114,7 @@ def _client(home: Home) -> "MlflowClient":
 
 
 def _hush() -> None:
-    """What MLflow announces, and logs with a traceback of each lock, is told by us where it matters."""
+    """Silences MLflow's announcements, and its tracebacks of each lock: what matters of them is reported here."""
     for name, level in {"alembic": logging.WARNING, "mlflow.pyfunc": logging.WARNING}.items():
         logging.getLogger(name).setLevel(level)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""MLflow's addresses of files, after their home was moved: they are absolute, and stand in its database."""
+"""MLflow's database after its home was moved: the paths of files in it are absolute."""
 
 import sqlite3
 from contextlib import closing
@@ -17,7 +17,7 @@ ADDRESSES = {  # table → its columns that hold a path or a file:// address, al
 
 
 def settle(home: Home) -> None:
-    """After this the database names this home's own folder of artifacts, also where the home was moved by hand."""
+    """Rewrites the paths of a home that was moved by hand, so that all lie below where it is now."""
     with closing(sqlite3.connect(f"{home.mlflow_database.as_uri()}?mode=ro", uri=True)) as connection:
         rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
     below = f"/{home.mlflow_artifacts.name}/"
@@ -27,7 +27,7 @@ def settle(home: Home) -> None:
 
 
 def move_addresses(database: Path, old: Path, new: Path) -> None:
-    """Every address below the home `old` is the same below `new` then; in one transaction."""
+    """Rewrites every path below the home `old` to the same below `new`, in one transaction."""
     with closing(sqlite3.connect(database)) as connection, connection:
         for table, columns in ADDRESSES.items():
             for column in columns:

@@ -1,4 +1,4 @@
-"""The outbox: what MLflow shall know waits here, one file an event, until MLflow has it. It never loses or doubles one.
+"""The outbox: events wait here, one file each, until MLflow has them. None is lost or sent twice.
 
 HOME/outbox/<time>-<pid>-<n>.json   waits          HOME/outbox/refused/   MLflow will never take it; and why
 HOME/outbox/shipped.jsonl           our id → MLflow's run id
@@ -28,7 +28,7 @@ class Outbox:
         self._count = itertools.count()
 
     def put(self, event: Event) -> None:
-        """Keeps the event, atomically and durably."""
+        """Writes the event, atomically and durably."""
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{time.time_ns():020d}-{os.getpid()}-{next(self._count):06d}.json"
         write_durably(self.folder / name, json.dumps(event).encode())
@@ -38,19 +38,19 @@ class Outbox:
         return sorted(self.folder.glob("[0-9]*.json"))
 
     def refuse(self, path: Path, reason: str) -> None:
-        """Puts an event aside that MLflow will never take, so that those behind it can go."""
+        """Moves an event aside that MLflow rejects, so that those behind it can be sent."""
         refused = self.folder / "refused"
         refused.mkdir(exist_ok=True)
         write_durably(refused / path.name, json.dumps({"reason": reason, **json.loads(path.read_bytes())}).encode())
         path.unlink(missing_ok=True)
 
     def note(self, our_id: str, mlflow_run_id: str) -> None:
-        """Remembers under which id MLflow has what we call `our_id`."""
+        """Appends MLflow's run id of `our_id`."""
         with (self.folder / "shipped.jsonl").open("a") as file:
             file.write(json.dumps([our_id, mlflow_run_id]) + "\n")
 
     def ids(self) -> dict[str, str]:
-        """Our id → MLflow's run id, for all that was ever shipped."""
+        """Our id → MLflow's run id, of everything shipped so far."""
         try:
             lines = (self.folder / "shipped.jsonl").read_text().splitlines()
         except FileNotFoundError:

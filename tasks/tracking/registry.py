@@ -58,7 +58,7 @@ def models(home: Home) -> list[dict[str, Any]]:
 
 def versions(home: Home, name: str | None = None) -> list[Version]:
     """All versions (of one model), by name and number."""
-    found = _read(home, "SELECT name, version, storage_location, source, current_stage FROM model_versions")
+    rows = _read(home, "SELECT name, version, storage_location, source, current_stage FROM model_versions")
     tags: dict[tuple[str, int], dict[str, str]] = {}
     for model, version, key, value in _read(home, "SELECT name, version, key, value FROM model_version_tags"):
         tags.setdefault((model, version), {})[key] = value
@@ -73,17 +73,17 @@ def versions(home: Home, name: str | None = None) -> list[Version]:
             tags.get((model, version), {}),
             _folder(home, location or source),
         )
-        for model, version, location, source, stage in sorted(found, key=lambda row: row[:2])
+        for model, version, location, source, stage in sorted(rows, key=lambda row: row[:2])
         if name in (None, model) and stage != "Deleted_Internal"
     ]
 
 
 def aliases(home: Home) -> dict[str, dict[str, int]]:
     """Every registered model's aliases."""
-    found: dict[str, dict[str, int]] = {}
+    by_model: dict[str, dict[str, int]] = {}
     for name, alias, version in _read(home, "SELECT name, alias, version FROM registered_model_aliases"):
-        found.setdefault(name, {})[alias] = version
-    return found
+        by_model.setdefault(name, {})[alias] = version
+    return by_model
 
 
 def resolve(model: str, home: Home) -> Path:
@@ -111,7 +111,7 @@ def weights_in(path: Path) -> Path | None:
 
 
 def verified(version: Version) -> Version:
-    """The version, every file of it read and found to be what was registered; else a UserError that names the file."""
+    """The version once all its files are verified to be what was registered; else a UserError that names the file."""
     cure = f"restore the file from a backup, or roll back: triptych rollback {version.name}"
     listing = version.folder / FILES
     if not listing.is_file() or file_sha256(listing) != version.tags.get(FILES_TAG):

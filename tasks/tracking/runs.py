@@ -1,6 +1,6 @@
 """How a run of the pipeline and its steps look in MLflow: one parent run, below it one run for each step.
 
-Each event can be applied twice and changes nothing the second time: runs are found by our own id in a tag, metrics
+Each event can be applied twice and changes nothing the second time: runs are identified by our own id in a tag, metrics
 have timestamps that follow from the event, and the figures of a training series remember how far they came.
 """
 
@@ -52,7 +52,7 @@ class Part(Frozen):
 
 
 class StepRun(Frozen):
-    """One label of one run, done: what MLflow shall show of it. `parts` by partition, "" where there is only one."""
+    """One label of one run, done: as MLflow shows it. `parts` by partition, "" where there is only one."""
 
     pipeline: PipelineRun
     label: str
@@ -82,7 +82,7 @@ class StepRun(Frozen):
 
 
 def open_pipeline(client: "MlflowClient", pipeline: PipelineRun) -> "Run":
-    """The parent run: found, or made with its params and its recipe as an artifact."""
+    """The parent run: the existing one, or a new one with its params and its recipe as an artifact."""
     experiment_id = experiment(client, pipeline.recipe)
     run = find(client, experiment_id, pipeline.run)
     if run is None:
@@ -105,10 +105,10 @@ def close_pipeline(client: "MlflowClient", pipeline: PipelineRun, end: Mapping[s
 
 
 def open_step(client: "MlflowClient", pipeline: PipelineRun, label: str, started: float) -> "Run":
-    """The step's run below its pipeline run: found, or made."""
+    """The step's run below its pipeline run: the existing one, or a new one."""
     parent = open_pipeline(client, pipeline)
-    if found := find(client, parent.info.experiment_id, f"{pipeline.run}/{label}"):
-        return found
+    if run := find(client, parent.info.experiment_id, f"{pipeline.run}/{label}"):
+        return run
     tags = {"mlflow.runName": label, "mlflow.parentRunId": parent.info.run_id, ID: f"{pipeline.run}/{label}"}
     return client.create_run(parent.info.experiment_id, start_time=_milliseconds(started), tags=tags)
 
@@ -116,7 +116,7 @@ def open_step(client: "MlflowClient", pipeline: PipelineRun, label: str, started
 def close_step(client: "MlflowClient", step: StepRun) -> "Run":
     """The step's run, whole: config, figures, series, inputs and artifacts.
 
-    What was found in the store lies with the run that computed it, and is named here.
+    What came from the store lies with the run that computed it, and is named here.
     """
     run = open_step(client, step.pipeline, step.label, step.started)
     if DONE in run.data.tags:
@@ -141,7 +141,7 @@ def close_step(client: "MlflowClient", step: StepRun) -> "Run":
 
 
 def close_killed(client: "MlflowClient", is_alive: Callable[[str], bool]) -> None:
-    """Ends the runs whose pipeline run was killed: nobody else would ever tell MLflow."""
+    """Ends the runs whose pipeline run was killed: nothing else ever reports their end to MLflow."""
     experiments = [e.experiment_id for e in client.search_experiments()]
     for run in client.search_runs(experiments, "attributes.status = 'RUNNING'"):
         our_id = run.data.tags.get(ID)
@@ -157,10 +157,10 @@ def find(client: "MlflowClient", experiment: str, our_id: str) -> "Run | None":
 
 
 def experiment(client: "MlflowClient", name: str) -> str:
-    if found := client.get_experiment_by_name(name):
-        if found.lifecycle_stage == "deleted":  # by hand, in MLflow's page
-            client.restore_experiment(found.experiment_id)
-        return found.experiment_id
+    if known := client.get_experiment_by_name(name):
+        if known.lifecycle_stage == "deleted":  # by hand, in MLflow's page
+            client.restore_experiment(known.experiment_id)
+        return known.experiment_id
     home = Home(Path(client.tracking_uri.removeprefix("sqlite:///")).parent)
     return client.create_experiment(name, artifact_location=str(home.mlflow_artifacts / name))
 

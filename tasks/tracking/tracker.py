@@ -1,6 +1,6 @@
-"""The tracker of a run: it takes what happened, never waits and never fails, and a thread ships it to MLflow.
+"""The tracker of a run: it records events, never waits and never fails, and a thread ships them to MLflow.
 
-Everything goes through the outbox, so a dead or locked MLflow changes no result: what was not shipped in this run is
+All events go through the outbox, so an unavailable MLflow changes no result: what was not shipped in this run is
 shipped by the next command.
 """
 
@@ -29,8 +29,7 @@ from tasks.tracking.runs import (
 )
 from tasks.tracking.series import ship_series
 
-LIVE = "outbox/live"
-AGAIN_SECONDS = 2.0  # after MLflow was found away
+AGAIN_SECONDS = 2.0  # after MLflow was unavailable
 CLOSING_SECONDS = 0.1  # between tries at the end of a run, while another process ships from this outbox
 FOLLOW_SECONDS = 5.0  # between looks at a growing metrics.jsonl
 REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
@@ -42,7 +41,7 @@ class Shipper:
     def __init__(self, home: Home) -> None:
         self.home, self.outbox = home, Outbox(home)
         self.connection: Connection | None = None
-        self.away: str | None = None  # why MLflow could not be written at the last try
+        self.away: str | None = None  # why MLflow could not be written at the last attempt
 
     def ship(self) -> bool:
         """True where nothing waits any more."""
@@ -56,7 +55,7 @@ class Shipper:
         return True
 
     def follow(self, pipeline: PipelineRun, label: str, started: float, path: Path) -> None:
-        """Sends what a growing metrics.jsonl has that MLflow has not; where that fails, later is early enough."""
+        """Sends the new lines of a growing metrics.jsonl; where that fails, a later call sends them."""
 
         def send(connection: Connection) -> str:
             run = open_step(connection.client, pipeline, label, started)
@@ -85,7 +84,7 @@ class Shipper:
         except MlflowException as error:
             if path and error.error_code in REFUSALS:
                 self.outbox.refuse(path, str(error))
-                say(f"  MLflow does not take {our_id} ({error}); it is kept in {self.outbox.folder / 'refused'}")
+                say(f"  MLflow rejected {our_id} ({error}); it is kept in {self.outbox.folder / 'refused'}")
                 return True
             self.away = str(error)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
@@ -127,7 +126,7 @@ class Tracker:
         self._put("step", step.id, {"step": step.model_dump(mode="json")})
 
     def follow(self, label: str, started: float, metrics: Path) -> None:
-        """Shows a training's figures while it runs, until its `step` comes."""
+        """Ships a training's metrics while it runs, until its `step` is recorded."""
         self._followed[label] = (started, metrics)
         self._wake()
 
@@ -140,12 +139,12 @@ class Tracker:
         our_id = f"{self.pipeline.run}/{label}" if label else self.pipeline.run
         deadline = time.monotonic() + seconds
         with self._changed:
-            while not (found := self.shipper.outbox.ids().get(our_id)):
+            while not (run_id := self.shipper.outbox.ids().get(our_id)):
                 left = deadline - time.monotonic()
                 if left <= 0 or self.shipper.away:
                     return None
                 self._changed.wait(left)
-        return found
+        return run_id
 
     def close(self, seconds: float = 2.0) -> int:
         """Waits that long for the outbox to empty; how many events are left for the next command."""

@@ -1,4 +1,4 @@
-"""What changes the registry: a new version of a model, its tags, an alias that moves."""
+"""Changes to the registry: a new version of a model, its tags, an alias that moves."""
 
 import tempfile
 import warnings
@@ -77,7 +77,7 @@ class Registry:
 
 
 class MlflowUnavailable(UserError):
-    """MLflow cannot be written now; what was to be done there can be done later."""
+    """MLflow cannot be written now; the same can be tried again later."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"MLflow cannot be written: {reason}", "end the program that holds it, and run again")
@@ -85,7 +85,7 @@ class MlflowUnavailable(UserError):
 
 @contextmanager
 def open_registry(home: Home) -> Iterator[Registry]:
-    """The registry; MlflowAway where it cannot be written, at the start or in the middle."""
+    """The registry; MlflowUnavailable where it cannot be written, at the start or later."""
     made = connect(home)
     if isinstance(made, str):
         raise MlflowUnavailable(made)

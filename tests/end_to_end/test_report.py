@@ -10,9 +10,9 @@ import pytest
 
 from flows.run_tables import record_of
 from tasks.curate.config import CurateConfig
-from tasks.report.blocks import Passage, Section, Words
+from tasks.report.blocks import Paragraph, Passage, Section
 from tasks.report.page import render, write_page
-from tasks.tables.views import Tables
+from tasks.tables.views import RunTables
 from tests.browser import Page, browser, chromium
 from tests.end_to_end.conftest import CommandLine
 
@@ -43,7 +43,7 @@ def partial(cli: CommandLine, path: Path, until: str, **changes: object) -> str:
     record = record_of(cli.home).as_json()
     labels = [step["step"] for step in record["steps"]]
     record |= {"steps": record["steps"][: labels.index(until) + 1], "models": [], **changes}
-    tables = Tables(cli.home, record, lambda: [], lambda: pa.table({}))
+    tables = RunTables(cli.home, record, lambda: [], lambda: pa.table({}))
     return write_page(tables, CurateConfig.model_validate(record["settings"]["curate"]), path).read_text()
 
 
@@ -78,7 +78,7 @@ def test_an_artifact_that_is_gone_is_told_and_the_other_sections_stand(smoke, tm
 def test_text_in_a_report_is_never_markup(smoke):
     record = record_of(smoke[0].home).as_json() | {"error": "<b>"}
     nasty = "<script>alert(1)</script><img src=//x>"
-    html = render(record, [Section("x", nasty, [Words(nasty), Passage(nasty, nasty, nasty, nasty)])])
+    html = render(record, [Section("x", nasty, [Paragraph(nasty), Passage(nasty, nasty, nasty, nasty)])])
     assert "<script" not in html and "<img" not in html and html.count("&lt;script&gt;") >= 6
 
 

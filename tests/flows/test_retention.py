@@ -19,7 +19,7 @@ from flows.retention import BUSY, collect, make_room, usage
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.store.artifacts import MANIFEST
-from tasks.store.contents import holdings
+from tasks.store.contents import read_contents
 from tasks.store.garbage import StoreConfig, in_use
 from tasks.tracking.connection import DATABASE, connect
 
@@ -74,11 +74,11 @@ def test_gc_removes_all_that_nothing_needs_and_nothing_else(registry: Path, plan
         for node in plan.worked_on:
             lock = locks.enter_context(folder_of(home, node).with_name(f"{key(node)}.lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
-        before = holdings(home / "store").artifacts.keys()
+        before = read_contents(home / "store").artifacts.keys()
         shown = collect(home, plan.keep)
-        assert holdings(home / "store").artifacts.keys() == before, "nothing goes without --yes"
+        assert read_contents(home / "store").artifacts.keys() == before, "nothing goes without --yes"
         done = collect(home, plan.keep, yes=True)
-        left = {int(k, 16) for k in holdings(home / "store").artifacts}
+        left = {int(k, 16) for k in read_contents(home / "store").artifacts}
         assert left == needed(plan)
         assert done["bytes"] == shown["bytes"]
         assert done["bytes"] >= BYTES * (len(plan.inputs) - len(left))

@@ -19,7 +19,7 @@ from tasks.ingest.steps import INGEST
 from tasks.register.package import REGISTER
 from tasks.register.publish import RunInfo, publish
 from tasks.store.artifacts import Artifact, Store
-from tasks.store.contents import holdings
+from tasks.store.contents import read_contents
 from tasks.store.garbage import in_use
 from tasks.store.step import Frozen, Inputs, Stats, Step
 from tasks.tracking.registry import versions
@@ -137,15 +137,15 @@ def test_a_removal_that_is_cut_short_is_finished_by_the_same_command(home, monke
     monkeypatch.undo()
     report = forget(home, NAMES)
     assert report["versions"] == [{"version": "demo-base/1", "why": TRAINED}]
-    assert not holdings(home / "store").artifacts and quoting(home, SECRET) == []
+    assert not read_contents(home / "store").artifacts and quoting(home, SECRET) == []
     assert forget(home, NAMES)["artifacts_removed"] == {}
 
 
 def test_a_name_that_no_document_has_and_a_home_at_work_are_refused_and_nothing_goes(home):
-    before = holdings(home / "store").artifacts.keys()
+    before = read_contents(home / "store").artifacts.keys()
     with pytest.raises(UsageError, match="nothing was forgotten") as error:
         forget(home, ["books/secret", "books/secrt"])
     assert "books/secret" in error.value.cure
     with in_use(home / "store"), pytest.raises(UserError, match="a run works"):
         forget(home, ["books/secret"])
-    assert holdings(home / "store").artifacts.keys() == before and quoting(home, SECRET)
+    assert read_contents(home / "store").artifacts.keys() == before and quoting(home, SECRET)

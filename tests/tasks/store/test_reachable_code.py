@@ -52,7 +52,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             cached.cache_clear()
         for name, text in (ROOM | changed).items():
             (tmp_path / "room" / f"{name}.py").write_text(text)
-        return reachable_code.digests(reachable_code.reached(("room.steps", "run")))
+        return reachable_code.digests(reachable_code.reachable(("room.steps", "run")))
 
     yield reached
     sys.modules.pop("room", None)

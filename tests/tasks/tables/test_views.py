@@ -9,7 +9,7 @@ from flows.record import RunRecord, StepRecord, latest
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.store.artifacts import MANIFEST
-from tasks.tables.views import Tables
+from tasks.tables.views import RunTables
 
 INGESTED, SIGNALS = "a" * 24, "b" * 24
 FUNNEL = {"read": 3, "kept": 2, "dropped": {}, "quarantined": 1}
@@ -37,7 +37,7 @@ def elsewhere(tmp_path) -> None:
 
 
 def steps_of(home: Home, record: RunRecord) -> list[dict]:
-    tables = Tables(home, record.as_json(), lambda: [], lambda: pa.table({}))
+    tables = RunTables(home, record.as_json(), lambda: [], lambda: pa.table({}))
     return tables.raw()["steps"]().to_pylist()
 
 
@@ -55,6 +55,6 @@ def test_the_parents_of_an_artifact_that_is_gone_are_unknown_and_not_none(moved)
     assert record
     (moved.store / "signals" / SIGNALS / MANIFEST).unlink()
     assert [row["parents"] for row in steps_of(moved, record)] == [[], None]
-    tables = Tables(moved, record.as_json(), lambda: [], lambda: pa.table({}))
+    tables = RunTables(moved, record.as_json(), lambda: [], lambda: pa.table({}))
     with pytest.raises(UserError, match="this artifact of the run is gone"):
-        tables.parts("signals")
+        tables.partitions("signals")

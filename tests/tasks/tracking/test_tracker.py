@@ -273,7 +273,7 @@ def test_a_failed_and_a_skipped_step_say_so(home):
 
 
 def test_a_home_without_mlflow_gets_one_of_its_own(tmp_path):
-    home = tmp_path / "a new home"
+    home = Home(tmp_path / "a new home")
     with Tracker(home, pipeline()) as tracker:
         assert tracker.close(60) == 0
     client = MlflowClient(tracking_uri(home))
@@ -283,7 +283,7 @@ def test_a_home_without_mlflow_gets_one_of_its_own(tmp_path):
 
 def test_a_killed_run_does_not_stay_running_in_mlflow(home, artifact):
     victim = "from pathlib import Path; import os, sys; from tests.tasks.tracking import test_tracker as t\n"
-    victim += "tracker = t.Tracker(Path(sys.argv[1]), t.pipeline('victim'))\n"
+    victim += "tracker = t.Tracker(t.Home.at(sys.argv[1]), t.pipeline('victim'))\n"
     victim += "tracker.follow('pretrain', t.STARTED, Path(sys.argv[2]))\n"
     victim += "assert tracker.mlflow_run_id('pretrain', 60); os.kill(os.getpid(), 9)"
     done = subprocess.run([sys.executable, "-c", victim, home, artifact / "metrics.jsonl"], check=False)
