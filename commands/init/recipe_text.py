@@ -11,7 +11,7 @@ from commands.init.training_text import adaptation_tables, training_tables
 from commands.init.trial import MAX_DROP_SHARE, MIN_KEPT_SHARE
 from tasks.curate.config import CurateConfig, Split
 from tasks.curate.rules import RULES
-from tasks.ingest.listing import unsupported_note
+from tasks.ingest.listing import unsupported_in_words
 from tasks.progress import bytes_in_words, count_in_words
 
 BAD_MARGIN = 0.25  # the share of bad records may be larger by so much than in the sample
@@ -55,11 +55,11 @@ def _source(p: Proposal) -> list[str]:
         lines.append(put("max_characters", size, why))
     lines += _exclude_rows(p)
     if survey.unsupported:
-        lines.append(f"# {line(unsupported_note('folder', survey.unsupported))}")
+        lines.append(f"# files not read: {line(unsupported_in_words(survey.unsupported))}")
     if survey.bad:
         reason, count = next(iter(survey.bad.items()))
         lines += [
-            f"# {count:,} records of the sample cannot be read: {line(reason)}",
+            f"# records of the sample that cannot be read: {count:,} × {line(reason)}",
             "",
             "[ingest]",
             put("max_bad_fraction", _bad_fraction(survey), "so that the run goes on: see triptych sql quarantine"),

@@ -5,7 +5,7 @@ from commands.init.passage_size import passage_size
 from commands.init.proposal import Proposal
 from commands.init.survey import Survey
 from commands.init.toml_lines import line
-from tasks.ingest.listing import unsupported_note
+from tasks.ingest.listing import unsupported_in_words
 from tasks.progress import bytes_in_words, count_in_words
 
 SHOWN = 4  # languages, licences, reasons, fields
@@ -29,7 +29,7 @@ def licences_in_words(survey: Survey) -> str:
 def _folder(survey: Survey) -> list[str]:
     kinds = (f"{kind.files:,} {end} ({bytes_in_words(kind.bytes)})" for end, kind in survey.kinds.items())
     lines = [f"takes:      {', '.join(kinds)}"]
-    lines += [f"leaves:     {line(unsupported_note('folder', survey.unsupported))}"] if survey.unsupported else []
+    lines += [f"leaves:     {line(unsupported_in_words(survey.unsupported))}"] if survey.unsupported else []
     lines += [f"note:       {line(note)}" for note in survey.notes]
     lines += [f"bad:        {count:,} × {line(reason)}" for reason, count in list(survey.bad.items())[:SHOWN]]
     lines += [f"text:       {line(field)}: {line(text)} …" for field, text in list(survey.examples.items())[:SHOWN]]
@@ -49,7 +49,7 @@ def _run(p: Proposal) -> list[str]:
     tokens, trained, size = map(count_in_words, (forecast.tokens, forecast.trained, forecast.parameters))
     return [
         *(f"rows:       {line(note)}" for note in notes(p.tried_rows)),
-        f"copies:     {survey.duplicates:.1%} of the sample",
+        f"duplicates: {survey.duplicates:.1%} of the sample",
         f"rules:      keep {trial.kept:.0%} of the sample{off}",
         f"documents:  about {survey.documents:,}{cut}, {text}, {tokens} tokens to train on",
         f"model:      {size} parameters, {forecast.steps:,} steps, {trained} tokens read",

@@ -4,7 +4,6 @@ A group is some consecutive files of one source. Which files share a group depen
 the same however many processes read the groups.
 """
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,14 +21,13 @@ from tasks.ingest.document_rows import DOCUMENTS, QUARANTINE, RowWriter
 from tasks.ingest.kinds import TEXT, ending
 from tasks.ingest.read.archives import Archives
 from tasks.ingest.read.choose import reader_of
-from tasks.ingest.readers import BadRecord, as_json
+from tasks.ingest.readers import BadRecord, as_json, without_numbers
 from tasks.ingest.sources import File, FileSource
 from tasks.ingest.walk import root_of
 from tasks.passages import passages
 from tasks.store.hashing import file_sha256
 
 EXAMPLES = 5  # bad records in an error message
-NUMBER = re.compile(r"\d[\d,]*")  # reasons that differ in numbers only count as one
 
 
 @dataclass(frozen=True)
@@ -185,7 +183,7 @@ class _Reading:
         self.bad_records.add((name, uri, bad.position, bad.reason, bad.raw), len(bad.raw))
         self.tally.quarantined += 1
         self.tally.ignored += bad.is_ignored
-        kind = NUMBER.sub("…", bad.reason)
+        kind = without_numbers(bad.reason)
         self.tally.reasons[kind] += 1
         self.tally.first.setdefault(kind, f"{name}: {uri}, record {bad.position + 1}: {bad.reason}")
 

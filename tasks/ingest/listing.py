@@ -103,7 +103,12 @@ def notes_of(listings: Mapping[str, Listing]) -> list[str]:
 
 def unsupported_note(name: str, unsupported: UnsupportedFiles) -> str:
     """`stories: files not read: 3 .doc (save them as .docx or .pdf), 1 .xyz`"""
+    return f"{name}: files not read: {unsupported_in_words(unsupported)}"
+
+
+def unsupported_in_words(unsupported: UnsupportedFiles) -> str:
+    """`3 .doc (save them as .docx or .pdf), 1 .xyz`"""
     by_cure: dict[str, list[str]] = {}
     for end, count in sorted(unsupported.items()):
         by_cure.setdefault(cure_of(end), []).append(f"{count['files']:,} {end}")
-    return f"{name}: files not read: " + ", ".join(f"{', '.join(ends)} ({cure})" for cure, ends in by_cure.items())
+    return ", ".join(f"{', '.join(ends)} ({cure})" for cure, ends in by_cure.items())

@@ -5,6 +5,7 @@ documents around it, so they stay valid first steps of a datatrove pipeline. Mem
 hold.
 """
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from tasks.ingest.read.encodings import UTF8_MARK, UTF16
 from tasks.ingest.sources import Reading
 
 ROWS_AT_ONCE = 256  # of a table in memory
+NUMBER = re.compile(r"0x[0-9a-f]{2}|(?<!\w)(?<![A-Za-z]-)\d[\d,]*")  # but not the 8 of UTF-8
 
 
 class BadRecord(NamedTuple):
@@ -37,6 +39,11 @@ class BadRecord(NamedTuple):
 
 
 Quarantine = Callable[[BadRecord], None]
+
+
+def without_numbers(reason: str) -> str:
+    """A reason with … for its numbers: reasons that differ in these alone count as one."""
+    return NUMBER.sub("…", reason)
 
 
 class QuarantiningReader(BaseDiskReader):
