@@ -12,7 +12,7 @@ from tasks.curate.decide import Decisions
 from tasks.curate.rules import loosening
 from tasks.curate.split import MIN_ORIGINS
 from tasks.errors import UserError
-from tasks.privacy import mask
+from tasks.privacy import opening
 
 EXAMPLES = 5  # of what a rule drops
 OPENING_CHARACTERS = 100
@@ -36,7 +36,7 @@ def notes(decisions: Decisions, config: DecisionConfig, is_first: bool, document
             )
             chosen = [ids[i * len(ids) // EXAMPLES] for i in range(min(EXAMPLES, len(ids)))]
             sentences += [
-                f"  for example {doc_id}: {opening}" for doc_id, opening in openings(documents, chosen).items()
+                f"  for example {doc_id}: {beginning}" for doc_id, beginning in openings(documents, chosen).items()
             ]
     dropped = {reason: count for reason, count in decisions.dropped.items() if reason not in DUPLICATES}
     if (gone := sum(dropped.values())) > MAX_DROP_SHARE * read:
@@ -60,9 +60,8 @@ def openings(documents: Path, ids: Iterable[str]) -> dict[str, str]:
     for path in sorted((documents / "documents").glob("*.parquet")):
         for batch in pq.ParquetFile(path).iter_batches(4096, columns=["doc_id", "text"]):
             for row in batch.filter(pa.array([i in wanted for i in batch["doc_id"].to_pylist()])).to_pylist():
-                line = " ".join(mask(row["text"][: 2 * OPENING_CHARACTERS])[0].split())
-                end = "…" if len(line) > OPENING_CHARACTERS else ""
-                openings_by_id[row["doc_id"]] = line[:OPENING_CHARACTERS] + end
+                beginning = opening(row["text"], OPENING_CHARACTERS)
+                openings_by_id[row["doc_id"]] = beginning + ("…" if len(row["text"]) > OPENING_CHARACTERS else "")
     return openings_by_id
 
 

@@ -55,14 +55,14 @@ class Dirt(NamedTuple):
     make: "Make"
 
 
-class Pool(NamedTuple):
+class Material(NamedTuple):
     """The words and sentences of all the originals, from which texts are mixed."""
 
     words: list[str]
     sentences: list[str]
 
 
-Make = Callable[[random.Random, Original, Pool], str | bytes]  # bytes where it is a line that cannot be read
+Make = Callable[[random.Random, Original, Material], str | bytes]  # bytes where it is a line that cannot be read
 
 
 def plant(name: str, source: PlantedSource, originals: Sequence[Original], count: int, path: Path) -> list[Truth]:
@@ -107,18 +107,18 @@ def _deal(rng: random.Random, originals: Sequence[Original], count: int) -> Iter
         yield hand.pop()
 
 
-def _pool(originals: Sequence[Original]) -> Pool:
+def _pool(originals: Sequence[Original]) -> Material:
     words = sorted({word for original in originals for word in original.text.split()})
     sentences = [s for original in originals for s in original.text.replace("\n", " ").split(". ") if len(s) > 40]
-    return Pool(words, sentences or [original.text for original in originals])
+    return Material(words, sentences or [original.text for original in originals])
 
 
-def _exact_copy(_: random.Random, original: Original, __: Pool) -> str:
+def _exact_copy(_: random.Random, original: Original, __: Material) -> str:
     return original.text
 
 
 def _near_copy(level: float) -> Make:
-    def make(rng: random.Random, original: Original, pool: Pool) -> str:
+    def make(rng: random.Random, original: Original, pool: Material) -> str:
         pieces = original.text.split(" ")
         for i in rng.sample(range(len(pieces)), max(1, round(level * len(pieces)))):
             pieces[i] = next((w for w in rng.choices(pool.words, k=8) if w != pieces[i]), f"{pieces[i]}s")
@@ -128,7 +128,7 @@ def _near_copy(level: float) -> Make:
 
 
 def _truncation(level: float) -> Make:
-    def make(_: random.Random, original: Original, __: Pool) -> str:
+    def make(_: random.Random, original: Original, __: Material) -> str:
         pieces = original.text.split(" ")
         return " ".join(pieces[: max(1, round((1 - level) * len(pieces)))])
 
@@ -140,7 +140,7 @@ def _generate(text: Callable[[random.Random, str], str], variant: str) -> Make:
 
 
 def _personal(kind: str) -> Make:
-    def make(rng: random.Random, _: Original, pool: Pool) -> str:
+    def make(rng: random.Random, _: Original, pool: Material) -> str:
         sentences = [f"{s.strip().rstrip('.')}." for s in rng.choices(pool.sentences, k=6)]
         sentences.insert(3, personal(rng, kind))
         return " ".join(sentences)
@@ -149,7 +149,7 @@ def _personal(kind: str) -> Make:
 
 
 def _broken(fault: str) -> Make:
-    def make(_: random.Random, original: Original, __: Pool) -> bytes:
+    def make(_: random.Random, original: Original, __: Material) -> bytes:
         return FAULTS[fault](original.text[:400])
 
     return make
