@@ -6,5 +6,6 @@ documents.py        every token of a text: pretraining, and more training of giv
 conversations.py    the assistant's tokens of conversations, several in one sequence
 labelled.py         the class of a text
 preferences.py      the better one of two answers (DPO)
+kto.py              single answers, good or bad (KTO)
 answers.py          log-probabilities of answers, by the network that learns and by the one it began as
 """

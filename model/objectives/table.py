@@ -5,6 +5,7 @@ from typing import Any
 
 from model.objectives.conversations import ConversationTokens
 from model.objectives.documents import DocumentShards
+from model.objectives.kto import LabelledAnswerTokens
 from model.objectives.labelled import LabelledTokens
 from model.objectives.objective import TrainingData
 from model.objectives.preferences import PreferenceTokens
@@ -16,6 +17,7 @@ KINDS: dict[str, type[TrainingData]] = {
         ConversationTokens,
         LabelledTokens,
         PreferenceTokens,
+        LabelledAnswerTokens,
     )
 }
 

@@ -3,6 +3,7 @@
 from tasks.finetune.method import Method
 from tasks.finetune.methods.classify import CLASSIFY
 from tasks.finetune.methods.instruct import INSTRUCT
+from tasks.finetune.methods.kto import KTO
 from tasks.finetune.methods.prefer import PREFER
 
 METHODS: dict[str, Method] = {
@@ -11,5 +12,6 @@ METHODS: dict[str, Method] = {
         CLASSIFY,
         INSTRUCT,
         PREFER,
+        KTO,
     )
 }
