@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# The tests that ask the home in which `smoke` was run, in this order: the first finds it as it was made.
+# The tests that read the home in which `smoke` was run, or change a copy of it.
 SHARE_A_HOME = (
     "test_smoke.py",
     "test_questions.py",
@@ -59,10 +59,11 @@ class ByHome(LoadScopeScheduling):
 
 
 def _turn(item: pytest.Item) -> int:
+    """0 for the tests of one home, which take longest together; 1 for the other long ones; 2."""
     if item.path.name in SHARE_A_HOME:
-        return SHARE_A_HOME.index(item.path.name)
+        return 0
     is_long = item.path.parent.name in ("end_to_end", "flows", "servers", "home", "init") or item.path.name in LONG
-    return len(SHARE_A_HOME) + (not is_long)
+    return 1 if is_long else 2
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

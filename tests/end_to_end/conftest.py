@@ -3,11 +3,14 @@
 import contextlib
 import io
 import json
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +106,7 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[tuple[CommandLine, dict[str, Any]]]:
-    """A home in which `smoke` has been run once, and what `run --json` said."""
+    """A home in which `smoke` has been run once, only read from then on, and what `run --json` printed."""
     cli = CommandLine(Home(tmp_path_factory.mktemp("a home with spaces") / "runs"), forks)
     try:
         yield cli, json.loads(cli.run("run", "smoke", "--json").stdout.splitlines()[-1])
@@ -111,10 +114,37 @@ def smoke(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[tu
         cli.run("up", "--stop")
 
 
-@pytest.fixture(scope="session")
-def again(smoke: tuple[CommandLine, dict[str, Any]]) -> dict[str, Any]:
-    """What a second run of the same said."""
-    return smoke[0].json("run", "smoke")
+@pytest.fixture(scope="module")
+def own_smoke(
+    smoke: tuple[CommandLine, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[CommandLine, dict[str, Any]]]:
+    """A copy of that home for a file of tests that change it, and `status --json` of the run in it."""
+    home = Home(tmp_path_factory.mktemp("a copy") / "runs")
+    copy_home(smoke[0].home, home)
+    cli = CommandLine(home, smoke[0].forks)
+    try:
+        yield cli, cli.json("status")
+    finally:
+        cli.run("up", "--stop")
+
+
+def copy_home(source: Home, target: Home) -> None:
+    """Artifacts, which never change, by hard links; databases as they are in this moment; no records of processes."""
+    for path in source.path.rglob("*"):
+        place = target.path / path.relative_to(source.path)
+        if path.is_dir() or path.name.endswith(("-wal", "-shm")) or path.parent in (source.prefect, source.logs):
+            pass
+        elif path.is_relative_to(source.store) and path.suffix != ".lock":
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.hardlink_to(path)
+        elif path.suffix != ".db":
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, place)
+    target.prefect.mkdir(exist_ok=True)
+    for database in (source.mlflow_database, source.prefect / "prefect.db"):
+        place = target.path / database.relative_to(source.path)
+        with closing(sqlite3.connect(database)) as old, closing(sqlite3.connect(place)) as new:
+            old.backup(new)
 
 
 @pytest.fixture

@@ -62,16 +62,16 @@ def test_a_home_that_cannot_be_written_ends_with_1_and_a_cure(tmp_path):
     assert "TRIPTYCH_HOME" in told(CommandLine(tmp_path / "file" / "runs"), "run", "smoke", code=1)
 
 
-def test_a_corpus_of_which_nothing_is_left_fails_with_the_reasons_and_what_loosens_them(smoke):
-    cli, _ = smoke
+def test_a_corpus_of_which_nothing_is_left_fails_with_the_reasons_and_what_loosens_them(own_smoke):
+    cli, _ = own_smoke
     result = cli.fork(
         "run", "smoke", "--until", "curate", "--set", "curate.gopher_quality.min_doc_words=100000", code=1
     )
     assert "gopher_short_doc" in result.stderr and "--set" in result.stderr
 
 
-def test_a_rule_that_is_no_condition_is_told_with_the_nearest_names_and_nothing_else(smoke):
-    cli, _ = smoke
+def test_a_rule_that_is_no_condition_is_told_with_the_nearest_names_and_nothing_else(own_smoke):
+    cli, _ = own_smoke
     told = cli.call("run", "smoke", "--set", "curate.keep_if.long=plain_word >= 8", code=2).stderr
     assert "curate.keep_if" in told and "no signal or column 'plain_word'" in told
     assert "did you mean plain_words" in told
@@ -80,14 +80,14 @@ def test_a_rule_that_is_no_condition_is_told_with_the_nearest_names_and_nothing_
     assert "leaked" not in result.stderr  # DuckDB's word where a mistake holds its connection at exit
 
 
-def test_only_with_an_incomplete_input_ends_with_1_and_names_it(smoke):
-    cli, _ = smoke
+def test_only_with_an_incomplete_input_ends_with_1_and_names_it(own_smoke):
+    cli, _ = own_smoke
     result = cli.fork("run", "smoke", "--only", "evaluate/base", "--set", "pretrain.seed=99", code=1)
     assert "its input pretrain is not complete" in result.stdout
 
 
-def test_a_run_that_is_ended_or_killed_in_training_goes_on_from_there_and_prefect_knows(smoke):
-    cli, _ = smoke
+def test_a_run_that_is_ended_or_killed_in_training_goes_on_from_there_and_prefect_knows(own_smoke):
+    cli, _ = own_smoke
     arguments = ("run", "smoke", "--until", "pretrain", "--set", "pretrain.seed=7", "--set", "pretrain.steps=100")
     rows = list[str]()
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)):

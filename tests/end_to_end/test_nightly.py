@@ -3,12 +3,12 @@
 import json
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from flows.servers import detached_process, prefect_api, up
+from flows.servers import prefect_api
 from tests.end_to_end.conftest import CommandLine
 
 SECONDS_TO_WAIT = 200.0  # on a machine that is busy with other tests
@@ -16,29 +16,28 @@ EVERY_10_SECONDS = "* * * * * */10"
 
 
 @pytest.fixture(scope="module")
-def pages(smoke: tuple[CommandLine, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Addresses of the pages, with the nightly deployment running `smoke` a few times a minute."""
-    cli, _ = smoke
+def pages(own_smoke: tuple[CommandLine, dict[str, Any]]) -> dict[str, Any]:
+    """Addresses of the pages, after the nightly deployment, every ten seconds, has run `smoke`."""
+    cli, _ = own_smoke
     addresses = cli.json("up")
     cli.json("schedule", "--on", "--recipe", "smoke", "--cron", EVERY_10_SECONDS)
-    yield addresses
+    until(lambda: flow_runs(addresses, "SCHEDULED"))
+    until(lambda: flow_runs(addresses, "COMPLETED"))
     cli.json("schedule", "--off")
-    detached_process.end(cli.home, up.WORKER)  # what comes after has this home to itself
+    return addresses
 
 
-def test_a_worker_completes_smoke_as_scheduled(smoke, pages):
-    cli, _ = smoke
-    assert until(lambda: flow_runs(pages, "SCHEDULED"))
-    completed = until(lambda: flow_runs(pages, "COMPLETED"))
-    cli.json("schedule", "--off")
+def test_a_worker_completes_smoke_as_scheduled(own_smoke, pages):
+    cli, _ = own_smoke
+    completed = flow_runs(pages, "COMPLETED")
     status = cli.json("status")
     assert completed[0]["state"]["name"] == "Cached", completed[0]["state"]
     assert status["recipe"] == "smoke" and {step["state"] for step in status["steps"]} == {"cached"}
     assert status["schedule"] == []
 
 
-def test_prefects_page_links_each_step_to_its_mlflow_run(smoke, pages):
-    cli, _ = smoke
+def test_prefects_page_links_each_step_to_its_mlflow_run(own_smoke, pages):
+    cli, _ = own_smoke
     (run, *_) = flow_runs(pages, "COMPLETED")
     found = prefect_api.post(
         f"{pages['prefect']}/api", "/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}

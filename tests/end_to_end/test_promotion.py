@@ -35,9 +35,9 @@ def elsewhere(cli: CommandLine, script: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def two_versions(smoke: tuple[CommandLine, dict[str, Any]]) -> CommandLine:
+def two_versions(own_smoke: tuple[CommandLine, dict[str, Any]]) -> CommandLine:
     """A second version of the base: the same weights, packaged with another margin."""
-    cli, _ = smoke
+    cli, _ = own_smoke
     cli.json("run", "smoke", "--only", "register", "--set", "registry.base.margin=0.5")
     return cli
 

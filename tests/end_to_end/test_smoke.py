@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from mlflow import MlflowClient
 
 from flows.servers import prefect_api
 from tasks.models.prompting import prompt_builder
+from tests.end_to_end.conftest import CommandLine
 
 LABELS = [
     "ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base",
@@ -28,6 +30,13 @@ VIEWS = {
 }
 
 
+@pytest.fixture(scope="module")
+def again(own_smoke: tuple[CommandLine, dict[str, Any]]) -> tuple[CommandLine, dict[str, Any]]:
+    """A copy of the home in which `smoke` has been run a second time, and what that printed."""
+    cli, _ = own_smoke
+    return cli, cli.json("run", "smoke")
+
+
 def test_a_run_says_of_every_step_what_scripts_rely_on(smoke):
     _, run = smoke
     assert run["recipe"] == "smoke" and run["state"] == "complete"
@@ -41,16 +50,17 @@ def test_a_run_says_of_every_step_what_scripts_rely_on(smoke):
 
 def test_a_second_run_finds_everything_and_changes_nothing(smoke, again):
     _, first = smoke
-    assert {step["state"] for step in again["steps"]} == {"cached"}
-    assert [(s["key"], s["sha256"]) for s in again["steps"]] == [(s["key"], s["sha256"]) for s in first["steps"]]
-    assert again["models"] == first["models"]
-    assert sum(step["seconds"] for step in again["steps"]) == 0
+    _, second = again
+    assert {step["state"] for step in second["steps"]} == {"cached"}
+    assert [(s["key"], s["sha256"]) for s in second["steps"]] == [(s["key"], s["sha256"]) for s in first["steps"]]
+    assert second["models"] == first["models"]
+    assert sum(step["seconds"] for step in second["steps"]) == 0
 
 
-def test_status_is_the_latest_run(smoke, again):
-    cli, _ = smoke
+def test_status_is_the_latest_run(again):
+    cli, second = again
     status = cli.json("status")
-    assert status["run"] == again["run"]
+    assert status["run"] == second["run"]
     assert [step["step"] for step in status["steps"]] == LABELS
 
 
@@ -87,9 +97,10 @@ def test_lineage_reaches_from_a_document_to_step_and_model(smoke):
 
 
 def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_cached_ones_too(smoke, again):
-    cli, first = smoke
+    _, first = smoke
+    cli, second = again
     client = MlflowClient(f"sqlite:///{cli.home / 'mlflow.db'}")
-    ids = [step["mlflow_run_id"] for run in (first, again) for step in run["steps"]]
+    ids = [step["mlflow_run_id"] for run in (first, second) for step in run["steps"]]
     assert len(set(ids)) == len(ids)
     for run_id in ids:
         run = client.get_run(run_id)
@@ -98,8 +109,8 @@ def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_c
         assert run.data.metrics and run.data.tags["mlflow.parentRunId"]
 
 
-def test_prefects_page_names_the_tasks_as_in_the_line_and_shows_hits_as_cached(smoke, again):
-    cli, _ = smoke
+def test_prefects_page_names_the_tasks_as_in_the_line_and_shows_hits_as_cached(again):
+    cli, _ = again
     url = json.loads(next(cli.home.path.glob("**/prefect-server.json")).read_text())["url"] + "/api"
     said = []
     for run in prefect_api.post(url, "/flow_runs/filter", {"sort": "START_TIME_ASC"}):
@@ -141,7 +152,7 @@ def test_weights_in_the_store_are_asked_as_the_step_that_made_them_taught(smoke)
     assert not prompt_builder("a path", paths["pretrain"]).answers
 
 
-def test_a_value_changed_on_one_step_is_explained_as_the_root_cause_and_writes_nothing(smoke, again):
+def test_a_value_changed_on_one_step_is_explained_as_the_root_cause_and_writes_nothing(smoke):
     cli, _ = smoke
     before = sorted(path for path in cli.home.path.rglob("*") if "prefect" not in str(path))
     rows = {

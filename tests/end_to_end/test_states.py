@@ -24,8 +24,8 @@ def run(forks: Forks, home: Home, *arguments: str) -> dict[str, Any]:
     return json.loads(expected(forks.start(home, *told).ended(), told, code=0).stdout.splitlines()[-1])
 
 
-def test_steps_computed_again_are_reported_as_reproduced_and_the_stored_ones_stay(smoke, forks):
-    cli, first = smoke
+def test_steps_computed_again_are_reported_as_reproduced_and_the_stored_ones_stay(own_smoke, forks):
+    cli, first = own_smoke
     stored = {step["step"]: step for step in first["steps"]}
     manifest = Path(stored["tokenizer"]["path"]) / "manifest.json"
     before = manifest.stat().st_mtime_ns
@@ -37,13 +37,13 @@ def test_steps_computed_again_are_reported_as_reproduced_and_the_stored_ones_sta
     assert manifest.stat().st_mtime_ns == before
 
 
-def test_a_folder_without_labels_skips_the_classifier_with_a_reason_and_registers_the_rest(smoke, forks, tmp_path):
+def test_a_folder_without_labels_skips_the_classifier_with_a_reason_and_registers_the_rest(own_smoke, forks, tmp_path):
     (tmp_path / "letters").mkdir()
     for n in range(40):
         (tmp_path / "letters" / f"{n}.txt").write_text(text(n))
     recipe = tmp_path / "letters.toml"
     recipe.write_text(LETTERS.format(folder=tmp_path / "letters"))
-    record = run(forks, smoke[0].home, str(recipe))
+    record = run(forks, own_smoke[0].home, str(recipe))
     found = {step["step"]: (step["state"], step["reason"]) for step in record["steps"]}
     assert found["finetune/classify"] == ("skipped", ANY) and "no document has year" in found["finetune/classify"][1]
     assert found["evaluate/classify"] == ("skipped", f"finetune/classify was skipped: {found['finetune/classify'][1]}")
