@@ -118,7 +118,7 @@ def run_ingest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run_signals(folder: Path, workers: int = 2) -> None:
     (folder / "signals").mkdir()
     documents = write_documents(folder, passages(20))
-    config = CurateConfig(workers=workers, tasks=4).signals
+    config = CurateConfig(workers=workers, tasks=4).scoring
     SIGNALS.run(config, Inputs({"documents": documents}), folder / "signals")
 
 
