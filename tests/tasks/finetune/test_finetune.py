@@ -174,7 +174,7 @@ def test_too_short_a_context_for_a_users_rows_is_told_with_a_cure_before_trainin
 ) -> None:
     rows = [{"prompt": f"{n} " * CONTEXT, "response": "yes"} for n in range(60)]
     (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    config = InstructConfig.model_validate({**QUICK, "path": tmp_path / "own.jsonl"})
+    config = InstructConfig.model_validate({**QUICK, "path": tmp_path / "own.jsonl"}).resolve()
     with pytest.raises(UserError, match=f"context of {CONTEXT} tokens") as error:
         finetune(INSTRUCT, config, inputs, tmp_path / "out")
     assert "longer context" in error.value.cure and not (tmp_path / "out").exists()

@@ -218,7 +218,7 @@ def test_own_rows_are_masked_as_the_documents_are(is_masked: bool, curated: Cura
     texts = source.texts["0001"] / "texts.parquet"
     pq.write_table(pq.read_table(texts).replace_schema_metadata(schema_metadata(is_masked)), texts)
     forms = [{"prompt": f"{n}: a@b.org?", "response": "(202) 555-0143", "split": s} for n, s in enumerate(SPLITS)]
-    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)), source)
+    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)).resolve(), source)
     expected = ("0: [email]?", "[phone]") if is_masked else ("0: a@b.org?", "(202) 555-0143")
     assert (rows["train"][0]["prompt"], rows["train"][0]["response"]) == expected
     assert tuple(turn["content"] for turn in rows["train"][0]["messages"]) == expected
