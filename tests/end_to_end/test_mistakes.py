@@ -59,7 +59,7 @@ def test_asking_a_home_without_a_run_says_what_to_type(empty):
 
 def test_a_home_that_cannot_be_written_ends_with_1_and_a_cure(tmp_path):
     (tmp_path / "file").write_text("a file where a folder should be")
-    assert "TRIPTYCH_HOME" in told(CommandLine(tmp_path / "file" / "runs"), "run", "smoke", code=1)
+    assert "TRIPTYCH_HOME" in told(CommandLine(Home(tmp_path / "file" / "runs")), "run", "smoke", code=1)
 
 
 def test_a_corpus_of_which_nothing_is_left_fails_with_the_reasons_and_what_loosens_them(own_smoke):
