@@ -181,7 +181,7 @@ def test_a_partition_that_was_made_keeps_what_is_gone(tmp_path: Path, config: In
 def test_a_missing_file_that_must_be_read_is_an_error_with_a_cure(tmp_path: Path, config: IngestConfig) -> None:
     record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").unlink()
-    with pytest.raises(UserError, match=r"in/a\.txt: gone.*\n.*cure: put it back"):
+    with pytest.raises(UserError, match=r"in/a\.txt: gone.*\n.*fix: put it back"):
         ingested(config, tmp_path)
 
 
