@@ -63,7 +63,7 @@ def test_a_run_that_came_to_a_decision_only_has_a_report_of_that(smoke, tmp_path
 
 
 def test_a_failed_run_has_a_report_that_tells_its_error(smoke, tmp_path):
-    html = partial(smoke[0], tmp_path / "page.html", "pretrain", state="failed", error="training <crashed>\n  cure: x")
+    html = partial(smoke[0], tmp_path / "page.html", "pretrain", state="failed", error="training <crashed>\n  fix: x")
     assert "training &lt;crashed&gt;" in html and "copying" in sections(html)
 
 

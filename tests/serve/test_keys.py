@@ -49,5 +49,5 @@ def test_names_are_used_once_and_must_be_there(home):
     keys.add(home, "laptop")
     with pytest.raises(UsageError, match="there is a key named 'laptop'"):
         keys.add(home, "laptop")
-    with pytest.raises(UsageError, match="no key named 'phone'\n  cure: there are: laptop"):
+    with pytest.raises(UsageError, match="no key named 'phone'\n  fix: there are: laptop"):
         keys.revoke(home, "phone")

@@ -76,7 +76,7 @@ def test_a_blocked_module_cannot_be_imported_in_a_worker() -> None:
 
 
 def test_a_user_error_arrives_whole() -> None:
-    with pytest.raises(UserError, match=r"0 is bad\n  cure: take another"):
+    with pytest.raises(UserError, match=r"0 is bad\n  fix: take another"):
         list(Pool(2, "s").map(refuse, range(2)))
 
 

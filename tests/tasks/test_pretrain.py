@@ -114,5 +114,5 @@ def test_an_empty_split_is_told_with_its_cure(inputs: Inputs, tmp_path: Path) ->
     only_train = tmp_path / "0001"
     only_train.mkdir()
     pq.write_table(pa.table({"split": ["train"], "bytes": [10]}), only_train / "bytes.parquet")
-    with pytest.raises(UserError, match=r"no document is in the validation split\n  cure: give more text"):
+    with pytest.raises(UserError, match=r"no document is in the validation split\n  fix: give more text"):
         pretrain(PretrainConfig.model_validate(TINY), Inputs(inputs | {"shards": {"0001": only_train}}), tmp_path)
