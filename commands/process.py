@@ -46,7 +46,7 @@ def run_briefly(main: Callable[[], None]) -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed, as some schedulers start a process
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
-    code = 1  # of a mistake of ours, whose traceback is told before anything ends
+    code = 1  # of a mistake of ours, whose traceback is printed before the process ends
     atexit.register(lambda: _leave(code))  # called last, since it is registered first
     try:
         main()
@@ -57,7 +57,7 @@ def run_briefly(main: Callable[[], None]) -> None:
 
 
 def _end_on_usage(error: Exception) -> None:
-    """Typer's own complaints about flags and arguments, told as ours are."""
+    """Typer's own complaints about flags and arguments, printed as ours are."""
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         if message := error.format_message():  # type: ignore[attr-defined]  # empty: no command, and the help was shown
             print(f"error: {message}\n  fix: triptych --help", file=sys.stderr)

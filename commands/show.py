@@ -69,9 +69,9 @@ def show_garbage(report: Mapping[str, Any]) -> None:
     out = standard_output()
     for folder in report["folders"]:
         out.print(f"{folder['step']:20} {folder['folder']:34} {bytes_in_words(folder['bytes']):>10}")
-    said = "removed" if report["removed"] else "would go"
+    outcome = "removed" if report["removed"] else "would go"
     out.print(
-        f"{len(report['folders'])} folders {said}, {bytes_in_words(report['bytes'])}; {report['kept']} are needed"
+        f"{len(report['folders'])} folders {outcome}, {bytes_in_words(report['bytes'])}; {report['kept']} are needed"
     )
     for note in report["notes"]:
         out.print(f"[yellow]{escape(note)}[/yellow]")
@@ -100,10 +100,10 @@ def show_forgotten(report: Mapping[str, Any]) -> None:
         out.print(f"next:  triptych run {recipe}")
 
 
-def show_explanations(found: Sequence[Mapping[str, Any]]) -> None:
+def show_explanations(explanations: Sequence[Mapping[str, Any]]) -> None:
     """One line a step: hit or miss, and why."""
     out = standard_output()
-    for row in found:
+    for row in explanations:
         colour = {"hit": "cyan", "miss": "yellow", "recompute": "yellow", "skipped": "dim"}[row["verdict"]]
         reasons = escape("; ".join(row["reasons"]))
         out.print(

@@ -25,9 +25,9 @@ def look(home: Home, reason: str, count: int, seed: int, run: str = "") -> dict[
     if not curated:
         raise UserError(f"run {record.run} did not come to a decision", f"triptych run {record.recipe} --until curate")
     raw = tables.raw()
-    _known(reason, ask(statement("internal/look_reasons.sql"), {}, raw, tables.views()).to_pylist())
-    asked = {"reason": reason, "seed": str(seed), "count": count}
-    rows = ask(statement("internal/look_documents.sql"), asked, raw, tables.views()).to_pylist()
+    _refuse_unknown(reason, ask(statement("internal/look_reasons.sql"), {}, raw, tables.views()).to_pylist())
+    params = {"reason": reason, "seed": str(seed), "count": count}
+    rows = ask(statement("internal/look_documents.sql"), params, raw, tables.views()).to_pylist()
     config = curation_of(record)
     ids = [row[name] for row in rows for name in ("doc_id", "kept_id") if row[name]]
     read = texts_to_show(documents, curated, ids, config)
@@ -36,17 +36,17 @@ def look(home: Home, reason: str, count: int, seed: int, run: str = "") -> dict[
     return {"run": record.run, "recipe": record.recipe, "reason": reason, "documents": total, "shown": shown}
 
 
-def _known(reason: str, found: list[dict[str, Any]]) -> None:
-    """UsageError with the nearest names where the reason is none."""
+def _refuse_unknown(reason: str, reasons: list[dict[str, Any]]) -> None:
+    """UsageError with the nearest names where there is no such reason."""
     from tasks.curate.rules import RULES
 
-    here = {row["reason"]: row["documents"] for row in found}
+    here = {row["reason"]: row["documents"] for row in reasons}
     known = {KEPT, *RULES, *here}
     if reason not in known:
         near = get_close_matches(reason, known, n=2)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
-        told = ", ".join(f"{name} ({count:,})" for name, count in here.items()) or "nothing was dropped"
-        raise UsageError(f"no reason {reason!r}", f"{hint}in this run: {told}; or kept")
+        present = ", ".join(f"{name} ({count:,})" for name, count in here.items()) or "nothing was dropped"
+        raise UsageError(f"no reason {reason!r}", f"{hint}in this run: {present}; or kept")
 
 
 def _shown(reason: str, row: dict[str, Any], read: dict[str, str], config: CurateConfig) -> dict[str, Any]:
@@ -70,18 +70,18 @@ def _decided_by(reason: str, row: dict[str, Any], config: CurateConfig) -> dict[
     """The signal, its value, how it was compared with which threshold, and the setting of that."""
     from tasks.curate.rules import RULES
 
-    found: dict[str, Any] = {"signal": None, "value": None, "relation": None, "threshold": None, "setting": None}
+    decision: dict[str, Any] = {"signal": None, "value": None, "relation": None, "threshold": None, "setting": None}
     if condition := config.keep_if.get(reason):
         values = {name: row[name] for name in dict.fromkeys(NAME.findall(condition)) if name in row}
-        return found | {"signal": condition, "value": values, "setting": f"curate.keep_if.{reason}"}
+        return decision | {"signal": condition, "value": values, "setting": f"curate.keep_if.{reason}"}
     if rule := RULES.get(reason):
-        found["setting"] = f"curate.{rule.setting}"
+        decision["setting"] = f"curate.{rule.setting}"
         if rule.signal:
             compared = {"relation": rule.comparison, "threshold": rule.threshold(config)}
-            return found | {"signal": rule.signal, "value": row[rule.signal], **compared}
+            return decision | {"signal": rule.signal, "value": row[rule.signal], **compared}
     if reason == "language":
-        return found | {"signal": "language", "value": row["language"], "threshold": list(config.languages)}
+        return decision | {"signal": "language", "value": row["language"], "threshold": list(config.languages)}
     if reason == "near_duplicate":
         least = {"relation": ">=", "threshold": config.minhash.jaccard, "setting": "curate.minhash.jaccard"}
-        return found | {"signal": "similarity", "value": row["similarity"], **least}
-    return found
+        return decision | {"signal": "similarity", "value": row["similarity"], **least}
+    return decision

@@ -19,13 +19,15 @@ GROUPS_SHOWN = 8  # sources and languages; the others are summed up
 _DIFFERENCE = {True: "marked is what this one says otherwise", False: "this one says nothing that it does not say"}
 
 
-def show_what_if(found: Mapping[str, Any]) -> None:
+def show_what_if(comparison: Mapping[str, Any]) -> None:
     """Totals, then by source and language, then reasons, then changed documents to read."""
-    out, total = standard_output(), found["total"]
-    asked = (
-        found["expression"] or " ".join(f"--set {change}" for change in found["changes"]) or "the recipe as it stands"
+    out, total = standard_output(), comparison["total"]
+    decision = (
+        comparison["expression"]
+        or " ".join(f"--set {change}" for change in comparison["changes"])
+        or "the recipe as it stands"
     )
-    out.print(f"run {found['run']} of recipe {found['recipe']}, decided by: {escape(asked)}")
+    out.print(f"run {comparison['run']} of recipe {comparison['recipe']}, decided by: {escape(decision)}")
     table = _table("", "documents", "tokens", "bytes")
     for name, word in (("kept today", "today"), ("kept then", "then")):
         table.add_row(name, *(f"{total[f'{what}_{word}']:,}" for what in ("kept", "tokens", "bytes")))
@@ -34,19 +36,19 @@ def show_what_if(found: Mapping[str, Any]) -> None:
         f"of {total['documents']:,} documents: {total['newly_kept']:,} newly kept, "
         f"{total['newly_dropped']:,} newly dropped"
     )
-    for title, rows in (("source", found["sources"]), ("language", found["languages"])):
+    for title, rows in (("source", comparison["sources"]), ("language", comparison["languages"])):
         _show_groups(out, title, rows)
     table = _table("dropped for", "today", "then")
-    for row in found["reasons"]:
+    for row in comparison["reasons"]:
         table.add_row(escape(row["reason"]), f"{row['today']:,}", f"{row['then']:,}")
     out.print(table)
-    for row in found["changed"]:
+    for row in comparison["changed"]:
         was = "kept" if row["reason_today"] is None else f"dropped, {row['reason_today']}"
         becomes = "kept" if row["kept_then"] else f"dropped, {row['reason_then']}"
         out.print(f"[bold]{escape(row['doc_id'])}[/bold]  {escape(was)} → {escape(becomes)}", soft_wrap=True)
         out.print(escape(_excerpt(row["text"])), style="dim")
-    if found["bytes_per_token"]:
-        note = f"tokens of what was never encoded are reckoned at {found['bytes_per_token']:.2f} bytes a token"
+    if comparison["bytes_per_token"]:
+        note = f"tokens of what was never encoded are reckoned at {comparison['bytes_per_token']:.2f} bytes a token"
         out.print(note, style="dim")
 
 
@@ -73,12 +75,12 @@ def _excerpt(text: str) -> str:
     return textwrap.shorten(text, EXCERPT, placeholder=" …")
 
 
-def show_look(found: Mapping[str, Any]) -> None:
+def show_look(sample: Mapping[str, Any]) -> None:
     """Each document with what decided it, and its text with the spans marked."""
     out = standard_output()
-    verb = "kept" if found["reason"] == "kept" else f"with the reason {found['reason']}"
-    out.print(f"run {found['run']} of recipe {found['recipe']}: {found['documents']:,} documents {escape(verb)}")
-    for row in found["shown"]:
+    verb = "kept" if sample["reason"] == "kept" else f"with the reason {sample['reason']}"
+    out.print(f"run {sample['run']} of recipe {sample['recipe']}: {sample['documents']:,} documents {escape(verb)}")
+    for row in sample["shown"]:
         place = f"{row['source']}, {row['language'] or 'language unknown'}, {row['bytes']:,} bytes"
         out.print(f"\n[bold]{escape(row['doc_id'])}[/bold]  [dim]{escape(place)}[/dim]", soft_wrap=True)
         if isinstance(row["value"], Mapping):  # of the signals in a condition of the recipe's own
@@ -113,22 +115,22 @@ def _figure(value: Any) -> str:
     return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def show_trace(found: Mapping[str, Any]) -> None:
+def show_trace(trace: Mapping[str, Any]) -> None:
     """What happened to a document, or what a step or a model saw."""
     out = standard_output()
-    if "document" in found:
-        _show_document(out, found)
-    elif "step" in found:
-        reported = "  ".join(f"{name} {_figure(value)}" for name, value in found["reported"].items() if name != "step")
-        out.print(f"step {found['step']} of {escape(found['model'])} ({found['training']})   [dim]{reported}[/dim]")
-        show_table([{n: row[n] for n in ("doc_id", "source", "uri", "shard", "row")} for row in found["documents"]])
+    if "document" in trace:
+        _show_document(out, trace)
+    elif "step" in trace:
+        reported = "  ".join(f"{name} {_figure(value)}" for name, value in trace["reported"].items() if name != "step")
+        out.print(f"step {trace['step']} of {escape(trace['model'])} ({trace['training']})   [dim]{reported}[/dim]")
+        show_table([{n: row[n] for n in ("doc_id", "source", "uri", "shard", "row")} for row in trace["documents"]])
     else:
-        _show_model(out, found)
+        _show_model(out, trace)
 
 
-def _show_document(out: Console, found: Mapping[str, Any]) -> None:
-    row = found["document"]
-    out.print(f"[bold]{escape(row['doc_id'])}[/bold] in run {found['run']} of recipe {found['recipe']}", soft_wrap=True)
+def _show_document(out: Console, trace: Mapping[str, Any]) -> None:
+    row = trace["document"]
+    out.print(f"[bold]{escape(row['doc_id'])}[/bold] in run {trace['run']} of recipe {trace['recipe']}", soft_wrap=True)
     decision = "kept" if row["kept"] else f"dropped: {', '.join(row['reasons'] or ['not decided yet'])}"
     if row["kept_id"]:
         decision += f" ({row['similarity']:.3g} like {row['kept_id']}, which was kept)"
@@ -143,12 +145,12 @@ def _show_document(out: Console, found: Mapping[str, Any]) -> None:
     }
     for name, value in facts.items():
         out.print(f"  {name:10} {escape(value)}", soft_wrap=True)
-    if not found["models"]:
+    if not trace["models"]:
         out.print("  no model was trained in this home yet")
-    for model in found["models"]:
-        told = [f"{t['training']}: {_steps(t['steps'])}" for t in model["trainings"] if t["steps"]]
+    for model in trace["models"]:
+        seen = [f"{t['training']}: {_steps(t['steps'])}" for t in model["trainings"] if t["steps"]]
         aliases = f" ({', '.join(model['aliases'])})" if model["aliases"] else ""
-        verdict = "saw it · " + " · ".join(told) if told else "never saw it"
+        verdict = "saw it · " + " · ".join(seen) if seen else "never saw it"
         out.print(f"  {escape(model['model'])}{aliases}: {verdict}", soft_wrap=True)
 
 
@@ -157,11 +159,11 @@ def _steps(steps: Sequence[int]) -> str:
     return f"{len(steps)} step{'s' if len(steps) > 1 else ''} ({shown})"
 
 
-def _show_model(out: Console, found: Mapping[str, Any]) -> None:
-    out.print(f"[bold]{escape(found['model'])}[/bold]  {', '.join(found['aliases'])}  made by run {found['run']}")
-    show_table(found["trainings"])
-    sources = " · ".join(f"{name} {count:,}" for name, count in found["sources"].items())
+def _show_model(out: Console, trace: Mapping[str, Any]) -> None:
+    out.print(f"[bold]{escape(trace['model'])}[/bold]  {', '.join(trace['aliases'])}  made by run {trace['run']}")
+    show_table(trace["trainings"])
+    sources = " · ".join(f"{name} {count:,}" for name, count in trace["sources"].items())
     out.print(f"documents it saw, by source: {escape(sources)}")
-    show_table(found["documents"][:ROWS_SHOWN])
-    if len(found["documents"]) > ROWS_SHOWN:
-        out.print(f"… and {len(found['documents']) - ROWS_SHOWN:,} more rows: --json has all", style="dim")
+    show_table(trace["documents"][:ROWS_SHOWN])
+    if len(trace["documents"]) > ROWS_SHOWN:
+        out.print(f"… and {len(trace['documents']) - ROWS_SHOWN:,} more rows: --json has all", style="dim")

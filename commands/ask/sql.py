@@ -1,4 +1,4 @@
-"""`triptych sql`: the questions that come with triptych, and those of the user, asked of one run."""
+"""`triptych sql`: the questions that come with triptych, and those of the user, about one run."""
 
 import csv
 import io
@@ -14,8 +14,8 @@ from tasks.home import Home
 
 def questions() -> dict[str, str]:
     """{name: its leading comment} of every question in sql/."""
-    found = {f.name.removesuffix(".sql"): f.read_text() for f in files("sql").iterdir() if f.name.endswith(".sql")}
-    return {name: _leading_comment(text) for name, text in sorted(found.items())}
+    statements = {f.name.removesuffix(".sql"): f.read_text() for f in files("sql").iterdir() if f.name.endswith(".sql")}
+    return {name: _leading_comment(text) for name, text in sorted(statements.items())}
 
 
 def answer(home: Home, name: str, expression: str, params: Sequence[str], run: str) -> list[dict[str, Any]]:

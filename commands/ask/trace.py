@@ -91,11 +91,11 @@ def trace_model(home: Home, model: str, run: str = "") -> dict[str, Any]:
 
 def _doc_id(name: str, tables: "RunTables", recipe: str) -> str:
     """The one document of that id, file or source text; UsageError with the nearest ids otherwise."""
-    found = [row["doc_id"] for row in _ask("matches", tables, name=name)]
-    if name in found or len(found) == 1:
-        return name if name in found else found[0]
-    if found:
-        raise UsageError(f"{name!r} has several documents", f"give one of: {', '.join(found)}")
+    matches = [row["doc_id"] for row in _ask("matches", tables, name=name)]
+    if name in matches or len(matches) == 1:
+        return name if name in matches else matches[0]
+    if matches:
+        raise UsageError(f"{name!r} has several documents", f"give one of: {', '.join(matches)}")
     if unread := _ask("quarantined", tables, name=name):
         raise UserError(f"{name} could not be read: {unread[0]['reason']}", "triptych sql quarantine shows all such")
     near = [row["doc_id"] for row in _ask("similar", tables, name=name)]

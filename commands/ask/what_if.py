@@ -26,8 +26,8 @@ CHANGED_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What was asked, of which run."""
+class Alternative:
+    """A run, and the settings and the expression that decide anew."""
 
     record: RunRecord
     tables: "RunTables"
@@ -40,9 +40,9 @@ def what_if(home: Home, expression: str, recipe: str, changes: Sequence[str], se
     from tasks.curate.texts import texts_to_show
     from tasks.tables.query import query, statement
 
-    asked = _understood(home, expression, recipe, changes)
-    facts = _facts(asked.tables)
-    redecided = _redecided(asked, facts)
+    alternative = _resolve(home, expression, recipe, changes)
+    facts = _facts(alternative.tables)
+    redecided = _redecide(alternative, facts)
     decided = query(statement("internal/what_if_decided.sql"), {}, {"facts": facts, "redecided": redecided})
     density = _bytes_per_token(facts)
     totals = statement("internal/what_if_totals.sql")
@@ -50,10 +50,12 @@ def what_if(home: Home, expression: str, recipe: str, changes: Sequence[str], se
     drawn = {"seed": str(seed), "most": CHANGED_SHOWN}
     examples = query(statement("internal/what_if_examples.sql"), drawn, {"decided": decided}).to_pylist()
     ids = [row["doc_id"] for row in examples]
-    read = texts_to_show(asked.tables.partitions("ingest"), asked.tables.partitions("curate"), ids, asked.config)
+    read = texts_to_show(
+        alternative.tables.partitions("ingest"), alternative.tables.partitions("curate"), ids, alternative.config
+    )
     return {
-        "run": asked.record.run,
-        "recipe": asked.record.recipe,
+        "run": alternative.record.run,
+        "recipe": alternative.record.recipe,
         "expression": expression or None,
         "changes": list(changes),
         "bytes_per_token": density,
@@ -65,7 +67,7 @@ def what_if(home: Home, expression: str, recipe: str, changes: Sequence[str], se
     }
 
 
-def _understood(home: Home, expression: str, recipe: str, changes: Sequence[str]) -> Asked:
+def _resolve(home: Home, expression: str, recipe: str, changes: Sequence[str]) -> Alternative:
     if not (expression.strip() or recipe or changes):
         raise UsageError("what if what?", "give an EXPRESSION such as 'plain_words >= 80', --set curate.…, or --recipe")
     record = latest(home, find(recipe).stem) if recipe else None
@@ -80,7 +82,7 @@ def _understood(home: Home, expression: str, recipe: str, changes: Sequence[str]
     tables = tables_of(home, record)
     if not tables.partitions("curate"):
         raise UserError(f"run {record.run} did not come to a decision", f"triptych run {record.recipe} --until curate")
-    return Asked(record, tables, config, expression.strip())
+    return Alternative(record, tables, config, expression.strip())
 
 
 def _facts(tables: "RunTables") -> "pa.Table":
@@ -90,7 +92,7 @@ def _facts(tables: "RunTables") -> "pa.Table":
     return ask(statement("internal/what_if_documents.sql"), {}, tables.raw(), tables.views())
 
 
-def _redecided(asked: Asked, facts: "pa.Table") -> "pa.Table":
+def _redecide(alternative: Alternative, facts: "pa.Table") -> "pa.Table":
     import json
 
     import pyarrow as pa
@@ -100,16 +102,16 @@ def _redecided(asked: Asked, facts: "pa.Table") -> "pa.Table":
     from tasks.curate.recompute import ScoredPartition, recompute_decisions
     from tasks.tables.query import query, statement
 
-    judged = verdicts(facts, asked.config.decide())
-    if asked.expression:
+    judged = verdicts(facts, alternative.config.decide())
+    if alternative.expression:
         passes = dict(zip(judged["doc_id"].to_pylist(), judged["passes"].to_pylist(), strict=True))
         column = pa.array([passes[doc_id] for doc_id in facts["doc_id"].to_pylist()], pa.bool_())
-        judged = unmet({"the expression": asked.expression}, facts.append_column("passes", column))
+        judged = unmet({"the expression": alternative.expression}, facts.append_column("passes", column))
         judged = query(statement("internal/what_if_verdicts.sql"), {}, {"judged": judged})
-    signals, decided = asked.tables.partitions("signals"), asked.tables.partitions("curate")
+    signals, decided = alternative.tables.partitions("signals"), alternative.tables.partitions("curate")
     configs = {p: json.loads((folder / "manifest.json").read_text())["config"] for p, folder in decided.items()}
     return recompute_decisions(
-        asked.config, judged, {p: ScoredPartition(signals[p], configs[p]["withdrawn"]) for p in decided}
+        alternative.config, judged, {p: ScoredPartition(signals[p], configs[p]["withdrawn"]) for p in decided}
     )
 
 

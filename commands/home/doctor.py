@@ -50,10 +50,10 @@ def _versions() -> list[dict[str, Any]]:
         if _version(name) >= Version(ceiling):
             rows.append(_row("error", f"{name} {metadata.version(name)}: {why}", "make setup"))
     rows += [_row("error", what, "make setup") for what in _outside_their_ranges()]
-    found = ", ".join(
+    versions = ", ".join(
         f"{name} {metadata.version(name)}" for name in ("prefect", "mlflow", "torch", "datatrove", "duckdb")
     )
-    return rows or [_row("ok", found)]
+    return rows or [_row("ok", versions)]
 
 
 def _outside_their_ranges() -> list[str]:
@@ -64,18 +64,18 @@ def _outside_their_ranges() -> list[str]:
         requirements = [Requirement(line) for line in metadata.requires("triptych") or ()]
     except metadata.PackageNotFoundError:  # a checkout that is not installed says nothing of itself
         return []
-    found = []
+    mismatches = []
     for needs in requirements:
         if needs.marker and not needs.marker.evaluate({"extra": ""}):
             continue
         try:
             version = metadata.version(needs.name)
         except metadata.PackageNotFoundError:
-            found.append(f"{needs.name} is not installed")
+            mismatches.append(f"{needs.name} is not installed")
             continue
         if not needs.specifier.contains(version, prereleases=True) and needs.name not in CEILINGS:
-            found.append(f"{needs.name} {version} is outside {needs.specifier}")
-    return found
+            mismatches.append(f"{needs.name} {version} is outside {needs.specifier}")
+    return mismatches
 
 
 def _version(name: str) -> Version:
@@ -115,17 +115,17 @@ def _cpu() -> dict[str, Any]:
     from tasks.pretrain import PRETRAIN
     from tasks.store.drift import environment
 
-    found = environment(PRETRAIN)["cpu"]
-    if "bf16" not in found:
-        return _row("ok", f"{os.cpu_count()} CPUs, {found}: training in float32, as there are no bf16 instructions")
-    return _row("ok", f"{os.cpu_count()} CPUs, {found}: training in bf16")
+    cpu = environment(PRETRAIN)["cpu"]
+    if "bf16" not in cpu:
+        return _row("ok", f"{os.cpu_count()} CPUs, {cpu}: training in float32, as there are no bf16 instructions")
+    return _row("ok", f"{os.cpu_count()} CPUs, {cpu}: training in bf16")
 
 
 def _compiler() -> dict[str, Any]:
-    found = next((name for name in ("g++", "clang++") if shutil.which(name)), None)
-    if found is None:
+    compiler = next((name for name in ("g++", "clang++") if shutil.which(name)), None)
+    if compiler is None:
         return _row("ok", "no C++ compiler: torch.compile is left out, training is somewhat slower")
-    return _row("ok", f"C++ compiler {found}: torch.compile can be used for long runs")
+    return _row("ok", f"C++ compiler {compiler}: torch.compile can be used for long runs")
 
 
 def _torch_build() -> dict[str, Any]:
@@ -142,9 +142,9 @@ def _torch_build() -> dict[str, Any]:
 
 
 def _processes(home: Home) -> list[dict[str, Any]]:
-    found = {name: detached_process.find(home, name) for name in STOPPED_IN_ORDER}
+    servers = {name: detached_process.find(home, name) for name in STOPPED_IN_ORDER}
     return [
         _row("ok", f"{name} runs, process {process.pid} {process.url}".strip(), "triptych up --stop ends it")
-        for name, process in found.items()
+        for name, process in servers.items()
         if process is not None
     ]

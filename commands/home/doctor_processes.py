@@ -1,4 +1,4 @@
-"""The processes of homes on this machine, as `doctor` looks at them: whose they are, where they listen, what they tell.
+"""The processes of homes on this machine, as `doctor` looks at them: whose they are, where they listen, what they send.
 
 A server belongs to the home in its environment or command line; it is a leftover where that home is gone, or where the
 home's records name another process or none.
@@ -17,7 +17,7 @@ from flows.servers import detached_process
 from tasks.home import Home
 
 MARKS = (("prefect", "server", "start"), ("prefect", "worker", "start"), ("mlflow", "server"), ("model.train",))
-QUIET_IF = {  # a server's kind → the variables that keep it from telling its makers of us
+QUIET_IF = {  # a server's kind → the variables that switch its telemetry off
     "prefect": {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "true"},
     "mlflow": {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"},
 }
@@ -26,7 +26,7 @@ PARENTLESS = 1  # the parent of a process whose own parent ended
 
 
 @dataclass(frozen=True)
-class Found:
+class OwnProcess:
     """A process that something of triptych's started."""
 
     process: psutil.Process
@@ -41,10 +41,12 @@ class Found:
 
 def findings(home: Home) -> Iterator[dict[str, Any]]:
     """Leftovers, listening sockets, taken ports and telemetry: level, what, cure."""
-    found, records = list(_ours()), _recorded(home)
+    processes, records = list(_ours()), _recorded(home)
     alive = {record.pid for record in records.values() if detached_process.is_alive(record)}
-    mine = [one for one in found if one.pid in alive or one.home == home]
-    yield from (_leftover(one, home) for one in found if not one.home.path.is_dir() or _is_unrecorded(one, home, alive))
+    mine = [one for one in processes if one.pid in alive or one.home == home]
+    yield from (
+        _leftover(one, home) for one in processes if not one.home.path.is_dir() or _is_unrecorded(one, home, alive)
+    )
     pids = alive | {one.pid for one in mine}
     open_to_all = [row for pid in sorted(pids) for row in _listening(pid)]
     yield from open_to_all
@@ -55,7 +57,7 @@ def findings(home: Home) -> Iterator[dict[str, Any]]:
     yield from talkative or [_row("ok", "telemetry of Prefect and MLflow is off in all that triptych starts")]
 
 
-def _ours() -> Iterator[Found]:
+def _ours() -> Iterator[OwnProcess]:
     """The servers and trainings of any home, of this user; a server's own children are left out."""
     me = os.getuid()
     for process in psutil.process_iter():
@@ -71,7 +73,7 @@ def _ours() -> Iterator[Found]:
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
         if home is not None:
-            yield Found(process, kind, home, variables)
+            yield OwnProcess(process, kind, home, variables)
 
 
 def _has(command: list[str], mark: tuple[str, ...]) -> bool:
@@ -92,7 +94,7 @@ def _recorded(home: Home) -> dict[str, detached_process.Detached]:
     return {name: record for name, record in records.items() if record}
 
 
-def _is_unrecorded(one: Found, home: Home, alive: set[int]) -> bool:
+def _is_unrecorded(one: OwnProcess, home: Home, alive: set[int]) -> bool:
     """A server of this home that its records do not know, or a training whose run is no more."""
     if one.home != home:
         return False
@@ -101,7 +103,7 @@ def _is_unrecorded(one: Found, home: Home, alive: set[int]) -> bool:
     return one.pid not in alive
 
 
-def _leftover(one: Found, home: Home) -> dict[str, Any]:
+def _leftover(one: OwnProcess, home: Home) -> dict[str, Any]:
     why = "which no record names" if one.home == home and home.path.is_dir() else "which is gone"
     return _row("warning", f"{one.kind}, process {one.pid}, is left over of {one.home}, {why}", f"kill {one.pid}")
 
@@ -139,7 +141,7 @@ def _taken(name: str, record: detached_process.Detached) -> dict[str, Any] | Non
     return _row("warning", f"port {port}, kept for {name} of this home, is taken by another program", cure)
 
 
-def _telemetry(one: Found) -> dict[str, Any] | None:
+def _telemetry(one: OwnProcess) -> dict[str, Any] | None:
     wanted = QUIET_IF.get(one.kind, {})
     loud = [name for name, value in wanted.items() if one.variables.get(name, "").lower() != value]
     if not loud:

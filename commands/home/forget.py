@@ -4,7 +4,7 @@
     2. every file in MLflow's runs that quotes it goes
     3. so does every artifact that was made from an ingest that held it, and work cut short with it; the next run
        makes what it needs again, without the document; which documents a model was made of is kept (remains.py)
-    4. the registered versions made from it get a tag, the audit a line; where it is quoted still is said
+    4. the registered versions made from it get a tag, the audit a line; files that still quote it are reported
 
 The ingests go last of what goes, so that the same command goes on where it was cut short.
 """
@@ -41,7 +41,7 @@ NEAR_COPIES_SHOWN = 20
 
 @dataclass
 class Traces:
-    """What the store has of the documents that are asked for."""
+    """What the store holds of the documents to forget."""
 
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # name → documents and quarantined records
     ingests: set[str] = field(default_factory=set)  # keys of the artifacts that hold one
@@ -54,8 +54,8 @@ class Traces:
 
     @property
     def texts(self) -> list[str]:
-        found = [row.get("text") or row.get("raw") for rows in self.rows.values() for row in rows]
-        return sorted({t.decode("utf-8", errors="replace") if isinstance(t, bytes) else t for t in found if t})
+        bodies = [row.get("text") or row.get("raw") for rows in self.rows.values() for row in rows]
+        return sorted({t.decode("utf-8", errors="replace") if isinstance(t, bytes) else t for t in bodies if t})
 
 
 def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
@@ -70,19 +70,19 @@ def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
         _refuse_unknown(names, traces, before)
         touched = held.with_descendants(traces.ingests)
         copies = _near_copies(held, touched, traces)
-        found = versions(home)
-        entries = [_entry(name, ever, traces, found, before.get(name)) for name in names]
+        registered = versions(home)
+        entries = [_entry(name, ever, traces, registered, before.get(name)) for name in names]
         remember(home, entries)
         rebuilt = sorted({r.recipe for r in records(home) if keys_of(r) & touched})
         quotes = Quotes(traces.texts)
         erased = list(_erase_copies(home, quotes)) if quotes.runs else []
         removed = _remove(home, held, touched)
-    _tag(home, found, entries)
+    _tag(home, registered, entries)
     report = {
         "documents": sorted(traces.doc_ids) or list(names),
         "artifacts_removed": removed,
         "mlflow_files_removed": len(erased),
-        "versions": _told(entries),
+        "versions": _version_rows(entries),
         "near_copies": copies,
         "still_quoted_in": sorted(str(path.relative_to(home)) for path in _quoting(home, quotes)),
         "sources": sorted({f"{s}/{uri}" for e in entries for s, uris in e.places.items() for uri in uris}),
@@ -93,7 +93,7 @@ def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
     return report
 
 
-def _told(entries: list[Forgotten]) -> list[dict[str, str]]:
+def _version_rows(entries: list[Forgotten]) -> list[dict[str, str]]:
     """One row a version, with the graver of its reasons."""
     trained = {version for entry in entries for version in entry.trained}
     held = {version for entry in entries for version in entry.held} - trained
@@ -138,14 +138,16 @@ def _refuse_unknown(names: Sequence[str], traces: Traces, before: dict[str, Forg
             )
 
 
-def _entry(name: str, held: StoreContents, traces: Traces, found: list[Version], before: Forgotten | None) -> Forgotten:
+def _entry(
+    name: str, held: StoreContents, traces: Traces, registered: list[Version], before: Forgotten | None
+) -> Forgotten:
     """The name with all its places and the versions made of it, those of an earlier try included."""
     rows = traces.rows.get(name, [])
     places = {source: {*uris} for source, uris in before.places.items()} if before else {}
     for row in rows:
         places.setdefault(row["source"], set()).add(row["uri"])
     ids = {row["doc_id"] for row in rows if "doc_id" in row}
-    seen = {f"{v.name}/{v.version}": _relation(v, held, traces.ingests, ids) for v in found} if rows else {}
+    seen = {f"{v.name}/{v.version}": _relation(v, held, traces.ingests, ids) for v in registered} if rows else {}
     trained = {v for v, relation in seen.items() if relation == TRAINED} | {*(before.trained if before else ())}
     touched = {v for v, relation in seen.items() if relation == HELD} | {*(before.held if before else ())}
     return Forgotten(
@@ -178,14 +180,14 @@ def _near_copies(held: StoreContents, touched: set[str], traces: Traces) -> list
     """Other documents of the same cluster: they say nearly the same, and are to be named if they shall go as well."""
     import pyarrow.parquet as pq
 
-    doc_ids, found = traces.doc_ids, set[str]()
+    doc_ids, members = traces.doc_ids, set[str]()
     for key in touched:
         if held.artifacts[key].step == "curate":
             table = pq.read_table(held.artifacts[key].path / "decisions.parquet", columns=["doc_id", "cluster_id"])
             rows = [row for row in table.to_pylist() if row["cluster_id"] is not None]
             clusters = {row["cluster_id"] for row in rows if row["doc_id"] in doc_ids}
-            found |= {row["doc_id"] for row in rows if row["cluster_id"] in clusters}
-    others = (doc_id for doc_id in found - doc_ids if doc_id.partition("/")[0] not in traces.planted)
+            members |= {row["doc_id"] for row in rows if row["cluster_id"] in clusters}
+    others = (doc_id for doc_id in members - doc_ids if doc_id.partition("/")[0] not in traces.planted)
     return sorted(others)[:NEAR_COPIES_SHOWN]
 
 
@@ -197,7 +199,7 @@ def _remove(home: Home, held: StoreContents, touched: set[str]) -> dict[str, int
     leftovers = [leftover for leftover in held.leftovers if not is_worked_on(leftover)]
     for entry in [*leftovers, *_youngest_first(held, touched)]:
         if not remove(entry):
-            raise UserError(f"{entry.path}: some process works on it", "end it, and say the same again")
+            raise UserError(f"{entry.path}: some process works on it", "end it, then run the same command again")
         removed[entry.step] = removed.get(entry.step, 0) + 1
     return removed
 
@@ -221,10 +223,10 @@ def _erase_copies(home: Home, quotes: Quotes) -> Iterator[Path]:
             yield path
 
 
-def _tag(home: Home, found: list[Version], entries: list[Forgotten]) -> None:
+def _tag(home: Home, registered: list[Version], entries: list[Forgotten]) -> None:
     """Every version that was made of one of these documents says which the home has forgotten."""
     touched = {version for entry in entries for version in (*entry.trained, *entry.held)}
-    mine = [version for version in found if f"{version.name}/{version.version}" in touched]
+    mine = [version for version in registered if f"{version.name}/{version.version}" in touched]
     if not mine:
         return
     with exclusive(home.registry_lock), open_registry(home) as registry:

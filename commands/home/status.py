@@ -51,7 +51,7 @@ def _current(record: RunRecord, home: Home) -> dict[str, Any]:
 
 
 def _worker_notes(home: Home) -> list[str]:
-    """That scheduled runs do not start, in a home where `up` was said once."""
+    """That scheduled runs do not start, in a home where `triptych up` was run before."""
     if detached_process.recorded(home, WORKER) is None or detached_process.find(home, WORKER):
         return []
     return ["no worker is running, so scheduled runs do not start; next:  triptych up"]

@@ -118,7 +118,7 @@ def champion(home: Home) -> str:
 
 
 def at_hand(home: Home) -> str:
-    """The champion; where the gate has promoted none the candidate, and that is said."""
+    """The champion; where the gate has promoted none the candidate, with a note on stderr."""
     named = _latest(home)
     if not named.endswith(f"@{CHAMPION}"):
         say(f"{named}: the gate has promoted no model of this recipe (why: triptych report)")
@@ -133,8 +133,8 @@ def _latest(home: Home) -> str:
     there = {f"{version.name}@{alias}" for version in versions(home) for alias in version.aliases}
     names = (f"{record.recipe}-instruct", f"{record.recipe}-base")
     named = (f"{name}@{alias}" for alias in (CHAMPION, CANDIDATE) for name in names)
-    if found := next((one for one in named if one in there), None):
-        return found
+    if best := next((one for one in named if one in there), None):
+        return best
     raise UserError(f"no model of recipe {record.recipe!r} yet", f"triptych run {record.recipe}")
 
 
