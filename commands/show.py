@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.record import RunRecord, StepRecord
-from tasks.progress import bytes_in_words
+from tasks.progress import bytes_in_words, count_in_words
 
 WIDTH = 160  # characters, where stdout is no terminal
 NEXT = ("triptych chat", "triptych look near_duplicate", "triptych sql --list", "triptych up", "triptych status")
 STATES = {"complete": "green", "cached": "cyan", "skipped": "yellow", "failed": "red", "running": "yellow"}
+HEADLINE: dict[str, Callable[[float], str]] = {  # a step's metric → how it reads in the table of steps
+    "documents": lambda count: f"{count:,.0f} documents",
+    "kept_bytes": lambda count: f"kept {bytes_in_words(count)}",
+    "vocabulary": lambda size: f"vocabulary {size:,.0f}",
+    "tokens": lambda count: f"{count_in_words(count)} tokens",
+    "parameters": lambda count: f"{count_in_words(count)} parameters",
+    "loss": lambda value: f"loss {plain_number(value)}",
+    "val_bits_per_byte": lambda value: f"val bits per byte {plain_number(value)}",
+}
 
 
 def show_run(record: RunRecord, report: Path | None = None) -> None:
@@ -148,9 +157,7 @@ def _show_steps(out: Console, record: Mapping[str, Any]) -> None:
 
 def _headline(step: Mapping[str, Any]) -> str:
     """The two or three figures of a step that one looks at first."""
-    wanted = ("documents", "kept_bytes", "vocabulary", "tokens", "parameters", "loss", "val_bits_per_byte")
-    found = [f"{name.replace('_', ' ')} {step['metrics'][name]:,.4g}" for name in wanted if name in step["metrics"]]
-    return " · ".join(found)
+    return " · ".join(words(step["metrics"][name]) for name, words in HEADLINE.items() if name in step["metrics"])
 
 
 def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
@@ -220,5 +227,10 @@ def _cell(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:,.4g}"
+        return plain_number(value)
     return escape(str(value))
+
+
+def plain_number(value: float) -> str:
+    """`0.07143`, `12.5`, `100,000`: a number from 1000 on to the unit, never as a power of ten."""
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"

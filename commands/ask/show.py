@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from commands.show import show_table, standard_output
+from commands.show import plain_number, show_table, standard_output
 
 EXCERPT = 320  # characters of a passage
 WINDOW, BEFORE_A_MARK = 1000, 200  # characters of a text shown around its first mark
@@ -112,7 +112,7 @@ def marked(text: str, spans: Sequence[Sequence[int]], brackets: bool) -> Text:
 
 
 def _figure(value: Any) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return plain_number(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def show_trace(trace: Mapping[str, Any]) -> None:
