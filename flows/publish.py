@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from flows.graph import StepOutput
 from flows.runner import Runner, content_of
@@ -15,21 +15,18 @@ from tasks.store.hashing import file_sha256
 from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
 from tasks.tracking.registry import models
 
-if TYPE_CHECKING:
-    from flows.session import Session
 
-
-def publisher(session: "Session", runner: Runner) -> Callable[[StepOutput], str]:
+def publisher(runner: Runner) -> Callable[[StepOutput], str]:
     """The end of `register`: its answer is the verdicts in words, for the run's record."""
 
     def finish(made: StepOutput) -> str:
-        home, record = session.request.home, runner.record
+        home, record = runner.home, runner.record
         patience = 0.0 if made.state == "cached" else 1.0  # seconds: only a new version names the run
         encoded = runner.made["encode"]
         info = RunInfo(
             run=record.run,
             recipe=record.recipe,
-            git_commit=session.store.git_commit,
+            git_commit=runner.store.git_commit,
             data_fingerprint=content_of(encoded) if encoded.parts else None,
             mlflow_run_id=runner.tracker.mlflow_run_id(seconds=patience) if runner.tracker else None,
         )
@@ -50,7 +47,7 @@ class ChampionConfig(Frozen):
 
 
 def fetch(config: ChampionConfig, inputs: Inputs, out: Path) -> Stats:
-    """The champion's weights as an artifact, so that it can be evaluated like any model of the line."""
+    """The champion's weights as an artifact, so that it can be evaluated like any model of the graph."""
     shutil.copytree(config.folder, out / "weights")
     return Stats()
 

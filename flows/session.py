@@ -127,7 +127,7 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
     )
     with Tracker(request.home, pipeline) as tracker:
         runner = Runner(session.store, request.home, session.scope, record, as_task, tracker)
-        runner.finish = {"register": publisher(session, runner)}
+        runner.finish = {"register": publisher(runner)}
         state, error = "failed", ""
         try:
             graph(recipe, session.corpus, runner, takedown_as_made(session.takedown))

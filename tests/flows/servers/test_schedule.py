@@ -15,7 +15,7 @@ import pytest
 from commands.home.status import read_status
 from flows.servers import prefect_api, up
 from flows.servers.prefect_server import ensure_server
-from flows.servers.schedule import missed_and_failed, schedule
+from flows.servers.schedule import missed_and_failed, set_schedule
 from tasks.errors import UserError
 from tasks.home import Home
 
@@ -98,7 +98,7 @@ def test_scheduled_runs_wait_for_each_other(url: str) -> None:
 
 def test_the_nightly_run_cannot_be_switched_where_nothing_is_deployed(tmp_path: Path) -> None:
     with pytest.raises(UserError) as told:
-        schedule(Home(tmp_path), on=True)
+        set_schedule(Home(tmp_path), on=True)
     assert told.value.cure == "triptych up"
     assert missed_and_failed(Home(tmp_path)) == []
 
