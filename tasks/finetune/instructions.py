@@ -96,3 +96,19 @@ def _fill(config: InstructionRows, usable: Sequence[Template], table: Documents,
             row = {"prompt": prompt, "response": response, "kind": template.kind, "messages": turns}
             rows.append(row | {name: document[name] for name in ("origin", "split", "doc_id")})
     return rows
+
+
+def against_others(rows: Sequence[Row]) -> list[Row]:
+    """Each row with the next different answer to the same kind of question, of the same split, as the rejected one."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["split"], row["kind"]), []).append(row)
+    paired = []
+    for row in rows:
+        group = groups[row["split"], row["kind"]]
+        at = next(n for n, other in enumerate(group) if other is row)
+        others = (group[(at + step) % len(group)]["response"] for step in range(1, len(group)))
+        rejected = next((other for other in others if other != row["response"]), None)
+        if rejected is not None:
+            paired.append(row | {"rejected": rejected})
+    return paired

@@ -126,7 +126,7 @@ def _began_from(config: RegisterConfig, role: str, inputs: Inputs) -> list[Prove
             chain.append(earlier)
             earlier = earlier.began_from
         return chain
-    parent = "instruct" if role == "prefer" and "instruct" in inputs else "base"
+    parent = start if (start := ROLES[role].starts_from) in inputs else "base"
     if parent not in inputs:
         return []
     name, weights = registered_name(config.name, parent), inputs.folder(parent) / "weights"

@@ -14,11 +14,13 @@ class Role:
     judged_by: JudgedBy
     does: str  # for the model card
     takes: str  # the column that a caller gives
+    starts_from: str = ""  # the role whose weights it begins from, where the recipe has that one; else the base
 
 
 BASE = Role("base", JudgedBy("bits_per_byte/test", baseline="ngram"), "continues a text", "prompt")
 ROLES = {"base": BASE} | {
-    name: Role(method.registered_as, method.judged_by, method.does, method.takes) for name, method in METHODS.items()
+    name: Role(method.registered_as, method.judged_by, method.does, method.takes, method.starts_from)
+    for name, method in METHODS.items()
 }
 
 

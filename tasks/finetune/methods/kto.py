@@ -12,9 +12,8 @@ import numpy as np
 from pydantic import Field
 
 from tasks.errors import Skipped
-from tasks.finetune.instructions import InstructionRows, answers_by_split, instructions
+from tasks.finetune.instructions import InstructionRows, against_others, answers_by_split, instructions
 from tasks.finetune.method import JudgedBy, Method, OwnRowFiles
-from tasks.finetune.methods.prefer import against_others
 from tasks.finetune.own_rows import Row, conversation
 from tasks.finetune.rows import RowSource
 from tasks.finetune.settings import FinetuneSettings

@@ -7,14 +7,13 @@ Derived pairs set a document's own answer to a template against the answer that 
 of question: what is preferred is the answer that fits its prompt.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from tasks.errors import Skipped
-from tasks.finetune.instructions import InstructionRows, answers_by_split, instructions
+from tasks.finetune.instructions import InstructionRows, against_others, answers_by_split, instructions
 from tasks.finetune.method import JudgedBy, Method, OwnRowFiles
 from tasks.finetune.own_rows import Row, conversation
 from tasks.finetune.rows import RowSource
@@ -79,22 +78,6 @@ def preference(record: Row) -> Row:
     if chosen["response"] == rejected["response"]:
         raise ValueError("chosen and rejected are the same answer")
     return chosen | {"rejected": rejected["response"]}
-
-
-def against_others(rows: Sequence[Row]) -> list[Row]:
-    """Each row with the next different answer to the same kind of question, of the same split, as the rejected one."""
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row["split"], row["kind"]), []).append(row)
-    paired = []
-    for row in rows:
-        group = groups[row["split"], row["kind"]]
-        at = next(n for n, other in enumerate(group) if other is row)
-        others = (group[(at + step) % len(group)]["response"] for step in range(1, len(group)))
-        rejected = next((other for other in others if other != row["response"]), None)
-        if rejected is not None:
-            paired.append(row | {"rejected": rejected})
-    return paired
 
 
 def preference_table(rows: "Dataset", model: StartingModel) -> "pa.Table":

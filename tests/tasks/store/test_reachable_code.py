@@ -114,7 +114,7 @@ STEPS += [*graph.FINETUNE.values(), *graph.EVALUATE.values()]
         ),
         (
             "finetune/prefer",
-            {"model.objectives.preferences.Prefer", "tasks.finetune.methods.prefer.against_others"},
+            {"model.objectives.preferences.Prefer", "tasks.finetune.instructions.against_others"},
         ),
         (
             "evaluate/prefer",
