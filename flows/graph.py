@@ -30,7 +30,7 @@ EVALUATE = {name: evaluate_step(name, method.evaluate) for name, method in METHO
 
 @dataclass(frozen=True)
 class StepOutput:
-    """What one label of the line left: one artifact, or a bundle of one for each partition."""
+    """The output of one label of the graph: one artifact, or a bundle of one for each partition."""
 
     label: str
     state: State

@@ -1,4 +1,4 @@
-"""What MLflow shall show of a label: its config as params, its figures, its artifacts and what it read."""
+"""What MLflow shall show of a label: its config as params, its metrics, its artifacts and what it read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ def step_run(
     began_at: float,
     seconds: float,
 ) -> StepRun:
-    """`seconds` is the wall time of the label in this run, whatever was found in the store."""
+    """The MLflow run of a label; `seconds` is its wall time in this run, also where it was reused from the store."""
     first = next(iter(calls.values()), None)
     funnel = _funnel(made)
     return StepRun(

@@ -1,4 +1,4 @@
-"""The line under Prefect: the flow that people start, schedule and watch. Each label is one task."""
+"""The graph under Prefect: the flow that people start, schedule and watch. Each label is one task."""
 
 import os
 
@@ -78,6 +78,8 @@ class Tasks:
         if mistake:
             raise mistake[0]
         if not made:
-            told = self.states[label].message
-            raise UserError(f"{label}: Prefect did not begin its task ({told})", "run again: what is complete is found")
+            reason = self.states[label].message
+            raise UserError(
+                f"{label}: Prefect did not begin its task ({reason})", "run again: what is complete is reused"
+            )
         return made[0]

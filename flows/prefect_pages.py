@@ -14,7 +14,7 @@ from tasks.progress import say
 
 
 def publish_page(home: Home, page: Callable[[], None]) -> None:
-    """The page, left where there is a server to take it. What is merely shown fails no step: a complaint is a line."""
+    """Publishes the page where a server runs. A page that cannot be published is reported and fails no step."""
     if not running(home):  # each page costs a second and a half of retries where the server is gone
         return
     try:
@@ -48,7 +48,7 @@ def publish_links(home: Home, record: RunRecord) -> None:
 
 
 def score_rows(summary: dict[str, dict]) -> list[dict[str, object]]:
-    """One row a task: the figure with its interval beside the baselines'."""
+    """One row per task: its value and interval beside those of the baselines."""
     return [
         {
             "task": task,
@@ -75,7 +75,7 @@ def _figures(made: StepOutput) -> str:
             lines += [f"| dropped: {reason} | {count:,} |" for reason, count in dropped]
             lines += [f"| quarantined | {funnel.quarantined:,} |", f"| **kept** | **{funnel.kept:,}** |", ""]
         if artifact.stats.metrics:
-            lines += ["| figure | |", "|---|---:|"]
+            lines += ["| metric | |", "|---|---:|"]
             lines += [f"| {name} | {value:,.4g} |" for name, value in sorted(artifact.stats.metrics.items())]
         lines += ["", *(f"- {note}" for note in (*artifact.stats.notes, *artifact.notes))]
     return "\n".join(lines)

@@ -46,15 +46,15 @@ def find(name: str, beside: Path | None = None) -> Path:
     candidates = [Path(name)] + [folder / f"{name}.toml" for folder in folders]
     if beside:
         candidates.insert(0, beside / name)
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is None:
-        names = sorted({path.stem for folder in folders[-3:] for path in folder.glob("*.toml")} - {"pyproject"})
+    path = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if path is None:
+        names = sorted({file.stem for folder in folders[-3:] for file in folder.glob("*.toml")} - {"pyproject"})
         near = get_close_matches(Path(name).stem, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"no recipe {name!r}", f"{hint}there are: {', '.join(names)}; or give a path to a .toml file")
-    if not RECIPE_NAME.fullmatch(found.stem):
-        raise UsageError(f"{found}: a recipe's name is its file's stem, and names models and folders", "rename it")
-    return found
+    if not RECIPE_NAME.fullmatch(path.stem):
+        raise UsageError(f"{path}: a recipe's name is its file's stem, and names models and folders", "rename it")
+    return path
 
 
 def shipped_folder() -> Path:

@@ -1,7 +1,7 @@
 """The disk of a home: what uses it, what can go, and `triptych gc`, which never removes what something needs.
 
 Needed is what a registered version was made of (it can be traced and made again), what the latest runs of each recipe
-made or found, and what waits to be published or shown in MLflow.
+made or reused, and what waits to be published or shown in MLflow.
 """
 
 import json
@@ -23,7 +23,9 @@ from tasks.tracking.registry import versions
 STORE = "store"
 RUNS_KEPT = 1  # of each recipe, beside its latest complete one
 GB = 1e9
-BUSY = "a run works in this home, and may have found what no record names yet: nothing complete goes until it has ended"
+BUSY = (
+    "a run works in this home, and may use artifacts that no record names yet: nothing complete goes until it has ended"
+)
 
 
 def usage(home: Home) -> dict[str, Any]:
@@ -77,10 +79,10 @@ def make_room(home: Home, config: StoreConfig) -> None:
     say(
         f"  the store held {used / GB:.3g} GB, above store.max_gb = {config.max_gb:g}: removed {len(report['folders'])}"
     )
-    if (left := bytes_of([home.store])) > config.max_gb * GB:
+    if (held := bytes_of([home.store])) > config.max_gb * GB:
         why = report["notes"][0] if report["notes"] else "the rest is needed by registered versions or latest runs"
         raise UserError(
-            f"{home.store} holds {left / GB:.3g} GB, above store.max_gb = {config.max_gb:g}: {why}",
+            f"{home.store} holds {held / GB:.3g} GB, above store.max_gb = {config.max_gb:g}: {why}",
             "triptych gc --partials --yes; delete versions that you need no more in MLflow's page and run "
             "`triptych gc --yes`; or raise store.max_gb",
         )
@@ -98,7 +100,7 @@ def needed(home: Home, keep: int = RUNS_KEPT) -> set[str]:
 
 
 def keys_of(record: RunRecord) -> set[str]:
-    """The artifacts that a run made or found."""
+    """The keys of the artifacts that a run made or reused."""
     paths = [part["path"] for step in record.steps for part in (step.parts or ({"path": step.path},)) if part["path"]]
     return {name for name in (Path(path).name for path in paths) if KEY.fullmatch(name)}
 

@@ -1,4 +1,4 @@
-"""The tables of one run, as DuckDB is asked for them."""
+"""The record of a run, and the tables that DuckDB queries for it."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""One run of the line: each label in scope is made or found, recorded and tracked, in the order of the graph."""
+"""One run of the graph: each label in scope is computed or reused, recorded and tracked, in order."""
 
 import hashlib
 import time
@@ -37,9 +37,7 @@ class Runner:
     as_task: AsTask = bare
     tracker: Tracker | None = None
     finish: Mapping[str, Callable[[StepOutput], str]] = field(default_factory=dict)  # {"register": publish}
-    calls: dict[str, tuple[Step, Invocation]] = field(
-        default_factory=dict
-    )  # what was asked for a label, its last partition
+    calls: dict[str, tuple[Step, Invocation]] = field(default_factory=dict)  # by label: that of its last partition
     made: dict[str, StepOutput] = field(default_factory=dict)  # by label: in scope or only looked up
     started: float = field(default_factory=time.monotonic)
 
@@ -63,7 +61,7 @@ class Runner:
     def _look_up(
         self, step: Step, calls: Mapping[str, Callable[[StepOutput], Invocation]], empty: StepOutput
     ) -> StepOutput:
-        """What the store has of a label out of scope; `absent` where a part of it is missing."""
+        """What the store holds of a label out of scope; `absent` where a part of it is missing."""
         made = empty
         for partition, call_of in calls.items():
             call = call_of(made)
@@ -72,16 +70,16 @@ class Runner:
             key = self.store.key(step, call.config, call.artifacts())
             if reason := self.store.skipped(step, key):
                 return replace(empty, state="skipped", reason=reason)
-            found = self.store.find(step, key, call.config)
-            if found is None:
+            artifact = self.store.find(step, key, call.config)
+            if artifact is None:
                 return replace(empty, state="absent")
-            made = replace(made, state="cached", parts={**made.parts, partition: found})
+            made = replace(made, state="cached", parts={**made.parts, partition: artifact})
         return made
 
     def _work(
         self, label: str, step: Step, calls: Mapping[str, Callable[[StepOutput], Invocation]], empty: StepOutput
     ) -> StepOutput:
-        self._tell(StepRecord(label, None, "running", "", 0.0, None, None))
+        self._record_step(StepRecord(label, None, "running", "", 0.0, None, None))
         began, began_at = time.monotonic(), time.time()
         made, done = empty, dict[str, Invocation]()
         try:
@@ -103,15 +101,15 @@ class Runner:
             if isinstance(error, UserError):
                 _let_go(error)
             made = replace(made, state="failed", reason=str(error) or type(error).__name__)
-            self._told(made, done, began_at, round(time.monotonic() - began, 3))
+            self._record_end(made, done, began_at, round(time.monotonic() - began, 3))
             raise
-        self._told(made, done, began_at, round(time.monotonic() - began, 3))
+        self._record_end(made, done, began_at, round(time.monotonic() - began, 3))
         return made
 
-    def _told(self, made: StepOutput, calls: Mapping[str, Invocation], began_at: float, seconds: float) -> None:
-        """Into the record, then to MLflow; nothing waits for it."""
+    def _record_end(self, made: StepOutput, calls: Mapping[str, Invocation], began_at: float, seconds: float) -> None:
+        """Writes the end of a label into the record, then queues it for MLflow; nothing waits for it."""
         record = step_record(made)
-        self._tell(record)
+        self._record_step(record)
         if self.tracker:
             self.tracker.step(step_run(self.tracker.pipeline, made, record, calls, began_at=began_at, seconds=seconds))
 
@@ -128,7 +126,7 @@ class Runner:
             return self.store.recompute(step, call.config, call.artifacts())
         return self.store.complete(step, call.config, call.artifacts())
 
-    def _tell(self, step: StepRecord) -> None:
+    def _record_step(self, step: StepRecord) -> None:
         seconds = time.monotonic() - self.started
         self.record = replace(self.record.with_step(step), seconds=round(seconds, 3))
         self.record.write(self.home)

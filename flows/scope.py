@@ -16,7 +16,7 @@ from tasks.store.step import Stats, Step
 
 @dataclass(frozen=True)
 class Scope:
-    """The labels of a run in order; those of `again` are computed anew even where the store has them."""
+    """The labels of a run in order; those of `recompute` are computed anew even where the store has them."""
 
     labels: tuple[str, ...]
     recompute: frozenset[str] = frozenset()
@@ -39,7 +39,7 @@ class Edges:
 
 
 def edges(recipe: Recipe, corpus: Corpus) -> dict[str, set[str]]:
-    """{label: labels it reads}, in the order of the line."""
+    """{label: labels it reads}, in the order of the graph."""
     recorder = Edges()
     graph(recipe, corpus, recorder, no_takedown)
     return recorder.needs
@@ -65,12 +65,12 @@ def scope(needs: Mapping[str, set[str]], start: str = "", until: str = "", only:
 
 def named(needs: Mapping[str, set[str]], name: str) -> list[str]:
     """The labels a word means: a label itself, or every label with that first part (`evaluate`)."""
-    found = [label for label in needs if label == name or label.split("/")[0] == name]
-    if not found:
+    matches = [label for label in needs if label == name or label.split("/")[0] == name]
+    if not matches:
         near = get_close_matches(name, needs, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"no step {name!r} in this recipe", f"{hint}there are: {', '.join(needs)}")
-    return found
+    return matches
 
 
 def _reached(following: Mapping[str, set[str]], starts: Iterable[str]) -> set[str]:

@@ -40,15 +40,15 @@ class Planned:
 
 
 DEPLOYMENTS = (
-    Planned("pipeline", "The whole line, started by hand."),
-    Planned(NIGHTLY, "The whole line, every night at 03:00 UTC once `triptych schedule --on` was said.", "0 3 * * *"),
+    Planned("pipeline", "The whole graph, started by hand."),
+    Planned(NIGHTLY, "The whole graph, every night at 03:00 UTC after `triptych schedule --on`.", "0 3 * * *"),
 )
 
 
 def deploy(
     job_variables: Mapping[str, Any], planned: Sequence[Planned] = DEPLOYMENTS, entrypoint: str = ENTRYPOINT
 ) -> None:
-    """The pool and its deployments exist as planned; what someone has said of a schedule and its recipe stays so."""
+    """The pool and its deployments exist as planned; a schedule and a recipe that someone has set stay."""
     flow = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
     with get_client(sync_client=True) as client:
         _ensure_pool(client)
@@ -73,7 +73,7 @@ def deploy(
 
 
 def job_variables(environment: Mapping[str, str]) -> dict[str, Any]:
-    """What a worker gives each run: the home, made absolute long before, and the folder recipes are found from."""
+    """What a worker gives each run: the home as an absolute path, and the folder where recipes are looked up."""
     return {"env": {"TRIPTYCH_HOME": environment["TRIPTYCH_HOME"]}, "working_dir": environment["PWD"]}
 
 

@@ -45,7 +45,7 @@ def _answer(request: urllib.request.Request, last: bool) -> bytes | None:
     except urllib.error.HTTPError as error:
         if error.code == BUSY and not last:
             return None
-        raise  # the server has answered: the caller knows what it asked
+        raise  # the server has answered: the caller knows its own request
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         raise UserError(
             f"the Prefect server does not answer ({error})", "triptych up --stop, then run again"

@@ -2,8 +2,8 @@
 
 Prefect's client is made for a far server that will come back: it retries each event for seven seconds and each call for
 a minute, so a run whose server died would hang for minutes after its last step. Ours is on the same machine, and a run
-is judged by its own record: what the server cannot be told at once, it is told at the next start
-(`flows/servers/reconcile.py`).
+is judged by its own record: what cannot be reported to the server at once is reported at the
+next start (`flows/servers/reconcile.py`).
 """
 
 import logging
@@ -29,12 +29,12 @@ SECONDS_FOR_AN_ANSWER = 15.0  # of a server that is there, and hangs
 
 
 def final_state(flow: Callable[[], State]) -> State | None:
-    """What the flow ended in; None where the server went away before it could be told."""
+    """What the flow ended in; None where the server went away before the end could be reported."""
     try:
         with short_timeouts():
             return flow()
     except httpx.HTTPError as error:  # gone, or too busy to note an end
-        say(f"  the Prefect server went away ({error}): it is told how this run ended at the next start")
+        say(f"  the Prefect server went away ({error}): the end of this run is reported to it at the next start")
         return None
 
 

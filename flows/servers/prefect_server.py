@@ -1,4 +1,4 @@
-"""One real Prefect server a home: found again, or started detached on a free loopback port.
+"""One real Prefect server a home: reused, or started detached on a free loopback port.
 
 Everything of it lies in the home: `prefect/` is its PREFECT_HOME with the database, `logs/` what it says. So two homes
 on one machine never meet, and deleting a home leaves nothing behind.

@@ -1,4 +1,4 @@
-"""Runs whose process is gone, told to Prefect at the next start: a killed process can tell nothing itself.
+"""Runs whose process is gone, reported to Prefect at the next start: a killed process can report nothing itself.
 
 While a flow's body runs, `home/prefect/running/FLOW_RUN_ID.json` names its process. A run that Prefect holds for
 running, though that process is gone, ends as its own record says it ended (the server was away at that moment), or as
@@ -27,7 +27,7 @@ STEP_NAMES = {"cached": "Cached", "skipped": "Skipped"}
 def process_of(home: Home, flow_run: str) -> Iterator[None]:
     """Within, the home knows that this process works on the flow run."""
     detached_process.write(_note(home, flow_run), detached_process.of(os.getpid()))
-    yield  # the note stays: whether Prefect has heard of the end is found out by `reconcile`
+    yield  # the note stays: `reconcile` checks whether Prefect has recorded the end
 
 
 def reconcile(home: Home, url: str) -> list[str]:
@@ -72,7 +72,10 @@ def _record_of(home: Home, flow_run: str) -> RunRecord | None:
 
 def _end_of_run(record: RunRecord | None) -> dict[str, str]:
     if record and record.state in ENDS:
-        return {"type": ENDS[record.state], "message": record.error or "told later: the server was away when it ended"}
+        return {
+            "type": ENDS[record.state],
+            "message": record.error or "reported later: the server was away when it ended",
+        }
     return {"type": "CRASHED", "message": "its process is gone"}
 
 

@@ -15,14 +15,14 @@ from tasks.home import Home
 
 FLOW = "pipeline"
 NIGHTLY = "nightly"
-DEFAULT = "demo"  # what the flow runs where nobody said another recipe
+DEFAULT = "demo"  # what the flow runs where no other recipe is set
 UNPROCESSABLE = 422
 DAYS_LOOKED_BACK = 7
 RUNS_SHOWN = 20
 
 
 def set_schedule(home: Home, on: bool, recipe: str | None = None, cron: str | None = None) -> dict[str, Any]:
-    """The nightly schedule, resumed or paused; a recipe is what it runs, a cron line (UTC) when, from now on."""
+    """The nightly schedule, resumed or paused; a recipe is what it runs, a cron expression (UTC) when, from now on."""
     url = running(home)
     if url is None:
         raise UserError("the Prefect server of this home is not running", "triptych up")
@@ -45,10 +45,10 @@ def set_schedule(home: Home, on: bool, recipe: str | None = None, cron: str | No
         if error.code != UNPROCESSABLE:
             raise
         raise UsageError(
-            f"not a cron line: {cron!r}", "minute hour day month weekday, in UTC, such as '0 3 * * *'"
+            f"not a cron expression: {cron!r}", "minute hour day month weekday, in UTC, such as '0 3 * * *'"
         ) from error
-    said = {"recipe": runs.get("recipe", DEFAULT), "cron": when["cron"], "timezone": when["timezone"]}
-    return {"deployment": f"{FLOW}/{NIGHTLY}", "on": on, **said}
+    settings = {"recipe": runs.get("recipe", DEFAULT), "cron": when["cron"], "timezone": when["timezone"]}
+    return {"deployment": f"{FLOW}/{NIGHTLY}", "on": on, **settings}
 
 
 def missed_and_failed(home: Home) -> list[dict[str, Any]]:

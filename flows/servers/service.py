@@ -1,4 +1,4 @@
-"""A detached process that answers HTTP on loopback: found again if it answers, else started on a free port and awaited.
+"""A detached process that answers HTTP on loopback: reused if it answers, else started on a free port and awaited.
 
 The port is remembered in the record, so that a page keeps its address when its process was stopped or killed.
 """
@@ -37,15 +37,15 @@ class Service:
 
 def ensure(home: Home, service: Service, environment: Mapping[str, str]) -> Detached:
     """The service, answering; one process starts it and others wait for it."""
-    found = detached_process.find(home, service.name)
-    if found and answers(found.url, service.health):
-        return found
+    process = detached_process.find(home, service.name)
+    if process and answers(process.url, service.health):
+        return process
     with exclusive(home, service.name):
-        found = detached_process.find(home, service.name)
-        if found is None:
-            return _started(home, service, environment)
-        if _came_up(home, service, found):
-            return found
+        process = detached_process.find(home, service.name)
+        if process is None:
+            return _start(home, service, environment)
+        if _came_up(home, service, process):
+            return process
         raise _failure(home, service, "ended")
 
 
@@ -82,7 +82,7 @@ def exclusive(home: Home, name: str) -> AbstractContextManager[None]:
     return locks.exclusive(lock)
 
 
-def _started(home: Home, service: Service, environment: Mapping[str, str]) -> Detached:
+def _start(home: Home, service: Service, environment: Mapping[str, str]) -> Detached:
     say(f"starting {service.title} of this home")
     former = detached_process.recorded(home, service.name)
     port = urlsplit(former.url).port if former else None

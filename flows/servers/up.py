@@ -18,9 +18,9 @@ from tasks.progress import say
 POOL = "triptych"
 WORKER = "prefect-worker"
 MLFLOW = "mlflow-ui"
-SECONDS_FOR_WORKER = 60.0  # until it has told the server of itself
+SECONDS_FOR_WORKER = 60.0  # until it has registered with the server
 SECONDS_BETWEEN_QUERIES = "5"  # of the worker for new runs
-STOPPED_IN_ORDER = (WORKER, MLFLOW, SERVER.name)  # the worker may still have something to tell the server
+STOPPED_IN_ORDER = (WORKER, MLFLOW, SERVER.name)  # the worker may still have something to report to the server
 
 
 def start_servers(home: Home, webhook: str = "") -> dict[str, Any]:
@@ -44,7 +44,7 @@ def stop_servers(home: Home) -> dict[str, list[str]]:
 
 
 def start_worker(home: Home, url: str) -> Detached:
-    """A worker that takes the runs of the home's deployments, and has told the server so."""
+    """A worker that takes the runs of the home's deployments, registered with the server."""
     name = f"{POOL}-{time.time():.0f}"  # an earlier worker's row is still there, and says ONLINE for a while
     command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
     settings = {"PREFECT_WORKER_QUERY_SECONDS": SECONDS_BETWEEN_QUERIES, "PYTHONUNBUFFERED": "1"}

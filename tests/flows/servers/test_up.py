@@ -75,7 +75,7 @@ def test_what_was_said_of_the_nightly_run_outlives_another_up(addresses: dict[st
     assert said["recipe"] == "smoke" and said["cron"] == "30 4 * * 1"
     up.start_servers(home)
     assert set_schedule(home, on=False) == said
-    with pytest.raises(UsageError, match="not a cron line"):
+    with pytest.raises(UsageError, match="not a cron expression"):
         set_schedule(home, on=False, cron="whenever")
     assert set_schedule(home, on=False) == said
     deployment = _deployment(home, "nightly")
