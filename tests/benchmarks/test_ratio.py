@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ratio
-from benchmarks.ratio import NO_PEER, PAIRS, Row, compared, show
+from benchmarks.ratio import NO_PEER, PAIRS, Row, compare, show
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -35,13 +35,13 @@ class Clock:
 def test_a_ratio_is_the_peers_seconds_over_ours_with_the_extremes_of_the_pairs(monkeypatch):
     clock = Clock(monkeypatch)
     ours, theirs = clock.way("ours", 2.0), clock.way("theirs", 99.0, 6.0, 4.0, 10.0, 8.0, 2.0)
-    row = compared("sorting", "a peer", ours, theirs, lambda a, b: (a, b) == ("ours", "theirs"))
+    row = compare("sorting", "a peer", ours, theirs, lambda a, b: (a, b) == ("ours", "theirs"))
     assert row == Row("sorting", "a peer", ratio=3.0, low=1.0, high=5.0, equal=True)
 
 
 def test_who_begins_changes_from_pair_to_pair_after_one_of_each_to_warm_up(monkeypatch):
     clock = Clock(monkeypatch)
-    compared("x", "y", clock.way("ours", 1.0), clock.way("theirs", 1.0), lambda a, b: a == b)
+    compare("x", "y", clock.way("ours", 1.0), clock.way("theirs", 1.0), lambda a, b: a == b)
     pairs = [tuple(clock.order[at : at + 2]) for at in range(2, len(clock.order), 2)]
     assert clock.order[:2] == ["ours", "theirs"] and len(pairs) == PAIRS
     assert all(one == other[::-1] for one, other in itertools.pairwise(pairs))

@@ -98,7 +98,7 @@ def test_every_item_scores_as_with_lm_evals_own_model(suite: Path, line: Line, m
 
 @pytest.mark.filterwarnings("ignore")
 def test_eval_scores_tasks_by_path_and_by_name_alike(suite: Path, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    from commands.models import evaluate_model
+    from commands.models.use import evaluate_model
     from tasks.home import Home
 
     monkeypatch.chdir(suite)  # lm-eval looks there for data files
