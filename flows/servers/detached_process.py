@@ -9,7 +9,6 @@ created at the moment it states.
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from tasks.home import Home
+from tasks.store.artifacts import write_durably
 
 LOOPBACK = "127.0.0.1"
 SECONDS_TO_END = 10.0  # after SIGTERM, before SIGKILL
@@ -29,7 +29,7 @@ START_TOLERANCE_SECONDS = 1.0  # psutil derives creation times from the boot tim
 
 @dataclass(frozen=True)
 class Detached:
-    """A running process of the home, as its record tells."""
+    """A running process of the home, as its record describes it."""
 
     pid: int
     started: float  # seconds since 1970
@@ -103,11 +103,9 @@ def write_record(home: Home, name: str, detached: Detached) -> None:
 
 
 def write(path: Path, detached: Detached) -> None:
-    """Whole or not at all."""
+    """Writes the record whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(asdict(detached)))
-    partial.rename(path)
+    write_durably(path, json.dumps(asdict(detached)).encode())
 
 
 def log_of(home: Home, name: str) -> Path:
