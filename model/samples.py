@@ -7,13 +7,13 @@ import torch
 
 from model.decoder import Decoder
 from model.generate import generate
-from model.session import Session
+from model.session import TrainingSession
 
 TEMPERATURE = 0.8
 
 
 @torch.no_grad()
-def samples(session: Session, step: int) -> Iterator[dict[str, Any]]:
+def samples(session: TrainingSession, step: int) -> Iterator[dict[str, Any]]:
     """Rows step, prompt, text; the prompt stands at the beginning of a document. A classifier writes nothing."""
     spec, decoder = session.spec, session.model
     if not spec.prompts or not isinstance(decoder, Decoder):

@@ -27,7 +27,7 @@ VALIDATION_SEED = 0  # which validation items are looked at never changes with t
 
 
 @dataclass
-class Session:
+class TrainingSession:
     """All parts of one training run in one process."""
 
     spec: Spec
@@ -63,7 +63,7 @@ class Session:
         yield from (self.validation.batch(mine[at : at + size]) for at in range(0, len(mine), size))
 
 
-def prepare(spec: Spec, ranks: Ranks) -> Session:
+def prepare(spec: Spec, ranks: Ranks) -> TrainingSession:
     """A session at its first step, or at the step of its last checkpoint."""
     device = pick_device()
     saved = checkpoint.newest(spec.work / "checkpoints", device)
@@ -84,10 +84,12 @@ def prepare(spec: Spec, ranks: Ranks) -> Session:
     learner = cast(nn.Module, torch.compile(objective)) if compiled else objective
     if ranks.count > 1:
         learner = DistributedDataParallel(learner)
-    return Session(spec, data, model, objective, learner, batches, validation, plan, state, kept.get("log_lengths", {}))
+    return TrainingSession(
+        spec, data, model, objective, learner, batches, validation, plan, state, kept.get("log_lengths", {})
+    )
 
 
-def describe(session: Session) -> dict[str, Any]:
+def describe(session: TrainingSession) -> dict[str, Any]:
     """What must be known to say, years later, what batch n was: `model.replay.replay` reads it."""
     spec, source = session.spec, session.train.source
     return {

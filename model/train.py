@@ -28,7 +28,7 @@ from model.lora import merge, save_adapter
 from model.machine import peak_flops
 from model.ranks import join, leave
 from model.samples import samples
-from model.session import Session, describe, learning_flops, prepare
+from model.session import TrainingSession, describe, learning_flops, prepare
 from model.spec import TOKENIZER_FILES, Spec
 from model.training_log import METRICS, SAMPLES, SPEED, Logs, Throughput
 
@@ -76,7 +76,7 @@ def report_failure(spec: Spec, what: str, cure: str) -> None:
         (spec.work / "error.json").write_text(json.dumps({"what": what, "cure": cure}), encoding="utf-8")
 
 
-def train(session: Session, lifeline: Lifeline) -> bool:
+def train(session: TrainingSession, lifeline: Lifeline) -> bool:
     """Trains to the end; False where the life line ended first, with a checkpoint of the last step."""
     spec, ranks = session.spec, session.plan.ranks
     log = Logs(spec.out, session.log_lengths) if ranks.is_first else None
@@ -101,12 +101,12 @@ def train(session: Session, lifeline: Lifeline) -> bool:
     return True
 
 
-def peak(session: Session) -> float:
+def peak(session: TrainingSession) -> float:
     """FLOP/s that the machines of all ranks could do at best."""
     return session.plan.ranks.count * peak_flops(session.plan.device, session.plan.dtype)
 
 
-def log_step(session: Session, report: Report, log: Logs | None, throughput: Throughput) -> None:
+def log_step(session: TrainingSession, report: Report, log: Logs | None, throughput: Throughput) -> None:
     """Logs the step; evaluates and samples where it is time to. All ranks take part."""
     row = to_row(session, report)
     speed = throughput.update(report.step, session.train.tokens * session.plan.ranks.count)
@@ -125,7 +125,7 @@ def log_step(session: Session, report: Report, log: Logs | None, throughput: Thr
                 log.write(SAMPLES, sample)
 
 
-def to_row(session: Session, report: Report) -> dict[str, float]:
+def to_row(session: TrainingSession, report: Report) -> dict[str, float]:
     """The report as numbers; raises where the loss is none."""
     row = {name: value.item() for name, value in report.metrics.items()}
     if not all(math.isfinite(value) for value in row.values()):
@@ -138,14 +138,14 @@ def to_row(session: Session, report: Report) -> dict[str, float]:
     return {"step": report.step, **row, "learning_rate": report.learning_rate}
 
 
-def validation(session: Session) -> dict[str, float]:
+def validation(session: TrainingSession) -> dict[str, float]:
     """Means over the fixed validation items, and what follows from them."""
     means = evaluate(session.objective, session.validation_batches(), session.plan)
     means |= session.data.further_metrics(means, session.validation)
     return {f"val_{name}": value for name, value in means.items()}
 
 
-def save_checkpoint(session: Session, log: Logs | None) -> None:
+def save_checkpoint(session: TrainingSession, log: Logs | None) -> None:
     """A checkpoint by the first rank; the others wait for it."""
     if log:
         kept = {
@@ -158,7 +158,7 @@ def save_checkpoint(session: Session, log: Logs | None) -> None:
     session.plan.ranks.wait()
 
 
-def save_weights(session: Session) -> None:
+def save_weights(session: TrainingSession) -> None:
     """Writes `out/weights` (Hugging Face layout, with the tokenizer; a classifier's head beside it).
 
     A low-rank change is merged there; by itself it goes to `out/adapter` in peft's layout.

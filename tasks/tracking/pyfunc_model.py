@@ -22,7 +22,7 @@ class Triptych(PythonModel):
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.encode_special_tokens = True  # "<|end|>" in a prompt is text: nobody can open or close a turn
         role = context.model_config["role"]
-        self.answer = Classifier(folder, tokenizer) if role == "classify" else Writer(folder, tokenizer, role)
+        self.answer = LabelModel(folder, tokenizer) if role == "classify" else Writer(folder, tokenizer, role)
 
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None):
         return self.answer(model_input, **(params or {}))
@@ -61,7 +61,7 @@ class Writer:
         return prompt_ids([Turn("user", prompt)], marks, encode), {*marks.ends, self.separator}
 
 
-class Classifier:
+class LabelModel:
     """The most likely class of a text, and the probability of each."""
 
     def __init__(self, folder, tokenizer):
