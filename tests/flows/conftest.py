@@ -50,6 +50,7 @@ def with_prefect() -> Callable[[Home, str], subprocess.CompletedProcess[str]]:
     """`with_prefect(home, code)` runs Python code in a process that works with the home's server."""
 
     def run(home: Home, code: str) -> subprocess.CompletedProcess[str]:
+        ensure_server(home)  # another test may have stopped it
         command = [sys.executable, "-c", code]
         settings = inherited() | environment(home)
         return subprocess.run(

@@ -74,7 +74,7 @@ def test_stop_ends_an_answer_and_keeps_what_there_is(body):
 def test_where_keys_are_needed_the_page_asks_for_one(tab, guarded, key):
     tab.show(guarded.url)
     tab.wait_for("document.activeElement.id === 'key'")
-    assert "a key is needed" in tab.js("document.getElementById('notice').textContent")
+    assert "a key is required" in tab.js("document.getElementById('notice').textContent")
     tab.type(key)
     tab.press("Enter")
     tab.wait_for("document.getElementById('model').textContent === 'tiny-instruct/1'")

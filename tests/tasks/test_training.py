@@ -180,7 +180,7 @@ def steps_done(out: Path) -> int:
 
 
 def last_checkpoint(out: Path) -> int:
-    return int(checkpoint.found(out / "work/checkpoints")[-1].stem.split("-")[1])
+    return int(checkpoint.checkpoints(out / "work/checkpoints")[-1].stem.split("-")[1])
 
 
 def losses(out: Path) -> list[float]:
