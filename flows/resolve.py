@@ -7,7 +7,7 @@ before anything runs is established here, once.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from flows.recipe import FinetuneConfig, Recipe
 from tasks.curate.config import CurateConfig
@@ -19,6 +19,7 @@ from tasks.finetune.own_rows import OwnRows
 from tasks.models.pretrained import content_of, locate
 from tasks.pretrain import PretrainConfig
 
+StartsFromModel = TypeVar("StartsFromModel", TokenizerConfig, PretrainConfig)
 INIT_FROM = "init_from"  # the reference model that pretraining began from
 
 
@@ -52,10 +53,10 @@ def resolve(recipe: Recipe) -> tuple[Recipe, list[Mistake]]:
     """The recipe as run, and its mistakes: a table that has one stays as it is written."""
     mistakes = Mistakes()
     curate = _curation(recipe.curate, mistakes)
-    pretrain = _pretraining(recipe.pretrain, mistakes)
+    pretrain = _with_pretrained("pretrain", recipe.pretrain, mistakes)
     tables = {
         "curate": curate,
-        "tokenizer": _tokenizer(recipe.tokenizer, mistakes),
+        "tokenizer": _with_pretrained("tokenizer", recipe.tokenizer, mistakes),
         "pretrain": pretrain,
         "evaluate": _evaluation(recipe.evaluate, pretrain, mistakes),
         "finetune": _finetuning(recipe.finetune, mistakes),
@@ -91,16 +92,9 @@ def check_curation(config: CurateConfig, mistakes: Mistakes) -> None:
         read_takedown_list(config.takedown)
 
 
-def _tokenizer(config: TokenizerConfig, mistakes: Mistakes) -> TokenizerConfig:
-    with mistakes.at("tokenizer.init_from", config.init_from):
-        if config.init_from:
-            model = locate(config.init_from)
-            return config.model_copy(update={"init_from": model, "init_sha256": content_of(model)})
-    return config
-
-
-def _pretraining(config: PretrainConfig, mistakes: Mistakes) -> PretrainConfig:
-    with mistakes.at("pretrain.init_from", config.init_from):
+def _with_pretrained(key: str, config: StartsFromModel, mistakes: Mistakes) -> StartsFromModel:
+    """With the model that `init_from` names located, and its content hashed."""
+    with mistakes.at(f"{key}.init_from", config.init_from):
         if config.init_from:
             model = locate(config.init_from)
             return config.model_copy(update={"init_from": model, "init_sha256": content_of(model)})

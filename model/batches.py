@@ -6,6 +6,7 @@ tensors that only its objective looks into.
 b batch · t position
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -71,15 +72,15 @@ class Dataset(Protocol):
         ...
 
 
-class RowDataset:
+class RowDataset(ABC):
     """Rows of an Arrow IPC stream with a column doc_id; a row is an item, where a subclass does not say otherwise."""
 
     def __init__(self, path: Path, context: int) -> None:
         self.name, self.context, self.table = path.name, context, read_rows(path)
         self.items = self.targets = self.table.num_rows
 
-    def batch(self, items: np.ndarray) -> Batch:
-        raise NotImplementedError
+    @abstractmethod
+    def batch(self, items: np.ndarray) -> Batch: ...
 
     def documents(self, items: np.ndarray) -> list[Document]:
         return [self.document(item) for item in items.tolist()]
