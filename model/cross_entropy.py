@@ -28,14 +28,6 @@ def cross_entropy(x_btd: Tensor, head_vd: Tensor, targets_bt: Tensor) -> Tensor:
     return SummedCrossEntropy.apply(x_btd.flatten(0, -2), head_vd, targets_bt.flatten())
 
 
-@torch.no_grad()
-def token_losses(x_btd: Tensor, head_vd: Tensor, targets_bt: Tensor) -> Tensor:
-    """Nats for each target (float32, 0 where IGNORE): for scores and bits per byte, where no gradient is wanted."""
-    x_nd, targets_n = x_btd.flatten(0, -2), targets_bt.flatten()
-    losses = [portion_losses(x_nd[rows], head_vd, targets_n[rows])[0] for rows in portions(x_nd)]
-    return torch.cat(losses).view(targets_bt.shape)
-
-
 class SummedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_nd: Tensor, head_vd: Tensor, targets_n: Tensor) -> Tensor:

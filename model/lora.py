@@ -12,17 +12,16 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from model.decoder import Decoder
 from model.hub_config import WeightsError
 from model.hub_tensors import place_of
-from model.spec import Lora, Matrix
+from model.spec import Lora
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PEFT_PREFIX = "base_model.model."
@@ -102,25 +101,6 @@ def save_adapter(decoder: Decoder, lora: Lora, folder: Path) -> None:
     (folder / ADAPTER_CONFIG).write_text(json.dumps(adapter_config, indent=1) + "\n", encoding="utf-8")
 
 
-def load_adapter(decoder: Decoder, folder: Path) -> Decoder:
-    """The decoder with an adapter of peft's layout beside its matrices."""
-    adapter_config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    tensors = load_file(folder / ADAPTER_WEIGHTS)
-    lora = Lora(
-        rank=adapter_config["r"],
-        alpha=adapter_config["lora_alpha"],
-        targets=_ours(decoder, adapter_config["target_modules"]),
-    )
-    add_lora(decoder, lora)
-    for name, module in _changed(decoder):
-        theirs = PEFT_PREFIX + _stored(decoder, name)
-        module.a_ri.data.copy_(tensors.pop(f"{theirs}.lora_A.weight"))
-        module.b_or.data.copy_(tensors.pop(f"{theirs}.lora_B.weight"))
-    if tensors:
-        raise ValueError(f"{folder}: {len(tensors)} tensors have no place in this network: {sorted(tensors)[0]}")
-    return decoder
-
-
 def _targets(decoder: Decoder, lora: Lora) -> list[tuple[nn.Module, str]]:
     linears = [(m, n) for m in decoder.blocks.modules() for n, c in m.named_children() if isinstance(c, nn.Linear)]
     return [(module, name) for module, name in linears if name in lora.targets]
@@ -139,10 +119,3 @@ def _stored(decoder: Decoder, name: str) -> str:
             "leave lora out, or take a model of the family llama or qwen3",
         )
     return place.name.removesuffix(".weight")
-
-
-def _ours(decoder: Decoder, theirs: list[str]) -> tuple[Matrix, ...]:
-    """Our names of peft's target modules."""
-    linears = [name for name, module in decoder.blocks.named_modules(prefix="blocks") if isinstance(module, nn.Linear)]
-    ours = {_stored(decoder, name).rsplit(".", 1)[1]: name.rsplit(".", 1)[1] for name in linears}
-    return tuple(sorted({cast(Matrix, ours[name]) for name in theirs}))

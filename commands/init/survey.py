@@ -49,7 +49,6 @@ class Survey:
     rows_files: Mapping[str, str]  # instruct or prefer → the largest file of fine-tuning rows for it
     duplicates: float  # share of the sample's documents whose text is that of an earlier one
     bad: Mapping[str, int]  # reasons why records of the sample cannot be read
-    bytes_per_second: float  # of reading
 
     @property
     def documents(self) -> int:
@@ -70,7 +69,7 @@ def survey(path: Path, home: Home, as_text: tuple[str, ...] = ()) -> Survey:
         by_ending.setdefault(ending(name), []).append(name)
     fields = fields_of(path, by_ending, walk.files)
     source = fields.source.model_copy(update={"as_text": as_text})
-    sample, seconds = _sample(source, walk, by_ending)
+    sample = _sample(source, walk, by_ending)
     for end, count in fields.members.items():
         walk.unsupported.setdefault(end, {"files": 0, "bytes": 0})["files"] += count
     if not sample.texts:
@@ -95,17 +94,16 @@ def survey(path: Path, home: Home, as_text: tuple[str, ...] = ()) -> Survey:
         rows_files=fields.rows_files,
         duplicates=1 - len(set(sample.texts)) / len(sample.texts),
         bad=dict(sample.bad.most_common()),
-        bytes_per_second=sample.bytes / max(seconds, 1e-3),
     )
 
 
-def _sample(source: FolderSource, walk: SourceWalk, by_ending: Mapping[str, list[str]]) -> tuple[Sample, float]:
-    """Documents of each kind of file, and the seconds that reading them took."""
+def _sample(source: FolderSource, walk: SourceWalk, by_ending: Mapping[str, list[str]]) -> Sample:
+    """Documents of each kind of file, as many as some seconds allow."""
     sample = Sample(source, walk)
     started = time.monotonic()
     for end, names in by_ending.items():
         sample.add(end, names, SAMPLE_BYTES / len(by_ending), started + SAMPLE_SECONDS)
-    return sample, time.monotonic() - started
+    return sample
 
 
 def _no_document(path: Path, sample: Sample, fields: Fields) -> UserError:

@@ -106,6 +106,27 @@ def score(
     print_json(columns) if as_json else show_table([dict(zip(columns, row, strict=True)) for row in rows])
 
 
+@app.command(epilog="Example:  triptych attention demo-base --prompt 'Fellow citizens of the Senate' --block 2")
+def attention(
+    model: ModelArgument = "",
+    prompt: Annotated[str, typer.Option(help="A short text.")] = "",
+    block: Annotated[
+        int | None, typer.Option(help="Each head of this block, from 1; default: blocks, heads averaged.")
+    ] = None,
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The picture, an SVG file.")] = Path("attention.svg"),
+    as_json: JsonOption = False,
+) -> None:
+    """Draw how much each token of a text attends to each token before it, by block or by head."""
+    from commands.models.attention import attention, draw_attention
+
+    shares = attention(current_home(), model, prompt, block)
+    if as_json:
+        print_json(shares)
+    else:
+        draw_attention(shares, to)
+        print(to)
+
+
 @app.command("eval", epilog="Example:  triptych eval demo-base@champion --task my_task.yaml")
 def evaluate(
     model: ModelArgument = "",

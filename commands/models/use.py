@@ -24,19 +24,19 @@ def answer_prompt(home: Home, model: str, prompt: str, max_tokens: int, temperat
     """The whole answer to one prompt."""
     from model.chat import Turn
 
-    return "".join(_chat_model(home, model).reply([Turn("user", prompt)], max_tokens, temperature, seed))
+    return "".join(chat_model(home, model).reply([Turn("user", prompt)], max_tokens, temperature, seed))
 
 
 def converse(home: Home, model: str, max_tokens: int, temperature: float, seed: int) -> None:
     """A conversation on the terminal, until the input ends."""
     from model.chat import Turn
 
-    chat_model, turns = _chat_model(home, model), list[Turn]()
-    say("write, and end with Ctrl-D" + ("" if chat_model.answers else " (a base model: it continues your text)"))
+    speaker, turns = chat_model(home, model), list[Turn]()
+    say("write, and end with Ctrl-D" + ("" if speaker.answers else " (a base model: it continues your text)"))
     while (text := _read_line()) is not None:
-        turns = [*turns, Turn("user", text)] if chat_model.answers else [Turn("user", text)]
+        turns = [*turns, Turn("user", text)] if speaker.answers else [Turn("user", text)]
         pieces = []
-        for piece in chat_model.reply(turns, max_tokens, temperature, seed + len(turns)):
+        for piece in speaker.reply(turns, max_tokens, temperature, seed + len(turns)):
             sys.stdout.write(piece)
             sys.stdout.flush()
             pieces.append(piece)
@@ -46,7 +46,7 @@ def converse(home: Home, model: str, max_tokens: int, temperature: float, seed: 
 
 def score_prompt(home: Home, model: str, prompt: str) -> dict[str, Any]:
     """Ids, tokens and log-probabilities of a text."""
-    return _chat_model(home, model).score(prompt)
+    return chat_model(home, model).score(prompt)
 
 
 def evaluate_model(home: Home, model: str, tasks: Sequence[str], folder: Path) -> list[dict[str, Any]]:
@@ -160,7 +160,8 @@ def _weights(home: Home, model: str) -> Path:
     return resolve(model or at_hand(home), home)
 
 
-def _chat_model(home: Home, model: str) -> ChatModel:
+def chat_model(home: Home, model: str) -> ChatModel:
+    """The named model, or the latest run's, ready to generate."""
     model = model or at_hand(home)
     return ChatModel(model, _weights(home, model))
 

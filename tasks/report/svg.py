@@ -12,6 +12,7 @@ WIDTH, HEIGHT = 360, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 34
 ROW = 26  # height of a bar with its label
 LABELS, MOST_LETTERS = 100, 15  # width of the labels beside a heat map, and what of a label fits there
+MOST_NUMBERED = 12  # labels of a heat map whose cells still have room for their numbers
 TITLE, MARGIN, SCALE = 18, 12, 2  # of a picture in a file of its own
 MOST_POINTS = 300  # drawn of a series; the data beside it is cut to MOST_ROWS
 MOST_ROWS = 60
@@ -167,7 +168,8 @@ def heat_map(title: str, labels: Sequence[str], counts: Sequence[Sequence[float]
             share, x = count / (sum(line) or 1), LABELS + column * size
             place = f'x="{x:.1f}" y="{y + 1}" width="{size - 2:.1f}" height="{ROW - 2}"'
             drawn.append(f'<rect class="whole" {place}/><rect class="bar" opacity="{share:.3f}" {place}/>')
-            drawn.append(_text(x + size / 2, y + ROW / 2 + 4, figure(count), "middle ink"))
+            if len(labels) <= MOST_NUMBERED:
+                drawn.append(_text(x + size / 2, y + ROW / 2 + 4, figure(count), "middle ink"))
     height = ROW * (len(labels) + 1)
     for column, label in enumerate(labels):
         letters = max(3, int(size / 6))

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from model.batches import IGNORE
-from model.cross_entropy import ROWS_ON_CPU, cross_entropy, token_losses
+from model.cross_entropy import ROWS_ON_CPU, cross_entropy
 
 ROWS, WIDTH, VOCABULARY = 3 * ROWS_ON_CPU + 5, 16, 97
 
@@ -30,12 +30,6 @@ def test_loss_and_both_gradients_equal_those_of_all_logits_at_once():
     torch.testing.assert_close(loss, expected, atol=1e-6, rtol=1e-6)
     for gradient, wanted in zip(torch.autograd.grad(loss, (x_nd, head_vd)), expected_gradients, strict=True):
         torch.testing.assert_close(gradient, wanted, atol=1e-6, rtol=1e-6)
-
-
-def test_losses_of_single_tokens_equal_torchs_and_ignored_ones_are_zero():
-    x_nd, head_vd, targets_n = rows_head_targets()
-    expected_n = F.cross_entropy(x_nd @ head_vd.T, targets_n, ignore_index=IGNORE, reduction="none")
-    torch.testing.assert_close(token_losses(x_nd, head_vd, targets_n), expected_n.detach(), atol=1e-5, rtol=1e-6)
 
 
 def test_no_tensor_as_large_as_all_logits_is_ever_made():

@@ -7,9 +7,10 @@ import torch
 from model import hub
 from model.batches import TokenBatch
 from model.hub_config import WeightsError
-from model.lora import add_lora, load_adapter, merge, refuse_nameless, save_adapter
+from model.lora import add_lora, merge, refuse_nameless, save_adapter
 from model.objectives.documents import NextToken
 from model.spec import Lora
+from tests.model.adapters import load_adapter
 from tests.model.shapes import SHAPES, decoder_of, tokens_of
 from tests.peers import network_of, with_adapter
 

@@ -20,7 +20,7 @@ from datasets import DatasetDict, load_from_disk
 from model import head, hub
 from model.decoder import Decoder, initialise
 from model.depth import from_depth
-from model.lora import load_adapter, merge
+from model.lora import merge
 from tasks.errors import Skipped, UserError
 from tasks.finetune import masks
 from tasks.finetune.methods.classify import CLASSIFY, ClassifyConfig
@@ -33,6 +33,7 @@ from tasks.finetune.templates import Template
 from tasks.models.rendering import rendered_rows
 from tasks.models.vocabulary import SPECIALS, Vocabulary, pre_tokenizer
 from tasks.store.step import TIMING, Inputs, Stats
+from tests.model.adapters import load_adapter
 from tests.tasks.languages import JAPANESE
 
 CONTEXT = 48

@@ -1,0 +1,38 @@
+"""Adapters in peft's layout, read back: triptych itself only writes them and merges."""
+
+import json
+from pathlib import Path
+from typing import cast
+
+from safetensors.torch import load_file
+from torch import nn
+
+from model.decoder import Decoder
+from model.lora import ADAPTER_CONFIG, ADAPTER_WEIGHTS, PEFT_PREFIX, _changed, _stored, add_lora
+from model.spec import Lora, Matrix
+
+
+def load_adapter(decoder: Decoder, folder: Path) -> Decoder:
+    """The decoder with an adapter of peft's layout beside its matrices."""
+    adapter_config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    tensors = load_file(folder / ADAPTER_WEIGHTS)
+    lora = Lora(
+        rank=adapter_config["r"],
+        alpha=adapter_config["lora_alpha"],
+        targets=_ours(decoder, adapter_config["target_modules"]),
+    )
+    add_lora(decoder, lora)
+    for name, module in _changed(decoder):
+        theirs = PEFT_PREFIX + _stored(decoder, name)
+        module.a_ri.data.copy_(tensors.pop(f"{theirs}.lora_A.weight"))
+        module.b_or.data.copy_(tensors.pop(f"{theirs}.lora_B.weight"))
+    if tensors:
+        raise ValueError(f"{folder}: {len(tensors)} tensors have no place in this network: {sorted(tensors)[0]}")
+    return decoder
+
+
+def _ours(decoder: Decoder, theirs: list[str]) -> tuple[Matrix, ...]:
+    """Our names of peft's target modules."""
+    linears = [name for name, module in decoder.blocks.named_modules(prefix="blocks") if isinstance(module, nn.Linear)]
+    ours = {_stored(decoder, name).rsplit(".", 1)[1]: name.rsplit(".", 1)[1] for name in linears}
+    return tuple(sorted({cast(Matrix, ours[name]) for name in theirs}))
