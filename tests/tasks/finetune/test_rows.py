@@ -1,13 +1,8 @@
-"""Rows for fine-tuning: derived from metadata by SQL and templates, or a user's own."""
+"""Rows for fine-tuning: derived from the documents' metadata by SQL and templates."""
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,42 +12,12 @@ from tasks.errors import Skipped, UsageError, UserError
 from tasks.finetune.instructions import InstructionRows
 from tasks.finetune.methods.classify import LabelledRows, labelled_rows
 from tasks.finetune.methods.instruct import instruction_rows
-from tasks.finetune.own_rows import LOOKED_AT, SPLITS, OwnRows
 from tasks.finetune.rows import RowSource
 from tasks.finetune.templates import PIECE_CHARACTERS, Template, pieces
-from tasks.privacy import schema_metadata
+from tests.tasks.finetune.conftest import Curated, addresses, document
 
 ERA = "case when year < 1861 then '1790–1860' when year < 1946 then '1861–1945' else '1946–2000' end"
 WHEN = Template(kind="when", prompt="When was this said?\n{opening}", response="{year}", where="year is not null")
-Curated = Callable[..., RowSource]
-
-
-def document(number: int, **metadata: Any) -> dict[str, Any]:
-    text = f"This is sentence one of document {number}. Here the second follows. And a third ends it."
-    split = ("train", "train", "train", "validation", "test")[number % 5]
-    return {"doc_id": f"s/{number}", "text": text, "split": split, "origin": f"o{number % 7}", "metadata": metadata}
-
-
-def addresses(count: int = 60) -> list[dict[str, Any]]:
-    return [document(n, year=1800 + 3 * n, president=f"P{n // 8}") for n in range(count)]
-
-
-@pytest.fixture
-def curated(tmp_path: Path) -> Curated:
-    def write(*parts: Iterable[dict[str, Any]]) -> RowSource:
-        folders = {}
-        for number, part in enumerate(parts, 1):
-            folder = tmp_path / f"curate-{number}"
-            folder.mkdir()
-            rows = [
-                {**row, "source": "s", "bytes": len(row["text"]), "metadata": json.dumps(row["metadata"])}
-                for row in part
-            ]
-            pq.write_table(pa.Table.from_pylist(rows), folder / "texts.parquet")
-            folders[f"{number:04d}"] = folder
-        return RowSource(folders)
-
-    return write
 
 
 def test_labels_follow_the_sql_and_splits_follow_curation(curated: Curated) -> None:
@@ -193,115 +158,3 @@ def test_rows_saved_twice_have_the_same_bytes(curated: Curated, tmp_path: Path) 
 def contents(folder: Path) -> dict[str, str]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-# A user's own rows.
-
-
-def jsonl(path: Path, rows: Iterable[Any]) -> Path:
-    path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows))
-    return path
-
-
-def test_own_labels_keep_equal_texts_in_one_split(tmp_path: Path) -> None:
-    path = jsonl(tmp_path / "spam.jsonl", [{"text": f"Hello {n % 50}", "label": n % 2} for n in range(200)])
-    rows, _ = labelled_rows(LabelledRows(path=path).resolve(), RowSource())
-    texts = [set(split["text"]) for split in rows.values()]
-    assert sum(len(split) for split in rows.values()) == 200
-    assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
-    assert rows["train"].features["label"].names == ["0", "1"]
-
-
-@pytest.mark.parametrize("is_masked", [True, False])
-def test_own_rows_are_masked_as_the_documents_are(is_masked: bool, curated: Curated, tmp_path: Path) -> None:
-    source = curated(addresses(10))
-    texts = source.texts["0001"] / "texts.parquet"
-    pq.write_table(pq.read_table(texts).replace_schema_metadata(schema_metadata(is_masked)), texts)
-    forms = [{"prompt": f"{n}: a@b.org?", "response": "(202) 555-0143", "split": s} for n, s in enumerate(SPLITS)]
-    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)).resolve(), source)
-    expected = ("0: [email]?", "[phone]") if is_masked else ("0: a@b.org?", "(202) 555-0143")
-    assert (rows["train"][0]["prompt"], rows["train"][0]["response"]) == expected
-    assert tuple(turn["content"] for turn in rows["train"][0]["messages"]) == expected
-
-
-def test_own_instructions_come_in_four_forms(tmp_path: Path) -> None:
-    talk = [("system", "Be brief."), ("user", "A?"), ("assistant", "a"), ("user", "B?"), ("assistant", "b")]
-    said_by = {"user": "human", "assistant": "gpt"}
-    forms = [
-        {"prompt": "P", "response": "R", "split": "train"},
-        {"instruction": "I", "input": "x", "output": "O", "split": "validation"},
-        {"messages": [{"role": role, "content": text} for role, text in talk], "split": "test"},
-        {"conversations": [{"from": said_by.get(r, r), "value": text} for r, text in talk], "split": "test"},
-    ]
-    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)).resolve(), RowSource())
-    assert (rows["train"][0]["prompt"], rows["train"][0]["response"]) == ("P", "R")
-    assert rows["validation"][0]["prompt"] == "I\n\nx"
-    for row in rows["test"].to_list():
-        assert [(turn["role"], turn["content"]) for turn in row["messages"]] == talk
-        assert row["response"] == "b"
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize(
-    "layout", [lambda rows: json.dumps(rows, indent=1), lambda rows: "\n".join(map(json.dumps, rows))]
-)
-def test_a_json_file_of_own_instructions_is_an_array_or_lines(tmp_path: Path, layout: Any, encoding: str) -> None:
-    path = tmp_path / "own.json"
-    path.write_text(layout([{"instruction": f"I{n}", "output": f"Ö{n}"} for n in range(60)]), encoding=encoding)
-    rows, notes = instruction_rows(InstructionRows(path=path).resolve(), RowSource())
-    assert sum(len(split) for split in rows.values()) == 60 and not notes
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("a.json", "12", r"a\.json:1: not an object[\s\S]*correct these lines"),
-        ("a.json", '{"prompt": "P", "response": "R"} {"prompt"', r"a\.json: row 2 is not JSON.*correct it there"),
-        ("a.jsonl", "[" * 100_000, r"a\.jsonl:1: nested too deeply"),
-        ("a.jsonl", "", r"none of 0 rows"),
-        ("a.jsonl", '{"prompt": "P", "response": "R"}', r"none of 1 rows falls into the split .*held_out"),
-        ("a.jsonl", '{"prompt": "P", "response": "\\ud800"}', r"a\.jsonl:1: .*surrogates"),
-    ],
-)
-def test_a_file_without_rows_is_told_when_the_recipe_is_read(
-    tmp_path: Path, name: str, content: str, words: str
-) -> None:
-    (tmp_path / name).write_text(content)
-    with pytest.raises(ValueError, match=words):
-        InstructionRows(path=tmp_path / name).resolve()
-
-
-def test_bad_own_rows_are_told_by_line_and_too_many_are_a_mistake_of_the_recipe(tmp_path: Path) -> None:
-    good = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(100)]
-    bad = ["{no json", [1], {"text": "x"}, {"label": "a"}, {"text": "", "label": "a"}]
-    path = jsonl(tmp_path / "rows.jsonl", [*good[:3], *bad, *good[3:]])
-    rows, notes = labelled_rows(LabelledRows(path=path).resolve(), RowSource())
-    assert sum(len(split) for split in rows.values()) == 100
-    assert [note.split(": ")[0] for note in notes] == [f"rows.jsonl:{line}" for line in range(4, 9)]
-    with pytest.raises(ValueError, match=r"5 of 105 rows[\s\S]*rows.jsonl:6: no label"):
-        LabelledRows(path=path, max_bad_rows=4).resolve()
-
-
-def test_bad_own_rows_that_stand_later_in_a_long_file_stop_the_run(tmp_path: Path) -> None:
-    rows = [*({"text": f"t{n}", "label": "ab"[n % 2]} for n in range(LOOKED_AT)), *["{no json"] * 11]
-    with pytest.raises(UserError, match=r"11 of 1011 rows"):
-        labelled_rows(LabelledRows(path=jsonl(tmp_path / "rows.jsonl", rows)).resolve(), RowSource())
-
-
-def test_own_rows_are_known_by_content_and_not_by_path(tmp_path: Path) -> None:
-    from tasks.store.step import keyed
-
-    rows = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(60)]
-    here, there = jsonl(tmp_path / "a.jsonl", rows), jsonl(tmp_path / "b.jsonl", rows)
-    config = OwnRows(path=here).resolve()
-    assert keyed(config) == keyed(OwnRows(path=there).resolve())
-    assert OwnRows.model_validate(config.model_dump(mode="json")) == config
-    jsonl(here, rows[1:])
-    assert keyed(OwnRows(path=here).resolve()) != keyed(config)
-    with pytest.raises(UserError, match="changed after this run began"):
-        labelled_rows(LabelledRows.model_validate(config.model_dump()), RowSource())
-
-
-def test_a_missing_file_is_a_mistake_of_the_recipe(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is no file"):
-        OwnRows(path=tmp_path / "none.jsonl").resolve()

@@ -1,112 +1,25 @@
-"""A run in MLflow: whole, nested, each figure once; and a locked or lost MLflow that changes nothing but the time."""
+"""A run in MLflow: nested, whole, each metric once."""
 
 import json
-import shutil
-import subprocess
-import sys
-import threading
-import time
-from contextlib import contextmanager
-from pathlib import Path
 
-import pytest
 from mlflow import MlflowClient
 
 from tasks.home import Home
 from tasks.store.artifacts import MANIFEST
-from tasks.tracking.connection import DATABASE, tracking_uri
+from tasks.tracking.connection import tracking_uri
 from tasks.tracking.outbox import Outbox
-from tasks.tracking.runs import Part, PipelineRun, StepRun
-from tasks.tracking.tracker import Tracker, ship
-
-STARTED = 1_700_000_000.0
-KEY = "0123456789abcdef01234567"
-HOLD_LOCK = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1])
-connection.execute("BEGIN EXCLUSIVE")
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-def pipeline(run: str = "r1") -> PipelineRun:
-    return PipelineRun(run=run, recipe="demo", started=STARTED, params={"pretrain": {"steps": 300, "text": "x" * 9000}})
-
-
-@pytest.fixture
-def artifact(home: Home) -> Path:
-    """What a training leaves: 300 lines of metrics, a large file, a manifest."""
-    folder = home / "store" / "pretrain" / KEY
-    folder.mkdir(parents=True)
-    write_metrics(folder / "metrics.jsonl", range(300))
-    (folder / "model.safetensors").write_bytes(bytes(1 << 20) + b"more")
-    files = {path.name: {"bytes": path.stat().st_size, "sha256": "0" * 64} for path in sorted(folder.iterdir())}
-    (folder / MANIFEST).write_text(json.dumps({"files": files}))
-    return folder
-
-
-def write_metrics(path: Path, steps: range) -> None:
-    with path.open("a") as file:
-        file.writelines(json.dumps({"step": step, "loss": 5 - step / 100}) + "\n" for step in steps)
-
-
-def trained(artifact: Path, state: str = "complete", run: str = "r1") -> StepRun:
-    part = Part(key=KEY, path=str(artifact), state=state)
-    return StepRun(
-        pipeline=pipeline(run),
-        label="pretrain",
-        state=state,
-        started=STARTED + 1,
-        seconds=60.0,
-        params={"steps": 300, "shape": {"depth": 4}, "odd key: ü": 1},
-        metrics={"bits_per_byte": 1.5},
-        parts={"": part},
-        inputs={"shards@0001": part},
-        tables={"figures": [{"task": "text", "value": 1.5}]},
-        notes=("a surprise",),
-    )
-
-
-def runs(home: Home) -> dict[str, list]:
-    """Our id → MLflow's runs that carry it."""
-    client = MlflowClient(tracking_uri(home))
-    found: dict[str, list] = {}
-    for run in client.search_runs([e.experiment_id for e in client.search_experiments()]):
-        found.setdefault(run.data.tags["triptych.id"], []).append(run)
-    return found
-
-
-def only(home: Home, our_id: str):
-    (run,) = runs(home)[our_id]
-    return run
-
-
-def opened(home: Home, our_id: str) -> Path:
-    """A run's artifacts as MLflow hands them out."""
-    return Path(MlflowClient(tracking_uri(home)).download_artifacts(only(home, our_id).info.run_id, ""))
-
-
-def losses(home: Home) -> list[tuple[int, float]]:
-    history = MlflowClient(tracking_uri(home)).get_metric_history(only(home, "r1/pretrain").info.run_id, "loss")
-    return [(metric.step, metric.value) for metric in history]
-
-
-@contextmanager
-def locked(home: Home):
-    """Another process holds MLflow's database for itself."""
-    command = [sys.executable, "-c", HOLD_LOCK, str(home / DATABASE)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout.readline() == b"held\n"
-        yield
-        holder.stdin.close()
-
-
-def wait_for(what, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come"
-        threading.Event().wait(0.05)
+from tasks.tracking.runs import StepRun
+from tasks.tracking.tracker import Tracker
+from tests.tasks.tracking.mlflow_runs import (
+    STARTED,
+    losses,
+    only,
+    opened,
+    pipeline,
+    trained,
+    wait_for,
+    write_metrics,
+)
 
 
 def test_a_run_is_nested_and_whole(home, artifact):
@@ -165,65 +78,6 @@ def test_a_cached_step_has_copies_where_mlflow_does_not_know_who_computed_it(hom
     assert (opened(home, "r2/pretrain") / "metrics.jsonl").read_bytes() == (artifact / "metrics.jsonl").read_bytes()
 
 
-def test_a_locked_database_costs_a_run_no_time_and_no_event(home, artifact):
-    with locked(home):
-        began = time.monotonic()
-        with Tracker(home, pipeline()) as tracker:
-            tracker.step(trained(artifact))
-            tracker.end("complete", 70.0, {})
-            assert tracker.mlflow_run_id("pretrain") is None
-            assert tracker.close() == 3
-        assert time.monotonic() - began < 5
-        assert ship(home) == 3
-    assert ship(home) == 0
-    assert len(losses(home)) == 300
-    assert {our_id: len(found) for our_id, found in runs(home).items()} == {"r1": 1, "r1/pretrain": 1}
-
-
-def test_mlflow_moved_away_in_mid_run_gets_the_rest_later(home, artifact, tmp_path):
-    with Tracker(home, pipeline()) as tracker:
-        assert tracker.mlflow_run_id(seconds=20)
-        (home / DATABASE).rename(tmp_path / "away.db")
-        (home / "mlflow-artifacts").rename(tmp_path / "away")
-        tracker.step(trained(artifact))
-        assert tracker.mlflow_run_id("pretrain") is None
-        assert not (home / DATABASE).exists()
-        assert tracker.close() == 1
-    (tmp_path / "away.db").rename(home / DATABASE)
-    (tmp_path / "away").rename(home / "mlflow-artifacts")
-    assert ship(home) == 0
-    assert only(home, "r1/pretrain").data.tags["mlflow.parentRunId"] == only(home, "r1").info.run_id
-
-
-def test_an_event_shipped_twice_changes_nothing(home, artifact, tmp_path):
-    with locked(home), Tracker(home, pipeline()) as tracker:
-        tracker.step(trained(artifact))
-        tracker.end("complete", 70.0, {})
-        tracker.close()
-    shutil.copytree(home / "outbox", tmp_path / "again")
-    assert ship(home) == 0
-    before = {our_id: [run.to_dictionary() for run in found] for our_id, found in runs(home).items()}
-    (home / "outbox" / "shipped.jsonl").unlink()
-    shutil.copytree(tmp_path / "again", home / "outbox", dirs_exist_ok=True)
-    assert ship(home) == 0
-    assert {our_id: [run.to_dictionary() for run in found] for our_id, found in runs(home).items()} == before
-
-
-def test_a_step_that_was_half_shipped_is_finished_and_not_doubled(home, artifact, tmp_path):
-    with locked(home), Tracker(home, pipeline()) as tracker:
-        tracker.step(trained(artifact))
-        tracker.close()
-    shutil.copytree(home / "outbox", tmp_path / "again")
-    assert ship(home) == 0
-    client, run_id = MlflowClient(tracking_uri(home)), only(home, "r1/pretrain").info.run_id
-    for tag in ("triptych.done", "triptych.series.metrics.jsonl"):
-        client.delete_tag(run_id, tag)
-    shutil.copytree(tmp_path / "again", home / "outbox", dirs_exist_ok=True)
-    assert ship(home) == 0
-    assert len(losses(home)) == 300
-    assert len(only(home, "r1/pretrain").inputs.dataset_inputs) == 1
-
-
 def test_a_training_is_followed_line_by_line_while_it_runs(home, artifact):
     growing = home / "growing.jsonl"
     write_metrics(growing, range(10))
@@ -237,26 +91,6 @@ def test_a_training_is_followed_line_by_line_while_it_runs(home, artifact):
         tracker.step(trained(artifact))
         assert tracker.close(20) == 0
     assert losses(home) == [(step, 5 - step / 100) for step in range(300)]
-
-
-def test_what_mlflow_never_takes_is_put_aside_and_stops_nothing(home, artifact):
-    with Tracker(home, pipeline()) as tracker:
-        tracker.step(trained(artifact).model_copy(update={"label": "bad", "tags": {"": "no name"}}))
-        tracker.step(trained(artifact))
-        assert tracker.close(20) == 0
-    (refused,) = (home / "outbox" / "refused").iterdir()
-    assert json.loads(refused.read_text())["id"] == "r1/bad"
-    assert only(home, "r1/pretrain").info.status == "FINISHED"
-
-
-def test_a_database_lost_with_the_parent_run_gets_it_again(home, artifact, fresh_home):
-    with Tracker(home, pipeline()) as tracker:
-        assert tracker.close(20) == 0
-    shutil.copy(fresh_home / DATABASE, home / DATABASE)
-    with Tracker(home, pipeline()) as tracker:
-        tracker.step(trained(artifact))
-        assert tracker.close(20) == 0
-    assert only(home, "r1").data.params["pretrain.steps"] == "300"
 
 
 def test_a_failed_and_a_skipped_step_say_so(home):
@@ -279,32 +113,3 @@ def test_a_home_without_mlflow_gets_one_of_its_own(tmp_path):
     client = MlflowClient(tracking_uri(home))
     assert only(home, "r1").info.artifact_uri.startswith(str(home / "mlflow-artifacts"))
     assert client.get_experiment_by_name("demo")
-
-
-def test_a_killed_run_does_not_stay_running_in_mlflow(home, artifact):
-    victim = "from pathlib import Path; import os, sys; from tests.tasks.tracking import test_tracker as t\n"
-    victim += "tracker = t.Tracker(t.Home.at(sys.argv[1]), t.pipeline('victim'))\n"
-    victim += "tracker.follow('pretrain', t.STARTED, Path(sys.argv[2]))\n"
-    victim += "assert tracker.mlflow_run_id('pretrain', 60); os.kill(os.getpid(), 9)"
-    done = subprocess.run([sys.executable, "-c", victim, home, artifact / "metrics.jsonl"], check=False)
-    assert done.returncode == -9
-    assert only(home, "victim/pretrain").info.status == "RUNNING"
-    with Tracker(home, pipeline()) as tracker:
-        tracker.mlflow_run_id(seconds=20)
-        assert only(home, "r1").info.status == "RUNNING"
-        assert tracker.close(20) == 0
-    assert [only(home, our_id).info.status for our_id in ("victim", "victim/pretrain")] == ["KILLED", "KILLED"]
-
-
-def test_a_moved_home_ships_what_waited_and_writes_below_its_new_place_only(home, artifact):
-    with Tracker(home, pipeline()) as tracker:
-        assert tracker.close(20) == 0
-    with locked(home), Tracker(home, pipeline("r2")) as tracker:
-        tracker.step(trained(artifact, run="r2"))
-        tracker.close()
-    moved = Home(Path(home).rename(Path(home).with_name("moved home")))
-    assert ship(moved) == 0
-    assert not Path(home).exists()
-    (run,) = runs(moved)["r2/pretrain"]
-    lists = MlflowClient(tracking_uri(moved)).list_artifacts(run.info.run_id)
-    assert MANIFEST in {file.path for file in lists}

@@ -1,0 +1,13 @@
+"""What a training leaves, in a home whose MLflow has its tables."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.home import Home
+from tests.tasks.tracking.mlflow_runs import make_artifact
+
+
+@pytest.fixture
+def artifact(home: Home) -> Path:
+    return make_artifact(home)
