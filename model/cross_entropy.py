@@ -46,8 +46,10 @@ class SummedCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, total_gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    @once_differentiable  # its decorated signature is narrower than the base class states
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, total_gradient: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None]:
         x_gradient, head_gradient = ctx.saved_tensors
         return (
             None if x_gradient is None else x_gradient * total_gradient,

@@ -103,7 +103,7 @@ def evaluate(learner: nn.Module, batches: Iterator[Batch], plan: Plan) -> dict[s
 def over_ranks(sums: LossSums, ranks: Ranks) -> tuple[dict[str, Tensor], Tensor]:
     """Means over the global batch, and how much was counted in it."""
     names = ["loss", *sums.metric_sums]
-    vector = torch.stack([x.double() for x in (sums.count, sums.loss, *sums.metric_sums.values())])
+    vector = torch.stack([x.double() for x in (sums.counted, sums.loss, *sums.metric_sums.values())])
     count, *totals = ranks.total(vector).float().unbind()
     count = count.clamp(min=1)  # a batch in which nothing is counted moves nothing
     return {name: total / count for name, total in zip(names, totals, strict=True)}, count
@@ -114,10 +114,10 @@ def _alone(learner: nn.Module) -> AbstractContextManager[object]:
 
 
 def _detached(sums: LossSums) -> LossSums:
-    return LossSums(sums.loss.detach(), sums.count, {name: x.detach() for name, x in sums.metric_sums.items()})
+    return LossSums(sums.loss.detach(), sums.counted, {name: x.detach() for name, x in sums.metric_sums.items()})
 
 
 def _add(a: LossSums, b: LossSums) -> LossSums:
     return LossSums(
-        a.loss + b.loss, a.count + b.count, {name: x + b.metric_sums[name] for name, x in a.metric_sums.items()}
+        a.loss + b.loss, a.counted + b.counted, {name: x + b.metric_sums[name] for name, x in a.metric_sums.items()}
     )

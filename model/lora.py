@@ -9,7 +9,7 @@ r rank · i, o width in and out
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def add_lora(decoder: Decoder, lora: Lora, seed: int = 0) -> Decoder:
 
 
 @contextmanager
-def lora_disabled(decoder: Decoder) -> Iterator[None]:
+def lora_disabled(decoder: Decoder) -> Generator[None]:
     """The decoder as it was before: within, no change is added."""
     changes = [module for module in decoder.modules() if isinstance(module, LowRank)]
     for change in changes:

@@ -58,7 +58,10 @@ WITHOUT_BF16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE
 def _cpu_multiplies_bf16() -> bool:
     if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BF16:
         return False
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return (
+        torch.cpu._is_avx512_bf16_supported()  # pyright: ignore[reportPrivateUsage]
+        or torch.cpu._is_amx_tile_supported()  # pyright: ignore[reportPrivateUsage]
+    )
 
 
 def _has_compiler() -> bool:

@@ -93,7 +93,7 @@ def describe(session: TrainingSession) -> dict[str, Any]:
     """What must be known to say, years later, what batch n was: `model.replay.replay` reads it."""
     spec, source = session.spec, session.train.source
     return {
-        "kind": session.data.kind,
+        "kind": spec.data["kind"],
         "seed": spec.seed,
         "batch": spec.batch,
         "context": spec.context,

@@ -11,7 +11,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -180,7 +180,7 @@ def save_weights(session: TrainingSession) -> None:
 
 
 @contextmanager
-def only_one(lock: Path) -> Iterator[None]:
+def only_one(lock: Path) -> Generator[None]:
     """Waits until no other child writes here: an orphan is let finish its checkpoint. Names our pid."""
     with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -8,7 +8,7 @@ checkpoints are left out.
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -64,7 +64,7 @@ class Throughput:
         return {"step": step, "seconds": round(self.seconds, 3), **rates}
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> Generator[None]:
         start = time.monotonic()
         yield
         self._since += time.monotonic() - start

@@ -21,7 +21,14 @@ SHARE_A_HOME = (
     "test_kills.py",
 )
 # Beside those of end_to_end/ and flows/.
-LONG = ("test_training.py", "test_finetune.py", "test_publish.py", "test_tracker.py", "test_mlflow_away.py", "test_installed.py")
+LONG = (
+    "test_training.py",
+    "test_finetune.py",
+    "test_publish.py",
+    "test_tracker.py",
+    "test_mlflow_away.py",
+    "test_installed.py",
+)
 SHARE_A_PREFECT = (
     "test_reconcile.py",
     "test_schedule.py",

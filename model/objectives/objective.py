@@ -19,7 +19,7 @@ from model.spec import Spec, Strict
 
 class LossSums(NamedTuple):
     loss: Tensor  # nats, summed
-    count: Tensor  # how many were counted
+    counted: Tensor  # how many targets or texts
     metric_sums: dict[str, Tensor]  # further sums to be divided by the count: {"accuracy": correct ones}
 
 
@@ -30,9 +30,8 @@ class Objective(nn.Module):
 
 
 class TrainingData(Strict):
-    """A spec's `data`: which files are learned from, and how."""
+    """A spec's `data`: which files are learned from, and how. Each kind has its name in a field `kind`."""
 
-    kind: str
     separator: int = 0  # the id of <|endoftext|>
     sequences_per_item: ClassVar[int] = 1
 

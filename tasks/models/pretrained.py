@@ -72,11 +72,11 @@ def as_folder(model: Path, work: Path) -> Path:
 
 def decoder_of(model: Path) -> "Decoder":
     """Its network, for use and not for training."""
-    from model import gguf, hub
+    from model import gguf_weights, hub
     from model.hub_config import WeightsError
 
     try:
-        return (gguf.load(model) if model.suffix == GGUF else hub.load(model)).eval()
+        return (gguf_weights.load(model) if model.suffix == GGUF else hub.load(model)).eval()
     except WeightsError as error:
         raise UserError(error.what, error.cure) from error
 

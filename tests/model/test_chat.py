@@ -140,8 +140,8 @@ def test_padded_cut_and_packed_conversations_lose_what_trl_says(
         ours = [[len(rows[row].ids) for row in pack] for pack in source.packs]
         assert sorted(ours) == sorted(trainer.train_dataset["seq_lengths"])
     sums = objective(source.batch(np.arange(source.items)))
-    assert sums.count.item() == source.targets == (batch["labels"][:, 1:] != IGNORE).sum()
-    assert (sums.loss / sums.count).item() == pytest.approx(wanted.item(), abs=1e-5)
+    assert sums.counted.item() == source.targets == (batch["labels"][:, 1:] != IGNORE).sum()
+    assert (sums.loss / sums.counted).item() == pytest.approx(wanted.item(), abs=1e-5)
     one_by_one = evaluate(
         objective, (source.batch(np.array([n])) for n in range(source.items)), Plan(Schedule(steps=1))
     )

@@ -43,7 +43,7 @@ def test_loss_reference_point_and_gradient_equal_trls(good: float, bad: float, t
     )
     ours = hub.load(tmp_path / "policy")
     sums = Kto(ours, hub.load(tmp_path / "reference"), settings)(batch)
-    (sums.loss / sums.count).backward()
+    (sums.loss / sums.counted).backward()
     assert sums.loss.item() / len(ANSWERS) == pytest.approx(loss.item(), abs=2e-5)
     assert sums.metric_sums["reference_point"].item() / len(ANSWERS) == pytest.approx(metrics["kl"], abs=1e-3)
     norm, wanted = (

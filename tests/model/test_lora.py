@@ -49,7 +49,7 @@ def test_logits_with_an_adapter_and_merged_equal_pefts(theirs: Any, tmp_path: Pa
 def test_gradients_of_an_adapter_equal_pefts(theirs: Any, tmp_path: Path):
     decoder, ids = load_adapter(hub.load(tmp_path / "base"), tmp_path / "adapter"), tokens_of(1, 48)
     sums = NextToken(decoder)(TokenBatch(ids[:, :-1].contiguous(), ids[:, 1:].contiguous()))
-    ours, wanted = sums.loss / sums.count, theirs(ids, labels=ids).loss
+    ours, wanted = sums.loss / sums.counted, theirs(ids, labels=ids).loss
     ours.backward()
     wanted.backward()
     assert ours.item() == pytest.approx(wanted.item(), rel=1e-5)

@@ -76,10 +76,10 @@ def sides(request: pytest.FixtureRequest, tmp_path: Path) -> Sides:
 
 def test_loss_rewards_and_gradient_equal_trls(sides: Sides):
     sums = Prefer(sides.policy, sides.reference, sides.trainer.args.beta)(sides.batch)
-    (sums.loss / sums.count).backward()
+    (sums.loss / sums.counted).backward()
     sides.loss.backward()
     pairs, metrics = len(PAIRS), sides.metrics
-    assert sums.count.item() == pairs
+    assert sums.counted.item() == pairs
     assert sums.loss.item() / pairs == pytest.approx(sides.loss.item(), abs=2e-5)
     assert sums.metric_sums["margin"].item() / pairs == pytest.approx(metrics["rewards/margins"], abs=1e-4)
     assert sums.metric_sums["chosen_reward"].item() / pairs == pytest.approx(metrics["rewards/chosen"], abs=1e-4)

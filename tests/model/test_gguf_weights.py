@@ -7,7 +7,7 @@ from gguf import GGUFWriter
 from gguf.constants import GGMLQuantizationType
 from gguf.quants import dequantize, quantize
 
-from model import gguf
+from model import gguf_weights
 from model.decoder import Decoder, initialise
 from model.depth import from_depth
 from model.hub_config import WeightsError
@@ -34,7 +34,7 @@ def write(decoder: Decoder, file: Path, kind: GGMLQuantizationType = GGMLQuantiz
             values = values.unflatten(0, (-1, 2, shape.head_width // 2)).transpose(1, 2).flatten(0, 2)
         array = np.ascontiguousarray(values.numpy())
         whole = kind == GGMLQuantizationType.F32 or array.ndim < 2 or array.shape[1] % 32
-        theirs = gguf._name(shape.family, name)
+        theirs = gguf_weights._name(shape.family, name)
         if whole:
             writer.add_tensor(theirs, array)
         else:
@@ -49,7 +49,7 @@ def write(decoder: Decoder, file: Path, kind: GGMLQuantizationType = GGMLQuantiz
 @pytest.mark.parametrize("name", ["llama", "qwen3"])
 def test_what_the_file_holds_is_what_the_decoder_has(name: str, tmp_path: Path):
     decoder = decoder_of(name)
-    found = gguf.load(write(decoder, tmp_path / "model.gguf"))
+    found = gguf_weights.load(write(decoder, tmp_path / "model.gguf"))
     assert found.shape.model_copy(update={"norm_eps": decoder.shape.norm_eps}) == decoder.shape
     for (part, ours), theirs in zip(found.named_parameters(), decoder.parameters(), strict=True):
         assert torch.equal(ours, theirs), part
@@ -59,7 +59,7 @@ def test_a_quantised_matrix_gives_the_numbers_it_holds(tmp_path: Path):
     kind = GGMLQuantizationType.Q4_1
     shape = from_depth(1, vocabulary=64, context=32, family="llama", width=32)
     decoder = initialise(Decoder(shape), seed=0)
-    found = gguf.load(write(decoder, tmp_path / "model.gguf", kind))
+    found = gguf_weights.load(write(decoder, tmp_path / "model.gguf", kind))
     exact, read = decoder.blocks[0].mlp.to_up.weight.detach(), found.blocks[0].mlp.to_up.weight
     assert exact.shape[1] % 32 == 0 and not torch.equal(read, exact)
     assert torch.equal(read, torch.tensor(dequantize(quantize(exact.numpy(), kind), kind)))
@@ -68,11 +68,11 @@ def test_a_quantised_matrix_gives_the_numbers_it_holds(tmp_path: Path):
 def test_what_cannot_be_read_is_told_with_a_cure(tmp_path: Path):
     (tmp_path / "text.gguf").write_text("not a model")
     with pytest.raises(WeightsError, match="not a GGUF file"):
-        gguf.load(tmp_path / "text.gguf")
+        gguf_weights.load(tmp_path / "text.gguf")
     writer = GGUFWriter(tmp_path / "mamba.gguf", "mamba")
     writer.add_tensor("token_embd.weight", np.zeros((4, 4), np.float32))
     for write_part in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
         write_part()
     writer.close()
     with pytest.raises(WeightsError, match=r"'mamba'.*only llama, qwen3"):
-        gguf.load(tmp_path / "mamba.gguf")
+        gguf_weights.load(tmp_path / "mamba.gguf")
