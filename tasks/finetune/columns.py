@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.errors import UsageError
-from tasks.tables import query as door
+from tasks.tables.query import SqlError, query, statement
 
 OWN = ("doc_id", "text", "source", "split", "origin", "bytes")
 NUMBERS = ("UBIGINT", "BIGINT")
@@ -35,16 +35,24 @@ class Documents:
         """The columns that the expression names and no document has."""
         return sorted(_names(expression, key) - set(self.columns))
 
-    def ask(self, sql: str, params: Mapping[str, Any], key: str) -> pa.Table:
-        """The answer to `sql` over `documents`; what DuckDB refuses is the mistake of the recipe's `key`."""
-        own = ", ".join(OWN)
-        keys = "".join(f', {read} as "{name}"' for name, read in self.metadata.items())
+    def check(self, expression: str, key: str) -> None:
+        """UsageError that names the recipe's `key` where the expression has no value over these documents."""
+        self.query("select _value from valued limit 0", {}, key, {"_value": expression})
+
+    def query(self, sql: str, params: Mapping[str, Any], key: str, values: Mapping[str, str]) -> pa.Table:
+        """The result of `sql` over `valued`: the documents with the `values`, {name: the recipe's expression}.
+
+        What DuckDB refuses is a mistake of the recipe's `key`.
+        """
+        columns = ", ".join([*OWN, *(f'{read} as "{name}"' for name, read in self.metadata.items())])
         allowed = " anti join withheld using (doc_id)" if self.withheld else ""
-        statement = f"with documents as (select {own}{keys} from texts{allowed})\n{sql}"
+        more = "".join(f", ({expression}\n) as {name}" for name, expression in values.items())
+        documents = f"documents as (select {columns} from texts{allowed})"
+        sql = f"with {documents}, valued as (select *{more} from documents)\n{sql}"
         tables = {"texts": self.files} | ({"withheld": self.withheld} if self.withheld else {})
         try:
-            return door.query(statement, params, tables)
-        except door.duckdb.Error as error:
+            return query(sql, params, tables)
+        except SqlError as error:
             raise _refused(key, str(error), self.columns) from None
 
 
@@ -52,28 +60,19 @@ def documents(curated: Mapping[str, Path], shards: Mapping[str, Path]) -> Docume
     """The table of all partitions' kept documents, without those that were taken down or withdrawn since."""
     withheld = [folder / "withheld.parquet" for folder in shards.values()]
     files = [folder / "texts.parquet" for folder in curated.values()]
-    found = door.query(KEYS, {}, {"texts": files}).to_pylist()
-    return Documents(files, withheld, {row["name"]: _read(row["spellings"], set(row["types"])) for row in found})
-
-
-KEYS = f"""
-select lower(key) as name, list(distinct key order by key) as spellings,
-       list(distinct json_type(metadata, '$."' || key || '"')) as types
-from (select metadata, unnest(json_keys(metadata)) as key from texts)
-where lower(key) not in {OWN} and not contains(key, '"') and not contains(key, '''')
-group by all order by all
-"""
+    keys = query(statement("internal/metadata_keys.sql"), {"own": list(OWN)}, {"texts": files}).to_pylist()
+    return Documents(files, withheld, {row["name"]: _read(row["spellings"], set(row["types"])) for row in keys})
 
 
 def _read(spellings: Sequence[str], types: set[str]) -> str:
     """The SQL that reads one key (SQL's names know no case: `Year` and `year` are one column)."""
-    found = types - {"NULL"}
-    if found and found <= {*NUMBERS}:
+    known = types - {"NULL"}
+    if known and known <= {*NUMBERS}:
         kind = "BIGINT"
-    elif found and found <= {*NUMBERS, "DOUBLE"}:
+    elif known and known <= {*NUMBERS, "DOUBLE"}:
         kind = "DOUBLE"
     else:
-        kind = "BOOLEAN" if found == {"BOOLEAN"} else "VARCHAR"
+        kind = "BOOLEAN" if known == {"BOOLEAN"} else "VARCHAR"
     values = ", ".join(f"metadata->>'$.\"{spelling}\"'" for spelling in spellings)
     return f"cast(coalesce({values}) as {kind})"
 
@@ -86,9 +85,9 @@ def check_expression(expression: str) -> None:
 
 
 def _tree(expression: str) -> dict[str, Any]:
-    statement = {"statement": f"select ({expression}\n)"}
-    (answer,) = door.query("select json_serialize_sql($statement) as tree", statement, {}).to_pylist()
-    return json.loads(answer["tree"])
+    selection = {"selection": f"select ({expression}\n)"}
+    (row,) = query("select json_serialize_sql($selection) as tree", selection, {}).to_pylist()
+    return json.loads(row["tree"])
 
 
 def _names(expression: str, key: str) -> set[str]:

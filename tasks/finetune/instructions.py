@@ -11,6 +11,7 @@ from tasks.finetune.columns import Documents
 from tasks.finetune.own_rows import OwnRows, Row, conversation, own_rows
 from tasks.finetune.rows import RowSource, as_splits, first_by_hash
 from tasks.finetune.templates import CONTINUE, PIECES, Template, instruction
+from tasks.tables.query import statement
 
 if TYPE_CHECKING:
     from datasets import DatasetDict, Value
@@ -66,7 +67,7 @@ def _usable_templates(config: InstructionRows, table: Documents, notes: list[str
         if absent:
             notes.append(f"no document has {', '.join(absent)}, which template {template.kind!r} needs")
         else:
-            table.ask(f"select ({template.where}\n) as value from documents limit 0", {}, key)
+            table.check(template.where, key)
             usable.append(template)
     if not usable:
         raise Skipped("; ".join(notes))
@@ -76,16 +77,12 @@ def _usable_templates(config: InstructionRows, table: Documents, notes: list[str
 def _fill(config: InstructionRows, usable: Sequence[Template], table: Documents, source: RowSource) -> list[Row]:
     """One row of each document that a template suits, in the order of their hash."""
     suits = ", ".join(f"coalesce(({template.where}\n), false)" for template in usable)
-    sql = f"""
-        select * from (select *, [{suits}] as suits, md5($salt || doc_id) as hash from documents)
-        where list_bool_or(suits)
-        qualify row_number() over (partition by split order by hash, doc_id) <= $candidates
-        order by hash, doc_id"""
     params = {"salt": f"{config.seed} ", "candidates": CANDIDATES * config.max_rows}
     rows: list[Row] = []
     taken: Counter[str] = Counter()
-    for document in table.ask(sql, params, f"{config.table}.templates").to_pylist():
-        suited = [template for template, suits in zip(usable, document["suits"], strict=True) if suits]
+    sql, values = statement("internal/finetune_documents.sql"), {"_suits": f"[{suits}]"}
+    for document in table.query(sql, params, f"{config.table}.templates", values).to_pylist():
+        suited = [template for template, suits in zip(usable, document["_suits"], strict=True) if suits]
         if taken[document["split"]] == config.max_rows:
             continue
         filled = instruction(suited, document, config.seed, source.max_piece_chars(document["text"]))

@@ -12,6 +12,7 @@ import pyarrow as pa
 from tasks.errors import UsageError
 
 THREADS = 2  # fixed: sums of floats depend on how the rows were divided among threads
+SqlError = duckdb.Error
 COMMENT = re.compile(r"--[^\n]*")
 NAME = re.compile(r"[A-Za-z_]\w*")
 

@@ -17,6 +17,7 @@ from tasks.finetune.own_rows import OwnRows, Row, own_rows, text_of
 from tasks.finetune.rows import RowSource, as_splits, first_by_hash
 from tasks.finetune.settings import FinetuneSettings
 from tasks.finetune.tokenised_rows import StartingModel, ids_column
+from tasks.tables.query import statement
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,16 +111,10 @@ def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:
     if absent:
         raise Skipped(f"no document has {', '.join(sorted(absent))}; the columns are {', '.join(table.columns)}")
     for key, expression in ((label_key, config.label), (text_key, config.text)):  # so that an error names its key
-        table.ask(f"select ({expression}\n) as value from documents limit 0", {}, key)
-    sql = f"""
-        select text, label, split, origin, doc_id from (
-            select doc_id, origin, split, cast(({config.text}\n) as varchar) as text,
-                   cast(({config.label}\n) as varchar) as label, md5($salt || doc_id) as hash
-            from documents)
-        where label is not null and trim(text) <> ''
-        qualify row_number() over (partition by split, label order by hash, doc_id) <= $max_rows
-        order by hash, doc_id"""
-    return table.ask(sql, {"salt": f"{config.seed} ", "max_rows": config.max_rows}, label_key).to_pylist()
+        table.check(expression, key)
+    values = {"_text": f"cast(({config.text}\n) as varchar)", "_label": f"cast(({config.label}\n) as varchar)"}
+    params = {"salt": f"{config.seed} ", "max_rows": config.max_rows}
+    return table.query(statement("internal/finetune_labels.sql"), params, label_key, values).to_pylist()
 
 
 CLASSIFY = Method(
