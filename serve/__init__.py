@@ -3,7 +3,7 @@
 listen.py                        `triptych serve`: address, start and a clean end
 app.py, requests.py, responses.py, api_error.py    endpoints; bodies in OpenAI's format, in and out
 access.py, keys.py, limits.py    host, origin, API keys, rate and size, before any endpoint
-generation.py, slots.py          one answer: its slot, its text; detokenizer.py: bytes to text up to a stop sequence
+generation.py, slots.py          one answer: its slot, its text up to a stop sequence
 engine.py                        what generates tokens; a second engine goes beside it
 alias_follower.py                the version that the alias names now
 page/                            the chat page

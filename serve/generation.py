@@ -10,11 +10,11 @@ from anyio import CapacityLimiter, to_thread
 
 from serve.alias_follower import LoadedVersion
 from serve.api_error import ApiError
-from serve.detokenizer import StopFilter
 from serve.engine import Sampling
 from serve.limits import Limits
 from serve.responses import Piece
 from serve.slots import Slots
+from tasks.models.detokenizer import StopFilter
 
 STARTED = Piece("")  # a slot is taken: from here on the response is a stream and no error status
 

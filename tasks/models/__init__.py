@@ -4,6 +4,6 @@ pretrained.py       a model made elsewhere, located and read as a folder in the 
 provenance.py       its name, hash and licence, kept beside the weights that began from it
 vocabulary.py       a tokenizer folder: text to ids, ids to bytes, special tokens by name
 chat_template.py    whether a model answers in turns
-prompting.py        turns or text to ids, ids to text
+prompting.py        turns or text to ids, ids to text; detokenizer.py: bytes to text, up to a stop sequence
 likelihood.py       log-probabilities of given tokens
 """

@@ -1,12 +1,12 @@
 """A model's prompts and answers: turns or text in, generated text out piece by piece, whole characters only."""
 
-import codecs
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UsageError
 from tasks.models.chat_template import answers_in_turns
+from tasks.models.detokenizer import StopFilter
 from tasks.models.pretrained import decoder_of
 from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 
@@ -68,10 +68,10 @@ class ChatModel:
         from model.generate import generate
 
         ids, stop = self.prompt_builder.of_turns(turns)
-        characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        text = StopFilter()
         for token in generate(self.decoder, ids, max_tokens, temperature, seed=seed, stop=stop):
-            yield characters.decode(self.prompt_builder.vocabulary.decode_bytes([token]))
-        yield characters.decode(b"", final=True)
+            yield text.add(self.prompt_builder.vocabulary.decode_bytes([token]))
+        yield text.add(b"", is_last=True)
 
     def score(self, text: str) -> dict[str, list[int] | list[str] | list[float]]:
         """Ids, tokens and log-probabilities (nats) of a text, read as the evaluation reads a document."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 class StopFilter:
     """The text so far, handed out piece by piece: what could still become a stop sequence is held back."""
 
-    def __init__(self, stops: Sequence[str]) -> None:
+    def __init__(self, stops: Sequence[str] = ()) -> None:
         self.stopped = False  # at a stop sequence, which is left out with all after it
         self._stops = stops
         self._characters = codecs.getincrementaldecoder("utf-8")(errors="replace")

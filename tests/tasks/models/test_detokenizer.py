@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.api_error import ApiError
-from serve.detokenizer import StopFilter
 from serve.limits import Rate
+from tasks.models.detokenizer import StopFilter
 
 ALPHABET = "ab é🙂"
 
