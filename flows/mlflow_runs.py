@@ -57,7 +57,7 @@ def _part(artifact: Artifact) -> Part:
 
 
 def _inputs(call: Invocation) -> dict[str, Part]:
-    """By role, or role@partition for a bundle."""
+    """The inputs by role, or by role@partition for a bundle."""
     return {
         (f"{role}@{partition}" if made.is_bundle else role): _part(artifact)
         for role, made in call.inputs.items()

@@ -32,7 +32,7 @@ class RecipeValues:
 def read_values(name: str, changes: Sequence[str] = ()) -> RecipeValues:
     """The values of the recipe of that path or name, with its `--set` changes."""
     path = find(name)
-    values, origins = _merged(path, ())
+    values, origins = _read_with_parents(path, ())
     for change in changes:
         apply_change(change, values, origins)
     if any(change.split("=")[0].strip() == "ingest.path" for change in changes):
@@ -62,7 +62,7 @@ def shipped_folder() -> Path:
     return Path(str(files("recipes")))
 
 
-def _merged(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
+def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
     if path.resolve() in children:
         chain = " → ".join(p.name for p in (*children, path))
         raise UsageError(f"{path}: extends itself: {chain}", "end the chain of `extends` in a recipe without one")
@@ -78,7 +78,7 @@ def _merged(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dic
         return values, dict.fromkeys(flatten(values), str(path))
     if not isinstance(parent, str):
         raise UsageError(f"{path}: extends = {parent!r}: one name is expected", 'write e.g. extends = "demo"')
-    inherited, origins = _merged(find(parent, beside=path.parent), (*children, path.resolve()))
+    inherited, origins = _read_with_parents(find(parent, beside=path.parent), (*children, path.resolve()))
     merged, origins = _merge(inherited, values), origins | dict.fromkeys(flatten(values), str(path))
     if origins.get("ingest.path") == str(path):
         _forget_language(merged, origins, str(path))

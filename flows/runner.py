@@ -84,7 +84,7 @@ class Runner:
         made, done = empty, dict[str, Invocation]()
         try:
             for partition, call_of in calls.items():
-                call = done[partition] = self._checked(label, call_of(made))
+                call = done[partition] = self._check_inputs(label, call_of(made))
                 self.calls[label] = (step, call)
                 if self.tracker and step.resumes:
                     key = self.store.key(step, call.config, call.artifacts())
@@ -113,7 +113,7 @@ class Runner:
         if self.tracker:
             self.tracker.step(step_run(self.tracker.pipeline, made, record, calls, began_at=began_at, seconds=seconds))
 
-    def _checked(self, label: str, call: Invocation) -> Invocation:
+    def _check_inputs(self, label: str, call: Invocation) -> Invocation:
         for made in call.missing():
             if made.state == "skipped":
                 raise Skipped(f"{made.label} was skipped: {made.reason}")

@@ -99,7 +99,7 @@ def batch_at(flops_per_batch_token: float, context: int) -> int:
 
 
 def flops_per_token(shape: Shape) -> float:
-    """Of training, forward and backward: 6 N + 12 L H Q T (PaLM, arXiv 2204.02311, appendix B).
+    """FLOPs of training, forward and backward: 6 N + 12 L H Q T (PaLM, arXiv 2204.02311, appendix B).
 
     N counts the parameters that are multiplied: a looked-up table is not, a tied embedding is (as the head). Scores
     count in full although causal attention needs half of them, as is the custom for MFU.

@@ -44,7 +44,7 @@ class LowRank(nn.Module):
         return self.frozen(x) + F.linear(F.linear(x, self.a_ri), self.b_or) * self.scale
 
     @torch.no_grad()
-    def merged(self) -> nn.Linear:
+    def merge_into_frozen(self) -> nn.Linear:
         self.frozen.weight += (self.b_or @ self.a_ri) * self.scale
         return self.frozen
 
@@ -76,7 +76,7 @@ def merge(decoder: Decoder) -> Decoder:
     for module in list(decoder.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, LowRank):
-                setattr(module, name, child.merged())
+                setattr(module, name, child.merge_into_frozen())
     return decoder
 
 

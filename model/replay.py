@@ -80,7 +80,7 @@ class Replay:
 
 def replay(data: Mapping[str, Any], files: Mapping[str, Path]) -> Replay:
     """The run that a data.json describes; `files` says where its shards (or its train.arrow) lie now."""
-    source = KINDS[data["kind"]].reopened(data, files)
+    source = KINDS[data["kind"]].reopen(data, files)
     if source.items != data["items"]:
         raise ValueError(f"these files make {source.items} items, and the record speaks of {data['items']}")
     return Replay(Batches(source, Order(source.items, data["seed"]), BatchSlice(data["batch"])), data["steps"])

@@ -14,7 +14,7 @@ class Schedule(BaseModel):
     final_fraction: float = Field(default=0.0, ge=0, le=1)
 
     def fraction(self, step: int) -> float:
-        """Of the peak, at the update that ends step `step` (from 0): linear up, flat, linear down.
+        """The share of the peak rate at the update that ends step `step` (from 0): linear up, flat, linear down.
 
         Where warm-up and decay overlap, the lower of the two counts.
         """

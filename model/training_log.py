@@ -24,7 +24,7 @@ class Logs:
     """`logs.write(METRICS, {"step": 1, "loss": 5.0})`."""
 
     def __init__(self, out: Path, lengths: Mapping[str, int]) -> None:
-        self._files = {name: _opened(out / name, lengths.get(name, 0)) for name in NAMES}
+        self._files = {name: _open_log(out / name, lengths.get(name, 0)) for name in NAMES}
 
     def write(self, name: str, row: Mapping[str, Any]) -> None:
         file = self._files[name]
@@ -83,7 +83,7 @@ class Throughput:
             self.stdout_closed = True
 
 
-def _opened(path: Path, length: int) -> IO[bytes]:
+def _open_log(path: Path, length: int) -> IO[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True)
     size = path.stat().st_size if path.exists() else 0
     if size < length:

@@ -17,7 +17,7 @@ STEPS = 10_000  # more than any trial gets to
 
 
 def tokens_per_second(shape: Shape, batch: int, seconds: float, threads: int = 2) -> float:
-    """Of training, forward and backward and update, once the first step has warmed everything up; never compiled."""
+    """The rate of training (forward, backward, update) once the first step has warmed everything up; never compiled."""
     torch.set_num_threads(threads)
     device = pick_device()
     model = initialise(Decoder(shape), seed=0).to(device)

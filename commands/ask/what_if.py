@@ -116,7 +116,7 @@ def _redecide(alternative: Alternative, facts: "pa.Table") -> "pa.Table":
 
 
 def _bytes_per_token(facts: "pa.Table") -> float | None:
-    """Of the documents that were encoded; None where none was."""
+    """Mean over the documents that were encoded; None where none was."""
     import pyarrow.compute as pc
 
     encoded = facts.filter(pc.field("tokens").is_valid())

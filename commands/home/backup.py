@@ -63,7 +63,7 @@ class Copy:
             os.link(twin, target)
             self.files[name] = self.files[str(twin.relative_to(self.to))]
             return
-        self.files[name] = _copied(source, target)
+        self.files[name] = _copy_file(source, target)
         if info.st_nlink > 1:
             self.made[info.st_dev, info.st_ino] = target
 
@@ -197,7 +197,7 @@ def _plain_files(folder: Path) -> Iterator[Path]:
                 yield from _plain_files(path)
 
 
-def _copied(source: Path, target: Path) -> dict[str, Any]:
+def _copy_file(source: Path, target: Path) -> dict[str, Any]:
     digest, count = sha256(), 0
     with source.open("rb") as read, target.open("wb") as written:
         while chunk := read.read(CHUNK):

@@ -126,7 +126,7 @@ def at_hand(home: Home) -> str:
 
 
 def _latest(home: Home) -> str:
-    """Of the latest run's models a champion before a candidate, and one that answers before the base."""
+    """A model of the latest run: a champion before a candidate, and one that answers before the base."""
     record = latest(home)
     if record is None:
         raise UserError(f"no run in {home} yet", "triptych run demo")

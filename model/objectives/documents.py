@@ -40,7 +40,7 @@ class DocumentShards(TrainingData):
         return {"bits_per_byte": means["loss"] * tokens_per_byte / math.log(2)}
 
     @classmethod
-    def reopened(cls, described: Mapping[str, Any], files: Mapping[str, Path]) -> "TokenBlocks":
+    def reopen(cls, described: Mapping[str, Any], files: Mapping[str, Path]) -> "TokenBlocks":
         shards = open_shards({shard["name"]: files[shard["name"]] for shard in described["shards"]})
         return TokenBlocks(TokenStream(shards, described["separator"]), described["context"])
 

@@ -49,7 +49,7 @@ class TrainingData(Strict):
 
     @classmethod
     @abstractmethod
-    def reopened(cls, described: Mapping[str, Any], files: Mapping[str, Path]) -> Dataset:
+    def reopen(cls, described: Mapping[str, Any], files: Mapping[str, Path]) -> Dataset:
         """The training items of a run that is over, from its data.json and where its files lie now."""
 
 
@@ -64,5 +64,5 @@ class RowData(TrainingData):
         return self.rows(self.train, context), self.rows(self.validation, context)
 
     @classmethod
-    def reopened(cls, described: Mapping[str, Any], files: Mapping[str, Path]) -> Dataset:
+    def reopen(cls, described: Mapping[str, Any], files: Mapping[str, Path]) -> Dataset:
         return cls.rows(files["train.arrow"], described["context"])

@@ -65,5 +65,5 @@ class Method:
 
     @property
     def label(self) -> str:
-        """Of its step."""
+        """The label of its step."""
         return f"finetune/{self.name}"

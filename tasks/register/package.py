@@ -30,7 +30,7 @@ REQUIRES = ("mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
 
 
 class StandardConfig(Frozen):
-    """By what a role is judged. Losses: the task's value, or minus it where a higher one is better."""
+    """The standard that a role is judged by. Losses: the task's value, or minus it where a higher one is better."""
 
     task: str
     baseline: str = ""  # scored model that the first version must beat; "": the first version is promoted

@@ -98,7 +98,7 @@ def bytes_freed(folders: Iterable[Path]) -> int:
 
 
 def _stats(folder: Path) -> Iterator[os.stat_result]:
-    """Of every file below; files that go at this moment are left out."""
+    """Bytes of every file below; files that are being removed at this moment are left out."""
     for parent, _, names in os.walk(folder):
         for name in names:
             try:
