@@ -1,7 +1,7 @@
-"""The graph as a value: what follows what, once. Running under Prefect, running bare and `--explain` are three `do`s.
+"""The graph as a value: which step follows which, once. Interpreters walk it to run it, explain it or list its edges.
 
-`do(label, step, call)` makes one artifact; `do.parts(label, step, call_of, partitions)` one for each partition, where
-`call_of(partition, earlier)` may use the parts made before it.
+`run(label, step, call)` gives one output; `run.parts(label, step, partitions, call_of)` one for each partition, where
+`call_of(partition, earlier)` may use the outputs of the partitions before it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -77,8 +77,8 @@ class Invocation:
         return [made for made in self.inputs.values() if made.state in ("skipped", "absent")]
 
 
-Entries = tuple[str, ...]  # of a takedown list
 InvocationOf = Callable[[str, StepOutput], Invocation]  # (partition, the parts of this label made before it)
+Takedown = Callable[[str, StepOutput], tuple[str, ...]]  # (partition, its ingest) → entries of the list that it touches
 
 
 class Interpreter(Protocol):
@@ -86,8 +86,8 @@ class Interpreter(Protocol):
     def parts(self, label: str, step: Step, partitions: Mapping[str, object], call_of: InvocationOf) -> StepOutput: ...
 
 
-def graph(recipe: Recipe, corpus: Corpus, run: Interpreter, takedown: Callable[[str, StepOutput], Entries]) -> None:
-    """From text to packaged models. `takedown(partition, its ingest)`: the entries of the list that it touches."""
+def graph(recipe: Recipe, corpus: Corpus, run: Interpreter, takedown: Takedown) -> None:
+    """From text to packaged models."""
     parts = corpus.parts
     documents = run.parts("ingest", INGEST, parts, lambda p, earlier: _ingest(recipe, parts[p], earlier))
     signals = run.parts("signals", SIGNALS, parts, lambda p, earlier: _signals(recipe, documents[p], earlier))
@@ -133,7 +133,7 @@ def _encode(
     corpus: Corpus,
     p: str,
     outputs: tuple[StepOutput, StepOutput, StepOutput],
-    takedown: Callable[[str, StepOutput], Entries],
+    takedown: Takedown,
 ) -> Invocation:
     """What was withdrawn or taken down since enters here, for the partition that it touches."""
     documents, decided, tokenizer = outputs

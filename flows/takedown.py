@@ -4,15 +4,13 @@ They are known from an artifact, which the graph itself never opens: `--explain`
 the graph, a run looks into each ingest once it is complete.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from flows.graph import StepOutput
+from flows.graph import StepOutput, Takedown
 from tasks.encode.takedown import entries_in
 from tasks.store.artifacts import Artifact
-
-Takedown = Callable[[str, StepOutput], tuple[str, ...]]  # (partition, its ingest) → entries
 
 
 def no_takedown(partition: str, ingest: StepOutput) -> tuple[str, ...]:

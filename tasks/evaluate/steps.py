@@ -24,25 +24,25 @@ def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     from tasks.evaluate.language import build_eval_set, score_beside_baselines
     from tasks.evaluate.reference_models import compare_with_reference_models
 
-    board, corpus, weights = _board("base", config), _corpus(inputs), inputs.folder("model") / "weights"
+    scores, corpus, weights = _score_table("base", config), _corpus(inputs), inputs.folder("model") / "weights"
     eval_set = build_eval_set(config, corpus, out)
-    notes = score_beside_baselines(board, config, eval_set, corpus, weights)
-    compare_with_reference_models(board, config, eval_set)  # last: the memory of n-grams and xz is free again
-    return _written(board, out, notes)
+    notes = score_beside_baselines(scores, config, eval_set, corpus, weights)
+    compare_with_reference_models(scores, config, eval_set)  # last: the memory of n-grams and xz is free again
+    return _write(scores, out, notes)
 
 
 def evaluate_step(role: str, score: "Callable[[ScoreTable, FineTuned, Path], list[str]]") -> Step:
     """The step evaluate/ROLE: `score` enters what a model of one method of fine-tuning is worth, and gives notes."""
 
     def evaluate(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
-        board, model = _board(role, config), _finetuned(config, inputs, _corpus(inputs))
-        notes = score(board, model, out)
-        return _written(board, out, [*model.notes(), *notes])
+        scores, model = _score_table(role, config), _finetuned_model(config, inputs, _corpus(inputs))
+        notes = score(scores, model, out)
+        return _write(scores, out, [*model.notes(), *notes])
 
     return Step(f"evaluate/{role}", 1, EvaluateConfig, evaluate, _LIBRARIES, code=(score,))
 
 
-def _board(role: str, config: EvaluateConfig) -> "ScoreTable":
+def _score_table(role: str, config: EvaluateConfig) -> "ScoreTable":
     from tasks.evaluate.score_table import ScoreTable
 
     return ScoreTable(role, config.draws, config.seed)
@@ -54,7 +54,7 @@ def _corpus(inputs: Inputs) -> "EncodedCorpus":
     return EncodedCorpus(inputs.partitions("shards"), inputs.partitions("texts"), inputs.folder("tokenizer"))
 
 
-def _finetuned(config: EvaluateConfig, inputs: Inputs, corpus: "EncodedCorpus") -> "FineTuned":
+def _finetuned_model(config: EvaluateConfig, inputs: Inputs, corpus: "EncodedCorpus") -> "FineTuned":
     from tasks.evaluate.finetuned import FineTuned
 
     rows = inputs.folder("rows" if "rows" in inputs else "model") / "rows"
@@ -62,9 +62,9 @@ def _finetuned(config: EvaluateConfig, inputs: Inputs, corpus: "EncodedCorpus") 
     return FineTuned(inputs.folder("model") / "weights", rows, base, corpus, config)
 
 
-def _written(board: "ScoreTable", out: Path, notes: Sequence[str]) -> Stats:
-    board.write(out)
-    return Stats(metrics=board.metrics(), notes=tuple(notes))
+def _write(scores: "ScoreTable", out: Path, notes: Sequence[str]) -> Stats:
+    scores.write(out)
+    return Stats(metrics=scores.metrics(), notes=tuple(notes))
 
 
 _LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn")
