@@ -12,9 +12,13 @@ import pyarrow as pa
 from tasks.errors import UsageError
 
 THREADS = 2  # fixed: sums of floats depend on how the rows were divided among threads
-SqlError = duckdb.Error
 COMMENT = re.compile(r"--[^\n]*")
 NAME = re.compile(r"[A-Za-z_]\w*")
+
+
+class SqlError(Exception):
+    """What DuckDB says of a statement that it refuses."""
+
 
 TableData = pa.Table | Path | list[Path]  # Path: a Parquet file
 
@@ -29,9 +33,12 @@ def query(sql: str, params: Mapping[str, Any], tables: Mapping[str, TableData]) 
     with duckdb.connect(":memory:", config={"threads": THREADS}) as connection:
         for name, data in tables.items():
             _register(connection, name, data)
-        (parsed,) = connection.extract_statements(sql)
-        bound = {name: params[name] for name in parsed.named_parameters}
-        return connection.sql(sql, params=bound).to_arrow_table()
+        try:
+            (parsed,) = connection.extract_statements(sql)
+            bound = {name: params[name] for name in parsed.named_parameters}
+            return connection.sql(sql, params=bound).to_arrow_table()
+        except duckdb.Error as error:
+            raise SqlError(str(error)) from None
 
 
 def ask(

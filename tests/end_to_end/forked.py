@@ -50,7 +50,7 @@ def become(
     if not mlflow:  # its events wait in the outbox
         Shipper.ship, Shipper.follow = (lambda _: True), (lambda *_: None)
     sys.argv = ["triptych", *arguments]
-    triptych.main()
+    triptych.console_script()
 
 
 def without_prefect(request: Any) -> Any:
