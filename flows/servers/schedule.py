@@ -6,7 +6,6 @@ turns them into a webhook call.
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.error import HTTPError
 
 from flows.servers import prefect_api
 from flows.servers.prefect_server import running
@@ -16,20 +15,21 @@ from tasks.home import Home
 FLOW = "pipeline"
 NIGHTLY = "nightly"
 DEFAULT = "demo"  # what the flow runs where no other recipe is set
-UNPROCESSABLE = 422
 DAYS_LOOKED_BACK = 7
 RUNS_SHOWN = 20
 
 
 def set_schedule(home: Home, on: bool, recipe: str | None = None, cron: str | None = None) -> dict[str, Any]:
     """The nightly schedule, resumed or paused; a recipe is what it runs, a cron expression (UTC) when, from now on."""
+    import httpx
+
     url = running(home)
     if url is None:
         raise UserError("the Prefect server of this home is not running", "triptych up")
     try:
         nightly = prefect_api.get(url, f"/deployments/name/{FLOW}/{NIGHTLY}")
-    except HTTPError as error:
-        if error.code != 404:
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.NOT_FOUND:
             raise
         raise UserError("nothing is deployed in this home yet", "triptych up") from error
     entry, runs = nightly["schedules"][0], nightly["parameters"]
@@ -41,8 +41,8 @@ def set_schedule(home: Home, on: bool, recipe: str | None = None, cron: str | No
         prefect_api.patch(
             url, f"/deployments/{nightly['id']}/schedules/{entry['id']}", {"active": on, "schedule": when}
         )
-    except HTTPError as error:
-        if error.code != UNPROCESSABLE:
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.UNPROCESSABLE_ENTITY:
             raise
         raise UsageError(
             f"not a cron expression: {cron!r}", "minute hour day month weekday, in UTC, such as '0 3 * * *'"
