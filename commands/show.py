@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.record import RunRecord, StepRecord
-from tasks.progress import bytes_in_words, count_in_words
+from tasks.readable_numbers import bytes_in_words, count_in_words, plain_number
 
 WIDTH = 160  # characters, where stdout is no terminal
 NEXT = ("triptych chat", "triptych look near_duplicate", "triptych sql --list", "triptych up", "triptych status")
@@ -101,7 +101,7 @@ def show_forgotten(report: Mapping[str, Any]) -> None:
     if report["versions"]:
         out.print("  weights cannot unlearn: these versions are tagged; delete them in MLflow's page where that is due")
     for name in report["near_copies"]:
-        out.print(f"[yellow]{escape(name)} says nearly the same: forget it by name if it shall go as well[/yellow]")
+        out.print(f"[yellow]{escape(name)} is a near copy: forget it by name too if it is to go[/yellow]")
     for path in report["still_quoted_in"]:
         out.print(f"[yellow]still quoted in {escape(path)}[/yellow]")
     out.print(f"not touched: backups, exports, and your own files: {escape(', '.join(report['sources']))}")
@@ -150,13 +150,13 @@ def _show_steps(out: Console, record: Mapping[str, Any]) -> None:
         table.add_column(name, justify="right" if name == "seconds" else "left")
     for step in record["steps"]:
         state = f"[{STATES.get(step['state'], 'white')}]{step['state'].capitalize()}[/]"
-        figures = step["reason"].splitlines()[0] if step["reason"] else _headline(step)
-        table.add_row(step["step"], state, f"{step['seconds']:.1f}", (step["key"] or "")[:12], escape(figures))
+        result = step["reason"].splitlines()[0] if step["reason"] else _headline(step)
+        table.add_row(step["step"], state, f"{step['seconds']:.1f}", (step["key"] or "")[:12], escape(result))
     out.print(table)
 
 
 def _headline(step: Mapping[str, Any]) -> str:
-    """The two or three figures of a step that one looks at first."""
+    """The two or three metrics of a step that one looks at first."""
     return " · ".join(words(step["metrics"][name]) for name, words in HEADLINE.items() if name in step["metrics"])
 
 
@@ -229,8 +229,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return plain_number(value)
     return escape(str(value))
-
-
-def plain_number(value: float) -> str:
-    """`0.07143`, `12.5`, `100,000`: a number from 1000 on to the unit, never as a power of ten."""
-    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"

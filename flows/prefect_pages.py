@@ -11,6 +11,7 @@ from flows.servers.prefect_server import running
 from flows.servers.up import mlflow_address
 from tasks.home import Home
 from tasks.progress import say
+from tasks.readable_numbers import plain_number
 
 
 def publish_page(home: Home, page: Callable[[], None]) -> None:
@@ -26,8 +27,8 @@ def publish_page(home: Home, page: Callable[[], None]) -> None:
 def publish_results(made: StepOutput) -> None:
     """Artifacts of the running Prefect task, as far as the label has something to show."""
     name = made.label.replace("/", "-")
-    if text := _figures(made):
-        create_markdown_artifact(text, key=f"{name}-figures", description=f"{made.label}: {made.state}")
+    if text := _metrics(made):
+        create_markdown_artifact(text, key=f"{name}-metrics", description=f"{made.label}: {made.state}")
     for artifact in made.parts.values():
         if (artifact.path / "summary.json").is_file():
             rows = score_rows(json.loads((artifact.path / "summary.json").read_text()))
@@ -64,7 +65,7 @@ def score_rows(summary: dict[str, dict]) -> list[dict[str, object]]:
     ]
 
 
-def _figures(made: StepOutput) -> str:
+def _metrics(made: StepOutput) -> str:
     """The funnel and the metrics of a label as Markdown tables."""
     lines = [f"# {made.label}", f"state: **{made.state}** {made.reason}", ""]
     for partition, artifact in made.parts.items():
@@ -76,6 +77,6 @@ def _figures(made: StepOutput) -> str:
             lines += [f"| quarantined | {funnel.quarantined:,} |", f"| **kept** | **{funnel.kept:,}** |", ""]
         if artifact.stats.metrics:
             lines += ["| metric | |", "|---|---:|"]
-            lines += [f"| {name} | {value:,.4g} |" for name, value in sorted(artifact.stats.metrics.items())]
+            lines += [f"| {name} | {plain_number(value)} |" for name, value in sorted(artifact.stats.metrics.items())]
         lines += ["", *(f"- {note}" for note in (*artifact.stats.notes, *artifact.notes))]
     return "\n".join(lines)

@@ -60,21 +60,3 @@ class _Lines:
         rate = self.done / (now - self.started)
         left = (self.total - self.done) / rate if rate else 0
         say(f"  {self.what}: {self.done:,} of {self.total:,} {self.unit} · {rate:,.0f}/s · {left:,.0f} s left")
-
-
-def count_in_words(count: float) -> str:
-    """`676 k`, `2.66 M`: three digits, in powers of 1000."""
-    for unit in ("", " k", " M"):
-        if count < 999.5:
-            return f"{count:.3g}{unit}"
-        count /= 1000
-    return f"{count:,.4g} billion"
-
-
-def bytes_in_words(count: float) -> str:
-    """`12.3 MB`, in powers of 1000."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} GB"

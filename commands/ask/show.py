@@ -9,14 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from commands.show import plain_number, show_table, standard_output
+from commands.show import show_table, standard_output
+from tasks.readable_numbers import plain_number
 
 EXCERPT = 320  # characters of a passage
 WINDOW, BEFORE_A_MARK = 1000, 200  # characters of a text shown around its first mark
 STEPS_SHOWN, ROWS_SHOWN = 8, 20
 GROUPS_SHOWN = 8  # sources and languages; the others are summed up
 
-_DIFFERENCE = {True: "marked is what this one says otherwise", False: "this one says nothing that it does not say"}
+_DIFFERENCE = {True: "where this one differs is marked", False: "this one has no words that it lacks"}
 
 
 def show_what_if(comparison: Mapping[str, Any]) -> None:
@@ -48,7 +49,7 @@ def show_what_if(comparison: Mapping[str, Any]) -> None:
         out.print(f"[bold]{escape(row['doc_id'])}[/bold]  {escape(was)} → {escape(becomes)}", soft_wrap=True)
         out.print(escape(_excerpt(row["text"])), style="dim")
     if comparison["bytes_per_token"]:
-        note = f"tokens of what was never encoded are reckoned at {comparison['bytes_per_token']:.2f} bytes a token"
+        note = f"tokens of what was never encoded are estimated at {comparison['bytes_per_token']:.2f} bytes a token"
         out.print(note, style="dim")
 
 
@@ -84,10 +85,10 @@ def show_look(sample: Mapping[str, Any]) -> None:
         place = f"{row['source']}, {row['language'] or 'language unknown'}, {row['bytes']:,} bytes"
         out.print(f"\n[bold]{escape(row['doc_id'])}[/bold]  [dim]{escape(place)}[/dim]", soft_wrap=True)
         if isinstance(row["value"], Mapping):  # of the signals in a condition of the recipe's own
-            values = ", ".join(f"{name} {_figure(value)}" for name, value in row["value"].items())
+            values = ", ".join(f"{name} {_value(value)}" for name, value in row["value"].items())
             out.print(f"  {escape(values)}, so not {escape(row['signal'])}   [dim]{row['setting']}[/dim]")
         elif row["signal"]:
-            value = f"{row['signal']} {_figure(row['value'])} {row['relation'] or 'not in'} {_figure(row['threshold'])}"
+            value = f"{row['signal']} {_value(row['value'])} {row['relation'] or 'not in'} {_value(row['threshold'])}"
             out.print(f"  {escape(value)}   [dim]{row['setting']}[/dim]")
         if row["kept_id"]:
             out.print(f"  kept for it: {escape(row['kept_id'])}; {_DIFFERENCE[bool(row['spans'])]}", soft_wrap=True)
@@ -111,8 +112,8 @@ def marked(text: str, spans: Sequence[Sequence[int]], brackets: bool) -> Text:
     return out.append(" …" if end < len(text) else "")
 
 
-def _figure(value: Any) -> str:
-    return plain_number(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+def _value(value: Any) -> str:
+    return plain_number(value) if isinstance(value, int | float) else str(value)
 
 
 def show_trace(trace: Mapping[str, Any]) -> None:
@@ -121,7 +122,7 @@ def show_trace(trace: Mapping[str, Any]) -> None:
     if "document" in trace:
         _show_document(out, trace)
     elif "step" in trace:
-        reported = "  ".join(f"{name} {_figure(value)}" for name, value in trace["reported"].items() if name != "step")
+        reported = "  ".join(f"{name} {_value(value)}" for name, value in trace["reported"].items() if name != "step")
         out.print(f"step {trace['step']} of {escape(trace['model'])} ({trace['training']})   [dim]{reported}[/dim]")
         show_table([{n: row[n] for n in ("doc_id", "source", "uri", "shard", "row")} for row in trace["documents"]])
     else:

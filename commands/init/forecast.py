@@ -6,7 +6,7 @@ from commands.init.passage_size import held_out
 from commands.init.shapes import BATCH, CONTEXT, DEPTHS, public_shape, shape_of, vocabulary
 from commands.init.survey import Survey
 from commands.init.trial import Trial
-from tasks.progress import count_in_words
+from tasks.readable_numbers import count_in_words
 
 TRAINING_MINUTES = 10.0  # of a first run
 PASSES = 4  # over a text are nearly as good as fresh text (Muennighoff et al. 2023, arXiv 2305.16264)

@@ -12,7 +12,7 @@ from commands.init.trial import MAX_DROP_SHARE, MIN_KEPT_SHARE
 from tasks.curate.config import CurateConfig, Split
 from tasks.curate.rules import RULES
 from tasks.ingest.listing import unsupported_in_words
-from tasks.progress import bytes_in_words, count_in_words
+from tasks.readable_numbers import bytes_in_words, count_in_words
 
 BAD_MARGIN = 0.25  # the share of bad records may be larger by so much than in the sample
 WIDTH = 116  # characters of a comment's line

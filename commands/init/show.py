@@ -6,7 +6,7 @@ from commands.init.proposal import Proposal
 from commands.init.survey import Survey
 from commands.init.toml_lines import line
 from tasks.ingest.listing import unsupported_in_words
-from tasks.progress import bytes_in_words, count_in_words
+from tasks.readable_numbers import bytes_in_words, count_in_words
 
 SHOWN = 4  # languages, licences, reasons, fields
 

@@ -13,7 +13,7 @@ from flows.recipe_files import shipped_folder
 from tasks.finetune.methods.table import METHODS
 from tasks.finetune.own_rows import OwnRows
 from tasks.privacy import opening
-from tasks.progress import count_in_words
+from tasks.readable_numbers import count_in_words
 
 OWN_ROWS = {name: method.own_row_files for name, method in METHODS.items() if method.own_row_files}
 PROMPTS, OPENING_WORDS, OPENING_CHARACTERS, HEAD_CHARACTERS = 2, 6, 32, 200

@@ -17,7 +17,7 @@ from tasks.evaluate.perplexity import document_bits, per_byte
 from tasks.evaluate.score_table import Items, ScoreTable
 from tasks.evaluate.task_files import Task, read_task
 from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
-from tasks.progress import bytes_in_words
+from tasks.readable_numbers import bytes_in_words
 
 if TYPE_CHECKING:
     from model.decoder import Decoder

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.models.provenance import Provenance
-from tasks.progress import bytes_in_words, count_in_words
+from tasks.readable_numbers import bytes_in_words, count_in_words
 from tasks.register.roles import ROLES
 
 SAME_RECIPE = "this recipe"  # the holder of a model that the recipe trained itself

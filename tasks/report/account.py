@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.progress import bytes_in_words
+from tasks.readable_numbers import bytes_in_words
 from tasks.report.blocks import Block, Paragraph, Section, table
 from tasks.report.svg import bars
 from tasks.store.artifacts import MANIFEST

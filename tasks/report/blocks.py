@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.readable_numbers import plain_number
 from tasks.report.svg import Plot
 
 
@@ -64,8 +65,5 @@ def table(caption: str, rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def _cell(value: Any) -> str:
-    from tasks.report.svg import figure
-
-    if value is None:
-        return "–"
-    return figure(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    is_number = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    return plain_number(value) if is_number else str(value)

@@ -10,8 +10,9 @@ import numpy as np
 
 from tasks.curate.config import CurateConfig
 from tasks.curate.rules import RULES, Rule
+from tasks.readable_numbers import plain_number
 from tasks.report.blocks import Block, Heading, Paragraph, Section, table
-from tasks.report.svg import Plot, bars, figure, histogram
+from tasks.report.svg import Plot, bars, histogram
 from tasks.tables.views import RunTables
 
 BINS = 40
@@ -115,7 +116,7 @@ def _distribution(title: str, values: np.ndarray, limits: dict[float, str]) -> P
     low, high = min([low, *near]), max([high, *(limit * 1.1 for limit in near)])
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
-    far = "".join(f", {figure(limit)} is far off" for limit in limits if not edges[0] <= limit <= edges[-1])
+    far = "".join(f", {plain_number(limit)} is far off" for limit in limits if not edges[0] <= limit <= edges[-1])
     return histogram(title + far, edges.tolist(), counts.tolist(), limits)
 
 

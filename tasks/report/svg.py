@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from tasks.readable_numbers import plain_number
+
 WIDTH, HEIGHT = 360, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 34
 ROW = 26  # height of a bar with its label
@@ -86,10 +88,12 @@ def curves(title: str, x_name: str, y_name: str, series: Mapping[str, Points]) -
             ]
         if len(series) > 1:
             drawn.append(_text(WIDTH - RIGHT, TOP + 4 + 14 * number, name, f"end ink s{number}"))
-    last = "; ".join(f"{name} from {figure(named[0][1])} to {figure(named[-1][1])}" for name, named in series.items())
+    last = "; ".join(
+        f"{name} from {plain_number(named[0][1])} to {plain_number(named[-1][1])}" for name, named in series.items()
+    )
     rows = sorted({a for named in series.values() for a, _ in _thinned(named, MOST_ROWS)})
     values = {name: dict(named) for name, named in series.items()}
-    table = [(figure(a), *(figure(values[name].get(a)) for name in series)) for a in rows]
+    table = [(plain_number(a), *(plain_number(values[name].get(a)) for name in series)) for a in rows]
     header = (x_name, *(f"{name} ({y_name})" if y_name else name for name in series))
     return Plot(title, _svg(f"{title}: {last}.", drawn), header, tuple(table))
 
@@ -109,11 +113,14 @@ def histogram(title: str, edges: Sequence[float], counts: Sequence[int], limits:
             at = x.at(limit)
             drawn.append(f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{y.begin}"/>')
             anchor = "end" if at > WIDTH - 80 else ""
-            drawn.append(_text(at + (-4 if anchor else 4), TOP + 8, figure(limit), f"{anchor} ink"))
-    cuts = " and ".join(f"{'below' if side == '<' else 'above'} {figure(limit)}" for limit, side in limits.items())
-    alt = f"{title}: {sum(counts):,} documents between {figure(edges[0])} and {figure(edges[-1])}; dropped {cuts}."
+            drawn.append(_text(at + (-4 if anchor else 4), TOP + 8, plain_number(limit), f"{anchor} ink"))
+    cuts = " and ".join(
+        f"{'below' if side == '<' else 'above'} {plain_number(limit)}" for limit, side in limits.items()
+    )
+    span = f"{plain_number(edges[0])} and {plain_number(edges[-1])}"
+    alt = f"{title}: {sum(counts):,} documents between {span}; dropped {cuts}."
     cells = zip(edges, edges[1:], counts, strict=False)
-    rows = tuple((figure(begin), figure(end), f"{count:,}") for begin, end, count in cells if count)
+    rows = tuple((plain_number(begin), plain_number(end), f"{count:,}") for begin, end, count in cells if count)
     return Plot(title, _svg(alt, drawn), ("from", "to", "documents"), rows)
 
 
@@ -124,13 +131,15 @@ def bars(title: str, name: str, unit: str, values: Mapping[str, float], of: Mapp
     drawn = []
     for number, (label, value) in enumerate(values.items()):
         y = number * ROW
-        amount = f"{figure(value)} of {figure(of[label])}" if of else figure(value)
+        amount = f"{plain_number(value)} of {plain_number(of[label])}" if of else plain_number(value)
         drawn += [_text(0, y + 10, label, "ink"), _text(WIDTH, y + 10, amount, "end ink")]
         if of:
             drawn.append(f'<rect class="whole" x="0" y="{y + 14}" width="{x.at(of[label]):.1f}" height="6"/>')
         drawn.append(f'<rect class="bar" x="0" y="{y + 14}" width="{x.at(value):.1f}" height="6"/>')
-    rows = tuple((label, figure(value), *([figure(of[label])] if of else [])) for label, value in values.items())
-    listed = ", ".join(f"{label} {figure(value)}" for label, value in list(values.items())[:12])
+    rows = tuple(
+        (label, plain_number(value), *([plain_number(of[label])] if of else [])) for label, value in values.items()
+    )
+    listed = ", ".join(f"{label} {plain_number(value)}" for label, value in list(values.items())[:12])
     header = (name, unit, *(["of"] if of else []))
     height = max(ROW * len(values), ROW)
     return Plot(title, _svg(f"{title}: {listed}.", drawn, height), header, rows, height)
@@ -144,16 +153,16 @@ def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float |
     drawn = []
     for number, (name, value, low, high) in enumerate(rows):
         y = number * ROW + 18
-        drawn += [_text(0, y - 8, name, "ink"), _text(WIDTH, y - 8, figure(value), "end ink")]
+        drawn += [_text(0, y - 8, name, "ink"), _text(WIDTH, y - 8, plain_number(value), "end ink")]
         drawn.append(f'<line class="rule" x1="0" x2="{WIDTH}" y1="{y}" y2="{y}"/>')
         if low is not None and high is not None:
             drawn.append(f'<line class="whisker" x1="{x.at(low):.1f}" x2="{x.at(high):.1f}" y1="{y}" y2="{y}"/>')
         style = "dot s0" if low is not None else "dot other"
         drawn.append(f'<circle class="{style}" r="4" cx="{x.at(value):.1f}" cy="{y}"/>')
     height = ROW * len(rows) + 18
-    drawn += [_text(x.at(tick), height - 3, figure(tick), "middle") for tick in x.ticks()]
-    listed = ", ".join(f"{name} {figure(value)}" for name, value, _, _ in rows)
-    table = tuple((name, figure(value), figure(low), figure(high)) for name, value, low, high in rows)
+    drawn += [_text(x.at(tick), height - 3, plain_number(tick), "middle") for tick in x.ticks()]
+    listed = ", ".join(f"{name} {plain_number(value)}" for name, value, _, _ in rows)
+    table = tuple((name, plain_number(value), plain_number(low), plain_number(high)) for name, value, low, high in rows)
     return Plot(title, _svg(f"{title}: {listed}.", drawn, height), ("model", "value", "low", "high"), table, height)
 
 
@@ -169,12 +178,12 @@ def heat_map(title: str, labels: Sequence[str], counts: Sequence[Sequence[float]
             place = f'x="{x:.1f}" y="{y + 1}" width="{size - 2:.1f}" height="{ROW - 2}"'
             drawn.append(f'<rect class="whole" {place}/><rect class="bar" opacity="{share:.3f}" {place}/>')
             if len(labels) <= MOST_NUMBERED:
-                drawn.append(_text(x + size / 2, y + ROW / 2 + 4, figure(count), "middle ink"))
+                drawn.append(_text(x + size / 2, y + ROW / 2 + 4, plain_number(count), "middle ink"))
     height = ROW * (len(labels) + 1)
     for column, label in enumerate(labels):
         letters = max(3, int(size / 6))
         drawn.append(_text(LABELS + (column + 0.5) * size, height - 8, label[:letters], "middle"))
-    rows = tuple((label, *map(figure, line)) for label, line in zip(labels, counts, strict=True))
+    rows = tuple((label, *map(plain_number, line)) for label, line in zip(labels, counts, strict=True))
     return Plot(title, _svg(f"{title}.", drawn, height), ("", *labels), rows, height)
 
 
@@ -192,15 +201,6 @@ def standalone(plots: Sequence[Plot]) -> str:
     return f"{head}{''.join(drawn)}</svg>\n"
 
 
-def figure(value: float | None) -> str:
-    """A number for a person: four digits, thousands apart."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if float(value).is_integer() and abs(value) < 1e12:
-        return f"{int(value):,}"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-
-
 def _y_axis(low: float, high: float) -> Axis:
     margin = (high - low) * 0.05 or abs(high) * 0.05 or 1
     return Axis(low - margin, high + margin, HEIGHT - BOTTOM, TOP)
@@ -210,9 +210,9 @@ def _axes(x: Axis, y: Axis, x_name: str) -> Iterator[str]:
     for tick in y.ticks():
         at = y.at(tick)
         yield f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
-        yield _text(LEFT - 6, at + 4, figure(tick), "end")
+        yield _text(LEFT - 6, at + 4, plain_number(tick), "end")
     for tick in x.ticks():
-        yield _text(x.at(tick), HEIGHT - BOTTOM + 15, figure(tick), "middle")
+        yield _text(x.at(tick), HEIGHT - BOTTOM + 15, plain_number(tick), "middle")
     yield _text(WIDTH - RIGHT, HEIGHT - 4, x_name, "end")
 
 

@@ -1,7 +1,7 @@
 """How a run of the pipeline and its steps look in MLflow: one parent run, below it one run for each step.
 
 Each event can be applied twice and changes nothing the second time: runs are identified by our own id in a tag, metrics
-have timestamps that follow from the event, and the figures of a training series remember how far they came.
+have timestamps that follow from the event, and a training's series of metrics remembers how far it came.
 """
 
 import csv
@@ -96,7 +96,7 @@ def open_pipeline(client: "MlflowClient", pipeline: PipelineRun) -> "Run":
 
 
 def close_pipeline(client: "MlflowClient", pipeline: PipelineRun, end: Mapping[str, Any]) -> "Run":
-    """The parent run with its last figures and its end."""
+    """The parent run with its last metrics and its end."""
     run = open_pipeline(client, pipeline)
     _log(client, run, metrics={"seconds": end["seconds"], **end["metrics"]})
     ended = _milliseconds(pipeline.started + end["seconds"])
@@ -114,7 +114,7 @@ def open_step(client: "MlflowClient", pipeline: PipelineRun, label: str, started
 
 
 def close_step(client: "MlflowClient", step: StepRun) -> "Run":
-    """The step's run, whole: config, figures, series, inputs and artifacts.
+    """The step's run, whole: config, metrics, series, inputs and artifacts.
 
     What came from the store lies with the run that computed it, and is named here.
     """
@@ -132,8 +132,8 @@ def close_step(client: "MlflowClient", step: StepRun) -> "Run":
     for name, rows in step.tables.items():
         client.log_text(run_id, _csv(rows), f"{name}.csv")
     client.log_dict(run_id, step.model_dump(mode="json") | {"computed_by": computed_by}, "step.json")
-    figures = {"seconds": step.seconds, "cached": float(step.state == "cached"), **step.metrics}
-    _log(client, run, step.params, figures, _step_tags(step, computed_by))
+    metrics = {"seconds": step.seconds, "cached": float(step.state == "cached"), **step.metrics}
+    _log(client, run, step.params, metrics, _step_tags(step, computed_by))
     ended = _milliseconds(step.started + step.seconds)
     client.set_terminated(run_id, STATUS.get(step.state, "FINISHED"), ended)
     client.set_tag(run_id, DONE, "true")
@@ -199,9 +199,9 @@ def _log(
 
     run_id, at = run.info.run_id, run.info.start_time
     config = [Param(_name(key), _cut(value, PARAM_LENGTH)) for key, value in flatten(params or {}).items()]
-    figures = [Metric(_name(key), float(value), at, 0) for key, value in (metrics or {}).items()]
+    numbers = [Metric(_name(key), float(value), at, 0) for key, value in (metrics or {}).items()]
     words = [RunTag(key, value) for key, value in (tags or {}).items()]
-    client.log_batch(run_id, metrics=figures, params=config[:PER_BATCH], tags=words)
+    client.log_batch(run_id, metrics=numbers, params=config[:PER_BATCH], tags=words)
     for start in range(PER_BATCH, len(config), PER_BATCH):
         client.log_batch(run_id, params=config[start : start + PER_BATCH])
 

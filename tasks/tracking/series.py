@@ -1,4 +1,4 @@
-"""A training's figures, line by line from its metrics.jsonl, in batches; live while it grows, and each line once.
+"""A training's metrics, line by line from its metrics.jsonl, in batches; live while it grows, and each line once.
 
 How far a file has come is a tag of the run, and a line's timestamp follows from its step: so whoever ships next,
 in this process or another, goes on from there, and a batch sent twice is the same rows again.
