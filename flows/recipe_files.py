@@ -86,7 +86,7 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str
 
 
 def _forget_language(values: dict[str, Any], origins: dict[str, str], layer: str) -> None:
-    """A folder in place of all sources is not in their language, unless whoever names the folder says so."""
+    """A folder in place of all sources is not in their language, unless the request names one."""
     if "language" in (curate := values.get("curate", {})) and origins["curate.language"] != layer:
         values["curate"] = {key: value for key, value in curate.items() if key != "language"}
         del origins["curate.language"]

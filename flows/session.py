@@ -165,7 +165,7 @@ def with_mlflow_ids(record: RunRecord, home: Home) -> RunRecord:
 
 
 def check_writable(home: Home) -> None:
-    """The home exists and can be written; UserError with a cure otherwise."""
+    """The home exists and can be written; else a UserError with a fix."""
     try:
         home.path.mkdir(parents=True, exist_ok=True)
         probe = home / f".writable-{os.getpid()}"

@@ -40,7 +40,7 @@ class Garbage:
 
 
 def garbage(held: StoreContents, needed: Iterable[str]) -> Garbage:
-    """All artifacts that are neither needed nor an ancestor of what is; and folders that nobody works in."""
+    """All artifacts that are neither needed nor an ancestor of what is; and folders that no process works in."""
     busy = [artifact.key for artifact in held.artifacts.values() if is_worked_on(artifact)]
     kept = held.with_ancestors([*needed, *busy])
     idle = [leftover for leftover in held.leftovers if not is_worked_on(leftover)]

@@ -213,7 +213,7 @@ def _rows_of(path: Path, partition: str) -> pa.Table:
 
 
 def _parents(folder: Path) -> list[str] | None:
-    """The keys of an artifact's inputs; None where the artifact is gone, so that nobody knows them."""
+    """The keys of an artifact's inputs; None where the artifact is gone, and they with it."""
     return input_keys(_manifest(folder)["inputs"]) if (folder / MANIFEST).is_file() else None
 
 

@@ -1,7 +1,7 @@
 """A training's metrics, line by line from its metrics.jsonl, in batches; live while it grows, and each line once.
 
-How far a file has come is a tag of the run, and a line's timestamp follows from its step: so whoever ships next,
-in this process or another, goes on from there, and a batch sent twice is the same rows again.
+How far a file has come is a tag of the run, and a line's timestamp follows from its step: so the next
+shipper, in this process or another, continues there, and a batch sent twice is the same rows again.
 """
 
 import json

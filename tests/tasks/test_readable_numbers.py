@@ -8,8 +8,8 @@ from tasks.readable_numbers import bytes_in_words, count_in_words, plain_number
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (0, "0"), (7, "7"), (0.0714285, "0.07143"), (12.5, "12.5"), (-3.14159, "-3.142"), (999, "999"), (1234.5, "1,234"),
-        (11_460_000.0, "11,460,000"), (None, "–"), (float("nan"), "–"), (float("inf"), "–"),
+        (0, "0"), (7, "7"), (0.0714285, "0.07143"), (12.5, "12.5"), (-3.14159, "-3.142"), (999, "999"),
+        (1234.5, "1,234"), (11_460_000.0, "11,460,000"), (None, "–"), (float("nan"), "–"), (float("inf"), "–"),
     ],
 )  # fmt: skip
 def test_a_plain_number_has_four_digits_and_its_thousands_apart(value: float | None, words: str) -> None:
