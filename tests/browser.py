@@ -1,4 +1,4 @@
-"""A real Chromium, asked over its DevTools pipe: which requests a page makes, what it says, how it lies on a screen."""
+"""A real Chromium, driven over its DevTools pipe: the requests of a page, its messages, its layout on a screen."""
 
 import base64
 import itertools
@@ -24,68 +24,68 @@ SECONDS = 60.0  # to wait for an answer
 
 def chromium() -> str | None:
     """The command of a Chromium on this machine; None where there is none."""
-    return next((found for name in NAMES if (found := shutil.which(name))), None)
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 class Page:
-    """One tab. `events` holds what the browser told without being asked."""
+    """One tab. `events` holds the messages that the browser sent of its own accord."""
 
     def __init__(self, read: int, write: int) -> None:
         self.read, self.write = read, write
         self.numbers, self.rest = itertools.count(1), b""
         self.session, self.events = "", list[dict[str, Any]]()
-        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Log", "Runtime"):
-            self.ask(f"{domain}.enable")
+            self.send(f"{domain}.enable")
 
     def show(self, url: str, width: int = 1200, height: int = 900, dark: bool = False, media: str = "") -> None:
         """Loads the page on a screen of that size."""
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        self.ask("Emulation.setEmulatedMedia", media=media, features=scheme)
+        self.send("Emulation.setEmulatedMedia", media=media, features=scheme)
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.ask("Emulation.setDeviceMetricsOverride", **size)
+        self.send("Emulation.setDeviceMetricsOverride", **size)
         self.events.clear()
-        self.ask("Page.navigate", url=url)
+        self.send("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self._receive()
 
     def js(self, expression: str) -> Any:
-        answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def wait_for(self, condition: str) -> Any:
         """The first value of the expression that is true."""
         until = time.monotonic() + SECONDS
-        while not (found := self.js(condition)):
+        while not (value := self.js(condition)):
             assert time.monotonic() < until, f"never came true: {condition}\n{self.js('document.body.innerText')}"
             time.sleep(0.02)
-        return found
+        return value
 
     def type(self, text: str) -> None:
         """As if typed where the focus is."""
-        self.ask("Input.insertText", text=text)
+        self.send("Input.insertText", text=text)
 
     def press(self, key: str) -> None:
         code = {"Enter": 13, "Tab": 9, "Escape": 27}[key]
         text = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
-            self.ask("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **text)
+            self.send("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **text)
 
     def requests(self) -> list[str]:
         events = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]
         return [event["params"]["request"]["url"] for event in events]
 
     def complaints(self) -> list[str]:
-        told = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
-        return [json.dumps(event["params"]) for event in self.events if event["method"] in told]
+        methods = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
+        return [json.dumps(event["params"]) for event in self.events if event["method"] in methods]
 
     def picture(self, path: Path, whole: bool = True) -> None:
-        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=whole)
+        shot = self.send("Page.captureScreenshot", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(shot["data"]))
 
-    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+    def send(self, method: str, **params: Any) -> dict[str, Any]:
         number = next(self.numbers)
         message = {"id": number, "method": method, "params": params}
         if self.session:
@@ -127,7 +127,7 @@ def browser(profile: Path) -> Iterator[Page]:
         page = Page(our_read, our_write)
         yield page
         page.session = ""
-        page.ask("Browser.close")
+        page.send("Browser.close")
         process.wait(SECONDS)
     finally:
         process.kill()

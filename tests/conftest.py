@@ -26,7 +26,7 @@ LONG = (
     "test_finetune.py",
     "test_publish.py",
     "test_tracker.py",
-    "test_mlflow_away.py",
+    "test_mlflow_unavailable.py",
     "test_installed.py",
 )
 SHARE_A_PREFECT = (
@@ -39,7 +39,7 @@ SHARE_A_PREFECT = (
 
 
 def pytest_configure() -> None:
-    """Ctrl-C means something here and in what tests start, even where a shell has put us into the background."""
+    """Ctrl-C works here and in what tests start, even where a shell has put pytest into the background."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -58,7 +58,7 @@ class ByHome(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.partition("::")[0])
-        if file.parent.name == "serve":  # they ask the same servers
+        if file.parent.name == "serve":  # they use the same servers
             return "serve"
         if file.name in SHARE_A_PREFECT:
             return "prefect"

@@ -42,8 +42,8 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]
             yield from commands(command, (*path, name))
 
 
-def parsed(words: list[str]) -> str:
-    """The full name of the command that a line means; a complaint of the parser's where it would be refused."""
+def command_name(words: list[str]) -> str:
+    """The full name of the command that the words call; raises the parser's error where they are refused."""
     context, names = ROOT.make_context("triptych", words), []
     command: Any = ROOT
     while hasattr(command, "commands"):
@@ -62,7 +62,7 @@ def test_every_command_shows_examples_that_parse(name):
     assert first == "Example:" and rest, f"triptych {name} --help has no example"
     lines = [shlex.split(example.removeprefix("TRIPTYCH_HOME=restored ")) for example in rest if example != "then"]
     assert {line[0] for line in lines} == {"triptych"}
-    meant = [parsed(line[1:]) for line in lines]
+    meant = [command_name(line[1:]) for line in lines]
     assert meant[0].startswith(name)
 
 
@@ -84,7 +84,7 @@ def test_a_command_that_needs_no_heavy_library_imports_none(arguments, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("end", "code", "told"),
+    ("end", "code", "message"),
     [
         ("sys.exit(130)", 130, ""),
         ("sys.exit()", 0, ""),
@@ -93,13 +93,13 @@ def test_a_command_that_needs_no_heavy_library_imports_none(arguments, tmp_path:
         ("raise ValueError('ours')", 1, "Traceback"),
     ],
 )
-def test_a_process_ends_with_its_code_once_all_is_written_and_tidied_up(end, code, told):
+def test_a_process_ends_with_its_code_once_all_is_written_and_tidied_up(end, code, message):
     program = ENDS.format(end=end)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, told in done.stderr) == (code, True)
+    assert (done.returncode, message in done.stderr) == (code, True)
     assert [len(line) for line in done.stdout.splitlines()] == [100_000, len("tidied up")]
 
 
-def test_a_process_that_is_started_without_stdout_ends_as_ever():
+def test_a_process_that_is_started_without_stdout_ends_normally():
     command = f"{shlex.quote(sys.executable)} -m triptych sql --list >&- 2>&-"
     assert subprocess.run(["sh", "-c", command], cwd=Path(triptych.__file__).parent, check=False).returncode == 0

@@ -51,8 +51,8 @@ def noise(documents: int, seed: int) -> list[list[int]]:
     return [[6 + int(i) % 7 * (n % 3 + 1) for i in range(random.integers(0, 60))] for n in range(documents)]
 
 
-def encoded(folder: Path, documents: int = 60, seed: int = 0) -> Path:
-    """A partition's folder as the encode step leaves it."""
+def write_partition(folder: Path, documents: int = 60, seed: int = 0) -> Path:
+    """The folder, written as the encode step writes a partition."""
     folder.mkdir(parents=True)
     splits, tokens = [], []
     for split, count in (("train", documents), ("validation", documents // 5)):

@@ -1,4 +1,4 @@
-"""What is said of two ways to do the same work, and in which shape."""
+"""The comparison of two implementations of the same work, as numbers, text and JSON."""
 
 import itertools
 import json
@@ -15,13 +15,13 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Clock:
-    """A way of working that takes as long as it is told to, the last of it for ever."""
+    """A clock, and work that advances it by the given seconds, by the last of them from then on."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.now, self.order = 0.0, list[str]()
         patch.setattr(ratio.time, "perf_counter", lambda: self.now)
 
-    def way(self, name: str, *seconds: float):
+    def work_that_takes(self, name: str, *seconds: float):
         left = list(seconds)
 
         def work() -> str:
@@ -34,20 +34,20 @@ class Clock:
 
 def test_a_ratio_is_the_peers_seconds_over_ours_with_the_extremes_of_the_pairs(monkeypatch):
     clock = Clock(monkeypatch)
-    ours, theirs = clock.way("ours", 2.0), clock.way("theirs", 99.0, 6.0, 4.0, 10.0, 8.0, 2.0)
+    ours, theirs = clock.work_that_takes("ours", 2.0), clock.work_that_takes("theirs", 99.0, 6.0, 4.0, 10.0, 8.0, 2.0)
     row = compare("sorting", "a peer", ours, theirs, lambda a, b: (a, b) == ("ours", "theirs"))
     assert row == Row("sorting", "a peer", ratio=3.0, low=1.0, high=5.0, equal=True)
 
 
-def test_who_begins_changes_from_pair_to_pair_after_one_of_each_to_warm_up(monkeypatch):
+def test_the_first_of_a_pair_alternates_after_one_warm_up_of_each(monkeypatch):
     clock = Clock(monkeypatch)
-    compare("x", "y", clock.way("ours", 1.0), clock.way("theirs", 1.0), lambda a, b: a == b)
+    compare("x", "y", clock.work_that_takes("ours", 1.0), clock.work_that_takes("theirs", 1.0), lambda a, b: a == b)
     pairs = [tuple(clock.order[at : at + 2]) for at in range(2, len(clock.order), 2)]
     assert clock.order[:2] == ["ours", "theirs"] and len(pairs) == PAIRS
     assert all(one == other[::-1] for one, other in itertools.pairwise(pairs))
 
 
-def test_work_that_is_not_equal_says_so(capsys):
+def test_unequal_results_are_marked_as_such(capsys):
     show(Row("sorting", "a peer", 3.0, 1.0, 5.0, equal=False), as_json=False)
     assert capsys.readouterr().out == "sorting beside a peer: 3.00 × (1.00 – 5.00), NOT EQUAL\n"
 

@@ -23,7 +23,7 @@ def weights(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize(("block", "by", "maps"), [(None, "block", 2), (2, "head", 2)])
-def test_each_row_shares_out_the_attention_of_a_token_among_those_so_far(
+def test_each_row_holds_the_attention_shares_of_the_tokens_so_far(
     weights: str, tmp_path: Path, block: int | None, by: str, maps: int
 ) -> None:
     shares = attention(Home(tmp_path), weights, "four", block)
@@ -38,7 +38,7 @@ def test_each_row_shares_out_the_attention_of_a_token_among_those_so_far(
 
 
 @pytest.mark.parametrize(("prompt", "block", "what"), [("a", 3, "has 2 blocks"), ("a" * 40, None, "has 40 tokens")])
-def test_a_block_that_is_none_and_a_text_too_long_to_see_are_refused(
+def test_an_unknown_block_and_a_text_too_long_to_show_are_refused(
     weights: str, tmp_path: Path, prompt: str, block: int | None, what: str
 ) -> None:
     with pytest.raises(UsageError, match=what):

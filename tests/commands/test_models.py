@@ -1,4 +1,4 @@
-"""Which model is meant where none is named."""
+"""The model that a command uses where none is named."""
 
 from pathlib import Path
 
@@ -24,12 +24,12 @@ def home(tmp_path: Path) -> Home:
 def registered(home: Home, monkeypatch: pytest.MonkeyPatch) -> list[Version]:
     """The registry's versions; in `home` the recipe `mine` has been run."""
     RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00").write(home)
-    found: list[Version] = []
-    monkeypatch.setattr(use, "versions", lambda _: found)
-    return found
+    entries: list[Version] = []
+    monkeypatch.setattr(use, "versions", lambda _: entries)
+    return entries
 
 
-def test_a_candidate_is_talked_to_where_nothing_was_promoted_and_that_is_said(home, registered, capsys):
+def test_without_a_champion_the_candidate_answers_and_a_note_says_so(home, registered, capsys):
     registered += [version("mine-base", "candidate"), version("other-instruct", "champion")]
     assert use.at_hand(home) == "mine-base@candidate"
     assert "promoted no model" in capsys.readouterr().err
@@ -41,7 +41,7 @@ def test_a_candidate_is_served_only_by_name(home, registered):
         use.champion(home)
 
 
-def test_a_champion_goes_before_any_candidate_and_who_answers_before_who_continues(home, registered, capsys):
+def test_a_champion_goes_before_any_candidate_and_an_instruct_model_before_a_base(home, registered, capsys):
     registered += [version("mine-instruct", "candidate"), version("mine-base", "champion")]
     assert use.at_hand(home) == use.champion(home) == "mine-base@champion"
     registered.append(version("mine-instruct", "champion"))

@@ -18,14 +18,14 @@ from flows.record import RunRecord, StepRecord
         ),
     ],
 )
-def test_a_steps_line_has_its_first_figures_with_units(metrics, words, capsys):
+def test_a_steps_line_shows_its_first_metrics_with_units(metrics, words, capsys):
     step = StepRecord("step", "0" * 64, "complete", "", 1.0, None, None, metrics=metrics)
     record = RunRecord("1", "demo", "complete", "2026-01-01T00:00:00+00:00", 1.0, steps=(step,))
     show_status({**record.as_json(), "disk": None, "schedule": [], "noticed": []})
     assert capsys.readouterr().out.splitlines()[-1].rstrip().endswith(f"000000000000  {words}")
 
 
-def test_a_large_threshold_is_no_power_of_ten(capsys):
+def test_a_large_threshold_is_not_shown_as_a_power_of_ten(capsys):
     show_table([{"most": 100_000.0, "least": 0.07143, "none": None}])
     row = capsys.readouterr().out
     assert "100,000" in row

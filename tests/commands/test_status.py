@@ -1,4 +1,4 @@
-"""`triptych status` says what nobody saw, in any home, and waits for nobody."""
+"""`triptych status` reports what went wrong unnoticed, in any home, and waits for no lock."""
 
 import os
 import time
@@ -19,16 +19,16 @@ def home(tmp_path):
     return Home(tmp_path)
 
 
-def test_a_worker_that_is_gone_is_told_where_there_was_one(home):
+def test_a_missing_worker_is_reported_where_one_was_started(home):
     assert read_status(home)["noticed"] == []
     detached_process.write_record(home, WORKER, detached_process.Detached(os.getpid(), 1.0))
-    (told,) = read_status(home)["noticed"]
-    assert "triptych up" in told
+    (note,) = read_status(home)["noticed"]
+    assert "triptych up" in note
     detached_process.write_record(home, WORKER, detached_process.of(os.getpid()))
     assert read_status(home)["noticed"] == []
 
 
-def test_it_does_not_wait_for_a_run_that_publishes(home):
+def test_status_does_not_wait_for_a_run_that_publishes(home):
     RunRecord("20260101-000000-abcd", "mine", "complete", "2026-01-01T00:00:00").write(home)
     with exclusive(home.registry_lock):
         assert read_status(home)["recipe"] == "mine"

@@ -19,7 +19,7 @@ import pytest
 import triptych
 from tasks.home import Home
 from tasks.tracking.tracker import Shipper
-from tests.end_to_end.forks import REPOSITORY, Forked, Forks, clean_environment, folder_above, forking
+from tests.end_to_end.forks import REPOSITORY, ForkedCommand, Forks, clean_environment, folder_above, forking
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class CommandLine:
             out, err = process.communicate(timeout=280)
         finally:
             process.kill()
-        return expected(subprocess.CompletedProcess(arguments, process.returncode, out, err), arguments, code)
+        return check_exit(subprocess.CompletedProcess(arguments, process.returncode, out, err), arguments, code)
 
     def process(self, *arguments: str) -> subprocess.Popen[str]:
         """The same, left running."""
@@ -50,13 +50,13 @@ class CommandLine:
             text=True,
         )
 
-    def start(self, *arguments: str) -> Forked:
+    def start(self, *arguments: str) -> ForkedCommand:
         """The same with most of what it imports there already (`forked.py`)."""
         assert self.forks
         return self.forks.start(self.home, *arguments, prefect=True, mlflow=True)
 
     def fork(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        return expected(self.start(*arguments).ended(), arguments, code)
+        return check_exit(self.start(*arguments).wait(), arguments, code)
 
     def call(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """The same in this process, for a command that starts none of its own: what it imports is paid for once."""
@@ -76,31 +76,31 @@ class CommandLine:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         done = subprocess.CompletedProcess(arguments, ended.value.code or 0, out.getvalue(), err.getvalue())
-        return expected(done, arguments, code)
+        return check_exit(done, arguments, code)
 
     def json(self, *arguments: str) -> Any:
         """What `--json` printed: the last line of stdout."""
-        way = {"run": self.fork, "up": self.run}.get(arguments[0], self.call)  # these two start others
-        done = way(*arguments, "--json")
+        method = {"run": self.fork, "up": self.run}.get(arguments[0], self.call)  # these two start others
+        done = method(*arguments, "--json")
         return json.loads(done.stdout.splitlines()[-1])
 
-    def sql(self, question: str) -> list[dict[str, Any]]:
-        return self.json("sql", "-e", question)
+    def sql(self, statement: str) -> list[dict[str, Any]]:
+        return self.json("sql", "-e", statement)
 
 
-def expected(
+def check_exit(
     done: subprocess.CompletedProcess[str], arguments: tuple[str, ...], code: int
 ) -> subprocess.CompletedProcess[str]:
-    """What was done, where it ended with that code and as it should."""
-    told = f"triptych {' '.join(arguments)} → {done.returncode}\n{done.stdout}\n{done.stderr}"
-    assert done.returncode == code, told
-    assert "Traceback" not in done.stderr, told
+    """The finished process; fails the test where its exit code is another or it printed a traceback."""
+    output = f"triptych {' '.join(arguments)} → {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == code, output
+    assert "Traceback" not in done.stderr, output
     return done
 
 
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    with forking(tmp_path_factory.mktemp("said")) as forks:
+    with forking(tmp_path_factory.mktemp("output")) as forks:
         yield forks
 
 
@@ -149,6 +149,6 @@ def copy_home(source: Home, target: Home) -> None:
 
 @pytest.fixture
 def without_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What MLflow is told waits in the outbox: its tables take two seconds a home."""
+    """MLflow's events stay in the outbox: creating its tables takes two seconds a home."""
     monkeypatch.setattr(Shipper, "ship", lambda _: True)
     monkeypatch.setattr(Shipper, "follow", lambda *_: None)

@@ -1,4 +1,4 @@
-"""What tests hold of the processes that `forked.py` makes."""
+"""Handles of the processes that `forked.py` starts."""
 
 import json
 import os
@@ -16,23 +16,23 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def clean_environment() -> dict[str, str]:
-    """A user's: MLflow's client, where an earlier test of this process made one, has left its address in ours."""
+    """The environment of a user; in ours an earlier test's MLflow client may have left its address."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "TRIPTYCH_"))}
 
 
 def folder_above(home: Path) -> Path:
-    """Where a home's command lines are typed."""
+    """The folder in which the commands of a home are run."""
     return next(folder for folder in home.parents if folder.is_dir())
 
 
 @dataclass(frozen=True)
-class Forked:
-    """`triptych ARGUMENTS` at work."""
+class ForkedCommand:
+    """A running `triptych ARGUMENTS`."""
 
     pid: int
     arguments: tuple[str, ...]
     answers: IO[str]
-    said: dict[str, Path]
+    outputs: dict[str, Path]
 
     def is_alive(self) -> bool:
         return Path(f"/proc/{self.pid}").exists()
@@ -40,10 +40,10 @@ class Forked:
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
-    def ended(self) -> subprocess.CompletedProcess[str]:
-        """Waits for its end, and what it has said; asked once, and before anything else is started."""
+    def wait(self) -> subprocess.CompletedProcess[str]:
+        """Its exit code and output once it has ended; to be called once, before anything else is started."""
         code = int(self.answers.readline())
-        return subprocess.CompletedProcess(self.arguments, code, **{k: p.read_text() for k, p in self.said.items()})
+        return subprocess.CompletedProcess(self.arguments, code, **{k: p.read_text() for k, p in self.outputs.items()})
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ class Forks:
     answers: IO[str]
     folder: Path
 
-    def start(self, home: PathLike[str], *arguments: str, prefect: bool = False, mlflow: bool = False) -> Forked:
-        said = {name: self.folder / name for name in ("stdout", "stderr")}
-        for file in said.values():
+    def start(self, home: PathLike[str], *arguments: str, prefect: bool = False, mlflow: bool = False) -> ForkedCommand:
+        outputs = {name: self.folder / name for name in ("stdout", "stderr")}
+        for file in outputs.values():
             file.write_text("")
         request = {"home": str(home), "arguments": arguments, "prefect": prefect, "mlflow": mlflow}
-        request |= {"folder": str(folder_above(Path(home)))} | {name: str(file) for name, file in said.items()}
+        request |= {"folder": str(folder_above(Path(home)))} | {name: str(file) for name, file in outputs.items()}
         print(json.dumps(request), file=self.requests, flush=True)
-        return Forked(int(self.answers.readline()), arguments, self.answers, said)
+        return ForkedCommand(int(self.answers.readline()), arguments, self.answers, outputs)
 
 
 @contextmanager

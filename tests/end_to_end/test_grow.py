@@ -1,4 +1,4 @@
-"""A corpus that grows: files are added, changed, removed and taken down, and what was made of the others stays."""
+"""A corpus that grows: files are added, changed, removed and taken down, and the artifacts of the others stay."""
 
 import random
 from pathlib import Path
@@ -16,8 +16,8 @@ WORDS = [a + b for a in ("ba", "ke", "lo", "mi", "nu", "ra", "se", "ti") for b i
 
 
 def text(seed: int, words: int = 120) -> str:
-    drawn = random.Random(seed)
-    return ". ".join(" ".join(drawn.choices(WORDS, k=12)).capitalize() for _ in range(words // 12)) + "."
+    draw = random.Random(seed)
+    return ". ".join(" ".join(draw.choices(WORDS, k=12)).capitalize() for _ in range(words // 12)) + "."
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def states(record: RunRecord) -> dict[str, str]:
     return {part["step"]: part["state"] for step in record.steps for part in step.parts}
 
 
-def ask(corpus: Path, question: str) -> list[dict]:
+def query(corpus: Path, question: str) -> list[dict]:
     return answer(Home(corpus.parent / "home"), "", question, (), "")
 
 
@@ -56,16 +56,16 @@ def test_added_files_hit_every_old_part_and_move_no_split_or_id(corpus):
     for n in range(60, 80):
         (corpus / f"{n:03}.txt").write_text(text(n))
     after = run(corpus)
-    found = states(after)
-    assert {found[f"{label}@0001"] for label in ("ingest", "signals", "curate", "encode")} == {"cached"}
-    assert {found[f"{label}@0002"] for label in ("ingest", "signals", "curate", "encode")} == {"complete"}
+    by_part = states(after)
+    assert {by_part[f"{label}@0001"] for label in ("ingest", "signals", "curate", "encode")} == {"cached"}
+    assert {by_part[f"{label}@0002"] for label in ("ingest", "signals", "curate", "encode")} == {"complete"}
     assert next(step for step in after.steps if step.step == "tokenizer").state == "cached"
     old, new = table(before, "curate", "decisions.parquet"), table(after, "curate", "decisions.parquet")
     assert len(new) == len(old) + 20
     assert {doc_id: new[doc_id] for doc_id in old} == old
 
 
-def test_a_near_copy_of_an_old_document_is_found_in_a_new_partition(corpus):
+def test_a_near_copy_of_an_old_document_is_detected_in_a_new_partition(corpus):
     run(corpus)
     words = text(7).split()
     words[40] = "changed"
@@ -85,13 +85,15 @@ def test_a_changed_file_supersedes_its_old_version_which_is_trained_on_no_more(c
     run(corpus)
     rows = {
         row["doc_id"]: row
-        for row in ask(corpus, "select doc_id, state, partition from documents where uri in ('005.txt', 'dropped.txt')")
+        for row in query(
+            corpus, "select doc_id, state, partition from documents where uri in ('005.txt', 'dropped.txt')"
+        )
     }
     assert rows.pop("folder/dropped.txt#0")["state"] == "superseded"  # though a filter had dropped it before
     assert rows.pop("folder/dropped.txt#0~2")["state"] == "live"
     assert rows["folder/005.txt#0"]["state"] == "superseded"
     assert rows["folder/005.txt#0~2"] == {"doc_id": "folder/005.txt#0~2", "state": "live", "partition": "0002"}
-    assert [r["doc_id"] for r in ask(corpus, "select doc_id from shards where doc_id like 'folder/005%'")] == [
+    assert [r["doc_id"] for r in query(corpus, "select doc_id from shards where doc_id like 'folder/005%'")] == [
         "folder/005.txt#0~2"
     ]
 
@@ -104,12 +106,12 @@ def test_a_takedown_touches_the_partition_that_holds_the_document_and_no_other(c
         (corpus / f"{n:03}.txt").write_text(text(n))
     run(corpus)
     listed = corpus.parent / "takedown.txt"
-    listed.write_text("# asked for by its author\nfolder/075.txt\n")
-    found = states(run(corpus, f"curate.takedown={listed}"))
-    assert found.pop("encode@0002") == "complete"
-    assert set(found.values()) == {"cached"}
-    assert not ask(corpus, "select doc_id from shards where doc_id = 'folder/075.txt#0'")
-    assert ask(corpus, "select state from documents where doc_id = 'folder/075.txt#0'") == [{"state": "takedown"}]
+    listed.write_text("# at its author's request\nfolder/075.txt\n")
+    by_part = states(run(corpus, f"curate.takedown={listed}"))
+    assert by_part.pop("encode@0002") == "complete"
+    assert set(by_part.values()) == {"cached"}
+    assert not query(corpus, "select doc_id from shards where doc_id = 'folder/075.txt#0'")
+    assert query(corpus, "select state from documents where doc_id = 'folder/075.txt#0'") == [{"state": "takedown"}]
 
 
 def test_another_folder_in_the_same_home_is_another_corpus_and_back_again_is_all_hits(corpus, tmp_path):
@@ -119,7 +121,7 @@ def test_another_folder_in_the_same_home_is_another_corpus_and_back_again_is_all
     for n in range(100, 150):
         (other / f"{n}.txt").write_text(text(n))
     run(other)
-    assert {row["uri"] for row in ask(other, "select uri from documents")} == {f"{n}.txt" for n in range(100, 150)}
+    assert {row["uri"] for row in query(other, "select uri from documents")} == {f"{n}.txt" for n in range(100, 150)}
     assert set(states(run(corpus)).values()) == {"cached"}
 
 

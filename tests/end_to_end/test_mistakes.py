@@ -1,16 +1,16 @@
-"""What users get wrong and machines do to them: a clear line with a cure, the right exit code, nothing lost."""
+"""Mistakes of users and failures of machines: a clear line with a fix, the right exit code, nothing lost."""
 
 import json
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from flows.servers import prefect_api
 from tasks.home import Home
-from tests.end_to_end.conftest import CommandLine, expected
+from tests.end_to_end.conftest import CommandLine, check_exit
+from tests.processes import wait_until
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def empty(tmp_path: Path) -> CommandLine:
     return CommandLine(Home(tmp_path / "runs"))
 
 
-def told(cli: CommandLine, *arguments: str, code: int) -> str:
-    """What stderr says; there is always a cure."""
+def error_of(cli: CommandLine, *arguments: str, code: int) -> str:
+    """The text on stderr, which always has a fix."""
     stderr = cli.call(*arguments, code=code).stderr
     assert "fix: " in stderr, stderr
     return stderr
@@ -38,31 +38,31 @@ def told(cli: CommandLine, *arguments: str, code: int) -> str:
         (("export", "smoke-base@champion", "--to", "x", "--format", "zip"), "there are: hf"),
     ],
 )
-def test_a_bad_recipe_flag_or_argument_ends_with_2_and_a_cure(empty, arguments, words):
-    assert words in told(empty, *arguments, code=2)
+def test_a_bad_recipe_flag_or_argument_ends_with_2_and_a_fix(empty, arguments, words):
+    assert words in error_of(empty, *arguments, code=2)
 
 
-def test_a_missing_or_empty_folder_or_one_of_pictures_ends_with_1_and_a_cure(empty, tmp_path):
-    assert "no folder" in told(empty, "run", "smoke", "--set", f"ingest.path={tmp_path / 'nowhere'}", code=1)
+def test_a_missing_or_empty_folder_or_one_of_pictures_ends_with_1_and_a_fix(empty, tmp_path):
+    assert "no folder" in error_of(empty, "run", "smoke", "--set", f"ingest.path={tmp_path / 'nowhere'}", code=1)
     folder = tmp_path / "folder"
     folder.mkdir()
-    assert "no file that can be read" in told(empty, "run", "smoke", "--set", f"ingest.path={folder}", code=1)
+    assert "no file that can be read" in error_of(empty, "run", "smoke", "--set", f"ingest.path={folder}", code=1)
     (folder / "cat.png").write_bytes(b"\x89PNG")
-    assert ".png" in told(empty, "run", "smoke", "--set", f"ingest.path={folder}", code=1)
+    assert ".png" in error_of(empty, "run", "smoke", "--set", f"ingest.path={folder}", code=1)
 
 
-def test_asking_a_home_without_a_run_says_what_to_type(empty):
+def test_a_home_without_a_run_names_the_command_to_type(empty):
     for arguments in (("sql", "overview"), ("chat", "--prompt", "Hello")):
-        assert "triptych run demo" in told(empty, *arguments, code=1)
+        assert "triptych run demo" in error_of(empty, *arguments, code=1)
     assert empty.json("status")["run"] is None
 
 
-def test_a_home_that_cannot_be_written_ends_with_1_and_a_cure(tmp_path):
+def test_a_home_that_cannot_be_written_ends_with_1_and_a_fix(tmp_path):
     (tmp_path / "file").write_text("a file where a folder should be")
-    assert "TRIPTYCH_HOME" in told(CommandLine(Home(tmp_path / "file" / "runs")), "run", "smoke", code=1)
+    assert "TRIPTYCH_HOME" in error_of(CommandLine(Home(tmp_path / "file" / "runs")), "run", "smoke", code=1)
 
 
-def test_a_corpus_of_which_nothing_is_left_fails_with_the_reasons_and_what_loosens_them(own_smoke):
+def test_a_corpus_that_loses_every_document_fails_with_the_reasons_and_what_loosens_them(own_smoke):
     cli, _ = own_smoke
     result = cli.fork(
         "run", "smoke", "--until", "curate", "--set", "curate.gopher_quality.min_doc_words=100000", code=1
@@ -70,11 +70,11 @@ def test_a_corpus_of_which_nothing_is_left_fails_with_the_reasons_and_what_loose
     assert "gopher_short_doc" in result.stderr and "--set" in result.stderr
 
 
-def test_a_rule_that_is_no_condition_is_told_with_the_nearest_names_and_nothing_else(own_smoke):
+def test_an_invalid_rule_is_reported_with_the_nearest_names_and_nothing_else(own_smoke):
     cli, _ = own_smoke
-    told = cli.call("run", "smoke", "--set", "curate.keep_if.long=plain_word >= 8", code=2).stderr
-    assert "curate.keep_if" in told and "no signal or column 'plain_word'" in told
-    assert "did you mean plain_words" in told
+    message = cli.call("run", "smoke", "--set", "curate.keep_if.long=plain_word >= 8", code=2).stderr
+    assert "curate.keep_if" in message and "no signal or column 'plain_word'" in message
+    assert "did you mean plain_words" in message
     label = "finetune.classify.label=year < 'long ago'"
     result = cli.fork("run", "smoke", "--only", "finetune/classify", "--set", label, code=1)
     assert "leaked" not in result.stderr  # DuckDB's word where a mistake holds its connection at exit
@@ -95,7 +95,7 @@ def test_a_run_that_is_ended_or_killed_in_training_goes_on_from_there_and_prefec
         wait_for_step(cli, len(rows) + 5)
         process.send_signal(number)
         out, err = process.communicate(timeout=120)
-        expected(subprocess.CompletedProcess(arguments, process.returncode, out, err), arguments, code)
+        check_exit(subprocess.CompletedProcess(arguments, process.returncode, out, err), arguments, code)
         assert ("the same command goes on from there" in err) == (code == 130)
         (log,) = cli.home.path.glob("store/pretrain/*.partial/metrics.jsonl")
         before, rows = rows, log.read_text().splitlines()
@@ -110,17 +110,12 @@ def test_a_run_that_is_ended_or_killed_in_training_goes_on_from_there_and_prefec
 
 
 def wait_for_step(cli: CommandLine, step: int) -> None:
-    """Until the training of this home has written so many rows."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for path in cli.home.path.glob("store/pretrain/*.partial/metrics.jsonl"):
-            if path.read_text().count("\n") >= step:
-                return
-        time.sleep(0.05)
-    pytest.fail("training did not begin within 120 s")
+    """Returns once the training of this home has written so many rows."""
+    logs = "store/pretrain/*.partial/metrics.jsonl"
+    wait_until(lambda: any(path.read_text().count("\n") >= step for path in cli.home.path.glob(logs)), 120, pause=0.05)
 
 
-def test_a_full_disk_ends_with_1_and_a_cure_and_the_rerun_makes_the_same_bytes(smoke, forks, tmp_path):
+def test_a_full_disk_ends_with_1_and_a_fix_and_the_rerun_makes_the_same_bytes(smoke, forks, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -129,10 +124,10 @@ def test_a_full_disk_ends_with_1_and_a_cure_and_the_rerun_makes_the_same_bytes(s
     if mounted.returncode:
         pytest.skip("mounting a small disk needs more rights than this user has")
     try:
-        first = forks.start(disk / "home", "run", "smoke").ended()
+        first = forks.start(disk / "home", "run", "smoke").wait()
         assert first.returncode == 1 and "No space left" in first.stderr and "fix: " in first.stderr, first
         subprocess.run(["mount", "-o", "remount,size=400m", disk], check=True)
-        second = forks.start(disk / "home", "run", "smoke", "--until", "tokenizer", "--json").ended()
+        second = forks.start(disk / "home", "run", "smoke", "--until", "tokenizer", "--json").wait()
         assert second.returncode == 0, second
         made = json.loads(second.stdout.splitlines()[-1])["steps"]
         _, undisturbed = smoke

@@ -1,15 +1,14 @@
 """`smoke` on a schedule: a cron deployment, a worker left alone with it, and what people then see of the run."""
 
 import json
-import time
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from flows.servers import prefect_api
 from tests.end_to_end.conftest import CommandLine
+from tests.processes import wait_until
 
 SECONDS_TO_WAIT = 200.0  # on a machine that is busy with other tests
 EVERY_10_SECONDS = "* * * * * */10"
@@ -21,8 +20,8 @@ def pages(own_smoke: tuple[CommandLine, dict[str, Any]]) -> dict[str, Any]:
     cli, _ = own_smoke
     addresses = cli.json("up")
     cli.json("schedule", "--on", "--recipe", "smoke", "--cron", EVERY_10_SECONDS)
-    until(lambda: flow_runs(addresses, "SCHEDULED"))
-    until(lambda: flow_runs(addresses, "COMPLETED"))
+    wait_until(lambda: flow_runs(addresses, "SCHEDULED"), SECONDS_TO_WAIT, pause=0.5)
+    wait_until(lambda: flow_runs(addresses, "COMPLETED"), SECONDS_TO_WAIT, pause=0.5)
     cli.json("schedule", "--off")
     return addresses
 
@@ -39,10 +38,10 @@ def test_a_worker_completes_smoke_as_scheduled(own_smoke, pages):
 def test_prefects_page_links_each_step_to_its_mlflow_run(own_smoke, pages):
     cli, _ = own_smoke
     (run, *_) = flow_runs(pages, "COMPLETED")
-    found = prefect_api.post(
+    artifacts = prefect_api.post(
         f"{pages['prefect']}/api", "/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}
     )
-    (links,) = [artifact["data"] for artifact in found if artifact["key"] == "mlflow"]
+    (links,) = [artifact["data"] for artifact in artifacts if artifact["key"] == "mlflow"]
     for step in cli.json("status")["steps"]:
         assert f"({pages['mlflow']}/#/runs/{step['mlflow_run_id']})" in links, step["step"]
         ours = f"{pages['mlflow']}/api/2.0/mlflow/runs/get?run_id={step['mlflow_run_id']}"
@@ -54,12 +53,3 @@ def flow_runs(pages: dict[str, Any], state: str) -> list[dict[str, Any]]:
     """Runs of the deployment in that state."""
     wanted = {"state": {"type": {"any_": [state]}}, "deployment_id": {"is_null_": False}}
     return prefect_api.post(f"{pages['prefect']}/api", "/flow_runs/filter", {"flow_runs": wanted})
-
-
-def until(found: Callable[[], Any]) -> Any:
-    """What it found in the end."""
-    deadline = time.monotonic() + SECONDS_TO_WAIT
-    while not (what := found()) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert what, "nothing within the time"
-    return what

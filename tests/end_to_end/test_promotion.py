@@ -15,7 +15,7 @@ LOAD = """
 import json, sys, mlflow, pandas
 mlflow.set_tracking_uri(sys.argv[1])
 writer = mlflow.pyfunc.load_model("models:/smoke-instruct@champion")
-texts = writer.predict(pandas.DataFrame({"prompt": ["When was this said?"]}), params={"max_tokens": 5, "seed": 1})
+texts = writer.predict(pandas.DataFrame({"prompt": ["When was this written?"]}), params={"max_tokens": 5, "seed": 1})
 classifier = mlflow.pyfunc.load_model("models:/smoke-classify@champion")
 labels = classifier.predict(pandas.DataFrame({"text": ["Fellow citizens of the Senate"]}))
 print(json.dumps([list(texts.columns), list(labels.columns), labels.iloc[0].to_dict()]))
@@ -52,13 +52,13 @@ def audit(cli: CommandLine) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (cli.home / "audit.jsonl").read_text().splitlines()]
 
 
-def test_each_version_says_where_it_comes_from_and_what_the_gate_said(two_versions):
-    found = MlflowClient(address(two_versions)).get_model_version("smoke-base", "2").tags
-    assert {"key", "git_commit", "data_fingerprint", "verdict", "reasons"} <= found.keys()
-    assert found["verdict"] == "not worse"  # the same weights, within a margin
+def test_each_version_records_its_origin_and_the_verdict_of_the_gate(two_versions):
+    tags = MlflowClient(address(two_versions)).get_model_version("smoke-base", "2").tags
+    assert {"key", "git_commit", "data_fingerprint", "verdict", "reasons"} <= tags.keys()
+    assert tags["verdict"] == "not worse"  # the same weights, within a margin
 
 
-def test_promote_and_rollback_move_the_champion_and_leave_a_line_each(two_versions):
+def test_promote_and_rollback_move_the_champion_and_log_a_line_each(two_versions):
     before = len(audit(two_versions))
     assert two_versions.json("promote", "smoke-base/1", "--why", "a test")["version"] == 1
     assert champion(two_versions) == 1
@@ -78,7 +78,7 @@ def test_a_fully_cached_run_never_undoes_a_rollback(two_versions):
     assert champion(two_versions) == 1
 
 
-def test_an_alias_moved_by_hand_is_noticed_kept_and_audited(two_versions):
+def test_an_alias_moved_by_hand_is_detected_kept_and_audited(two_versions):
     two_versions.json("promote", "smoke-base/1")
     MlflowClient(address(two_versions)).set_registered_model_alias("smoke-base", "champion", "2")
     status = two_versions.json("status")
@@ -87,7 +87,7 @@ def test_an_alias_moved_by_hand_is_noticed_kept_and_audited(two_versions):
     assert any("MLflow" in json.dumps(line) for line in audit(two_versions)[-2:])
 
 
-def test_an_unknown_model_is_told_with_the_nearest_names(two_versions):
+def test_an_unknown_model_is_reported_with_the_nearest_names(two_versions):
     stderr = two_versions.call("promote", "smoke-bas/1", code=2).stderr
     assert "smoke-base/1" in stderr and "fix: " in stderr
 

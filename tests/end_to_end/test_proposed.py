@@ -1,4 +1,4 @@
-"""What `init` proposes and predicts for a stranger's folder, run whole, with less to evaluate and no servers."""
+"""What `init` proposes and predicts for a folder of texts, run whole, with less to evaluate and no servers."""
 
 import random
 from pathlib import Path
@@ -25,14 +25,14 @@ SYLLABLES = [c + v for c in "कखगचजटडतदनपबमरलवस
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Short trials, a working directory of its own, and nobody to publish to."""
+    """Short trials, a working directory of its own, and no publishing."""
     monkeypatch.setattr(trial, "SIGNAL_SECONDS", 0.2)
     monkeypatch.setattr(trial, "TRAINING_SECONDS", 0.1)
     monkeypatch.setattr(session, "publisher", lambda *_: lambda _: "")
     monkeypatch.chdir(tmp_path)
 
 
-def unpunctuated(seed: int) -> str:
+def text_without_marks(seed: int) -> str:
     """Words in a script without capitals, in lines, with no mark at all."""
     draw = random.Random(seed)
     words = ["".join(draw.choices(SYLLABLES, k=draw.randint(1, 4))) for _ in range(150)]
@@ -41,7 +41,7 @@ def unpunctuated(seed: int) -> str:
 
 @pytest.mark.usefixtures("without_mlflow")
 def test_text_without_sentence_marks_becomes_models_that_can_be_published(tmp_path: Path) -> None:
-    folder = write(tmp_path / "mine", {f"{n:02d}.txt": unpunctuated(n) for n in range(12)})
+    folder = write(tmp_path / "mine", {f"{n:02d}.txt": text_without_marks(n) for n in range(12)})
     predicted = propose(folder, Home(tmp_path / "home")).forecast
     record = perform(open_session(Request(Home(tmp_path / "home"), "mine", QUICK)))
     assert record.state == "complete", record.error

@@ -1,4 +1,4 @@
-"""What people ask of a run in their first hour: what if, why did it go, who saw it. Asked of the home of `smoke`."""
+"""Questions about a run in its first hour: what if, why was it dropped, which model saw it; in the home of `smoke`."""
 
 from pathlib import Path
 
@@ -23,19 +23,19 @@ def kept(decisions: Path) -> set[str]:
     return {row["doc_id"] for row in pq.read_table(decisions).to_pylist() if row["kept"]}
 
 
-def test_what_if_foretells_what_curation_does_with_the_same_change(smoke, tmp_path):
+def test_what_if_predicts_what_curation_does_with_the_same_change(smoke, tmp_path):
     cli, run = smoke
     change = "curate.gopher_quality.min_doc_words=250"
-    found = what_if(cli.home, "", "", [change])
+    result = what_if(cli.home, "", "", [change])
     inputs = {"documents": folder(run, "ingest"), "signals": folder(run, "signals")}
     CURATE(load("smoke", [change]).recipe.curate.decide(), inputs, tmp_path)
     then, today = kept(tmp_path / "decisions.parquet"), kept(folder(run, "curate") / "decisions.parquet")
-    total = found["total"]
+    total = result["total"]
     assert (total["kept_today"], total["kept_then"]) == (len(today), len(then)) and len(then) < len(today)
     assert (total["newly_kept"], total["newly_dropped"]) == (len(then - today), len(today - then))
     assert total["bytes_then"] == sum(row["bytes"] for row in pq.read_table(tmp_path / "texts.parquet").to_pylist())
-    assert sum(row["kept_then"] for row in found["sources"]) == total["kept_then"]
-    changed = {row["doc_id"]: row for row in found["changed"]}
+    assert sum(row["kept_then"] for row in result["sources"]) == total["kept_then"]
+    changed = {row["doc_id"]: row for row in result["changed"]}
     assert 0 < len(changed) <= 10 and changed.keys() <= then ^ today
     assert all(row["text"] and row["reason_then"] == "gopher_short_doc" for row in changed.values())
 
@@ -50,7 +50,7 @@ def test_an_expression_decides_in_place_of_the_filters_and_leaves_duplicates_as_
 
 
 @pytest.mark.parametrize(
-    ("expression", "changes", "said"),
+    ("expression", "changes", "message"),
     [
         ("plain_word >= 80", (), "did you mean plain_words"),
         ("words >=", (), "as in SQL"),
@@ -61,18 +61,18 @@ def test_an_expression_decides_in_place_of_the_filters_and_leaves_duplicates_as_
         ("", (), "EXPRESSION"),
     ],
 )
-def test_a_mistake_in_a_what_if_is_told_with_its_cure(smoke, expression, changes, said):
+def test_a_mistake_in_a_what_if_is_reported_with_a_fix(smoke, expression, changes, message):
     cli, _ = smoke
     with pytest.raises(UsageError) as error:
         what_if(cli.home, expression, "", changes)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 def test_look_shows_the_value_beyond_its_threshold_and_marks_where_it_shows(smoke):
     cli, _ = smoke
-    found = look(cli.home, "gopher_below_alpha_threshold", count=2, seed=0)
-    assert found["documents"] >= len(found["shown"]) == 2
-    for row in found["shown"]:
+    result = look(cli.home, "gopher_below_alpha_threshold", count=2, seed=0)
+    assert result["documents"] >= len(result["shown"]) == 2
+    for row in result["shown"]:
         assert row["value"] < row["threshold"] == 0.8
         assert row["setting"] == "curate.gopher_quality.max_non_alpha_words_ratio"
         marked = "".join(row["text"][a:b] for a, b in row["spans"])
@@ -101,7 +101,7 @@ def test_look_sets_a_near_duplicate_beside_the_document_kept_for_it(smoke):
         assert all(set(row["text"][a:b].split()) - other for a, b in row["spans"] if "\n" not in row["text"][a:b])
 
 
-def test_look_at_no_reason_names_the_nearest_and_those_there_are(smoke):
+def test_look_at_an_unknown_reason_names_the_nearest_and_all_that_exist(smoke):
     cli, _ = smoke
     with pytest.raises(UsageError, match="near_duplicate"):
         look(cli.home, "near_duplicates", count=1, seed=0)
@@ -113,27 +113,27 @@ def test_a_step_names_its_documents_and_each_of_them_names_the_step(smoke):
     step = trace_step(cli.home, 5, "")
     assert step["documents"] and step["reported"]["step"] == 5
     for row in step["documents"]:
-        found = trace_document(cli.home, row["doc_id"], "")
-        base = next(model for model in found["models"] if model["model"] == "smoke-base/1")
+        result = trace_document(cli.home, row["doc_id"], "")
+        base = next(model for model in result["models"] if model["model"] == "smoke-base/1")
         assert 5 in base["trainings"][0]["steps"]
-        assert found["document"]["shard"] == row["shard"] and found["document"]["kept"]
+        assert result["document"]["shard"] == row["shard"] and result["document"]["kept"]
 
 
-def test_a_model_saw_what_its_own_steps_and_its_bases_say(smoke):
+def test_a_model_saw_the_documents_of_its_own_steps_and_its_bases(smoke):
     cli, _ = smoke
-    found = trace_model(cli.home, "smoke-instruct@champion")
-    assert [training["training"] for training in found["trainings"]] == ["finetune/instruct", "pretrain"]
+    result = trace_model(cli.home, "smoke-instruct@champion")
+    assert [training["training"] for training in result["trainings"]] == ["finetune/instruct", "pretrain"]
     rows = cli.sql("select doc_id, min(step) as first_step, count(*) as n from trained group by doc_id")
-    seen = {row["doc_id"]: row["first_step"] for row in found["documents"] if row["training"] == "pretrain"}
+    seen = {row["doc_id"]: row["first_step"] for row in result["documents"] if row["training"] == "pretrain"}
     assert seen == {row["doc_id"]: row["first_step"] for row in rows}
 
 
 def test_a_dropped_document_was_seen_by_no_model(smoke):
     cli, _ = smoke
     gone = look(cli.home, "exact_duplicate", count=1, seed=0)["shown"][0]
-    found = trace_document(cli.home, gone["doc_id"], "")
-    assert found["document"]["reason"] == "exact_duplicate" and found["document"]["kept_id"] == gone["kept_id"]
-    assert len(found["models"]) == 3 and not any(model["saw"] for model in found["models"])
+    result = trace_document(cli.home, gone["doc_id"], "")
+    assert result["document"]["reason"] == "exact_duplicate" and result["document"]["kept_id"] == gone["kept_id"]
+    assert len(result["models"]) == 3 and not any(model["saw"] for model in result["models"])
 
 
 def test_each_question_is_a_command_that_prints_json_and_exits_2_on_a_mistake(smoke: tuple[CommandLine, dict]):

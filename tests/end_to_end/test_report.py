@@ -1,4 +1,4 @@
-"""The report of a run: whole, partial or failed, it stands alone in one file; looked at in a browser where one is."""
+"""The report of a run, whole, partial or failed, is one self-contained file, as a browser shows where there is one."""
 
 import json
 import re
@@ -29,9 +29,9 @@ def page(smoke: tuple[CommandLine, dict]) -> Path:
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     if chromium() is None:
-        pytest.skip("no Chromium on this machine: the report is not looked at (Debian: apt install chromium)")
-    with browser(tmp_path_factory.mktemp("browser") / "profile") as found:
-        yield found
+        pytest.skip("no Chromium on this machine: the report is not checked (Debian: apt install chromium)")
+    with browser(tmp_path_factory.mktemp("browser") / "profile") as page:
+        yield page
 
 
 def sections(html: str) -> list[str]:
@@ -39,7 +39,7 @@ def sections(html: str) -> list[str]:
 
 
 def partial(cli: CommandLine, path: Path, until: str, **changes: object) -> str:
-    """The page on the run as if it had come only so far."""
+    """The page of the run as if it had ended after the step `until`."""
     record = record_of(cli.home).as_json()
     labels = [step["step"] for step in record["steps"]]
     record |= {"steps": record["steps"][: labels.index(until) + 1], "models": [], **changes}
@@ -47,7 +47,7 @@ def partial(cli: CommandLine, path: Path, until: str, **changes: object) -> str:
     return write_page(tables, CurateConfig.model_validate(record["settings"]["curate"]), path).read_text()
 
 
-def test_a_run_ends_with_its_report_which_has_a_section_for_all_that_there_is(smoke, page):
+def test_a_run_ends_with_a_report_that_has_a_section_for_every_part(smoke, page):
     cli, run = smoke
     assert (cli.home / "reports" / f"{run['run']}.html").is_file()
     html = page.read_text()
@@ -56,18 +56,18 @@ def test_a_run_ends_with_its_report_which_has_a_section_for_all_that_there_is(sm
     assert "<script" not in html and "smoke-base/1" in html and "first version" in html
 
 
-def test_a_run_that_came_to_a_decision_only_has_a_report_of_that(smoke, tmp_path):
+def test_a_run_that_ended_after_curation_has_a_report_of_that(smoke, tmp_path):
     assert sections(partial(smoke[0], tmp_path / "page.html", "curate")) == [
         "funnel", "corpus", "planted", "signals", "steps", "lineage",
     ]  # fmt: skip
 
 
-def test_a_failed_run_has_a_report_that_tells_its_error(smoke, tmp_path):
+def test_a_failed_run_has_a_report_that_shows_its_error(smoke, tmp_path):
     html = partial(smoke[0], tmp_path / "page.html", "pretrain", state="failed", error="training <crashed>\n  fix: x")
     assert "training &lt;crashed&gt;" in html and "copying" in sections(html)
 
 
-def test_an_artifact_that_is_gone_is_told_and_the_other_sections_stand(smoke, tmp_path):
+def test_a_missing_artifact_is_reported_and_the_other_sections_stay(smoke, tmp_path):
     cli, _ = smoke
     steps = json.loads(json.dumps(record_of(cli.home).as_json()["steps"]))
     steps[-3]["path"] = "/nowhere/store/evaluate/instruct/0000"
@@ -83,7 +83,7 @@ def test_text_in_a_report_is_never_markup(smoke):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_in_a_browser_the_page_asks_nobody_complains_of_nothing_and_fits_a_phone(tab, page, dark):
+def test_in_a_browser_the_page_is_self_contained_without_errors_and_fits_a_phone(tab, page, dark):
     tab.show(page.as_uri(), width=390, height=844, dark=dark)
     assert tab.requests() == [page.as_uri()]
     assert tab.complaints() == []

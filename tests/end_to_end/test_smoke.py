@@ -1,4 +1,4 @@
-"""The line as a whole, through the command line: what is promised of its outputs, views, models and pages."""
+"""The whole pipeline through the command line: the promised outputs, views, models and pages."""
 
 import json
 import urllib.request
@@ -31,13 +31,13 @@ VIEWS = {
 
 
 @pytest.fixture(scope="module")
-def again(own_smoke: tuple[CommandLine, dict[str, Any]]) -> tuple[CommandLine, dict[str, Any]]:
+def second_run(own_smoke: tuple[CommandLine, dict[str, Any]]) -> tuple[CommandLine, dict[str, Any]]:
     """A copy of the home in which `smoke` has been run a second time, and what that printed."""
     cli, _ = own_smoke
     return cli, cli.json("run", "smoke")
 
 
-def test_a_run_says_of_every_step_what_scripts_rely_on(smoke):
+def test_a_run_reports_every_step_with_the_fields_that_scripts_rely_on(smoke):
     _, run = smoke
     assert run["recipe"] == "smoke" and run["state"] == "complete"
     assert [step["step"] for step in run["steps"]] == LABELS
@@ -48,17 +48,17 @@ def test_a_run_says_of_every_step_what_scripts_rely_on(smoke):
     assert {model["name"] for model in run["models"]} == {"smoke-base", "smoke-classify", "smoke-instruct"}
 
 
-def test_a_second_run_finds_everything_and_changes_nothing(smoke, again):
+def test_a_second_run_is_all_hits_and_changes_nothing(smoke, second_run):
     _, first = smoke
-    _, second = again
+    _, second = second_run
     assert {step["state"] for step in second["steps"]} == {"cached"}
     assert [(s["key"], s["sha256"]) for s in second["steps"]] == [(s["key"], s["sha256"]) for s in first["steps"]]
     assert second["models"] == first["models"]
     assert sum(step["seconds"] for step in second["steps"]) == 0
 
 
-def test_status_is_the_latest_run(again):
-    cli, second = again
+def test_status_is_the_latest_run(second_run):
+    cli, second = second_run
     status = cli.json("status")
     assert status["run"] == second["run"]
     assert [step["step"] for step in status["steps"]] == LABELS
@@ -96,9 +96,9 @@ def test_lineage_reaches_from_a_document_to_step_and_model(smoke):
     assert all(row["first_step"] is not None and row["versions"] for row in rows[:5])
 
 
-def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_cached_ones_too(smoke, again):
+def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_cached_ones_too(smoke, second_run):
     _, first = smoke
-    cli, second = again
+    cli, second = second_run
     client = MlflowClient(f"sqlite:///{cli.home / 'mlflow.db'}")
     ids = [step["mlflow_run_id"] for run in (first, second) for step in run["steps"]]
     assert len(set(ids)) == len(ids)
@@ -109,20 +109,20 @@ def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_c
         assert run.data.metrics and run.data.tags["mlflow.parentRunId"]
 
 
-def test_prefects_page_names_the_tasks_as_in_the_line_and_shows_hits_as_cached(again):
-    cli, _ = again
+def test_prefects_page_names_the_tasks_as_in_the_graph_and_shows_hits_as_cached(second_run):
+    cli, _ = second_run
     url = json.loads(next(cli.home.path.glob("**/prefect-server.json")).read_text())["url"] + "/api"
-    said = []
+    states = []
     for run in prefect_api.post(url, "/flow_runs/filter", {"sort": "START_TIME_ASC"}):
         tasks = prefect_api.post(url, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
-        said.append([run["state"]["name"], sorted([task["name"], task["state"]["name"]] for task in tasks)])
-    first, second, *_ = said
+        states.append([run["state"]["name"], sorted([task["name"], task["state"]["name"]] for task in tasks)])
+    first, second, *_ = states
     assert first == ["Completed", sorted([label, "Completed"] for label in LABELS)]
     assert second == ["Cached", sorted([label, "Cached"] for label in LABELS)]
     assert {"markdown", "table"} <= {artifact["type"] for artifact in prefect_api.post(url, "/artifacts/filter", {})}
 
 
-def test_prefects_page_asks_its_own_server_wherever_that_listens(smoke):
+def test_prefects_page_contacts_its_own_server_wherever_that_listens(smoke):
     cli, _ = smoke
     server = json.loads(next(cli.home.path.glob("**/prefect-server.json")).read_text())
     with urllib.request.urlopen(server["url"].removesuffix("/api") + "/ui-settings") as reply:
@@ -133,7 +133,7 @@ def test_chat_score_and_export_use_the_champion(smoke, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer  # for this test alone: seconds
 
     cli, _ = smoke
-    assert cli.fork("chat", "--prompt", "When was this said?", "--max-tokens", "5").stdout.strip()
+    assert cli.fork("chat", "--prompt", "When was this written?", "--max-tokens", "5").stdout.strip()
     scored = cli.json("score", "smoke-base@champion", "--prompt", "Fellow citizens")
     assert len(scored["ids"]) == len(scored["tokens"]) == len(scored["logprobs"]) > 1
     cli.call("export", "smoke-base@champion", "--format", "hf", "--to", str(tmp_path / "out"))
@@ -145,7 +145,7 @@ def test_chat_score_and_export_use_the_champion(smoke, tmp_path):
     assert scored["logprobs"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_weights_in_the_store_are_asked_as_the_step_that_made_them_taught(smoke):
+def test_weights_in_the_store_are_prompted_as_they_were_trained(smoke):
     _, run = smoke
     paths = {step["step"]: Path(step["path"]) / "weights" for step in run["steps"] if step["path"]}
     assert prompt_builder("a path", paths["finetune/instruct"]).answers

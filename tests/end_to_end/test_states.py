@@ -1,4 +1,4 @@
-"""What a run says of steps that are neither new nor found: made again as they were, or skipped for want of labels."""
+"""Steps that are neither new nor cached: computed again with equal bytes, or skipped for want of labels."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import ANY
 
 from tasks.home import Home
-from tests.end_to_end.conftest import expected
+from tests.end_to_end.conftest import check_exit
 from tests.end_to_end.forks import Forks
 from tests.end_to_end.test_grow import text
 
@@ -20,8 +20,8 @@ pretrain.context = 256
 
 
 def run(forks: Forks, home: Home, *arguments: str) -> dict[str, Any]:
-    told = ("run", *arguments, "--json")
-    return json.loads(expected(forks.start(home, *told).ended(), told, code=0).stdout.splitlines()[-1])
+    command = ("run", *arguments, "--json")
+    return json.loads(check_exit(forks.start(home, *command).wait(), command, code=0).stdout.splitlines()[-1])
 
 
 def test_steps_computed_again_are_reported_as_reproduced_and_the_stored_ones_stay(own_smoke, forks):
@@ -44,8 +44,11 @@ def test_a_folder_without_labels_skips_the_classifier_with_a_reason_and_register
     recipe = tmp_path / "letters.toml"
     recipe.write_text(LETTERS.format(folder=tmp_path / "letters"))
     record = run(forks, own_smoke[0].home, str(recipe))
-    found = {step["step"]: (step["state"], step["reason"]) for step in record["steps"]}
-    assert found["finetune/classify"] == ("skipped", ANY) and "no document has year" in found["finetune/classify"][1]
-    assert found["evaluate/classify"] == ("skipped", f"finetune/classify was skipped: {found['finetune/classify'][1]}")
-    assert found["register"] == ("complete", ANY)
+    states = {step["step"]: (step["state"], step["reason"]) for step in record["steps"]}
+    assert states["finetune/classify"] == ("skipped", ANY) and "no document has year" in states["finetune/classify"][1]
+    assert states["evaluate/classify"] == (
+        "skipped",
+        f"finetune/classify was skipped: {states['finetune/classify'][1]}",
+    )
+    assert states["register"] == ("complete", ANY)
     assert {model["name"] for model in record["models"]} == {"letters-base", "letters-instruct"}

@@ -1,4 +1,4 @@
-"""Every field of every step's config: in the key, unless it says that it moves no byte."""
+"""Every field of every step's config is in the key, unless it is marked as moving no byte."""
 
 from collections.abc import Iterator
 from enum import Enum
@@ -19,7 +19,7 @@ STEPS: dict[str, tuple[Step, Frozen]] = {}
 
 
 class Collect:
-    """A `do` that keeps each label's step and config."""
+    """An interpreter that keeps each label's step and config."""
 
     def __call__(self, label: str, step: Step, call: Invocation) -> StepOutput:
         STEPS[label] = (step, call.config)
@@ -31,7 +31,7 @@ class Collect:
         return made
 
 
-def collected() -> dict[str, tuple[Step, Frozen]]:
+def collect_steps() -> dict[str, tuple[Step, Frozen]]:
     from flows.graph import graph
 
     files = (File("a.txt", 3, "0" * 64),)
@@ -54,10 +54,10 @@ def leaves(config: Frozen, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
             yield (*path, name), keyed
 
 
-def changed(config: Frozen, path: tuple[str, ...]) -> Frozen:
+def with_change(config: Frozen, path: tuple[str, ...]) -> Frozen:
     name, *rest = path
     value = getattr(config, name)
-    new = changed(value, tuple(rest)) if rest else another(type(config), name, value)
+    new = with_change(value, tuple(rest)) if rest else another(type(config), name, value)
     return config.model_copy(update={name: new})
 
 
@@ -77,22 +77,22 @@ def another(kind: type[Frozen], name: str, value: Any) -> Any:
     return {**value, "another": "value"}
 
 
-@pytest.mark.parametrize("label", collected())
+@pytest.mark.parametrize("label", collect_steps())
 def test_a_field_changes_the_key_exactly_when_it_moves_bytes(label):
     step, config = STEPS[label]
     before = fingerprint(step, config, {})
     wrong = [
         ".".join(path)
         for path, keyed in leaves(config)
-        if (fingerprint(step, changed(config, path), {}) != before) != keyed
+        if (fingerprint(step, with_change(config, path), {}) != before) != keyed
     ]
     assert not wrong, f"{label}: {wrong}"
 
 
-def test_what_moves_no_bytes_is_paths_workers_and_the_like():
+def test_fields_outside_the_key_are_paths_worker_counts_and_the_like():
     outside = {
         f"{label}: {'.'.join(path)}"
-        for label, (_, config) in collected().items()
+        for label, (_, config) in collect_steps().items()
         for path, keyed in leaves(config)
         if not keyed
     }

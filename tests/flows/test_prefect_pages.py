@@ -1,4 +1,4 @@
-"""Pages are for looking: a run ends as it would without them."""
+"""A run ends in the same state whether or not Prefect takes its pages."""
 
 from collections.abc import Callable
 from subprocess import CompletedProcess

@@ -12,12 +12,12 @@ from tasks.errors import UsageError
 SHIPPED = sorted(path.stem for path in shipped_folder().glob("*.toml"))
 
 
-def written(folder: Path, name: str, text: str) -> str:
+def write_recipe(folder: Path, name: str, text: str) -> str:
     (folder / f"{name}.toml").write_text(text)
     return str(folder / f"{name}.toml")
 
 
-def test_there_are_the_recipes_that_the_readme_promises():
+def test_the_recipes_that_the_readme_names_exist():
     assert set(SHIPPED) >= {"smoke", "demo", "stories", "gpt2-124m", "llama-1b"}
 
 
@@ -40,51 +40,51 @@ def test_every_shipped_recipe_is_valid_and_its_model_can_be_built(name):
     assert published.get(name) in (None, shape.parameters)
 
 
-def test_no_set_gives_a_recipe_another_name():
+def test_set_cannot_rename_a_recipe():
     for name in ("demo", "../elsewhere"):
         with pytest.raises(UsageError, match="named by its file"):
             load("smoke", [f"name={name}"])
 
 
-def test_labels_and_conditions_that_are_no_sql_are_told_before_anything_runs(tmp_path):
-    made = [
+def test_labels_and_conditions_that_are_no_sql_are_reported_before_anything_runs(tmp_path):
+    changes = [
         "finetune.classify.label=year + ",
         "finetune.classify.text=substr(text, 1",
         "finetune.instruct.templates=[{kind='a', prompt='{text}', response='b', where='year >'}]",
     ]
-    with pytest.raises(UsageError) as told:
-        load("demo", made)
+    with pytest.raises(UsageError) as error:
+        load("demo", changes)
     for key in ("finetune.classify.label", "finetune.classify.text", "finetune.instruct.templates.0.where"):
-        assert f"--set: {key} = " in str(told.value) and str(told.value).count("not an SQL expression") == 3
+        assert f"--set: {key} = " in str(error.value) and str(error.value).count("not an SQL expression") == 3
 
 
-def test_weights_that_training_goes_on_from_are_scored_beside_what_became_of_them(tmp_path):
+def test_the_weights_that_training_continues_from_are_a_reference_model(tmp_path):
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "config.json").write_text("{}")
     base = f'extends = "stories"\npretrain.init_from = "{tmp_path / "weights"}"\n'
-    recipe = load(written(tmp_path, "goes_on", base)).recipe
+    recipe = load(write_recipe(tmp_path, "goes_on", base)).recipe
     assert recipe.evaluate.reference_models == {"init_from": tmp_path / "weights"}
     assert recipe.evaluate.reference_models_sha256 == {"init_from": recipe.pretrain.init_sha256}
     named = base + f'evaluate.reference_models.mine = "{tmp_path / "weights"}"'
-    assert set(load(written(tmp_path, "named", named)).recipe.evaluate.reference_models) == {"mine"}
+    assert set(load(write_recipe(tmp_path, "named", named)).recipe.evaluate.reference_models) == {"mine"}
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "config.json").write_text("[]")
     taken = base + f'evaluate.reference_models.init_from = "{tmp_path / "others"}"'
     with pytest.raises(UsageError, match="give another"):
-        load(written(tmp_path, "taken", taken))
+        load(write_recipe(tmp_path, "taken", taken))
     none = base + "evaluate.reference_documents = 0"
-    assert not load(written(tmp_path, "none", none)).recipe.evaluate.reference_models
+    assert not load(write_recipe(tmp_path, "none", none)).recipe.evaluate.reference_models
     assert not load("stories").recipe.evaluate.reference_models
 
 
-def test_a_key_under_its_earlier_name_is_answered_with_the_present_one(tmp_path):
+def test_an_earlier_name_of_a_key_is_reported_with_the_present_one(tmp_path):
     with pytest.raises(UsageError) as error:
-        load(written(tmp_path, "old", 'extends = "demo"\n[evaluate.contestants]\nmine = "weights"\n'))
+        load(write_recipe(tmp_path, "old", 'extends = "demo"\n[evaluate.contestants]\nmine = "weights"\n'))
     assert "evaluate.contestants: unknown key; did you mean 'reference_models'?" in str(error.value)
 
 
-def test_all_mistakes_are_told_at_once_with_file_key_value_and_the_nearest_name(tmp_path):
-    path = written(
+def test_all_mistakes_are_reported_at_once_with_file_key_value_and_the_nearest_name(tmp_path):
+    path = write_recipe(
         tmp_path,
         "mine",
         """
@@ -116,16 +116,16 @@ def test_an_own_signal_is_resolved_with_the_recipe_and_a_mistake_in_it_names_its
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "shouting.py").write_text("def marks(text):\n    return text.count('!')\n")
     own = 'extends = "smoke"\ncurate.signals.own = ["shouting:{}"]\ncurate.keep_if.calm = "marks < 3"\n'
-    config = load(written(tmp_path, "good", own.format("marks"))).recipe.curate
+    config = load(write_recipe(tmp_path, "good", own.format("marks"))).recipe.curate
     assert [signal.columns for signal in config.signals.own] == [("marks",)] and config.signals.own[0].sha256
     with pytest.raises(UsageError) as error:
-        load(path := written(tmp_path, "bad", own.format("mark")))
+        load(path := write_recipe(tmp_path, "bad", own.format("mark")))
     assert f"{path}: curate.signals.own = ['shouting:mark']: " in str(error.value)
     assert "did you mean 'marks'?" in str(error.value) and "keep_if" not in str(error.value)
 
 
-def test_mistakes_in_what_a_recipe_names_are_told_with_those_of_its_values(tmp_path):
-    path = written(
+def test_mistakes_in_files_that_a_recipe_names_are_reported_with_those_of_its_values(tmp_path):
+    path = write_recipe(
         tmp_path,
         "mine",
         f"""
@@ -155,13 +155,13 @@ def test_a_config_is_a_plain_value_that_opens_no_file():
 
 
 def test_a_mistake_in_a_parent_names_the_parents_file(tmp_path):
-    parent = written(tmp_path, "parent", 'extends = "smoke"\ntokenizer.vocabulary = 3\n')
+    parent = write_recipe(tmp_path, "parent", 'extends = "smoke"\ntokenizer.vocabulary = 3\n')
     with pytest.raises(UsageError, match=r"parent\.toml: tokenizer\.vocabulary = 3"):
-        load(written(tmp_path, "child", f'extends = "{parent}"\n'))
+        load(write_recipe(tmp_path, "child", f'extends = "{parent}"\n'))
 
 
 def test_tables_merge_while_lists_and_values_replace(tmp_path):
-    path = written(tmp_path, "mine", 'extends = "smoke"\ncurate.filters = ["c4"]\ncurate.split.test = 0.2\n')
+    path = write_recipe(tmp_path, "mine", 'extends = "smoke"\ncurate.filters = ["c4"]\ncurate.split.test = 0.2\n')
     recipe = load(path).recipe
     assert recipe.curate.filters == ("c4",)
     assert (recipe.curate.split.test, recipe.curate.split.validation) == (
@@ -171,15 +171,15 @@ def test_tables_merge_while_lists_and_values_replace(tmp_path):
 
 
 def test_the_name_is_the_files_stem_and_is_not_inherited(tmp_path):
-    assert load(written(tmp_path, "grown", 'extends = "smoke"\n')).recipe.name == "grown"
+    assert load(write_recipe(tmp_path, "grown", 'extends = "smoke"\n')).recipe.name == "grown"
     with pytest.raises(UsageError, match="named by its file"):
-        load(written(tmp_path, "other", 'extends = "smoke"\nname = "smoke"\n'))
+        load(write_recipe(tmp_path, "other", 'extends = "smoke"\nname = "smoke"\n'))
 
 
-def test_a_chain_that_comes_back_to_itself_is_an_error(tmp_path):
-    written(tmp_path, "b", 'extends = "a"\n')
+def test_a_circular_extends_is_an_error(tmp_path):
+    write_recipe(tmp_path, "b", 'extends = "a"\n')
     with pytest.raises(UsageError, match=r"extends itself: a\.toml → b\.toml → a\.toml"):
-        load(written(tmp_path, "a", 'extends = "b"\n'))
+        load(write_recipe(tmp_path, "a", 'extends = "b"\n'))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_set_replaces_one_value_and_is_named_as_its_origin(change, value):
     assert loaded.origins["pretrain.steps"] == "--set"
 
 
-def test_set_takes_a_path_without_quotes_and_tells_what_it_cannot_take(tmp_path):
+def test_set_takes_a_path_without_quotes_and_reports_an_invalid_value(tmp_path):
     assert load("smoke", [f"ingest.path={tmp_path}"]).recipe.ingest.path == tmp_path
     with pytest.raises(UsageError, match="KEY=VALUE"):
         load("smoke", ["pretrain.steps"])
@@ -202,13 +202,13 @@ def test_set_takes_a_path_without_quotes_and_tells_what_it_cannot_take(tmp_path)
         load("smoke", ["pretrain.steps.more=3"])
 
 
-def test_a_recipe_is_found_by_path_then_here_then_in_recipes_then_among_the_shipped(tmp_path, monkeypatch):
+def test_a_recipe_is_located_by_path_then_here_then_in_recipes_then_among_the_shipped(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find("smoke").parent == shipped_folder()
     (tmp_path / "recipes").mkdir()
-    written(tmp_path / "recipes", "smoke", 'extends = "demo"\n')
+    write_recipe(tmp_path / "recipes", "smoke", 'extends = "demo"\n')
     assert find("smoke") == Path("recipes/smoke.toml")
-    written(tmp_path, "smoke", 'extends = "demo"\n')
+    write_recipe(tmp_path, "smoke", 'extends = "demo"\n')
     assert find("smoke") == Path("smoke.toml")
     assert find(str(tmp_path / "recipes" / "smoke.toml")).parent.name == "recipes"
 
@@ -217,7 +217,7 @@ def test_an_unknown_recipe_names_the_nearest_and_broken_toml_its_line(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'smoke'"):
         load("smke")
     with pytest.raises(UsageError, match="line 2"):
-        load(written(tmp_path, "mine", 'extends = "smoke"\nthis is not TOML\n'))
+        load(write_recipe(tmp_path, "mine", 'extends = "smoke"\nthis is not TOML\n'))
 
 
 def test_the_recipe_is_the_only_place_where_configs_meet():

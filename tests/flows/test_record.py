@@ -43,10 +43,10 @@ def test_an_old_record_is_read_as_far_as_it_is_known(home: Home):
     assert record and (record.format, record.recipe, record.steps[0].step) == (1, "mine", "ingest")
 
 
-@pytest.mark.parametrize("ask", [write_report, lambda home: curation_of(latest(home))])
-def test_settings_of_another_version_end_in_what_to_do(home: Home, ask):
+@pytest.mark.parametrize("reader", [write_report, lambda home: curation_of(latest(home))])
+def test_settings_of_another_version_are_an_error_with_a_fix(home: Home, reader):
     with pytest.raises(UserError, match=r"an earlier version of triptych[\s\S]*`triptych run mine` makes it again"):
-        ask(home)
+        reader(home)
 
 
 def test_a_run_without_decisions_says_how_to_get_them(home: Home):

@@ -68,7 +68,7 @@ def plans(draw: st.DrawFn) -> Plan:
 
 @settings(max_examples=60, deadline=None)
 @given(plan=plans())
-def test_gc_removes_all_that_nothing_needs_and_nothing_else(registry: Path, plan: Plan) -> None:
+def test_gc_removes_exactly_what_nothing_needs(registry: Path, plan: Plan) -> None:
     with TemporaryDirectory() as folder, ExitStack() as locks:
         home = build(Home(Path(folder)), registry, plan)
         for node in plan.worked_on:
@@ -76,16 +76,16 @@ def test_gc_removes_all_that_nothing_needs_and_nothing_else(registry: Path, plan
             fcntl.flock(lock, fcntl.LOCK_EX)
         before = read_contents(home / "store").artifacts.keys()
         shown = collect(home, plan.keep)
-        assert read_contents(home / "store").artifacts.keys() == before, "nothing goes without --yes"
+        assert read_contents(home / "store").artifacts.keys() == before, "nothing is removed without --yes"
         done = collect(home, plan.keep, yes=True)
         left = {int(k, 16) for k in read_contents(home / "store").artifacts}
-        assert left == needed(plan)
+        assert left == needed_nodes(plan)
         assert done["bytes"] == shown["bytes"]
         assert done["bytes"] >= BYTES * (len(plan.inputs) - len(left))
 
 
-def needed(plan: Plan) -> set[int]:
-    """By the definition: what a version, a kept run or a process names, and then again whatever that was made of."""
+def needed_nodes(plan: Plan) -> set[int]:
+    """The nodes that a version, a kept run or a process names, and all that those were made of."""
     named = {node for nodes, exists in plan.versions if exists for node in nodes} | plan.worked_on
     for recipe in ("demo", "mine"):
         runs = [(state, nodes) for name, state, nodes in plan.runs if name == recipe]
@@ -137,14 +137,14 @@ def key(node: int) -> str:
     return f"{node:024x}"
 
 
-def test_while_a_run_works_nothing_goes(home: Home) -> None:
+def test_while_a_run_is_active_nothing_is_removed(home: Home) -> None:
     store(home, 1)
     with in_use(home / "store"):
         report = collect(home, yes=True)
     assert report["notes"] == [BUSY] and report["bytes"] == 0 and folder_of(home, 1).exists()
 
 
-def test_work_that_was_cut_short_goes_on_request_only_and_what_nobody_can_use_at_once(home: Home) -> None:
+def test_interrupted_work_is_removed_on_request_only_and_unusable_work_at_once(home: Home) -> None:
     folder = store(home, 1)
     for ending in (".partial", ".again.partial", ".differs-0123abcd"):
         shutil.copytree(folder, folder.with_name(folder.name + ending))
@@ -156,7 +156,7 @@ def test_work_that_was_cut_short_goes_on_request_only_and_what_nobody_can_use_at
     assert [p.name for p in (home / "store").rglob("0*/")] == [folder.name]
 
 
-def test_what_a_forgotten_artifact_was_made_of_stays_for_the_model_that_names_it(home: Home) -> None:
+def test_the_record_of_a_removed_artifact_stays_for_the_model_that_names_it(home: Home) -> None:
     kept, middle, top = (store(home, node, {node - 1}) for node in (1, 2, 3))
     RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(top)),)).write(home)
     for folder in (middle, top):
@@ -165,7 +165,7 @@ def test_what_a_forgotten_artifact_was_made_of_stays_for_the_model_that_names_it
     assert kept.exists()
 
 
-def test_a_file_with_a_name_in_what_stays_frees_nothing(home: Home) -> None:
+def test_a_hard_link_of_a_kept_file_frees_nothing(home: Home) -> None:
     kept, going = store(home, 1), store(home, 2)
     (going / "data").unlink()
     (going / "data").hardlink_to(kept / "data")
@@ -173,7 +173,7 @@ def test_a_file_with_a_name_in_what_stays_frees_nothing(home: Home) -> None:
     assert usage(home)["can_go"] < BYTES
 
 
-def test_a_capped_store_is_cleaned_and_then_refused_with_a_cure(home: Home) -> None:
+def test_a_store_over_its_limit_is_cleaned_and_then_refused_with_a_fix(home: Home) -> None:
     kept, going = store(home, 1), store(home, 2)
     RunRecord("r", "demo", "complete", "", steps=(StepRecord("s", "", "", "", 0, "", str(kept)),)).write(home)
     make_room(home, StoreConfig(max_gb=1.5e-6))

@@ -19,9 +19,9 @@ NEEDS = {
 }
 
 
-def test_without_flags_everything_is_in_scope_and_nothing_is_made_again():
-    found = scope(NEEDS)
-    assert found.labels == tuple(NEEDS) and not found.recompute
+def test_without_flags_everything_is_in_scope_and_nothing_is_computed_again():
+    result = scope(NEEDS)
+    assert result.labels == tuple(NEEDS) and not result.recompute
 
 
 def test_until_takes_the_step_and_what_it_needs_and_no_more():
@@ -30,10 +30,10 @@ def test_until_takes_the_step_and_what_it_needs_and_no_more():
     )  # fmt: skip
 
 
-def test_from_takes_the_step_and_what_depends_on_it_all_made_again():
-    found = scope(NEEDS, start="finetune/classify")
-    assert found.labels == ("finetune/classify", "evaluate/classify", "register")
-    assert found.recompute == set(found.labels)
+def test_from_takes_the_step_and_what_depends_on_it_all_computed_again():
+    result = scope(NEEDS, start="finetune/classify")
+    assert result.labels == ("finetune/classify", "evaluate/classify", "register")
+    assert result.recompute == set(result.labels)
 
 
 def test_from_and_until_take_what_lies_between():

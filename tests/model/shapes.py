@@ -19,7 +19,7 @@ SHAPES = {
 
 
 def decoder_of(name: str) -> Decoder:
-    """With weights ten times as large as fresh ones, and no gain 1 or bias 0, so that mistakes show."""
+    """The decoder of that name with weights of ten times the usual size and no gain 1 or bias 0, so mistakes show."""
     decoder = initialise(Decoder(SHAPES[name]), seed=1)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -27,6 +27,11 @@ def decoder_of(name: str) -> Decoder:
             parameter.mul_(10 if parameter.dim() == 2 else 1)
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
     return decoder
+
+
+def logits_of(decoder: Decoder, tokens_bt: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return decoder.logits(decoder(tokens_bt))
 
 
 def tokens_of(rows: int, length: int) -> torch.Tensor:

@@ -32,7 +32,7 @@ def test_epochs_and_seeds_differ_in_order() -> None:
     assert (np.abs(np.diff(first)) == 1).mean() < 0.05  # neighbours are torn apart
 
 
-def test_the_order_is_the_same_for_ever() -> None:
+def test_the_order_never_changes_between_versions() -> None:
     assert Order(10, 7).at(np.arange(10)).tolist() == [2, 4, 6, 1, 3, 5, 8, 7, 9, 0]
 
 
@@ -42,7 +42,9 @@ def test_the_order_is_the_same_for_ever() -> None:
     size=st.integers(1, 5),
     step=st.integers(0, 999),
 )
-def test_ranks_and_parts_together_make_the_batch_of_one(ranks: int, micro_batches: int, size: int, step: int) -> None:
+def test_ranks_and_micro_batches_together_make_the_batch_of_one_rank(
+    ranks: int, micro_batches: int, size: int, step: int
+) -> None:
     batch = ranks * micro_batches * size
     whole = BatchSlice(batch).places(step, 0).tolist()
     pieces = [

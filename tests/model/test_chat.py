@@ -72,12 +72,12 @@ def test_the_ids_equal_those_of_the_tokenizers_own_chat_template() -> None:
     turns = [Turn("system", "Be brief. "), Turn("user", " the house\n"), Turn("assistant", "Yes, the house stands.")]
     messages = [{"role": turn.role, "content": turn.text} for turn in turns]
     whole = fast.apply_chat_template(messages, return_dict=False)
-    asked = fast.apply_chat_template(messages[:2], add_generation_prompt=True, return_dict=False)
+    prompt = fast.apply_chat_template(messages[:2], add_generation_prompt=True, return_dict=False)
     assert list(chat.render(turns, OURS, tokenizer.encode_ordinary).ids) == whole
-    assert chat.prompt_ids(turns[:2], OURS, tokenizer.encode_ordinary) == asked
+    assert chat.prompt_ids(turns[:2], OURS, tokenizer.encode_ordinary) == prompt
 
 
-def test_what_is_too_long_loses_its_end_and_an_answer_cut_away_is_no_example() -> None:
+def test_a_long_conversation_loses_its_end_and_gives_no_example_without_an_answer() -> None:
     rendered = chat.render([Turn("user", "abc"), Turn("assistant", "defg")], OURS, characters)
     cut = chat.fit(rendered, 8)
     assert cut is not None and cut.ids == rendered.ids[:8] and cut.targets == 2
@@ -115,7 +115,7 @@ def labels(rendered: chat.Rendered) -> list[int]:
 
 
 @pytest.mark.parametrize("context", [192, 64, 40])
-def test_ids_and_targets_are_trls_and_so_is_what_a_short_context_keeps(
+def test_ids_and_targets_equal_trls_also_where_a_short_context_cuts_them(
     context: int, conversations: list[chat.Rendered], tmp_path: Path
 ) -> None:
     theirs = sft_trainer(MESSAGES, tmp_path, context).train_dataset
@@ -126,7 +126,7 @@ def test_ids_and_targets_are_trls_and_so_is_what_a_short_context_keeps(
 
 
 @pytest.mark.parametrize(("context", "packed"), [(192, False), (40, False), (192, True)])
-def test_padded_cut_and_packed_conversations_lose_what_trl_says(
+def test_padded_cut_and_packed_conversations_have_the_loss_of_trl(
     context: int, packed: bool, conversations: list[chat.Rendered], tmp_path: Path
 ) -> None:
     network_of("llama").save_pretrained(tmp_path / "weights")
@@ -149,7 +149,7 @@ def test_padded_cut_and_packed_conversations_lose_what_trl_says(
 
 
 class TrainedTokenizer:
-    """A byte-level BPE of a few hundred tokens over the house's special tokens."""
+    """A byte-level BPE of a few hundred tokens over triptych's special tokens."""
 
     def __init__(self) -> None:
         from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers

@@ -48,7 +48,7 @@ def test_no_tensor_as_large_as_all_logits_is_ever_made():
 
 
 @pytest.mark.parametrize("frozen", ["x", "head"])
-def test_a_frozen_side_gets_no_gradient_and_the_other_its_own(frozen: str):
+def test_a_frozen_input_gets_no_gradient_and_the_other_gets_its_own(frozen: str):
     x_nd, head_vd, targets_n = rows_head_targets()
     cross_entropy(x_nd, head_vd, targets_n).backward()
     still = {"x": x_nd, "head": head_vd}[frozen].detach()

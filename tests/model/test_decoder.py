@@ -21,7 +21,7 @@ def test_a_later_token_changes_nothing_before_it(name: str):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_documents_packed_behind_a_mask_read_as_if_they_were_alone(name: str):
+def test_documents_packed_behind_a_mask_give_the_logits_of_each_alone(name: str):
     decoder, tokens_bt = decoder_of(name), tokens_of(1, 20)
     documents_bt = torch.tensor([[0] * 7 + [1] * 13])
     positions_bt = torch.tensor([[*range(7), *range(13)]])
@@ -42,7 +42,7 @@ def test_attention_maps_are_causal_shares_that_sum_to_one(name: str):
 
 @pytest.mark.parametrize(("t", "s", "masked"), [(9, 9, False), (9, 9, True), (4, 9, False), (1, 9, False)])
 @pytest.mark.parametrize("kv_heads", [1, 2, 6])
-def test_both_ways_of_attending_equal_the_textbook(t: int, s: int, masked: bool, kv_heads: int):
+def test_both_implementations_of_attention_equal_the_textbook(t: int, s: int, masked: bool, kv_heads: int):
     generator = torch.Generator().manual_seed(0)
     q_bhtk = torch.randn(2, 6, t, 8, generator=generator)
     k_bgsk, v_bgsk = torch.randn(2, 2, kv_heads, s, 8, generator=generator)
@@ -76,7 +76,7 @@ def test_the_shape_counts_its_parameters_and_builds_on_meta(name: str):
     assert sum(parameter.numel() for parameter in decoder.parameters()) == SHAPES[name].parameters
 
 
-def test_initial_weights_follow_from_the_seed_and_start_at_the_loss_of_a_coin():
+def test_initial_weights_follow_from_the_seed_and_start_at_the_loss_of_a_uniform_guess():
     shape = SHAPES["llama"].model_copy(update={"width": 256, "head_width": 64, "ffn_width": 704, "vocabulary": 1000})
     one, same, other = (initialise(Decoder(shape), seed) for seed in (1, 1, 2))
     weights = [dict(decoder.named_parameters()) for decoder in (one, same, other)]
@@ -90,7 +90,7 @@ def test_initial_weights_follow_from_the_seed_and_start_at_the_loss_of_a_coin():
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"kv_heads": 3}, "heads = 4 is not a multiple of kv_heads = 3"),
         ({"head_width": 7}, "head_width = 7 must be even"),
@@ -98,6 +98,6 @@ def test_initial_weights_follow_from_the_seed_and_start_at_the_loss_of_a_coin():
         ({"width": 0}, "greater than or equal to 1"),
     ],
 )
-def test_a_shape_that_does_not_fit_together_is_refused(changes: dict, says: str):
-    with pytest.raises(ValidationError, match=says):
+def test_a_shape_that_does_not_fit_together_is_refused(changes: dict, message: str):
+    with pytest.raises(ValidationError, match=message):
         Shape.model_validate(SHAPES["llama"].model_dump() | changes)

@@ -18,14 +18,14 @@ LLAMA_1B = {"width": 2048, "head_width": 64, "kv_heads": 8, "ffn_width": 8192, "
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "qwen3"])
 @pytest.mark.parametrize("depth", [1, 4, 6, 12])
-def test_one_number_gives_a_shape_that_builds(family: str, depth: int):
+def test_a_depth_alone_gives_a_shape_that_builds(family: str, depth: int):
     shape = from_depth(depth, 4096, 256, family)
     assert (shape.width, shape.heads, shape.head_width) == (64 * depth, depth, 64)
     with torch.device("meta"):
         assert sum(p.numel() for p in Decoder(shape).parameters()) == shape.parameters
 
 
-def test_published_shapes_come_out_by_their_published_numbers():
+def test_published_shapes_have_their_published_parameter_counts():
     assert from_depth(12, family="gpt2", **GPT2_124M).parameters == 124_439_808
     llama = from_depth(16, 128_256, 2048, "llama", **LLAMA_1B)  # Llama 3.2 1B
     assert (llama.heads, llama.parameters) == (32, 1_235_814_400)
@@ -36,7 +36,7 @@ def test_a_gated_mlp_has_about_as_many_parameters_as_a_plain_one():
     assert 3 * gated.ffn_width == pytest.approx(2 * plain.ffn_width, rel=0.01)
 
 
-def test_what_is_given_by_hand_is_kept_and_the_rest_follows():
+def test_values_set_by_hand_are_kept_and_the_rest_follows():
     shape = from_depth(4, 4096, 256, "llama")
     derived = training_plan(shape)
     assert derived.tokens == pytest.approx(20 * (shape.parameters - 4096 * 256), rel=0.01)
@@ -48,7 +48,7 @@ def test_what_is_given_by_hand_is_kept_and_the_rest_follows():
     assert shorter.learning_rate > derived.learning_rate
 
 
-def test_fixed_steps_give_the_batch_whose_compute_asks_for_that_batch():
+def test_fixed_steps_give_the_batch_that_is_best_for_their_compute():
     shape = from_depth(12, 50_257, 1024, "gpt2")
     derived = training_plan(shape)
     assert training_plan(shape, PlanOverrides(steps=derived.steps)).batch == derived.batch
@@ -60,7 +60,7 @@ def test_flops_of_gpt2_are_those_of_palms_equation():
     assert flops_per_token(shape) == 6 * multiplied + 12 * 12 * 12 * 64 * 1024
 
 
-def test_a_frozen_network_costs_what_goes_through_it_and_what_learns():
+def test_flops_of_a_frozen_network_count_the_forward_pass_and_the_trained_part():
     shape = from_depth(4, 512, 64, "llama")
     whole = flops_per_token(shape)
     assert learning_flops(NextToken(Decoder(shape))) == whole

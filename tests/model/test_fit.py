@@ -32,7 +32,7 @@ def test_the_loss_falls() -> None:
     assert losses[-1] < losses[0] - 0.5
 
 
-def test_twenty_losses_are_those_of_the_golden_curve() -> None:
+def test_twenty_losses_equal_the_golden_curve() -> None:
     """The file holds what one thread gives with torch 2.13 on x86; another CPU sums in another order.
 
     A loss beyond the tolerance is another model, update or schedule: where that is meant, write the new curve.
@@ -54,7 +54,7 @@ def test_micro_batches_of_unequal_count_make_the_step_of_the_whole_batch() -> No
         assert torch.allclose(one, other, atol=1e-5)
 
 
-def test_bfloat16_is_of_activations_only() -> None:
+def test_bfloat16_is_used_for_activations_only() -> None:
     exact, rounded = NextToken(fresh()), NextToken(fresh())
     precise = list(fit(exact, batch_at, plan(4), state(exact)))
     rough = list(fit(rounded, batch_at, replace(plan(4), dtype=torch.bfloat16), state(rounded)))
@@ -86,7 +86,7 @@ def test_an_update_is_that_of_torch_with_the_same_groups() -> None:
         assert torch.allclose(one, other, atol=1e-5)
 
 
-def test_parameters_go_to_the_groups_that_their_rates_are_for() -> None:
+def test_parameters_are_grouped_by_learning_rate() -> None:
     groups = {name: group_of(name, p) for name, p in NextToken(fresh()).named_parameters()}
     assert {name for name, group in groups.items() if group == "embedding"} == {"decoder.embedding.weight"}
     assert {name for name, group in groups.items() if group == "head"} == {"decoder.head.weight"}
@@ -94,7 +94,7 @@ def test_parameters_go_to_the_groups_that_their_rates_are_for() -> None:
     assert sum(group == "matrix" for group in groups.values()) >= 4 * SHAPE.depth
 
 
-def test_the_rate_rises_stays_and_falls() -> None:
+def test_the_learning_rate_rises_stays_and_falls() -> None:
     schedule = Schedule(steps=100, warmup_steps=9, decay_steps=49, final_fraction=0.1)
     fractions = [schedule.fraction(step) for step in range(100)]
     assert fractions[0] == pytest.approx(0.1)

@@ -17,7 +17,7 @@ def greedy_without_cache(decoder: Decoder, tokens: list[int], count: int) -> lis
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_greedy_with_the_cache_equals_reading_all_anew_for_each_token(name: str):
+def test_greedy_decoding_with_the_cache_equals_decoding_without_it(name: str):
     decoder = decoder_of(name)
     made = list(generate(decoder, PROMPT, 25, temperature=0))
     assert made == greedy_without_cache(decoder, PROMPT, 25)
@@ -35,14 +35,14 @@ def test_generation_goes_on_past_the_context_from_its_later_half(name: str):
     assert [following] == greedy_without_cache(decoder, too_long[-context // 2 :], 1)
 
 
-def test_a_long_prompt_is_cut_to_what_leaves_room():
+def test_a_long_prompt_is_cut_to_leave_room_for_the_answer():
     decoder = decoder_of("llama")
     long = tokens_of(1, 100)[0].tolist()
     made = list(generate(decoder, long, 10, temperature=0))
     assert made == greedy_without_cache(decoder, long[-(SIZES["context"] - 10) :], 10)
 
 
-def test_the_seed_decides_and_a_stop_id_ends():
+def test_the_seed_determines_the_text_and_a_stop_id_ends_it():
     decoder = decoder_of("llama")
     first, again, other = (list(generate(decoder, PROMPT, 20, 1.0, seed=seed)) for seed in (1, 1, 2))
     assert first == again != other
@@ -53,17 +53,17 @@ def test_top_k_and_top_p_leave_only_the_likeliest():
     logits_v = torch.tensor([0.1, 0.5, 0.15, 0.25]).log()
     generator = torch.Generator().manual_seed(0)
 
-    def drawn(**knobs) -> set[int]:
+    def draws(**knobs) -> set[int]:
         knobs = {"temperature": 1.0, "top_k": 0, "top_p": 1.0} | knobs
         return {draw(logits_v, generator=generator, **knobs) for _ in range(300)}
 
-    assert drawn() == {0, 1, 2, 3}
-    assert drawn(top_k=2) == {1, 3}
-    assert drawn(top_k=99) == {0, 1, 2, 3}
-    assert drawn(top_p=0.6) == {1, 3}
-    assert drawn(top_p=0.0) == {1}
-    assert drawn(top_k=3, top_p=0.99) == {1, 2, 3}
-    assert drawn(temperature=0) == {1}
+    assert draws() == {0, 1, 2, 3}
+    assert draws(top_k=2) == {1, 3}
+    assert draws(top_k=99) == {0, 1, 2, 3}
+    assert draws(top_p=0.6) == {1, 3}
+    assert draws(top_p=0.0) == {1}
+    assert draws(top_k=3, top_p=0.99) == {1, 2, 3}
+    assert draws(temperature=0) == {1}
 
 
 def test_an_empty_prompt_is_refused():

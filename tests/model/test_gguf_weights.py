@@ -47,11 +47,11 @@ def write(decoder: Decoder, file: Path, kind: GGMLQuantizationType = GGMLQuantiz
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen3"])
-def test_what_the_file_holds_is_what_the_decoder_has(name: str, tmp_path: Path):
+def test_a_gguf_file_loads_as_the_decoder_it_was_written_from(name: str, tmp_path: Path):
     decoder = decoder_of(name)
-    found = gguf_weights.load(write(decoder, tmp_path / "model.gguf"))
-    assert found.shape.model_copy(update={"norm_eps": decoder.shape.norm_eps}) == decoder.shape
-    for (part, ours), theirs in zip(found.named_parameters(), decoder.parameters(), strict=True):
+    loaded = gguf_weights.load(write(decoder, tmp_path / "model.gguf"))
+    assert loaded.shape.model_copy(update={"norm_eps": decoder.shape.norm_eps}) == decoder.shape
+    for (part, ours), theirs in zip(loaded.named_parameters(), decoder.parameters(), strict=True):
         assert torch.equal(ours, theirs), part
 
 
@@ -59,13 +59,13 @@ def test_a_quantised_matrix_gives_the_numbers_it_holds(tmp_path: Path):
     kind = GGMLQuantizationType.Q4_1
     shape = from_depth(1, vocabulary=64, context=32, family="llama", width=32)
     decoder = initialise(Decoder(shape), seed=0)
-    found = gguf_weights.load(write(decoder, tmp_path / "model.gguf", kind))
-    exact, read = decoder.blocks[0].mlp.to_up.weight.detach(), found.blocks[0].mlp.to_up.weight
+    loaded = gguf_weights.load(write(decoder, tmp_path / "model.gguf", kind))
+    exact, read = decoder.blocks[0].mlp.to_up.weight.detach(), loaded.blocks[0].mlp.to_up.weight
     assert exact.shape[1] % 32 == 0 and not torch.equal(read, exact)
     assert torch.equal(read, torch.tensor(dequantize(quantize(exact.numpy(), kind), kind)))
 
 
-def test_what_cannot_be_read_is_told_with_a_cure(tmp_path: Path):
+def test_what_cannot_be_read_is_reported_with_a_fix(tmp_path: Path):
     (tmp_path / "text.gguf").write_text("not a model")
     with pytest.raises(WeightsError, match="not a GGUF file"):
         gguf_weights.load(tmp_path / "text.gguf")

@@ -38,12 +38,14 @@ def test_padding_changes_no_answer(classifier: Classifier) -> None:
     assert not torch.allclose(alone, classifier(padded, torch.tensor([12])), atol=1e-3)
 
 
-def test_an_empty_text_has_an_answer(classifier: Classifier) -> None:
+def test_an_empty_text_is_classified(classifier: Classifier) -> None:
     assert torch.isfinite(classifier(torch.zeros(1, 4, dtype=torch.long), torch.tensor([0]))).all()
 
 
 @pytest.mark.parametrize(("trainable", "moved"), [("head", {"head"}), ("last_block", {"head", "blocks.1", "norm"})])
-def test_only_the_named_part_gets_gradients(classifier: Classifier, trainable: head.Trainable, moved: set[str]) -> None:
+def test_only_the_part_named_trainable_gets_gradients(
+    classifier: Classifier, trainable: head.Trainable, moved: set[str]
+) -> None:
     head.freeze(classifier, trainable)
     classifier(torch.randint(64, (2, 9)), torch.tensor([9, 5])).square().sum().backward()
     touched = {name.removeprefix("decoder.") for name, value in classifier.named_parameters() if value.grad is not None}
@@ -57,7 +59,7 @@ def test_full_training_reaches_every_block(classifier: Classifier) -> None:
     assert all(value.grad is not None for value in classifier.decoder.blocks.parameters())
 
 
-def test_a_saved_classifier_answers_as_before(classifier: Classifier, tmp_path: Path) -> None:
+def test_a_saved_classifier_loads_with_equal_probabilities(classifier: Classifier, tmp_path: Path) -> None:
     head.save(classifier, tmp_path)
     again = head.load(tmp_path)
     tokens_bt, lengths_b = torch.randint(64, (3, 9)), torch.tensor([9, 5, 1])
@@ -65,7 +67,7 @@ def test_a_saved_classifier_answers_as_before(classifier: Classifier, tmp_path: 
     assert torch.equal(again(tokens_bt, lengths_b), classifier(tokens_bt, lengths_b))
 
 
-def test_a_text_is_judged_by_its_first_context_tokens_whatever_stands_beside_it(classifier: Classifier) -> None:
+def test_a_text_is_classified_by_its_first_context_tokens_whatever_else_is_in_the_batch(classifier: Classifier) -> None:
     texts = [torch.randint(64, (length,)).tolist() for length in (3, 40, 9, 0)]
     together = head.predict(classifier, texts, batch=3)
     assert together.shape == (4, 3) and torch.allclose(together.sum(1), torch.ones(4))

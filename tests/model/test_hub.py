@@ -10,15 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from model import hub
-from model.decoder import Decoder
 from model.hub_config import WeightsError, to_config, to_shape
-from tests.model.shapes import SHAPES, decoder_of, tokens_of
+from tests.model.shapes import SHAPES, decoder_of, logits_of, tokens_of
 from tests.peers import CONFIGS, network_of
-
-
-def logits(decoder: Decoder, tokens_bt: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        return decoder.logits(decoder(tokens_bt))
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -27,7 +21,7 @@ def test_a_model_that_transformers_wrote_gives_the_logits_that_transformers_give
     theirs.save_pretrained(tmp_path)
     with torch.no_grad():
         torch.testing.assert_close(
-            logits(hub.load(tmp_path), tokens_bt), theirs(tokens_bt).logits, atol=5e-5, rtol=1e-5
+            logits_of(hub.load(tmp_path), tokens_bt), theirs(tokens_bt).logits, atol=5e-5, rtol=1e-5
         )
 
 
@@ -53,16 +47,16 @@ def test_transformers_reads_what_we_write_and_gives_the_same_logits(
     theirs, report = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32, output_loading_info=True)
     assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
     with torch.no_grad():
-        torch.testing.assert_close(logits(decoder, tokens_bt), theirs(tokens_bt).logits, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(logits_of(decoder, tokens_bt), theirs(tokens_bt).logits, atol=1e-4, rtol=1e-4)
     assert (theirs.config.bos_token_id, theirs.config.eos_token_id, theirs.config.pad_token_id) == (0, 0, 1)
     assert theirs.generation_config.eos_token_id == 0
 
     theirs.save_pretrained(tmp_path / "theirs")
-    torch.testing.assert_close(logits(hub.load(tmp_path / "theirs"), tokens_bt), logits(decoder, tokens_bt))
+    torch.testing.assert_close(logits_of(hub.load(tmp_path / "theirs"), tokens_bt), logits_of(decoder, tokens_bt))
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_what_is_saved_is_loaded_to_the_bit_and_saved_to_the_same_bytes(name: str, tmp_path: Path):
+def test_weights_load_bit_for_bit_and_save_to_the_same_bytes(name: str, tmp_path: Path):
     decoder = decoder_of(name)
     hub.save(decoder, tmp_path / "one")
     loaded = hub.load(tmp_path / "one")
@@ -93,24 +87,24 @@ def test_shards_with_an_index_read_like_one_file(tmp_path: Path):
     for file in set(files.values()):
         save_file({name: tensors[name] for name in files if files[name] == file}, tmp_path / file)
     (tmp_path / hub.INDEX).write_text(json.dumps({"metadata": {}, "weight_map": files}))
-    torch.testing.assert_close(logits(hub.load(tmp_path), tokens_of(1, 9)), logits(decoder, tokens_of(1, 9)))
+    torch.testing.assert_close(logits_of(hub.load(tmp_path), tokens_of(1, 9)), logits_of(decoder, tokens_of(1, 9)))
 
     (tmp_path / "model-00002-of-00002.safetensors").unlink()
     with pytest.raises(WeightsError, match=r"model-00002-of-00002\.safetensors: missing, but .*index"):
         hub.load(tmp_path)
 
 
-def test_openais_own_gpt2_files_read_too(tmp_path: Path):
+def test_openais_own_gpt2_files_load_too(tmp_path: Path):
     """Without the prefix, with the causal masks as buffers and with the tied head stored twice."""
     decoder = decoder_of("gpt2")
     hub.save(decoder, tmp_path)
     tensors = {name.removeprefix("transformer."): tensor for name, tensor in load_file(tmp_path / hub.SINGLE).items()}
     tensors |= {"h.0.attn.bias": torch.ones(1, 1, 32, 32), "lm_head.weight": tensors["wte.weight"].clone()}
     save_file(tensors, tmp_path / hub.SINGLE)
-    torch.testing.assert_close(logits(hub.load(tmp_path), tokens_of(1, 9)), logits(decoder, tokens_of(1, 9)))
+    torch.testing.assert_close(logits_of(hub.load(tmp_path), tokens_of(1, 9)), logits_of(decoder, tokens_of(1, 9)))
 
 
-def test_a_pickle_is_not_opened_and_the_cure_is_named(tmp_path: Path):
+def test_a_pickle_is_not_opened_and_the_error_names_the_fix(tmp_path: Path):
     hub.save(decoder_of("llama"), tmp_path)
     (tmp_path / hub.SINGLE).rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(WeightsError, match=r"pytorch_model\.bin is a pickle") as caught:
@@ -139,7 +133,7 @@ def configure(folder: Path, **changes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "message"),
     [
         (shutil.rmtree, r"config\.json: missing"),
         (lambda f: (f / "config.json").write_text("{"), r"config\.json: not JSON"),
@@ -159,11 +153,11 @@ def configure(folder: Path, **changes) -> None:
         (lambda f: configure(f, rope_parameters={"rope_type": "llama3", "factor": -1}), r"factor: .*greater than 0"),
     ],
 )
-def test_each_kind_of_damage_is_told_with_its_place_and_a_cure(damage, says: str, tmp_path: Path):
+def test_each_kind_of_damage_is_reported_with_its_place_and_a_fix(damage, message: str, tmp_path: Path):
     folder = tmp_path / "weights"
     hub.save(decoder_of("llama"), folder)
     damage(folder)
-    with pytest.raises(WeightsError, match=says) as caught:
+    with pytest.raises(WeightsError, match=message) as caught:
         hub.load(folder)
     assert str(folder) in caught.value.what and caught.value.cure
 
@@ -178,7 +172,7 @@ def test_an_index_cannot_point_outside_its_folder(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_config_and_shape_say_the_same(name: str):
+def test_config_and_shape_convert_into_each_other(name: str):
     decoder = decoder_of(name)
     config = json.loads(json.dumps(to_config(decoder.shape, decoder.special_ids, torch.bfloat16)))
     assert to_shape(config, Path("config.json")) == decoder.shape

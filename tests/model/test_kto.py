@@ -35,7 +35,7 @@ def test_loss_reference_point_and_gradient_equal_trls(good: float, bad: float, t
     loss, theirs, metrics = loss_of(trainer)
     loss.backward()
     width = max(theirs["input_ids"].shape[1], theirs["KL_input_ids"].shape[1])
-    parts = [padded(theirs, prefix, width) for prefix in ("", "KL_")]
+    parts = [pad_group(theirs, prefix, width) for prefix in ("", "KL_")]
     tokens_bt, targets_bt = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     batch = LabelledAnswerBatch(tokens_bt, targets_bt, torch.tensor([label for *_, label in ANSWERS]))
     settings = LabelledAnswerTokens(
@@ -96,7 +96,7 @@ def kto_trainer(policy, reference, good: float, bad: float, folder: Path):
         )
 
 
-def padded(batch: dict[str, torch.Tensor], prefix: str, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+def pad_group(batch: dict[str, torch.Tensor], prefix: str, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Tokens and targets of one of TRL's two groups of sequences."""
     spare = (0, width - batch[f"{prefix}input_ids"].shape[1])
     tokens_bt = torch.nn.functional.pad(batch[f"{prefix}input_ids"], spare)

@@ -11,15 +11,10 @@ from model.lora import add_lora, merge, refuse_nameless, save_adapter
 from model.objectives.documents import NextToken
 from model.spec import Lora
 from tests.model.adapters import load_adapter
-from tests.model.shapes import SHAPES, decoder_of, tokens_of
+from tests.model.shapes import SHAPES, decoder_of, logits_of, tokens_of
 from tests.peers import network_of, with_adapter
 
 ROTARY = [name for name in SHAPES if "gpt2" not in name]
-
-
-def logits(decoder, tokens_bt):
-    with torch.no_grad():
-        return decoder.logits(decoder(tokens_bt))
 
 
 @pytest.fixture
@@ -39,10 +34,10 @@ def test_logits_with_an_adapter_and_merged_equal_pefts(theirs: Any, tmp_path: Pa
     with torch.no_grad():
         beside = theirs(tokens_bt).logits
         merged = theirs.merge_and_unload()(tokens_bt).logits
-    torch.testing.assert_close(logits(decoder, tokens_bt), without, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits_of(decoder, tokens_bt), without, atol=1e-4, rtol=1e-4)
     decoder = load_adapter(decoder, tmp_path / "adapter")
-    torch.testing.assert_close(logits(decoder, tokens_bt), beside, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(logits(merge(decoder), tokens_bt), merged, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits_of(decoder, tokens_bt), beside, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits_of(merge(decoder), tokens_bt), merged, atol=1e-4, rtol=1e-4)
     assert (beside - without).abs().max() > 0.1
 
 
@@ -64,39 +59,39 @@ def test_gradients_of_an_adapter_equal_pefts(theirs: Any, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_fresh_change_changes_nothing_and_only_it_is_trained(name: str):
+def test_a_fresh_adapter_changes_no_logit_and_alone_is_trained(name: str):
     decoder, tokens_bt = decoder_of(name), tokens_of(2, 12)
-    before = logits(decoder, tokens_bt)
+    before = logits_of(decoder, tokens_bt)
     add_lora(decoder, Lora(rank=2, alpha=4))
-    assert torch.equal(logits(decoder, tokens_bt), before)
+    assert torch.equal(logits_of(decoder, tokens_bt), before)
     trained = {n.rsplit(".", 1)[1] for n, p in decoder.named_parameters() if p.requires_grad}
     assert trained == {"a_ri", "b_or"}
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_merged_weights_answer_as_the_change_beside_them_did(name: str):
-    decoder, tokens_bt = changed(name), tokens_of(2, 12)
-    before = logits(decoder, tokens_bt)
+def test_merged_weights_give_the_logits_of_the_adapter_beside_the_weights(name: str):
+    decoder, tokens_bt = decoder_with_lora(name), tokens_of(2, 12)
+    before = logits_of(decoder, tokens_bt)
     merge(decoder)
     assert {n for n, _ in decoder.named_parameters()} == {n for n, _ in decoder_of(name).named_parameters()}
-    torch.testing.assert_close(logits(decoder, tokens_bt), before, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits_of(decoder, tokens_bt), before, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ROTARY)
-def test_an_adapter_goes_out_and_comes_in(name: str, tmp_path: Path):
-    decoder, tokens_bt = changed(name), tokens_of(2, 12)
+def test_an_adapter_survives_export_and_import(name: str, tmp_path: Path):
+    decoder, tokens_bt = decoder_with_lora(name), tokens_of(2, 12)
     save_adapter(decoder, Lora(rank=2, alpha=4), tmp_path)
     again = load_adapter(decoder_of(name), tmp_path)
-    assert torch.equal(logits(again, tokens_bt), logits(decoder, tokens_bt))
+    assert torch.equal(logits_of(again, tokens_bt), logits_of(decoder, tokens_bt))
 
 
-def test_a_family_whose_file_has_no_room_for_an_adapter_is_refused_before_training():
-    with pytest.raises(WeightsError, match="one matrix") as told:
+def test_a_family_whose_adapter_cannot_be_stored_is_refused_before_training():
+    with pytest.raises(WeightsError, match="one matrix") as error:
         refuse_nameless(add_lora(decoder_of("gpt2"), Lora(rank=2, alpha=4)))
-    assert "llama" in told.value.cure
+    assert "llama" in error.value.cure
 
 
-def changed(name: str):
+def decoder_with_lora(name: str):
     decoder = add_lora(decoder_of(name), Lora(rank=2, alpha=4), seed=5)
     generator = torch.Generator().manual_seed(6)
     with torch.no_grad():

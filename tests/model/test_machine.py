@@ -1,4 +1,4 @@
-"""What is chosen for a machine: from what it says of itself, from the recipe, and from the length of the run."""
+"""Precision and compilation follow from what the machine reports, from the recipe, and from the length of the run."""
 
 import pytest
 import torch
@@ -28,13 +28,15 @@ def cpu(patch: pytest.MonkeyPatch, avx512_bf16: bool, amx: bool, cap: str = "") 
         (False, False, "AVX512_CORE_AMX", FLOAT),
     ],
 )
-def test_a_cpu_trains_in_bfloat16_only_where_it_multiplies_it_and_may(monkeypatch, avx512_bf16, amx, cap, chosen):
+def test_a_cpu_trains_in_bfloat16_only_with_its_instructions_and_no_cap_on_them(
+    monkeypatch, avx512_bf16, amx, cap, chosen
+):
     cpu(monkeypatch, avx512_bf16, amx, cap)
     assert pick_dtype("auto", CPU) is chosen
 
 
 @pytest.mark.parametrize(("supported", "chosen"), [(True, BRAIN), (False, FLOAT)])
-def test_a_gpu_is_asked_itself_whatever_the_cpu_can(monkeypatch, supported, chosen):
+def test_a_gpu_reports_its_own_precision_whatever_the_cpu_supports(monkeypatch, supported, chosen):
     cpu(monkeypatch, avx512_bf16=not supported, amx=not supported)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
     assert pick_dtype("auto", GPU) is chosen
@@ -42,7 +44,7 @@ def test_a_gpu_is_asked_itself_whatever_the_cpu_can(monkeypatch, supported, chos
 
 @pytest.mark.parametrize("device", [CPU, GPU], ids=str)
 @pytest.mark.parametrize(("wanted", "chosen"), [("float32", FLOAT), ("bfloat16", BRAIN)])
-def test_a_precision_that_was_asked_for_is_taken_on_any_machine(monkeypatch, device, wanted, chosen):
+def test_a_requested_precision_is_used_on_any_machine(monkeypatch, device, wanted, chosen):
     cpu(monkeypatch, avx512_bf16=wanted == "float32", amx=False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: wanted == "float32")
     assert pick_dtype(wanted, device) is chosen
@@ -59,7 +61,7 @@ def test_a_precision_that_was_asked_for_is_taken_on_any_machine(monkeypatch, dev
         (False, 100.0, True, False),
     ],
 )
-def test_a_run_of_enough_work_is_compiled_where_that_can_be(
+def test_a_run_of_enough_flops_is_compiled_where_there_is_a_compiler(
     monkeypatch, device, *, wanted, share, has_compiler, compiles
 ):
     monkeypatch.setattr(machine, "_has_compiler", lambda: has_compiler)
@@ -67,8 +69,8 @@ def test_a_run_of_enough_work_is_compiled_where_that_can_be(
 
 
 @pytest.mark.parametrize("name", ["g++", "clang++", None])
-def test_a_compiler_is_one_that_is_found_beside_pythons_own_headers(monkeypatch, tmp_path, name):
-    monkeypatch.setattr(machine.shutil, "which", lambda asked: f"/usr/bin/{asked}" if asked == name else None)
+def test_a_compiler_counts_only_where_pythons_headers_are_installed(monkeypatch, tmp_path, name):
+    monkeypatch.setattr(machine.shutil, "which", lambda command: f"/usr/bin/{command}" if command == name else None)
     monkeypatch.setattr(machine.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
     assert not machine._has_compiler()
     (tmp_path / "Python.h").touch()

@@ -28,11 +28,11 @@ PAIRS = [
 ]
 
 
-def said(role: str, text: str) -> dict[str, str]:
+def message(role: str, text: str) -> dict[str, str]:
     return {"role": role, "content": text}
 
 
-def both() -> tuple[PreTrainedModel, PreTrainedModel]:
+def policy_and_reference() -> tuple[PreTrainedModel, PreTrainedModel]:
     """A policy, and a reference that differs from it."""
     policy, reference = network_of("llama"), network_of("llama")
     with torch.no_grad():
@@ -56,13 +56,13 @@ class Sides(NamedTuple):
 def sides(request: pytest.FixtureRequest, tmp_path: Path) -> Sides:
     rows = [
         {
-            "prompt": [said("user" if turn % 2 == 0 else "assistant", text) for turn, text in enumerate(prompt)],
-            "chosen": [said("assistant", chosen)],
-            "rejected": [said("assistant", rejected)],
+            "prompt": [message("user" if turn % 2 == 0 else "assistant", text) for turn, text in enumerate(prompt)],
+            "chosen": [message("assistant", chosen)],
+            "rejected": [message("assistant", rejected)],
         }
         for prompt, chosen, rejected in PAIRS
     ]
-    theirs = both()
+    theirs = policy_and_reference()
     folders = tmp_path / "policy", tmp_path / "reference"
     for network, folder in zip(theirs, folders, strict=True):
         network.save_pretrained(folder)
@@ -98,7 +98,7 @@ def test_log_probabilities_of_answers_are_those_that_trl_logs(sides: Sides):
         assert ours.mean().item() == pytest.approx(sides.metrics[f"logps/{side}"], abs=1e-3)
 
 
-def test_a_low_rank_change_is_judged_against_the_network_without_it():
+def test_without_a_reference_a_low_rank_change_is_compared_with_the_network_without_it():
     generator = torch.Generator().manual_seed(1)
     shape = SHAPES[ROTARY[0]]
     base = decoder_of(ROTARY[0])

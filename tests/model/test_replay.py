@@ -1,4 +1,4 @@
-"""What was seen, read backwards from the order, equals what each step forwards says."""
+"""The documents that a training saw, computed backwards from the order, equal those of its steps forwards."""
 
 from collections import Counter
 
@@ -25,7 +25,7 @@ def stream() -> TokenStream:
 
 @pytest.mark.parametrize("kind", ["blocks", "conversations", "labelled"])
 @pytest.mark.parametrize("steps", [1, 4, 30])
-def test_backwards_equals_forwards(kind, steps, tmp_path):
+def test_documents_seen_computed_backwards_equal_those_computed_forwards(kind, steps, tmp_path):
     ids, doc_id = [[5] * n for n in (3, 6, 2, 4, 1)], ["x", "y", "z", "y", "w"]
     match kind:
         case "blocks":

@@ -1,4 +1,4 @@
-"""A home with two versions of a tiny model, a server that is open to this machine, and one that asks for keys."""
+"""A home with two versions of a tiny model, a server that is open to this machine, and one that requires keys."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from tasks.register.publish import RunInfo, publish
 from tasks.store.artifacts import Store
 from tasks.store.step import Frozen, Inputs, Stats, Step
 from tasks.tracking.connection import connect
-from tests.tasks.encode.conftest import SENTENCES, curated
+from tests.tasks.encode.conftest import SENTENCES, write_curated
 
 REPOSITORY = Path(__file__).parents[2]
 MODEL = "tiny-instruct@champion"
@@ -47,11 +47,11 @@ class Seeded(Frozen):
 
 @dataclass(frozen=True)
 class Server:
-    """A `triptych serve` that is up."""
+    """A running `triptych serve`."""
 
     process: subprocess.Popen[str]
     url: str
-    said: Path  # its stderr
+    stderr: Path
 
     @contextmanager
     def client(self, key: str = "none") -> Iterator[OpenAI]:
@@ -67,7 +67,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     assert not isinstance(connect(home), str)
     vocabulary = folder / "tokenizer"
     vocabulary.mkdir()
-    texts = curated(folder / "curated", [" ".join(SENTENCES)] * 20)
+    texts = write_curated(folder / "curated", [" ".join(SENTENCES)] * 20)
     tokenizer(TokenizerConfig(vocabulary=600), Inputs({"texts": {"0001": texts}}), vocabulary)
     store = Store(home / "store")
     for seed in (1, 2):
@@ -86,7 +86,7 @@ def open_server(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="session")
 def guarded_home(home: Home, open_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Another home with the same models, in which keys are made."""
+    """Another home with the same models, with keys of its own."""
     other = tmp_path_factory.mktemp("guarded") / "home"
     other.mkdir()
     for name in ("mlflow.db", "mlflow-artifacts"):
@@ -101,7 +101,7 @@ def key(guarded_home: Home) -> str:
 
 @pytest.fixture(scope="session")
 def guarded(guarded_home: Home, key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One answer at a time, nobody waits, and no more than 40 requests a minute and key."""
+    """A server that requires keys, with one answer at a time, no queue, and 40 requests per minute and key."""
     limits = ("slots=1", "queue=0", "requests_per_minute=40", "answer_tokens=16000", "body_bytes=10000")
     with serving(guarded_home, tmp_path_factory.mktemp("guarded"), limits) as server:
         yield server
@@ -110,13 +110,13 @@ def guarded(guarded_home: Home, key: str, tmp_path_factory: pytest.TempPathFacto
 @contextmanager
 def serving(home: Home, folder: Path, limits: Sequence[str] = ()) -> Iterator[Server]:
     """A server of the home's champion on a free port, ended afterwards."""
-    said = folder / "stderr"
-    with said.open("w") as stderr, start(home, MODEL, "--port", "0", *_set(limits), stderr=stderr) as process:
+    log = folder / "stderr"
+    with log.open("w") as stderr, start(home, MODEL, "--port", "0", *_set(limits), stderr=stderr) as process:
         try:
             assert process.stdout
             line = process.stdout.readline()
-            assert line, said.read_text()
-            yield Server(process, json.loads(line)["url"], said)
+            assert line, log.read_text()
+            yield Server(process, json.loads(line)["url"], log)
         finally:
             process.terminate()
             process.wait(30)

@@ -1,4 +1,4 @@
-"""Keys and limits, on a server that asks for the one and has low ones of the other."""
+"""Keys and limits, on a server that requires keys and has low limits."""
 
 import time
 import urllib.error
@@ -16,7 +16,7 @@ def say_hello(client: OpenAI, **fields):
     return client.chat.completions.create(**body | fields)
 
 
-def test_only_a_known_key_is_answered_and_a_revoked_one_no_more(guarded: Server, guarded_home, key):
+def test_only_a_known_key_is_accepted_and_a_revoked_one_is_refused(guarded: Server, guarded_home, key):
     with guarded.client(key) as client:
         assert say_hello(client).choices
     wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
@@ -31,7 +31,7 @@ def test_only_a_known_key_is_answered_and_a_revoked_one_no_more(guarded: Server,
             say_hello(client)
 
 
-def test_without_a_key_only_the_page_and_health_are_there(guarded: Server):
+def test_without_a_key_only_the_page_and_health_are_served(guarded: Server):
     for path in ("/", "/page.js", "/page.css", "/icon.svg", "/health"):
         with urllib.request.urlopen(guarded.url + path) as reply:
             assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
@@ -67,7 +67,7 @@ def test_a_client_that_hangs_up_frees_its_slot(guarded: Server, key):
     pytest.fail("the slot was not freed")
 
 
-def test_more_requests_than_a_minute_allows_are_told_when_to_come_again(guarded: Server, guarded_home):
+def test_requests_beyond_the_rate_limit_get_a_retry_after(guarded: Server, guarded_home):
     greedy = keys.add(guarded_home, "greedy")["key"]
     with guarded.client(greedy) as client:
         with pytest.raises(RateLimitError, match="more than 40 requests a minute") as refused:
@@ -76,8 +76,8 @@ def test_more_requests_than_a_minute_allows_are_told_when_to_come_again(guarded:
         assert 1 <= int(refused.value.response.headers["Retry-After"]) <= 2
 
 
-def test_no_key_is_ever_written_down(guarded: Server, guarded_home, key):
+def test_no_key_is_ever_stored_or_logged(guarded: Server, guarded_home, key):
     secret = key.split("-", 2)[2]
-    for file in [guarded.said, *guarded_home.path.glob("api/*")]:
+    for file in [guarded.stderr, *guarded_home.path.glob("api/*")]:
         assert secret not in file.read_text()
     assert (guarded_home / "api").stat().st_mode & 0o077 == 0

@@ -14,7 +14,7 @@ from tasks.register.aliases import promote, rollback
 from tasks.tracking.registry import find
 from tests.serve.conftest import CONTEXT, MODEL, Server
 
-ASKED = [{"role": "user", "content": "When did the committee meet?"}]
+MESSAGES = [{"role": "user", "content": "When did the committee meet?"}]
 
 
 @pytest.fixture
@@ -24,13 +24,15 @@ def client(open_server: Server):
 
 
 def chat(client: OpenAI, **fields):
-    return client.chat.completions.create(**{"model": MODEL, "messages": ASKED, "max_tokens": 12, "seed": 1} | fields)
+    return client.chat.completions.create(
+        **{"model": MODEL, "messages": MESSAGES, "max_tokens": 12, "seed": 1} | fields
+    )
 
 
 def test_a_chat_is_answered_by_a_named_version_and_its_tokens_are_counted(client, home):
     answer = chat(client)
     vocabulary = Vocabulary(find(MODEL, home).weights)
-    (words,) = vocabulary.encode_ordinary([ASKED[0]["content"]])
+    (words,) = vocabulary.encode_ordinary([MESSAGES[0]["content"]])
     assert answer.model == "tiny-instruct/1"
     assert answer.choices[0].finish_reason == "length"
     assert answer.usage.prompt_tokens == len(words) + 3  # <|user|> … <|end|> <|assistant|>
@@ -39,18 +41,18 @@ def test_a_chat_is_answered_by_a_named_version_and_its_tokens_are_counted(client
     assert chat(client, seed=2).choices[0].message.content != answer.choices[0].message.content
 
 
-def test_the_name_to_ask_for_is_the_alias(client):
+def test_the_model_name_in_a_request_is_the_alias(client):
     first, *others = client.models.list().data
     assert (first.id, first.version, first.max_model_len) == (MODEL, "tiny-instruct/1", CONTEXT)
     assert [model.id for model in others] == ["tiny-instruct/1", "tiny-instruct"]
     assert [client.models.retrieve(model.id) for model in (first, *others)] == [first, *others]
-    for ask_for_another in (lambda: chat(client, model="gpt-4"), lambda: client.models.retrieve("gpt-4")):
+    for request in (lambda: chat(client, model="gpt-4"), lambda: client.models.retrieve("gpt-4")):
         with pytest.raises(NotFoundError, match="there is tiny-instruct@champion") as refused:
-            ask_for_another()
+            request()
         assert refused.value.code == "model_not_found"
 
 
-def test_fields_that_ask_for_nothing_are_taken(client):
+def test_fields_with_neutral_values_are_accepted(client):
     neutral = {"service_tier": "auto", "modalities": ["text"], "store": False, "parallel_tool_calls": True}
     tags = {"prompt_cache_key": "k", "safety_identifier": "s", "metadata": {"run": "7"}, "user": "u"}
     assert chat(client, **neutral, **tags).choices[0].message == chat(client).choices[0].message
@@ -110,7 +112,7 @@ def test_names_of_special_tokens_in_a_prompt_open_no_turn(client, home):
         ({"messages": [{"role": "user", "content": "word " * CONTEXT}]}, "max_tokens"),
     ],
 )
-def test_what_cannot_be_done_is_refused_with_the_fields_name(client, fields, named):
+def test_an_unsupported_field_is_refused_by_name(client, fields, named):
     with pytest.raises(UnprocessableEntityError) as refused:
         chat(client, **fields)
     assert refused.value.param == named
@@ -118,23 +120,23 @@ def test_what_cannot_be_done_is_refused_with_the_fields_name(client, fields, nam
 
 
 @pytest.mark.parametrize("body", [b"{nope", b"[" * 100_000, b'{"messages": [{"role": "user", "content": "\\ud800"}]}'])
-def test_a_body_that_is_no_json_of_text_is_refused_and_the_server_lives(open_server, body):
+def test_an_invalid_body_is_refused_and_the_server_goes_on(open_server, body):
     with pytest.raises(urllib.error.HTTPError) as refused:
-        ask(f"{open_server.url}/v1/chat/completions", body, {"Content-Type": "application/json"})
+        fetch(f"{open_server.url}/v1/chat/completions", body, {"Content-Type": "application/json"})
     assert refused.value.code in (400, 422)
     assert json.loads(refused.value.read())["error"]["message"]
-    assert json.loads(ask(f"{open_server.url}/health")) == {"status": "ok"}
+    assert json.loads(fetch(f"{open_server.url}/health")) == {"status": "ok"}
 
 
 @pytest.mark.parametrize("header", [{"Host": "rebound.example"}, {"Origin": "https://elsewhere.example"}])
-def test_a_page_of_another_origin_cannot_ask(open_server, header):
+def test_a_request_from_another_origin_is_refused(open_server, header):
     with pytest.raises(urllib.error.HTTPError) as refused:
-        ask(f"{open_server.url}/v1/models", headers=header)
+        fetch(f"{open_server.url}/v1/models", headers=header)
     assert refused.value.code == 403
     refused.value.close()
 
 
-def test_requests_begun_after_a_promotion_are_answered_by_the_new_version(client, home):
+def test_requests_that_start_after_a_promotion_get_the_new_version(client, home):
     old = chat(client, temperature=0)
     running = chat(client, temperature=0, max_tokens=2000, stream=True)
     next(running)
@@ -157,7 +159,7 @@ def test_a_version_whose_bytes_have_changed_is_never_used(client, open_server, h
     promote("tiny-instruct/2", home)
     try:
         assert chat(client).model == "tiny-instruct/1"
-        health = json.loads(ask(f"{open_server.url}/health"))
+        health = json.loads(fetch(f"{open_server.url}/health"))
         assert health["status"] == "behind its alias"
         assert "not what was registered as tiny-instruct/2" in health["why"]
         weights.write_bytes(bytes_before)
@@ -168,17 +170,17 @@ def test_a_version_whose_bytes_have_changed_is_never_used(client, open_server, h
         weights.write_bytes(bytes_before)
         rollback("tiny-instruct", home)
     assert chat(client).model == "tiny-instruct/1"
-    assert json.loads(ask(f"{open_server.url}/health")) == {"status": "ok"}
+    assert json.loads(fetch(f"{open_server.url}/health")) == {"status": "ok"}
 
 
-def ask(url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
+def fetch(url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
     with urllib.request.urlopen(urllib.request.Request(url, body, headers or {}), timeout=30) as reply:
         return reply.read()
 
 
-def test_no_file_outside_the_page_is_reachable(open_server: Server, home: Home):
+def test_no_file_outside_the_page_is_served(open_server: Server, home: Home):
     for path in ("/../keys.json", "/page/index.html", "/api/keys.json", "/docs", "/openapi.json"):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            ask(open_server.url + path)
+            fetch(open_server.url + path)
         assert refused.value.code == 404
         refused.value.close()

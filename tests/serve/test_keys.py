@@ -21,7 +21,7 @@ def test_a_key_is_shown_once_and_listed_by_name_only(home):
     assert Keyring(home, required=False).holder(made["key"]) == "laptop"
 
 
-def test_revoking_the_last_key_does_not_open_the_door(home):
+def test_keys_stay_required_after_the_last_one_is_revoked(home):
     assert not Keyring(home, required=False).required
     keys.add(home, "laptop")
     keys.revoke(home, "laptop")
@@ -29,7 +29,7 @@ def test_revoking_the_last_key_does_not_open_the_door(home):
     assert Keyring(home, required=False).required
 
 
-def test_a_lost_file_does_not_open_the_door_of_a_running_server(home):
+def test_a_lost_key_file_does_not_open_a_running_server(home):
     key = keys.add(home, "laptop")["key"]
     keyring = Keyring(home, required=False)
     assert keyring.required
@@ -40,12 +40,12 @@ def test_a_lost_file_does_not_open_the_door_of_a_running_server(home):
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a b", "x" * 65, "é"])
-def test_a_name_that_is_none_is_refused(home, name):
+def test_an_invalid_name_is_refused(home, name):
     with pytest.raises(UsageError, match="not a name"):
         keys.add(home, name)
 
 
-def test_names_are_used_once_and_must_be_there(home):
+def test_names_are_unique_and_revoking_an_unknown_one_is_an_error(home):
     keys.add(home, "laptop")
     with pytest.raises(UsageError, match="there is a key named 'laptop'"):
         keys.add(home, "laptop")

@@ -1,4 +1,4 @@
-"""The beginning and the end of a server."""
+"""How a server starts, refuses to start, and ends."""
 
 import signal
 import subprocess
@@ -9,60 +9,60 @@ from openai import RateLimitError
 
 from tests.serve.conftest import MODEL, Server, serving, start
 
-ASKED = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}], "temperature": 0}
+REQUEST = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}], "temperature": 0}
 
 
-def refused(home, *arguments: str) -> tuple[int, str]:
+def failed_start(home, *arguments: str) -> tuple[int, str]:
     with start(home, *arguments, stderr=subprocess.PIPE) as process:
-        _, said = process.communicate(timeout=60)
-    assert "Traceback" not in said
-    return process.returncode, said
+        _, message = process.communicate(timeout=60)
+    assert "Traceback" not in message
+    return process.returncode, message
 
 
-def test_a_taken_port_is_told_with_a_cure(home, open_server: Server):
-    code, said = refused(home, MODEL, "--port", open_server.url.rpartition(":")[2])
+def test_a_taken_port_is_an_error_with_a_fix(home, open_server: Server):
+    code, message = failed_start(home, MODEL, "--port", open_server.url.rpartition(":")[2])
     assert code == 1
-    assert "cannot listen at 127.0.0.1" in said
-    assert "fix: --port" in said
+    assert "cannot listen at 127.0.0.1" in message
+    assert "fix: --port" in message
 
 
-def test_another_address_than_loopback_asks_for_a_key_first(home):
-    code, said = refused(home, MODEL, "--host", "0.0.0.0")
+def test_an_address_other_than_loopback_requires_a_key_first(home):
+    code, message = failed_start(home, MODEL, "--host", "0.0.0.0")
     assert code == 2
-    assert "fix: triptych keys add NAME" in said
+    assert "fix: triptych keys add NAME" in message
 
 
-def test_a_wrong_limit_is_told_with_the_nearest(home):
-    code, said = refused(home, MODEL, "--set", "slot=3", "--set", "queue=many")
+def test_an_unknown_limit_is_reported_with_the_nearest(home):
+    code, message = failed_start(home, MODEL, "--set", "slot=3", "--set", "queue=many")
     assert code == 2
-    assert "did you mean slots?" in said
-    assert "queue=many" in said
+    assert "did you mean slots?" in message
+    assert "queue=many" in message
 
 
 @pytest.fixture(scope="module")
-def hurried(home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One answer at a time, of a second at most; who waits is told so soon."""
+def hurried_server(home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of one answer at a time, of a second at most, with a wait of 0.2 s."""
     limits = ("slots=1", "answer_seconds=1", "queue_seconds=0.2", "answer_tokens=16000")
     with serving(home, tmp_path_factory.mktemp("hurried"), limits) as server:
         yield server
 
 
-def test_an_answer_ends_when_its_time_is_over_and_who_waits_too_long_is_told(hurried: Server):
-    with hurried.client() as client:
-        long = client.chat.completions.create(**ASKED, max_tokens=15_000, stream=True)
+def test_an_answer_ends_at_its_time_limit_and_a_long_wait_is_refused(hurried_server: Server):
+    with hurried_server.client() as client:
+        long = client.chat.completions.create(**REQUEST, max_tokens=15_000, stream=True)
         next(long)
         with pytest.raises(RateLimitError, match="no slot came free within 0"):
-            client.chat.completions.create(**ASKED, max_tokens=1)
+            client.chat.completions.create(**REQUEST, max_tokens=1)
         chunks = list(long)
         assert chunks[-1].choices[0].finish_reason == "length"
         assert 0 < len(chunks) < 15_000
 
 
-def test_ctrl_c_ends_it_once_the_answer_in_work_is_finished(hurried: Server):
-    with hurried.client() as client:
-        running = client.chat.completions.create(**ASKED, max_tokens=200, stream=True)
+def test_ctrl_c_ends_the_server_once_the_current_answer_is_finished(hurried_server: Server):
+    with hurried_server.client() as client:
+        running = client.chat.completions.create(**REQUEST, max_tokens=200, stream=True)
         next(running)
-        hurried.process.send_signal(signal.SIGINT)
+        hurried_server.process.send_signal(signal.SIGINT)
         assert [chunk.choices[0].finish_reason for chunk in running][-1] == "length"
-        assert hurried.process.wait(20) == 130
-        assert hurried.said.read_text().splitlines()[-1] == "stopped"
+        assert hurried_server.process.wait(20) == 130
+        assert hurried_server.stderr.read_text().splitlines()[-1] == "stopped"

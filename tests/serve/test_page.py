@@ -1,4 +1,4 @@
-"""The chat page in a real browser: by keyboard, with a key, as text; it asks nobody else for anything."""
+"""The chat page in a real browser: by keyboard, with a key, as text; it is self-contained."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def body(tab: Page, open_server: Server) -> Page:
     return tab
 
 
-def test_a_question_is_answered_by_keyboard_alone_and_nobody_else_is_asked(body, open_server):
+def test_a_question_is_answered_by_keyboard_alone_and_no_other_host_is_contacted(body, open_server):
     body.type("When did they meet?")
     body.press("Enter")
     body.wait_for(DONE.format(1))
@@ -41,7 +41,7 @@ def test_a_question_is_answered_by_keyboard_alone_and_nobody_else_is_asked(body,
     assert body.complaints() == []
 
 
-def test_what_is_written_is_shown_as_text_and_never_run(body):
+def test_text_is_shown_as_text_and_never_run_as_markup(body):
     evil = "<img src=x onerror='document.title=1'><b>bold</b>"
     body.type(evil)
     body.press("Enter")
@@ -59,7 +59,7 @@ def test_the_policy_keeps_scripts_of_others_and_html_out(body):
     assert body.js(set_html) == "TypeError"  # trusted types
 
 
-def test_stop_ends_an_answer_and_keeps_what_there_is(body):
+def test_stop_ends_an_answer_and_keeps_its_text_so_far(body):
     body.js("document.getElementById('tokens').value = 4000")
     body.js("document.getElementById('temperature').value = 0")
     body.type("Speak long.")
@@ -71,7 +71,7 @@ def test_stop_ends_an_answer_and_keeps_what_there_is(body):
     assert body.js("document.activeElement.id") == "text"
 
 
-def test_where_keys_are_needed_the_page_asks_for_one(tab, guarded, key):
+def test_where_keys_are_required_the_page_shows_a_field_for_one(tab, guarded, key):
     tab.show(guarded.url)
     tab.wait_for("document.activeElement.id === 'key'")
     assert "a key is required" in tab.js("document.getElementById('notice').textContent")

@@ -1,4 +1,4 @@
-"""A home whose MLflow has its tables already: making them takes seconds."""
+"""A home whose MLflow database exists already, because creating its tables takes seconds."""
 
 import shutil
 from pathlib import Path

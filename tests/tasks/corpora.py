@@ -1,4 +1,4 @@
-"""Small corpora on disk, and what ingest makes of them."""
+"""Small corpora on disk, and the artifacts that ingest makes of them."""
 
 import bz2
 import gzip
@@ -22,7 +22,7 @@ LENIENT = {"max_bad_fraction": 1.0}
 
 
 @dataclass(frozen=True)
-class Ingested:
+class IngestResult:
     """One partition's artifact, read back."""
 
     folder: Path
@@ -33,6 +33,11 @@ class Ingested:
     @property
     def ids(self) -> list[str]:
         return [row["doc_id"] for row in self.documents]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The texts by document id, without the name of the source `books`."""
+        return {row["doc_id"].removeprefix("books/"): row["text"] for row in self.documents}
 
     @property
     def reasons(self) -> list[tuple[str, int, str]]:
@@ -53,7 +58,7 @@ def jsonl(*records: Any) -> bytes:
     return b"".join((r if isinstance(r, bytes) else json.dumps(r).encode()) + b"\n" for r in records)
 
 
-def packed(name: str, content: bytes) -> bytes:
+def compress(name: str, content: bytes) -> bytes:
     pack = {"gz": gzip.compress, "zst": zstandard.compress, "bz2": bz2.compress}
     return pack[name.rpartition(".")[2]](content)
 
@@ -64,20 +69,22 @@ def config_of(folder: Path, **settings: Any) -> IngestConfig:
     return IngestConfig.model_validate({"sources": {"books": source}, **LENIENT})
 
 
-def ingested(config: IngestConfig, home: Path, name: str = "test") -> Ingested:
-    """The newest partition, made without a store; earlier ones are expected below `home`."""
+def ingest_newest(config: IngestConfig, home: Path, name: str = "test") -> IngestResult:
+    """The newest partition, ingested without a store; earlier ones have to be below `home`."""
     known = record_arrivals(name, config, Home(home))
     *before, last = known.parts
-    return made(config, known, last, {p: home / "made" / p for p in before}, home / "made" / last)
+    return ingest_partition(config, known, last, {p: home / "made" / p for p in before}, home / "made" / last)
 
 
-def made(config: IngestConfig, known: Corpus, partition: str, earlier: dict[str, Path], out: Path) -> Ingested:
+def ingest_partition(
+    config: IngestConfig, known: Corpus, partition: str, earlier: dict[str, Path], out: Path
+) -> IngestResult:
     out.mkdir(parents=True)
     stats = ingest(config.part(known.parts[partition]), Inputs({"earlier": earlier}), out)
     documents = [row for path in sorted((out / "documents").glob("*")) for row in pq.read_table(path).to_pylist()]
-    return Ingested(out, stats, documents, pq.read_table(out / "quarantine.parquet").to_pylist())
+    return IngestResult(out, stats, documents, pq.read_table(out / "quarantine.parquet").to_pylist())
 
 
-def listed(config: IngestConfig, home: Path, source: str = "books") -> dict[str, File]:
+def list_files(config: IngestConfig, home: Path, source: str = "books") -> dict[str, File]:
     """A source's files by name."""
     return {file.name: file for file in list_sources(config, Home(home))[source].files}

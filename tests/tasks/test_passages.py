@@ -46,7 +46,7 @@ def test_passages_are_slices_of_the_text_in_order(text: str, limit: int) -> None
 
 
 @given(TEXTS, st.integers(1, 60))
-def test_two_neighbours_would_not_fit_into_one(text: str, limit: int) -> None:
+def test_two_neighbouring_passages_would_not_fit_into_one(text: str, limit: int) -> None:
     pieces = list(passages(text, limit))
     spans, at = [], 0
     for piece in pieces:
@@ -60,8 +60,8 @@ def test_paragraphs_stay_whole_where_they_fit() -> None:
 
 
 def test_a_long_paragraph_is_cut_at_sentences_and_not_after_titles_and_initials() -> None:
-    text = "It was Mr. Fox. So said J. Smith to all. The end of it came late."
-    assert list(passages(text, 26)) == ["It was Mr. Fox.", "So said J. Smith to all.", "The end of it came late."]
+    text = "It was Mr. Fox. So wrote J. Smith to all. The end of it came late."
+    assert list(passages(text, 26)) == ["It was Mr. Fox.", "So wrote J. Smith to all.", "The end of it came late."]
 
 
 def test_a_long_sentence_is_cut_at_words_and_a_long_word_anywhere() -> None:

@@ -23,9 +23,10 @@ from tasks.errors import UserError
 from tasks.ingest import steps as ingest_steps
 from tasks.pool import Pool, WorkerKilled
 from tasks.store.step import Inputs
-from tests.tasks.corpora import config_of, ingested, jsonl, write
+from tests.processes import is_running, wait_until
+from tests.tasks.corpora import config_of, ingest_newest, jsonl, write
 from tests.tasks.curate.corpus import passages, write_documents
-from tests.tasks.encode.conftest import curated
+from tests.tasks.encode.conftest import write_curated
 
 
 def square(n: int) -> int:
@@ -53,7 +54,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
     assert list(Pool(2, "s").map(square, range(9))) == [n * n for n in range(9)]
 
 
-def test_one_worker_is_this_process() -> None:
+def test_a_pool_of_one_worker_is_this_process() -> None:
     assert list(Pool(1, "s").map(lambda _: os.getpid(), range(3))) == [os.getpid()] * 3
 
 
@@ -75,7 +76,7 @@ def test_a_blocked_module_cannot_be_imported_in_a_worker() -> None:
     assert importlib.import_module("wave")
 
 
-def test_a_user_error_arrives_whole() -> None:
+def test_a_user_error_of_a_worker_arrives_whole() -> None:
     with pytest.raises(UserError, match=r"0 is bad\n  fix: take another"):
         list(Pool(2, "s").map(refuse, range(2)))
 
@@ -112,7 +113,7 @@ def run_ingest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_steps, "GROUP_BYTES", 10)
     files = {f"{n}.jsonl": jsonl({"text": "one"}, {"text": "two"}) for n in range(4)}
     config = config_of(write(folder / "in", files)).model_copy(update={"workers": 2})
-    ingested(config, folder)
+    ingest_newest(config, folder)
 
 
 def run_signals(folder: Path, workers: int = 2) -> None:
@@ -132,7 +133,7 @@ def run_curate(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run_encode(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "BYTES_WORTH_A_POOL", 0)
-    inputs = Inputs({"texts": curated(folder / "curate", ["a", "b"]), "tokenizer": folder})
+    inputs = Inputs({"texts": write_curated(folder / "curate", ["a", "b"]), "tokenizer": folder})
     encode(EncodePart(workers=2), inputs, folder)
 
 
@@ -160,7 +161,7 @@ def test_a_killed_worker_names_the_setting_of_the_step_that_started_it(
     assert f"--set {setting}=1" in error.value.cure
 
 
-def test_workers_go_when_the_process_that_started_them_is_killed(tmp_path: Path) -> None:
+def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from tasks.pool import Pool\n"
         "from tests.tasks.test_pool import linger\n"
@@ -176,17 +177,3 @@ def test_workers_go_when_the_process_that_started_them_is_killed(tmp_path: Path)
     parent.kill()
     parent.wait()
     wait_until(lambda: not any(is_running(pid) for pid in workers))
-
-
-def wait_until(holds, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

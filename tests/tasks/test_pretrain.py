@@ -16,7 +16,7 @@ from tasks.models.pretrained import content_of
 from tasks.models.provenance import provenance_of, read_provenance
 from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain
 from tasks.store.step import Inputs, Stats, fingerprint
-from tests.tiny_training import VOCABULARY, encoded
+from tests.tiny_training import VOCABULARY, write_partition
 
 TINY = {"depth": 1, "width": 32, "heads": 2, "head_width": 16, "context": 32, "batch": 4, "steps": 12}
 TINY |= {
@@ -35,18 +35,18 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     words = {"<|endoftext|>": 0} | {chr(64 + n): n for n in range(1, VOCABULARY)}
     (home / "tokenizer").mkdir()
     Tokenizer(models.BPE(words, [])).save(str(home / "tokenizer/tokenizer.json"))
-    shards = {name: encoded(home / name, documents=30, seed=seed) for seed, name in enumerate(("0001", "0002"))}
+    shards = {name: write_partition(home / name, documents=30, seed=seed) for seed, name in enumerate(("0001", "0002"))}
     return Inputs({"shards": shards, "tokenizer": home / "tokenizer"})
 
 
 @pytest.fixture(scope="module")
-def made(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
+def pretrained(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
     out = tmp_path_factory.mktemp("pretrain")
     return out, pretrain(PretrainConfig.model_validate(TINY), inputs, out)
 
 
-def test_it_leaves_all_that_later_steps_read(made: tuple[Path, Stats]) -> None:
-    out, stats = made
+def test_pretraining_writes_all_that_later_steps_read(pretrained: tuple[Path, Stats]) -> None:
+    out, stats = pretrained
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert names >= {"metrics.jsonl", "samples.jsonl", "data.json", "curve.svg", "timing/speed.jsonl"}
     assert names >= {f"weights/{name}" for name in ("config.json", "model.safetensors", "tokenizer.json")}
@@ -60,8 +60,10 @@ def test_it_leaves_all_that_later_steps_read(made: tuple[Path, Stats]) -> None:
     assert {json.loads(line)["prompt"] for line in (out / "samples.jsonl").read_text().splitlines()} == {"aaa"}
 
 
-def test_its_record_says_which_documents_a_step_saw(made: tuple[Path, Stats], inputs: Inputs) -> None:
-    out, _ = made
+def test_the_record_of_a_training_gives_the_documents_of_each_step(
+    pretrained: tuple[Path, Stats], inputs: Inputs
+) -> None:
+    out, _ = pretrained
     data = json.loads((out / "data.json").read_text())
     files = {shard["name"]: inputs["shards"][shard["name"][:4]] / shard["name"][5:] for shard in data["shards"]}
     assert list(files) == ["0001/train-00000.arrow", "0002/train-00000.arrow"]
@@ -73,8 +75,8 @@ def test_its_record_says_which_documents_a_step_saw(made: tuple[Path, Stats], in
     assert seen == {(name, row) for name, tokens in lengths.items() for row in range(len(tokens)) if tokens[row]}
 
 
-def test_training_goes_on_from_given_weights(made: tuple[Path, Stats], inputs: Inputs, tmp_path: Path) -> None:
-    out, stats = made
+def test_training_continues_from_given_weights(pretrained: tuple[Path, Stats], inputs: Inputs, tmp_path: Path) -> None:
+    out, stats = pretrained
     on = PretrainConfig.model_validate(TINY | {"init_from": out / "weights", "learning_rate": 1e-9, "steps": 2})
     again = pretrain(on, inputs, tmp_path)
     assert read_provenance(tmp_path / "weights") == provenance_of(out / "weights")
@@ -82,8 +84,8 @@ def test_training_goes_on_from_given_weights(made: tuple[Path, Stats], inputs: I
     assert again.metrics["val_bits_per_byte"] == pytest.approx(stats.metrics["val_bits_per_byte"], abs=1e-4)
 
 
-def test_given_weights_are_known_by_their_content(made: tuple[Path, Stats], tmp_path: Path) -> None:
-    out, _ = made
+def test_given_weights_are_identified_by_their_content(pretrained: tuple[Path, Stats], tmp_path: Path) -> None:
+    out, _ = pretrained
     here, moved, other = tmp_path / "here", tmp_path / "moved", tmp_path / "other"
     for folder in (here, moved, other):
         folder.mkdir()
@@ -96,12 +98,12 @@ def test_given_weights_are_known_by_their_content(made: tuple[Path, Stats], tmp_
     assert len(keys) == 1
 
 
-def test_weights_that_are_not_there_are_refused_at_the_door(tmp_path: Path) -> None:
+def test_missing_weights_are_refused_before_training(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has no config.json: give a folder of weights"):
         content_of(tmp_path)
 
 
-def test_what_moves_no_byte_moves_no_key() -> None:
+def test_settings_that_change_no_byte_change_no_key() -> None:
     keys = {
         fingerprint(PRETRAIN, PretrainConfig(**changes), {})
         for changes in ({}, {"threads": 7}, {"checkpoint_every": 3})
@@ -110,7 +112,7 @@ def test_what_moves_no_byte_moves_no_key() -> None:
     assert fingerprint(PRETRAIN, PretrainConfig(ranks=2), {}) not in keys
 
 
-def test_an_empty_split_is_told_with_its_cure(inputs: Inputs, tmp_path: Path) -> None:
+def test_an_empty_validation_split_is_an_error_with_a_fix(inputs: Inputs, tmp_path: Path) -> None:
     only_train = tmp_path / "0001"
     only_train.mkdir()
     pq.write_table(pa.table({"split": ["train"], "bytes": [10]}), only_train / "bytes.parquet")

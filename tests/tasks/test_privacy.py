@@ -38,11 +38,11 @@ def test_each_kind_is_masked_by_its_name(text: str, masked: str) -> None:
         "order 12345678901234567890123",
     ],
 )
-def test_numbers_that_are_nobodys_stay(text: str) -> None:
+def test_numbers_that_identify_no_person_stay(text: str) -> None:
     assert mask(text) == (text, {})
 
 
-def test_finds_are_counted_by_kind() -> None:
+def test_matches_are_counted_by_kind() -> None:
     assert mask("a@b.org, c@d.org, 10.0.0.1")[1] == {"email": 2, "ip": 1}
 
 

@@ -38,16 +38,16 @@ METHODS_OF_NAMED_TUPLES = {"_asdict", "_replace"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_private_function_is_there(name: str) -> None:
+def test_a_private_function_exists(name: str) -> None:
     module, _, path = name.partition(":")
-    found = import_module(module)
+    value = import_module(module)
     for part in path.split("."):
-        found = getattr(found, part)
-    assert callable(found)
+        value = getattr(value, part)
+    assert callable(value)
 
 
 @pytest.mark.parametrize("name", MAILBOX)
-def test_a_private_field_of_a_mailbox_is_there(name: str, tmp_path: Path) -> None:
+def test_a_private_field_of_a_mailbox_exists(name: str, tmp_path: Path) -> None:
     with closing(mailbox.mbox(tmp_path / "box")) as box:
         assert name in vars(box)
 

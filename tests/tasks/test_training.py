@@ -1,4 +1,4 @@
-"""A training child that is killed, ended, orphaned and resumed leaves what an undisturbed one leaves."""
+"""A training process that is killed, ended, orphaned and resumed writes the files of an undisturbed one."""
 
 import json
 import os
@@ -7,8 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from model import checkpoint
 from model.spec import Spec
 from tasks.errors import UserError
 from tasks.training import train
-from tests.tiny_training import encoded, spec
+from tests.processes import is_running, wait_until
+from tests.tiny_training import spec, write_partition
 
 ROOT = Path(__file__).parents[2]
 STEPS = 150
@@ -35,7 +35,7 @@ train(Spec.model_validate_json(Path(sys.argv[1]).read_text()), int(sys.argv[2]))
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return encoded(tmp_path_factory.mktemp("corpus") / "0001")
+    return write_partition(tmp_path_factory.mktemp("corpus") / "0001")
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +48,15 @@ def undisturbed(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_kills_at_random_moments_change_no_byte(shards: Path, undisturbed: Path, tmp_path: Path) -> None:
     moments = random.Random(os.environ.get("PYTEST_SEED", "0"))
     for _ in range(2):
-        with child(spec(tmp_path, shards)) as victim:
+        with training_process(spec(tmp_path, shards)) as victim:
             wait_for_steps(victim, tmp_path, at_least=moments.randrange(3, 100))
             victim.kill()
     train(spec(tmp_path, shards))
     assert content(tmp_path) == content(undisturbed)
 
 
-def test_a_terminated_child_loses_no_step(shards: Path, undisturbed: Path, tmp_path: Path) -> None:
-    with child(spec(tmp_path, shards, checkpoint_every=1000)) as ended:
+def test_a_terminated_training_process_loses_no_step(shards: Path, undisturbed: Path, tmp_path: Path) -> None:
+    with training_process(spec(tmp_path, shards, checkpoint_every=1000)) as ended:
         wait_for_steps(ended, tmp_path, at_least=7)
         ended.send_signal(signal.SIGTERM)
         assert ended.wait(60) == 130
@@ -65,30 +65,30 @@ def test_a_terminated_child_loses_no_step(shards: Path, undisturbed: Path, tmp_p
     assert content(tmp_path) == content(undisturbed)
 
 
-def test_an_orphan_ends_with_a_checkpoint(shards: Path, tmp_path: Path) -> None:
+def test_an_orphaned_training_process_ends_with_a_checkpoint(shards: Path, tmp_path: Path) -> None:
     endless = spec(tmp_path, shards, checkpoint_every=10**6, schedule={"steps": 10**6}, eval_every=10**6)
-    with parent(endless) as killed:
+    with training_parent(endless) as killed:
         wait_for_steps(killed, tmp_path, at_least=3)
         orphan = int((tmp_path / "work/rank-0.lock").read_text())
         killed.kill()
-    wait_until(lambda: not is_alive(orphan))
+    wait_until(lambda: not is_running(orphan), seconds=120)
     assert last_checkpoint(tmp_path) == steps_done(tmp_path)
 
 
 def test_an_interrupted_parent_waits_for_the_checkpoint(shards: Path, tmp_path: Path) -> None:
     endless = spec(tmp_path, shards, checkpoint_every=10**6, schedule={"steps": 10**6}, eval_every=10**6)
-    with parent(endless) as interrupted:
+    with training_parent(endless) as interrupted:
         wait_for_steps(interrupted, tmp_path, at_least=3)
         interrupted.send_signal(signal.SIGINT)
         interrupted.wait(60)
         assert last_checkpoint(tmp_path) == steps_done(tmp_path)
-        assert not is_alive(int((tmp_path / "work/rank-0.lock").read_text()))
+        assert not is_running(int((tmp_path / "work/rank-0.lock").read_text()))
 
 
-def test_two_ranks_lose_what_one_loses_and_one_goes_on_from_two(
+def test_two_ranks_have_the_losses_of_one_and_one_rank_resumes_from_two(
     shards: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    with parent(spec(tmp_path, shards, checkpoint_every=1000), ranks=2) as interrupted:
+    with training_parent(spec(tmp_path, shards, checkpoint_every=1000), ranks=2) as interrupted:
         wait_for_steps(interrupted, tmp_path, at_least=12)
         interrupted.send_signal(signal.SIGINT)
         interrupted.wait(60)
@@ -100,7 +100,7 @@ def test_two_ranks_lose_what_one_loses_and_one_goes_on_from_two(
     assert together != alone  # sums in another order: two ranks did take part
 
 
-def test_a_failure_we_know_is_told_with_its_cure(shards: Path, tmp_path: Path) -> None:
+def test_a_known_failure_is_reported_with_a_fix(shards: Path, tmp_path: Path) -> None:
     hot = spec(tmp_path, shards, optimizer={"learning_rate": 1e30, "max_norm": 1e30})
     with pytest.raises(
         UserError, match=r"step \d+: .*(nan|inf).*its batch held train-00000#\d+ \(0001/train-00000.arrow row \d+\)"
@@ -108,8 +108,10 @@ def test_a_failure_we_know_is_told_with_its_cure(shards: Path, tmp_path: Path) -
         train(hot)
 
 
-def test_a_full_disk_is_told_and_the_rerun_loses_nothing(shards: Path, undisturbed: Path, tmp_path: Path) -> None:
-    with parent(spec(tmp_path, shards), largest_file=200_000) as starved:  # bytes: room for logs, not for a checkpoint
+def test_a_full_disk_is_reported_and_the_rerun_loses_nothing(shards: Path, undisturbed: Path, tmp_path: Path) -> None:
+    with training_parent(
+        spec(tmp_path, shards), largest_file=200_000
+    ) as starved:  # bytes: room for logs, not for a checkpoint
         assert starved.wait(120) == 1
         assert starved.stderr is not None
         assert re.search(r"UserError: .*File too large.*\n  fix: make room there", starved.stderr.read().decode())
@@ -117,7 +119,7 @@ def test_a_full_disk_is_told_and_the_rerun_loses_nothing(shards: Path, undisturb
     assert content(tmp_path) == content(undisturbed)
 
 
-def test_a_crash_is_told_with_its_last_words(shards: Path, tmp_path: Path) -> None:
+def test_a_crash_is_reported_with_the_end_of_its_output(shards: Path, tmp_path: Path) -> None:
     (tmp_path / "torn.arrow").write_bytes((shards / "train-00000.arrow").read_bytes()[:200])
     torn = spec(tmp_path, shards)
     torn = torn.model_copy(update={"data": torn.data | {"train": {"a": tmp_path / "torn.arrow"}}})
@@ -126,28 +128,28 @@ def test_a_crash_is_told_with_its_last_words(shards: Path, tmp_path: Path) -> No
 
 
 @contextmanager
-def child(task: Spec) -> Iterator[subprocess.Popen[bytes]]:
-    """The training process itself, its life line held here."""
+def training_process(task: Spec) -> Iterator[subprocess.Popen[bytes]]:
+    """The training process itself, its lifeline held here."""
     task.work.mkdir(parents=True, exist_ok=True)
     file = task.work / "spec.json"
     file.write_text(task.model_dump_json())
     command = [sys.executable, "-m", "model.train", str(file)]
-    with started(command) as process:
+    with running(command) as process:
         yield process
 
 
 @contextmanager
-def parent(task: Spec, ranks: int = 1, largest_file: int = -1) -> Iterator[subprocess.Popen[bytes]]:
+def training_parent(task: Spec, ranks: int = 1, largest_file: int = -1) -> Iterator[subprocess.Popen[bytes]]:
     """A process that trains through tasks.training; none of its files may grow larger than `largest_file` bytes."""
     task.work.mkdir(parents=True, exist_ok=True)
     file = task.work / "given.json"
     file.write_text(task.model_dump_json())
-    with started([sys.executable, "-c", FROM_A_PARENT, str(file), str(ranks), str(largest_file)]) as process:
+    with running([sys.executable, "-c", FROM_A_PARENT, str(file), str(ranks), str(largest_file)]) as process:
         yield process
 
 
 @contextmanager
-def started(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
@@ -158,20 +160,13 @@ def started(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_for_steps(process: subprocess.Popen[bytes], out: Path, at_least: int) -> None:
-    def reached() -> bool:
+    def has_done_steps() -> bool:
         if process.poll() is not None:
             assert process.stderr is not None
             raise AssertionError(f"ended with {process.returncode}: {process.stderr.read().decode()}")
         return steps_done(out) >= at_least
 
-    wait_until(reached)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline, "waited for two minutes"
-        time.sleep(0.005)
+    wait_until(has_done_steps, seconds=120)
 
 
 def steps_done(out: Path) -> int:
@@ -191,11 +186,3 @@ def content(out: Path) -> dict[str, bytes]:
     """Every byte that is promised equal."""
     kept = [path for path in out.rglob("*") if path.is_file() and not {"work", "timing"} & set(path.parts)]
     return {str(path.relative_to(out)): path.read_bytes() for path in kept}
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -32,7 +32,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """`start(home, address)`: pid and port of a process that says it is MLflow's server of that home."""
+    """`start(home, address)`: pid and port of a process with the command line of MLflow's server of that home."""
     started: list[subprocess.Popen[str]] = []
 
     def run(home: Home, address: str = LOOPBACK, **variables: str) -> tuple[int, int]:
@@ -53,11 +53,11 @@ def record(home: Home, pid: int, port: int) -> None:
 
 
 def findings(home: Home, level: str) -> list[dict[str, str]]:
-    """Those that name something of this test: other homes on the machine may have their own."""
+    """The findings of that level."""
     return [row for row in examine(home) if row["level"] == level]
 
 
-def test_a_server_that_others_can_reach_is_an_error_and_one_on_loopback_is_none(home, start):
+def test_a_server_beyond_loopback_is_an_error_and_one_on_loopback_is_not(home, start):
     pid, port = start(home)
     record(home, pid, port)
     assert not findings(home, "error")
@@ -80,18 +80,18 @@ def test_a_process_without_a_record_and_one_of_a_home_that_is_gone_are_left_over
     assert f"kill {pid}" not in {row["cure"] for row in findings(home, "warning")}
 
 
-def test_a_kept_port_that_another_program_took_is_told(home, start):
+def test_a_recorded_port_that_another_program_took_is_reported(home, start):
     _, port = start(home)
     detached_process.write_record(home, "prefect-server", Detached(0, 0.0, f"http://{LOOPBACK}:{port}"))
     assert any(f"port {port}" in row["what"] for row in findings(home, "warning"))
 
 
-def test_a_server_that_may_send_usage_data_is_told(home, start):
+def test_a_server_that_may_send_usage_data_is_reported(home, start):
     pid, port = start(home, MLFLOW_DISABLE_TELEMETRY="false")
     record(home, pid, port)
     assert any("MLFLOW_DISABLE_TELEMETRY=true" in row["what"] for row in findings(home, "warning"))
 
 
-def test_every_finding_that_is_not_fine_has_a_cure(home, start):
+def test_every_problem_has_a_fix(home, start):
     start(home, "0.0.0.0")
     assert all(row["cure"] for level in ("warning", "error") for row in findings(home, level))

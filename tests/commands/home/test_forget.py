@@ -36,7 +36,7 @@ class Nothing(Frozen):
 
 
 def encode(config: Nothing, inputs: Inputs, out: Path) -> Stats:
-    """Says of each document in which split it is; `tested` is not trained on."""
+    """The split of each document; `tested` is not trained on."""
     documents = inputs["documents"]
     assert isinstance(documents, Path)
     ids = pq.read_table(next(documents.glob("documents/*.parquet")))["doc_id"].to_pylist()
@@ -56,8 +56,8 @@ TRAIN = Step("pretrain", 1, Given, made_up_weights)
 EVALUATE = Step("evaluate/base", 1, Given, evaluate)
 
 
-def made(home: Home, folder: Path) -> list[Artifact]:
-    """The line in small: ingest, shards, training, evaluation, package."""
+def make_artifacts(home: Home, folder: Path) -> list[Artifact]:
+    """The pipeline in small: ingest, shards, training, evaluation, package."""
     config, store = config_of(folder), Store(home / "store")
     part = record_arrivals("demo", config, home).parts["0001"]
     documents = store.complete(INGEST, config.part(part), {"earlier": {}})
@@ -72,9 +72,9 @@ def made(home: Home, folder: Path) -> list[Artifact]:
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("once")
     others = [{"id": f"d{i}", "text": " ".join(f"other{i}x{j}" for j in range(30))} for i in range(4)]
-    asked = [{"id": "secret", "text": SECRET}, {"id": "tested", "text": TESTED}]
-    write(root / "in", {"a.jsonl": jsonl(*others, *asked)})
-    artifacts = made(Home(root / "runs"), root / "in")
+    to_forget = [{"id": "secret", "text": SECRET}, {"id": "tested", "text": TESTED}]
+    write(root / "in", {"a.jsonl": jsonl(*others, *to_forget)})
+    artifacts = make_artifacts(Home(root / "runs"), root / "in")
     steps = tuple(StepRecord(a.step, a.key, "complete", "", 1.0, a.sha256, str(a.path)) for a in artifacts)
     RunRecord("r1", "demo", "complete", "", steps=steps).write(Home(root / "runs"))
     publish(artifacts[-1].path, Home(root / "runs"), RunInfo(run="r1", recipe="demo"))
@@ -89,63 +89,63 @@ def home(made_once: Path, tmp_path: Path) -> Home:
     return Home(tmp_path / "runs")
 
 
-def quoting(home: Home, text: str) -> list[str]:
+def files_quoting(home: Home, text: str) -> list[str]:
     quotes = Quotes([text])
     return [path.name for path in home.path.rglob("*") if path.is_file() and quotes.within_file(path)]
 
 
-def test_its_text_leaves_every_file_and_the_next_run_does_without(home):
-    assert {"samples.jsonl", "00000.parquet"} <= set(quoting(home, SECRET))
-    report = forget(home, ["books/secret"], why="its author asked")
-    assert report["still_quoted_in"] == [] == quoting(home, SECRET)
+def test_a_forgotten_text_leaves_every_file_and_the_next_run_goes_without_it(home):
+    assert {"samples.jsonl", "00000.parquet"} <= set(files_quoting(home, SECRET))
+    report = forget(home, ["books/secret"], why="at its author's request")
+    assert report["still_quoted_in"] == [] == files_quoting(home, SECRET)
     assert (home / "mlflow-artifacts" / "demo" / "run" / "artifacts" / "summary.json").exists()
     assert report["versions"] == [{"version": "demo-base/1", "why": TRAINED}] and report["run_again"] == ["demo"]
     (version,) = versions(home)
     assert json.loads(version.tags["forgotten"]) == ["books/secret"] and version.weights.is_dir()
     line = json.loads((home / "audit.jsonl").read_text().splitlines()[-1])
-    assert (line["what"], line["why"]) == ("forget", "its author asked")
-    documents = made(home, home.path.with_name("in"))[0]
+    assert (line["what"], line["why"]) == ("forget", "at its author's request")
+    documents = make_artifacts(home, home.path.with_name("in"))[0]
     ids = pq.read_table(documents.path / "documents" / "00000.parquet")["doc_id"].to_pylist()
-    assert "books/secret" not in ids and len(ids) == 5 and quoting(home, TESTED)
+    assert "books/secret" not in ids and len(ids) == 5 and files_quoting(home, TESTED)
 
 
-def test_a_model_that_was_only_tested_with_it_is_named_as_such(home):
+def test_a_model_that_was_only_tested_on_a_forgotten_document_is_named_as_such(home):
     assert forget(home, ["books/tested"])["versions"] == [{"version": "demo-base/1", "why": HELD}]
 
 
-def test_a_model_whose_artifacts_went_for_one_document_is_still_named_for_the_next(home):
+def test_a_model_whose_artifacts_were_removed_for_one_document_is_still_named_for_the_next(home):
     forget(home, ["books/tested"])
     assert forget(home, ["books/d1"])["versions"] == [{"version": "demo-base/1", "why": TRAINED}]
     (version,) = versions(home)
     assert json.loads(version.tags["forgotten"]) == ["books/tested", "books/d1"]
-    documents = made(home, home.path.with_name("in"))[0]
+    documents = make_artifacts(home, home.path.with_name("in"))[0]
     assert documents.stats.funnel and documents.stats.funnel.dropped == {"forgotten": 2}
 
 
-def test_a_removal_that_is_cut_short_is_finished_by_the_same_command(home, monkeypatch):
+def test_an_interrupted_removal_is_finished_by_the_same_command(home, monkeypatch):
     remove, count = commands.home.forget.remove, 0
 
-    def killed(entry):
+    def interrupt_at_third(entry):
         nonlocal count
         if (count := count + 1) == 3:
             raise KeyboardInterrupt
         return remove(entry)
 
-    monkeypatch.setattr(commands.home.forget, "remove", killed)
+    monkeypatch.setattr(commands.home.forget, "remove", interrupt_at_third)
     with pytest.raises(KeyboardInterrupt):
         forget(home, NAMES)
     monkeypatch.undo()
     report = forget(home, NAMES)
     assert report["versions"] == [{"version": "demo-base/1", "why": TRAINED}]
-    assert not read_contents(home / "store").artifacts and quoting(home, SECRET) == []
+    assert not read_contents(home / "store").artifacts and files_quoting(home, SECRET) == []
     assert forget(home, NAMES)["artifacts_removed"] == {}
 
 
-def test_a_name_that_no_document_has_and_a_home_at_work_are_refused_and_nothing_goes(home):
+def test_an_unknown_document_and_an_active_home_are_refused_and_nothing_is_removed(home):
     before = read_contents(home / "store").artifacts.keys()
     with pytest.raises(UsageError, match="nothing was forgotten") as error:
         forget(home, ["books/secret", "books/secrt"])
     assert "books/secret" in error.value.cure
     with in_use(home / "store"), pytest.raises(UserError, match="a run works"):
         forget(home, ["books/secret"])
-    assert read_contents(home / "store").artifacts.keys() == before and quoting(home, SECRET)
+    assert read_contents(home / "store").artifacts.keys() == before and files_quoting(home, SECRET)

@@ -1,4 +1,4 @@
-"""What parts the columns of a table, and whether its first line names them."""
+"""The delimiter of a table, and whether its first line names the columns."""
 
 import csv
 import io
@@ -30,12 +30,12 @@ FILES = {
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_the_lines_agree_on_what_parts_the_columns(kind: str) -> None:
+def test_all_lines_agree_on_the_delimiter(kind: str) -> None:
     head, last = FILES[kind]
     assert list(csv.reader(io.StringIO(head), **dialect("a.csv", head)))[-1] == last
 
 
-def test_the_line_that_the_head_cuts_speaks_against_nothing() -> None:
+def test_a_line_cut_at_the_end_of_the_sample_is_ignored() -> None:
     head = ("a;b,c\n" + "x;y\n" * (HEAD_CHARACTERS // 4))[:HEAD_CHARACTERS]
     assert dialect("a.csv", head)["delimiter"] == ";"
 
@@ -60,5 +60,5 @@ ROWS = {
 
 
 @pytest.mark.parametrize("kind", NAMED | ROWS)
-def test_a_first_line_that_is_of_other_kinds_than_those_below_names_the_columns(kind: str) -> None:
+def test_a_first_line_of_other_kinds_than_those_below_names_the_columns(kind: str) -> None:
     assert names_columns((NAMED | ROWS)[kind]) == (kind in NAMED)

@@ -1,4 +1,4 @@
-"""Which field of a folder's records is its text, as `init` finds it: in exports, tables, archives, conversations."""
+"""Which field of a folder's records is its text, as `init` chooses it: in exports, tables, archives, conversations."""
 
 import json
 import random
@@ -11,8 +11,8 @@ from fsspec.implementations.local import LocalFileSystem
 from commands.init.survey import Survey, survey
 from tasks.errors import UserError
 from tasks.home import Home
-from tests.tasks.corpora import config_of, ingested, jsonl, write
-from tests.tasks.ingest.test_archives import zipped
+from tests.tasks.corpora import config_of, ingest_newest, jsonl, write
+from tests.tasks.ingest.test_archives import zip_of
 from tests.tasks.languages import GERMAN, JAPANESE, document
 
 DRAW = random.Random(11)
@@ -47,18 +47,18 @@ def test_the_text_is_the_field_with_the_most_prose(tmp_path: Path, fields: dict[
     assert surveyed.examples == {chosen: " ".join(fields[chosen].split())[:60]}
 
 
-SAID = ["Wie war die Reise nach Bremen?", "Schön, der Nebel lag über dem Fluss."]
-IN_PARTS = [SAID[1][:5], {"type": "bold", "text": SAID[1][5:]}]
+TURNS = ["Wie war die Reise nach Bremen?", "Schön, der Nebel lag über dem Fluss."]
+IN_PARTS = [TURNS[1][:5], {"type": "bold", "text": TURNS[1][5:]}]
 TALKS = {
-    "OpenAI": ("messages", [{"role": "user", "content": SAID[0]}, {"role": "assistant", "content": SAID[1]}]),
-    "parts": ("messages", [{"role": "user", "content": [{"type": "text", "text": text}]} for text in SAID]),
-    "ShareGPT": ("conversations", [{"from": "human", "value": SAID[0]}, {"from": "gpt", "value": SAID[1]}]),
-    "Telegram": ("messages", [{"type": "message", "from": "Anna", "text": text} for text in (SAID[0], IN_PARTS)]),
-    "Claude": ("chat_messages", [{"uuid": UUID, "sender": "human", "text": text} for text in SAID]),
+    "OpenAI": ("messages", [{"role": "user", "content": TURNS[0]}, {"role": "assistant", "content": TURNS[1]}]),
+    "parts": ("messages", [{"role": "user", "content": [{"type": "text", "text": text}]} for text in TURNS]),
+    "ShareGPT": ("conversations", [{"from": "human", "value": TURNS[0]}, {"from": "gpt", "value": TURNS[1]}]),
+    "Telegram": ("messages", [{"type": "message", "from": "Anna", "text": text} for text in (TURNS[0], IN_PARTS)]),
+    "Claude": ("chat_messages", [{"uuid": UUID, "sender": "human", "text": text} for text in TURNS]),
     "ChatGPT": (
         "mapping",
         {"root": {"id": "root", "message": None}}
-        | {text: {"message": {"content": {"content_type": "text", "parts": [text]}}} for text in SAID},
+        | {text: {"message": {"content": {"content_type": "text", "parts": [text]}}} for text in TURNS},
     ),
 }
 
@@ -68,26 +68,26 @@ def test_a_conversation_is_one_text_whatever_its_form_and_its_siblings(tmp_path:
     field, messages = TALKS[kind]
     record = {
         "conversation_id": UUID,
-        "source": "a rather long name of where all this was found, to be sure",
+        "source": "a rather long name of where all this came from, to be sure",
         field: messages,
     }
     surveyed = surveyed_folder(tmp_path, {"a.json": json.dumps([record] * 3)})
     assert surveyed.text_fields == (field,)
-    assert set(surveyed.texts) == {"\n\n".join(SAID)}
-    got = ingested(config_of(tmp_path / "in", text_field=field), tmp_path)
-    assert [row["text"] for row in got.documents] == ["\n\n".join(SAID)] * 3
+    assert set(surveyed.texts) == {"\n\n".join(TURNS)}
+    result = ingest_newest(config_of(tmp_path / "in", text_field=field), tmp_path)
+    assert [row["text"] for row in result.documents] == ["\n\n".join(TURNS)] * 3
     lone = survey(write(tmp_path / "one", {"result.json": json.dumps(record)}), Home(tmp_path / "home"))
     assert lone.documents == 1
 
 
-def test_conversations_that_an_assistant_ends_are_lessons_and_others_are_not(tmp_path: Path) -> None:
+def test_conversations_that_an_assistant_ends_are_fine_tuning_rows_and_others_are_not(tmp_path: Path) -> None:
     files = {kind: jsonl(*({TALKS[kind][0]: TALKS[kind][1], "n": i} for i in range(40))) for kind in TALKS}
     for kind, is_finetuning_row in {"OpenAI": True, "ShareGPT": True, "Telegram": False, "parts": False}.items():
         surveyed = survey(write(tmp_path / kind, {"a.jsonl": files[kind]}), Home(tmp_path / "home"))
         assert surveyed.rows_files == ({"instruct": "a.jsonl"} if is_finetuning_row else {}), kind
 
 
-def test_text_that_lies_deeper_than_the_field_that_is_read_is_told(tmp_path: Path) -> None:
+def test_text_deeper_than_the_field_that_is_read_is_reported(tmp_path: Path) -> None:
     inner = {"paragraphs": [{"context": text} for text in TEXTS]}
     surveyed = surveyed_folder(tmp_path, {"a.jsonl": rows(title="Ein Titel", data=inner)})
     (note,) = surveyed.notes
@@ -106,7 +106,7 @@ def test_settings_beside_texts_name_no_field(tmp_path: Path) -> None:
     assert survey(write(tmp_path / "pages", pages), Home(tmp_path)).text_fields == ("summary",)
 
 
-def test_a_title_gives_way_where_a_body_is(tmp_path: Path) -> None:
+def test_a_body_is_preferred_to_a_title(tmp_path: Path) -> None:
     titles = {f"{i}.csv": "title,year\nEin Titel,1850\nEin anderer,1851\n" for i in range(3)}
     surveyed = surveyed_folder(tmp_path, titles | {"a.jsonl": rows(title="Ein Titel", body=TEXTS[0])})
     assert surveyed.text_fields == ("body", "title")
@@ -115,25 +115,25 @@ def test_a_title_gives_way_where_a_body_is(tmp_path: Path) -> None:
 
 def test_an_archive_of_tables_is_read_and_what_it_holds_beside_them_is_listed(tmp_path: Path) -> None:
     table = "id,review,stars\n" + "".join(f"{i},{text!r},5\n" for i, text in enumerate(["Gut und gern"] * 5))
-    inner = zipped({"deep.jsonl": rows(review=TEXTS[0])})
-    archive = zipped({"train.csv": table, "in.zip": inner, "cat.png": b"1", "dog.png": b"1"})
+    inner = zip_of({"deep.jsonl": rows(review=TEXTS[0])})
+    archive = zip_of({"train.csv": table, "in.zip": inner, "cat.png": b"1", "dog.png": b"1"})
     surveyed = surveyed_folder(tmp_path, {"archive.zip": archive})
     assert (surveyed.text_fields, surveyed.headless, dict(surveyed.bad)) == (("review",), False, {})
     assert surveyed.unsupported[".png"]["files"] == 2
     assert len(surveyed.texts) == 8
     with pytest.raises(UserError, match=r"no document[^§]*2 \.png"):
-        survey(write(tmp_path / "pictures", {"a.zip": zipped({"a.png": b"1", "b.png": b"2"})}), Home(tmp_path))
+        survey(write(tmp_path / "pictures", {"a.zip": zip_of({"a.png": b"1", "b.png": b"2"})}), Home(tmp_path))
 
 
-def test_a_file_that_may_not_be_read_is_told_and_the_others_are_looked_at(tmp_path: Path, monkeypatch) -> None:
-    opened = LocalFileSystem._open
+def test_an_unreadable_file_is_reported_and_the_others_are_surveyed(tmp_path: Path, monkeypatch) -> None:
+    open_file = LocalFileSystem._open
 
-    def guarded(self: LocalFileSystem, path: str, *given: Any, **named: Any) -> Any:
+    def open_unless_secret(self: LocalFileSystem, path: str, *given: Any, **named: Any) -> Any:
         if "/secret" in path:
             raise PermissionError(13, "Permission denied", path)
-        return opened(self, path, *given, **named)
+        return open_file(self, path, *given, **named)
 
-    monkeypatch.setattr(LocalFileSystem, "_open", guarded)
+    monkeypatch.setattr(LocalFileSystem, "_open", open_unless_secret)
     secret = dict.fromkeys(("secret.jsonl", "secret.csv", "secret.txt", "secret.zip", "secret.json"), b"x")
     surveyed = surveyed_folder(tmp_path, secret | {"a.txt": TEXTS[0]})
     assert surveyed.texts == (TEXTS[0],)

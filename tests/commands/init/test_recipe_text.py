@@ -1,4 +1,4 @@
-"""What `init` chooses for a folder: lessons, passages, splits, prompts, labels, rules."""
+"""What `init` chooses for a folder: fine-tuning rows, passages, splits, prompts, labels, rules."""
 
 import json
 import random
@@ -30,18 +30,18 @@ from tests.tasks.languages import GERMAN, document, prose
 pytestmark = pytest.mark.usefixtures("short_trials")
 
 
-def test_rows_of_questions_and_of_pairs_are_proposed_for_what_they_teach(tmp_path: Path) -> None:
+def test_rows_of_questions_and_of_pairs_are_proposed_for_their_method(tmp_path: Path) -> None:
     draw = random.Random(5)
     questions = [{"instruction": f"Say {i}", "input": "", "output": document(GERMAN, draw)} for i in range(40)]
     pairs = [{**row, "chosen": row["output"], "rejected": "No."} for row in questions]
     files = {"a.json": json.dumps(questions), "b.json": json.dumps(pairs), "c.txt": document(GERMAN, draw)}
-    propose(write(tmp_path / "lessons", files), Home(tmp_path / "home"))
-    tune = load("lessons").recipe.finetune
-    assert tune.instruct is not None and tune.instruct.path == tmp_path / "lessons" / "a.json"
-    assert tune.prefer is not None and tune.prefer.path == tmp_path / "lessons" / "b.json"
+    propose(write(tmp_path / "tuning", files), Home(tmp_path / "home"))
+    tune = load("tuning").recipe.finetune
+    assert tune.instruct is not None and tune.instruct.path == tmp_path / "tuning" / "a.json"
+    assert tune.prefer is not None and tune.prefer.path == tmp_path / "tuning" / "b.json"
 
 
-def test_a_folder_of_conversations_alone_is_text_and_lessons(tmp_path: Path) -> None:
+def test_a_folder_of_conversations_alone_gives_texts_and_fine_tuning_rows(tmp_path: Path) -> None:
     draw = random.Random(9)
     answers = [document(GERMAN, draw) for _ in range(40)]
     talks = [
@@ -58,18 +58,18 @@ def test_a_folder_of_conversations_alone_is_text_and_lessons(tmp_path: Path) -> 
     assert f"Und 0?\n\n{answers[0]}" in proposal.survey.texts
 
 
-def test_lessons_with_bad_rows_are_proposed_with_what_they_need_and_useless_ones_are_not(tmp_path: Path) -> None:
+def test_rows_with_errors_are_proposed_with_what_they_need_and_useless_ones_are_not(tmp_path: Path) -> None:
     draw = random.Random(5)
     questions = [{"instruction": f"Say {i}", "output": document(GERMAN, draw)} for i in range(80)]
     questions += [{"instruction": f"Say {i}", "output": ""} for i in range(12)]
     pairs = [{"prompt": "Say it", "chosen": f"Yes {i}.", "rejected": "No."} for i in range(60)]  # of one split
     lines = "\n".join(map(json.dumps, questions))  # lines in a file that is called .json
     files = {"a.json": lines, "b.jsonl": jsonl(*pairs), "c.txt": document(GERMAN, draw)}
-    proposal = propose(write(tmp_path / "lessons", files), Home(tmp_path / "home"))
-    tune = load("lessons").recipe.finetune
+    proposal = propose(write(tmp_path / "tuning", files), Home(tmp_path / "home"))
+    tune = load("tuning").recipe.finetune
     assert tune.instruct is not None and tune.instruct.max_bad_rows == 12
     assert tune.prefer is None
-    assert load("lessons").recipe.ingest.read()["folder"].exclude == ("a.json",)
+    assert load("tuning").recipe.ingest.read()["folder"].exclude == ("a.json",)
     shown = "\n".join(summary(proposal))
     assert "12 of its rows cannot be used" in shown and re.search(
         "b.jsonl is not proposed.*none of 60 rows falls", shown
@@ -84,7 +84,7 @@ def test_copies_of_one_short_text_are_cut_so_that_three_splits_are_filled(tmp_pa
     assert record.state == "complete", record.error
 
 
-def test_text_too_short_to_hold_any_out_is_told_and_nothing_is_proposed(tmp_path: Path) -> None:
+def test_text_too_short_to_hold_any_out_is_reported_and_nothing_is_proposed(tmp_path: Path) -> None:
     folder = write(tmp_path / "notes", {"a.txt": "Zu kurz. " * 40, "b.txt": "Zu kurz. " * 40})
     with pytest.raises(UserError, match=r"360 characters of text that differs, in 1 document[\s\S]*2,400 characters"):
         propose(folder, Home(tmp_path / "home"))
@@ -104,19 +104,19 @@ def test_what_is_held_out_follows_the_passages_of_few_books_and_the_texts_of_man
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=80), max_size=4))
-def test_openings_of_any_texts_are_short_different_and_survive_toml(texts: list[str]) -> None:
+def test_openings_of_any_texts_are_short_distinct_and_survive_toml(texts: list[str]) -> None:
     prompts = openings(texts)
     assert len(set(prompts)) == len(prompts) <= 2 and all(0 < len(prompt) <= 32 for prompt in prompts)
     assert tomllib.loads(put("prompts", prompts, "why\n\x7f")) == {"prompts": prompts}
     assert tomllib.loads(put("key", texts)) == {"key": texts}
 
 
-def test_an_opening_tells_no_address() -> None:
+def test_an_opening_reveals_no_address() -> None:
     assert openings(["# Hello\n\nwrite to ann@example.org today, please"]) == ["# Hello write to [email] today,"]
     assert openings(["吾輩は猫である" * 30]) == [("吾輩は猫である" * 30)[:32]]
 
 
-def test_the_field_that_sorts_is_none_of_our_columns_and_rather_the_one_called_so(tmp_path: Path) -> None:
+def test_the_label_field_is_no_column_of_ours_and_one_named_label_is_preferred(tmp_path: Path) -> None:
     draw = random.Random(3)
     fields = {"split": ("dev", "test"), 'to"pic': "ab", "topic": "ab", "Label": "xy"}
     rows = [{"text": document(GERMAN, draw)} | {k: v[i % 2] for k, v in fields.items()} for i in range(50)]

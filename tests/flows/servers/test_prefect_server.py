@@ -1,4 +1,4 @@
-"""One Prefect server a home, found again by later commands, whatever happened in between."""
+"""One Prefect server per home, which later commands use again whatever happened in between."""
 
 import json
 import os
@@ -29,7 +29,7 @@ PAGES = Service(
 )
 
 
-def test_a_later_command_finds_the_server_that_runs(home: Home) -> None:
+def test_a_later_command_uses_the_running_server(home: Home) -> None:
     before = _server(home)
     assert ensure_server(home) == f"{before.url}/api"
     assert detached_process.find(home, SERVER.name) == before
@@ -41,7 +41,7 @@ def test_the_server_listens_on_loopback_only(home: Home) -> None:
     assert addresses == {LOOPBACK}
 
 
-def test_two_that_start_at_once_on_a_taken_port_share_one_service_on_another(tmp_path: Path) -> None:
+def test_two_commands_that_start_at_once_on_a_taken_port_share_one_service_on_another(tmp_path: Path) -> None:
     with socket.create_server((LOOPBACK, 0)) as taken, ThreadPoolExecutor(2) as pool:
         port = taken.getsockname()[1]
         detached_process.write_record(
@@ -63,7 +63,7 @@ def test_a_service_that_was_ended_comes_back_at_its_old_address(tmp_path: Path) 
     detached_process.end(Home(tmp_path), PAGES.name)
 
 
-def test_two_homes_know_nothing_of_each_others_runs(home: Home, another_home: Home) -> None:
+def test_two_homes_do_not_see_each_others_runs(home: Home, another_home: Home) -> None:
     here, there = ensure_server(home), ensure_server(another_home)
     prefect_api.post(here, "/flows/", {"name": "only here"})
     names = {"flows": {"name": {"any_": ["only here"]}}}
@@ -72,7 +72,7 @@ def test_two_homes_know_nothing_of_each_others_runs(home: Home, another_home: Ho
     assert prefect_api.post(there, "/flows/filter", names) == []
 
 
-def test_a_pid_used_again_by_a_stranger_is_not_taken_for_ours(tmp_path: Path) -> None:
+def test_a_reused_pid_is_not_taken_for_the_server(tmp_path: Path) -> None:
     detached_process.write_record(
         Home(tmp_path), SERVER.name, Detached(os.getpid(), started=0.0, url="http://127.0.0.1:9")
     )
@@ -80,13 +80,13 @@ def test_a_pid_used_again_by_a_stranger_is_not_taken_for_ours(tmp_path: Path) ->
     assert detached_process.end(Home(tmp_path), SERVER.name) is False
 
 
-def test_a_record_cut_off_by_a_crash_is_no_server(tmp_path: Path) -> None:
+def test_a_truncated_record_counts_as_no_server(tmp_path: Path) -> None:
     detached_process.write_record(Home(tmp_path), SERVER.name, Detached(os.getpid(), started=0.0))
     (tmp_path / "prefect" / f"{SERVER.name}.json").write_text('{"pid": 1')
     assert detached_process.find(Home(tmp_path), SERVER.name) is None
 
 
-def test_ending_reaches_grandchildren_and_no_other_homes_process(tmp_path: Path) -> None:
+def test_ending_a_service_reaches_its_grandchildren_and_no_other_homes_process(tmp_path: Path) -> None:
     nested = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '60'])"]
     homes = [Home(tmp_path / "a"), Home(tmp_path / "b")]
     for home in homes:
@@ -103,19 +103,19 @@ def test_ending_reaches_grandchildren_and_no_other_homes_process(tmp_path: Path)
     detached_process.end(homes[1], "sleeper")
 
 
-def test_a_server_that_cannot_start_is_told_with_its_last_words_and_a_cure(tmp_path: Path) -> None:
+def test_a_server_that_cannot_start_is_reported_with_the_end_of_its_log_and_a_fix(tmp_path: Path) -> None:
     (tmp_path / "prefect").mkdir()
     (tmp_path / "prefect" / "prefect.db").write_bytes(b"this is no database" * 100)
-    with pytest.raises(UserError, match="file is not a database") as told:
+    with pytest.raises(UserError, match="file is not a database") as error:
         ensure_server(Home(tmp_path))
-    assert "move the home's folder" in told.value.cure
+    assert "move the home's folder" in error.value.cure
 
 
-def test_a_home_that_cannot_be_written_is_told_with_a_cure(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_is_an_error_with_a_fix(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot write in the home") as told:
+    with pytest.raises(UserError, match="cannot write in the home") as error:
         ensure_server(Home(tmp_path / "file" / "home"))
-    assert "TRIPTYCH_HOME" in told.value.cure
+    assert "TRIPTYCH_HOME" in error.value.cure
 
 
 def test_prefect_settings_of_another_server_do_not_reach_ours(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def test_prefect_settings_of_another_server_do_not_reach_ours(home: Home, monkey
     assert settings["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 
 
-def test_importing_the_server_costs_no_prefect() -> None:
+def test_importing_the_server_module_does_not_import_prefect() -> None:
     imports = "import sys, flows.servers.up, flows.servers.schedule"
     code = f"{imports}; print([m for m in ('prefect', 'httpx') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -140,6 +140,6 @@ def test_the_record_is_plain_json(home: Home) -> None:
 
 
 def _server(home: Home, name: str = SERVER.name) -> Detached:
-    found = detached_process.find(home, name)
-    assert found
-    return found
+    server = detached_process.find(home, name)
+    assert server
+    return server

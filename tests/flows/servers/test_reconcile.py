@@ -1,4 +1,4 @@
-"""A run or a server killed in the middle: the run ends promptly, and Prefect is told the truth at the next start."""
+"""A run or a server killed in the middle: the run ends promptly, and its state is corrected at the next start."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ PROMPT_SECONDS = 45.0  # 6 s on a quiet machine, import of Prefect included; Pre
 
 @dataclass(frozen=True)
 class Aftermath:
-    """What there was to see after two accidents in one home."""
+    """The observations after a killed run and a killed server in one home."""
 
     killed_run: CompletedProcess[str]
     orphaned_run: CompletedProcess[str]
@@ -65,7 +65,7 @@ def test_a_killed_server_comes_back_at_its_old_address(aftermath: Aftermath) -> 
     assert aftermath.address_after == aftermath.address_before
 
 
-def test_runs_that_prefect_held_for_running_are_settled(aftermath: Aftermath) -> None:
+def test_runs_left_as_running_in_prefect_are_settled(aftermath: Aftermath) -> None:
     assert aftermath.killed_run.returncode == -signal.SIGKILL
     assert aftermath.states_before == ["Running", "Running"]
     assert sorted(aftermath.settled) == sorted(run["name"] for run in aftermath.runs)
@@ -80,7 +80,7 @@ def test_a_run_that_ended_well_without_its_server_becomes_completed(aftermath: A
     assert aftermath.runs[1]["state_name"] == "Completed"
 
 
-def test_a_run_at_work_is_left_alone_and_settled_with_its_tasks_once_its_process_is_gone(
+def test_an_active_run_is_left_alone_and_settled_with_its_tasks_once_its_process_is_gone(
     aftermath: Aftermath, another_home: Home
 ) -> None:
     url, state = aftermath.address_after, {"type": "RUNNING"}

@@ -1,7 +1,6 @@
-"""A cron deployment gets runs; one that fails or is missed is seen, and calls a webhook."""
+"""A cron deployment gets runs; one that fails or is missed is reported, and calls a webhook."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +17,7 @@ from flows.servers.prefect_server import ensure_server
 from flows.servers.schedule import missed_and_failed, set_schedule
 from tasks.errors import UserError
 from tasks.home import Home
+from tests.processes import wait_until
 
 DEPLOY = """
 from flows.servers.deployments import Planned, deploy
@@ -33,7 +33,7 @@ SECONDS_TO_WAIT = 120.0  # on a machine that is busy with other tests; a quiet o
 
 @pytest.fixture(scope="module")
 def calls() -> Iterator[list[dict[str, str]]]:
-    """What the webhook at `calls.address` was sent."""
+    """The webhook's address, then every body that it received."""
     received: list[dict[str, str]] = []
 
     class Hook(BaseHTTPRequestHandler):
@@ -63,16 +63,16 @@ def url(home: Home, calls: list[dict[str, str]], with_prefect: Callable[[Home, s
 
 
 def test_a_cron_deployment_gets_its_runs_scheduled(url: str) -> None:
-    assert until(lambda: _runs(url, "counts", "SCHEDULED"))
+    assert wait_until(lambda: _runs(url, "counts", "SCHEDULED"), SECONDS_TO_WAIT, pause=0.2)
 
 
-def test_a_missed_run_is_seen_and_calls_the_webhook(url: str, home: Home, calls: list[dict[str, str]]) -> None:
+def test_a_missed_run_is_detected_and_calls_the_webhook(url: str, home: Home, calls: list[dict[str, str]]) -> None:
     an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     state = {"type": "SCHEDULED", "state_details": {"scheduled_time": an_hour_ago}}
     deployment = prefect_api.get(url, "/deployments/name/fails/by-hand")
     run = prefect_api.post(url, f"/deployments/{deployment['id']}/create_flow_run", {"state": state})
     wanted = {"event": "prefect.flow-run.Late", "flow": "fails", "run": run["name"]}
-    assert until(lambda: wanted in calls)
+    assert wait_until(lambda: wanted in calls, SECONDS_TO_WAIT)
     assert (run["name"], "Late") in [(trouble["name"], trouble["state"]) for trouble in read_status(home)["schedule"]]
 
 
@@ -83,8 +83,8 @@ def worker(url: str, home: Home) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_failed_run_is_seen_and_calls_the_webhook(url: str, home: Home, calls: list[dict[str, str]]) -> None:
-    assert until(lambda: any(call.get("event") == "prefect.flow-run.Failed" for call in calls))
+def test_a_failed_run_is_detected_and_calls_the_webhook(url: str, home: Home, calls: list[dict[str, str]]) -> None:
+    assert wait_until(lambda: any(call.get("event") == "prefect.flow-run.Failed" for call in calls), SECONDS_TO_WAIT)
     failed = [trouble for trouble in missed_and_failed(home) if trouble["state"] == "Failed"]
     assert [trouble["message"] for trouble in failed] == ["Flow run encountered an exception: ValueError: as it must"]
     assert failed[0]["url"].startswith(url.removesuffix("/api"))
@@ -97,18 +97,10 @@ def test_scheduled_runs_wait_for_each_other(url: str) -> None:
 
 
 def test_the_nightly_run_cannot_be_switched_where_nothing_is_deployed(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         set_schedule(Home(tmp_path), on=True)
-    assert told.value.cure == "triptych up"
+    assert error.value.cure == "triptych up"
     assert missed_and_failed(Home(tmp_path)) == []
-
-
-def until(found: Callable[[], Any]) -> Any:
-    """What it found in the end, or what it found instead when the time was over."""
-    deadline = time.monotonic() + SECONDS_TO_WAIT
-    while not (what := found()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return what
 
 
 def _runs(url: str, flow: str, state: str) -> list[dict[str, Any]]:

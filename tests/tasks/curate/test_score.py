@@ -17,7 +17,7 @@ from tasks.errors import UserError
 from tasks.executor import _run_rank
 from tasks.store.step import Stats
 
-from .corpus import generated, write_documents
+from .corpus import random_document, write_documents
 
 FILES = ("signals.parquet", "pairs.parquet", "index.arrow")
 
@@ -34,7 +34,7 @@ def contents(out: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
     draw = random.Random(5)
-    return [generated(draw) for _ in range(700)]
+    return [random_document(draw) for _ in range(700)]
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +67,15 @@ def test_a_killed_worker_is_an_error_in_seconds_and_the_rerun_goes_on(
     thread = threading.Thread(target=victim)
     thread.start()
     ranks = out / "work" / "ranks-40"
-    while thread.is_alive() and not list(ranks.glob("*.arrow")):
+    completions = ranks / "datatrove" / "completions"
+    while thread.is_alive() and not list(completions.glob("*")):
         time.sleep(0.01)
     kill_a_worker()
     killed = time.monotonic()
     thread.join(timeout=60)
     assert time.monotonic() - killed < 30
     assert "signals: a worker process was killed; ranks without a result: [" in failures[0].what
-    completed = [f"{path.name}.arrow" for path in (ranks / "datatrove" / "completions").iterdir()]
+    completed = [f"{path.name}.arrow" for path in completions.iterdir()]
     assert 0 < len(completed) < 40
     assert not (out / "signals.parquet").exists()
 

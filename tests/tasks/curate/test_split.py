@@ -22,17 +22,17 @@ ROWS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60), st.booleans())
 MANY = [(i, i, True) for i in range(100, 110)]  # enough groups of their own for three splits
 
 
-def settled(old: list[Member], by: By, splits: dict) -> Earlier:
-    found = {}
+def earlier_splits(old: list[Member], by: By, splits: dict) -> Earlier:
+    by_name = {}
     for member in old:
         for name in (f"origin {member.origin}", f"cluster {member.cluster_id}"):
             if member.kept:
-                found.setdefault(name, splits[member.doc_id])
-    return Earlier(by, found)
+                by_name.setdefault(name, splits[member.doc_id])
+    return Earlier(by, by_name)
 
 
 @given(ROWS, BY)
-def test_what_shares_an_origin_or_a_cluster_is_never_on_two_sides(rows: list, by: By) -> None:
+def test_documents_of_one_origin_or_cluster_share_a_split(rows: list, by: By) -> None:
     everyone = members([*rows, *MANY], "d")
     splits = assign(everyone, by, CONFIG, None)
     sides = defaultdict(set)
@@ -46,7 +46,7 @@ def test_what_shares_an_origin_or_a_cluster_is_never_on_two_sides(rows: list, by
 @given(ROWS, ROWS, BY)
 def test_a_later_document_takes_the_split_of_the_group_it_joins(rows: list, more: list, by: By) -> None:
     old, new = members([*rows, *MANY], "old"), members(more, "new")
-    earlier = settled(old, by, assign(old, by, CONFIG, None))
+    earlier = earlier_splits(old, by, assign(old, by, CONFIG, None))
     splits = assign(new, by, CONFIG, earlier)
     for member in new:
         known = {earlier.splits[name] for name in names(member, by) if name in earlier.splits}
@@ -61,7 +61,7 @@ def test_a_groups_split_does_not_depend_on_the_rest_of_the_corpus() -> None:
     assert assign(few, "origin", wide, None).items() <= assign(many, "origin", wide, None).items()
 
 
-def test_shares_are_those_of_the_config_and_the_seed_changes_who() -> None:
+def test_split_shares_are_those_of_the_config_and_the_seed_changes_the_members() -> None:
     everyone = members([(i, i, True) for i in range(4000)], "d")
     splits = assign(everyone, "origin", Split(), None)
     counts = Counter(splits.values())
@@ -75,7 +75,7 @@ def test_few_source_texts_are_split_by_document_instead() -> None:
     assert choose_by(members([(i % 30, i, True) for i in range(100)], "d")) == "origin"
 
 
-def test_too_few_groups_for_three_splits_is_an_error_with_its_cure() -> None:
+def test_too_few_groups_for_three_splits_is_an_error_with_a_fix() -> None:
     with pytest.raises(UserError, match="cannot fill train, validation and test") as error:
         assign(members([(1, 1, True), (2, 2, True)], "d"), "cluster", CONFIG, None)
     assert "add documents" in error.value.cure

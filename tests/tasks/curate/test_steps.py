@@ -22,21 +22,21 @@ from tasks.privacy import are_masked
 from tasks.store.step import Stats, fingerprint
 
 from .corpus import passages, write_documents
-from .test_pairs import edited
+from .test_pairs import edit
 
 LOOSE = CurateConfig(
     language="en", filters=("gopher_quality",), gopher_quality=GopherQuality(min_doc_words=5), workers=1
 )
 
 
-def scored(folder: Path, config: CurateConfig, earlier: dict[str, Path]) -> Path:
+def run_signals(folder: Path, config: CurateConfig, earlier: dict[str, Path]) -> Path:
     out = folder / "signals"
     out.mkdir()
     SIGNALS(config.scoring, {"documents": folder / "documents", "earlier": earlier}, out)
     return out
 
 
-def decided(folder: Path, config: DecisionConfig, name: str = "curate", earlier: tuple[Path, ...] = ()) -> Stats:
+def run_curate(folder: Path, config: DecisionConfig, name: str = "curate", earlier: tuple[Path, ...] = ()) -> Stats:
     (folder / name).mkdir()
     inputs = {
         "documents": folder / "documents",
@@ -48,11 +48,11 @@ def decided(folder: Path, config: DecisionConfig, name: str = "curate", earlier:
 
 
 def partition(folder: Path, texts: list[str], earlier: tuple[Path, ...] = (), withdrawn: Withdrawn = {}) -> list[dict]:  # noqa: B006
-    """Scores and decides; the rows of its decisions."""
+    """The rows of the decisions, after scoring and deciding."""
     ids = [f"{folder.name}/{i}" for i in range(len(texts))]
     write_documents(folder / "documents", texts, doc_id=ids)
-    scored(folder, LOOSE, {f"{i + 1:04d}": one / "signals" for i, one in enumerate(earlier)})
-    decided(folder, LOOSE.decide(withdrawn), earlier=earlier)
+    run_signals(folder, LOOSE, {f"{i + 1:04d}": one / "signals" for i, one in enumerate(earlier)})
+    run_curate(folder, LOOSE.decide(withdrawn), earlier=earlier)
     return pq.read_table(folder / "curate" / "decisions.parquet").to_pylist()
 
 
@@ -119,7 +119,7 @@ def test_later_partitions_find_copies_of_old_documents_and_leave_the_old_alone(t
     texts, draw = [text for text in passages(120) if len(text.split()) > 120], random.Random(1)
     one, two, three = (tmp_path / name for name in ("one", "two", "three"))
     old = partition(one, texts[:40])
-    new = partition(two, [texts[3], edited(texts[5], 0.01, draw), *texts[40:60]], earlier=(one,))
+    new = partition(two, [texts[3], edit(texts[5], 0.01, draw), *texts[40:60]], earlier=(one,))
     assert (new[0]["reason"], new[0]["kept_id"], new[0]["similarity"]) == ("exact_duplicate", "one/3", 1.0)
     assert (new[1]["reason"], new[1]["kept_id"]) == ("near_duplicate", "one/5")
     assert new[1]["similarity"] >= 0.7
@@ -145,15 +145,15 @@ def test_a_later_partition_may_lose_all_its_documents(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "two" / "curate" / "texts.parquet").num_rows == 0
 
 
-def test_everything_filtered_out_says_which_flags_loosen_it(corpus: Path) -> None:
+def test_filters_that_drop_everything_are_an_error_with_the_flags_that_loosen_them(corpus: Path) -> None:
     config = CurateConfig(gopher_quality=GopherQuality(min_doc_words=10**6))
     with pytest.raises(UserError, match=r"all \d+ documents were dropped: gopher_short_doc") as error:
-        decided(corpus, config.decide(), "nothing")
+        run_curate(corpus, config.decide(), "nothing")
     assert "--set curate.gopher_quality.min_doc_words=0" in error.value.cure
 
 
 def test_one_rule_that_drops_much_alone_is_reported_with_its_flag(corpus: Path) -> None:
-    stats = decided(corpus, CurateConfig(filters=("c4",), c4=C4(min_num_sentences=7)).decide(), "strict")
+    stats = run_curate(corpus, CurateConfig(filters=("c4",), c4=C4(min_num_sentences=7)).decide(), "strict")
     note = next(note for note in stats.notes if note.startswith("too_few_sentences alone drops"))
     assert "--set curate.c4.min_num_sentences=-1" in note
     examples = [note for note in stats.notes if note.startswith("  for example ")]
@@ -167,8 +167,8 @@ def test_one_rule_that_drops_much_alone_is_reported_with_its_flag(corpus: Path) 
 
 def test_datatroves_engine_decides_the_same_corpus_alike(corpus: Path) -> None:
     config = CurateConfig(language="en", languages=("en", "ja"))
-    decided(corpus, config.decide(), "ours")
-    decided(corpus, config.decide().model_copy(update={"engine": "datatrove"}), "theirs")
+    run_curate(corpus, config.decide(), "ours")
+    run_curate(corpus, config.decide().model_copy(update={"engine": "datatrove"}), "theirs")
     ours, theirs = (pq.read_table(corpus / name / "decisions.parquet") for name in ("ours", "theirs"))
     assert ours.schema == theirs.schema
     assert ours.drop_columns(["reasons"]).equals(theirs.drop_columns(["reasons"]))
@@ -176,8 +176,8 @@ def test_datatroves_engine_decides_the_same_corpus_alike(corpus: Path) -> None:
 
 
 def test_c4s_rewriting_takes_lines_out_of_the_training_text_only(corpus: Path) -> None:
-    decided(corpus, CurateConfig(language="en", filters=(), c4_rewrite=True).decide(), "rewritten")
-    decided(corpus, CurateConfig(filters=()).decide(), "whole")
+    run_curate(corpus, CurateConfig(language="en", filters=(), c4_rewrite=True).decide(), "rewritten")
+    run_curate(corpus, CurateConfig(filters=()).decide(), "whole")
     texts = {r["doc_id"]: r["text"] for r in pq.read_table(corpus / "whole" / "texts.parquet").to_pylist()}
     rows = pq.read_table(corpus / "rewritten" / "texts.parquet").to_pylist()
     assert all(row["text"] == rewritten(texts[row["doc_id"]], C4()) != "" for row in rows)
@@ -187,7 +187,7 @@ def test_c4s_rewriting_takes_lines_out_of_the_training_text_only(corpus: Path) -
 
 def test_planted_dirt_is_counted_by_kind_and_so_are_false_alarms(tmp_path: Path) -> None:
     texts, draw = [text for text in passages(80) if len(text.split()) > 150], random.Random(2)
-    dirt = [texts[0], texts[1], edited(texts[2], 0.01, draw), edited(texts[3], 0.9, draw), "$ % 7 ! " * 90]
+    dirt = [texts[0], texts[1], edit(texts[2], 0.01, draw), edit(texts[3], 0.9, draw), "$ % 7 ! " * 90]
     dirt += [f"{texts[4]} Write to nobody@example.org.", f"{texts[5]} Nothing of the kind is in here."]
     count = len(texts[:50])
     write_documents(tmp_path / "documents", [*texts[:50], *dirt, texts[7], f"{texts[6]} Call (202) 555-0143."])
@@ -198,8 +198,8 @@ def test_planted_dirt_is_counted_by_kind_and_so_are_false_alarms(tmp_path: Path)
     pq.write_table(pa.Table.from_pylist([{"detail": "email"} | row for row in truth]), tmp_path / "documents" / TRUTH)
     refused = [{"source": "s", "uri": "planted.jsonl", "position": i} for i in (4, 9)]
     pq.write_table(pa.Table.from_pylist(refused), tmp_path / "documents" / "quarantine.parquet")
-    scored(tmp_path, LOOSE, {})
-    stats = decided(tmp_path, LOOSE.decide())
+    run_signals(tmp_path, LOOSE, {})
+    stats = run_curate(tmp_path, LOOSE.decide())
     assert "exact duplicates: planted 2, found 2, 1 false alarms (exact_copy 2/2)" in stats.notes
     assert stats.metrics["near_duplicates_found"] == 1
     planted = {row["detector"]: row for row in json.loads((tmp_path / "curate" / "planted.json").read_text())}
@@ -218,18 +218,18 @@ PERSONAL = [
 MASKED = ["Mail [email], or call [phone].", "It is [ip] and [email].", "Nobody's data is in here.", "To [email]."]
 
 
-def written(folder: Path, **settings: object) -> tuple[list[dict], Stats]:
-    """What curate writes of texts with personal data."""
+def curate_personal_data(folder: Path, **settings: object) -> tuple[list[dict], Stats]:
+    """The rows that curate writes for texts with personal data, and its statistics."""
     metadata = ['{"author": "jane@example.org", "year": 1999}', "{}", "{}", "{}"]
     config = LOOSE.model_copy(update={"filters": (), "dedup": "none", **settings})
     write_documents(folder / "documents", PERSONAL, metadata=metadata)
-    scored(folder, config, {})
-    stats = decided(folder, config.decide())
+    run_signals(folder, config, {})
+    stats = run_curate(folder, config.decide())
     return pq.read_table(folder / "curate" / "texts.parquet").to_pylist(), stats
 
 
 def test_personal_data_is_masked_in_the_text_and_metadata_that_training_reads_and_counted(tmp_path: Path) -> None:
-    rows, stats = written(tmp_path)
+    rows, stats = curate_personal_data(tmp_path)
     assert [row["text"] for row in rows] == MASKED
     assert [row["bytes"] for row in rows] == [len(row["text"]) for row in rows]
     assert json.loads(rows[0]["metadata"]) == {"author": "[email]", "year": 1999}
@@ -239,23 +239,23 @@ def test_personal_data_is_masked_in_the_text_and_metadata_that_training_reads_an
 
 
 def test_one_switch_leaves_personal_data_in_and_the_file_records_it(tmp_path: Path) -> None:
-    rows, stats = written(tmp_path, mask_personal_data=False)
+    rows, stats = curate_personal_data(tmp_path, mask_personal_data=False)
     assert [row["text"] for row in rows] == PERSONAL and "jane@" in rows[0]["metadata"]
     assert not any(name.startswith("masked_") for name in stats.metrics)
     assert not are_masked([tmp_path / "curate" / "texts.parquet"])
 
 
 def test_texts_are_the_same_bytes_from_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written(tmp_path / "one")
+    curate_personal_data(tmp_path / "one")
     monkeypatch.setattr(texts, "BYTES_WORTH_A_POOL", 0)
     monkeypatch.setattr(texts, "ROWS_AT_ONCE", 1)
-    written(tmp_path / "two", workers=2)
+    curate_personal_data(tmp_path / "two", workers=2)
     one, two = (pq.read_table(tmp_path / name / "curate" / "texts.parquet") for name in ("one", "two"))
     assert one.equals(two)
 
 
 def test_text_to_show_is_what_is_trained_on_and_a_dropped_one_is_masked_alike(tmp_path: Path) -> None:
-    rows, _ = written(tmp_path, keep_if={"long": "characters > 12"})
+    rows, _ = curate_personal_data(tmp_path, keep_if={"long": "characters > 12"})
     folders = ({"1": tmp_path / "documents"}, {"1": tmp_path / "curate"})
     shown = texts.texts_to_show(*folders, ["s/0", "s/3"], CurateConfig())
     assert shown == {"s/0": MASKED[0], "s/3": MASKED[3]}

@@ -18,7 +18,7 @@ SENTENCES = (
 )
 
 
-def curated(folder: Path, texts: list[str], **columns: list) -> Path:
+def write_curated(folder: Path, texts: list[str], **columns: list) -> Path:
     """A folder as curate leaves it, of these texts."""
     folder.mkdir(parents=True, exist_ok=True)
     count = len(texts)
@@ -42,7 +42,7 @@ def texts() -> list[str]:
 
 @pytest.fixture(scope="session")
 def texts_folder(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
-    return curated(tmp_path_factory.mktemp("curated"), texts)
+    return write_curated(tmp_path_factory.mktemp("curated"), texts)
 
 
 @pytest.fixture(scope="session")

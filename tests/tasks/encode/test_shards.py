@@ -11,7 +11,7 @@ from tasks.encode import encoding
 from tasks.encode.shards import EncodePart, encode
 from tasks.models.vocabulary import Vocabulary
 from tasks.store.step import Inputs
-from tests.tasks.encode.conftest import curated
+from tests.tasks.encode.conftest import write_curated
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +19,6 @@ def shards(tmp_path_factory: pytest.TempPathFactory, texts_folder: Path, tokeniz
     out = tmp_path_factory.mktemp("shards")
     encode(EncodePart(shard_tokens=2000), Inputs({"texts": texts_folder, "tokenizer": tokenizer_folder}), out)
     return out
-
-
-def mapped(path: Path) -> tuple[pa.Table, pa.Buffer]:
-    memory = pa.memory_map(str(path))
-    return pa.ipc.open_stream(memory).read_all(), memory.read_buffer()
 
 
 def test_pyarrow_maps_a_shard_without_a_copy(shards: Path) -> None:
@@ -79,7 +74,7 @@ def test_datasets_and_duckdb_open_a_shard(shards: Path) -> None:
 def test_a_split_without_documents_is_a_file_without_rows(tmp_path: Path, tokenizer_folder: Path) -> None:
     from datasets import Dataset
 
-    folder = curated(tmp_path / "in", ["only one"], split=["train"])
+    folder = write_curated(tmp_path / "in", ["only one"], split=["train"])
     stats = encode(EncodePart(), Inputs({"texts": folder, "tokenizer": tokenizer_folder}), tmp_path)
     empty = pa.ipc.open_stream(tmp_path / "test-00000.arrow").read_all()
     assert (len(empty), empty.schema.names) == (0, ["doc_id", "tokens"])
@@ -88,7 +83,7 @@ def test_a_split_without_documents_is_a_file_without_rows(tmp_path: Path, tokeni
 
 
 def test_no_document_at_all_still_leaves_readable_files(tmp_path: Path, tokenizer_folder: Path) -> None:
-    folder = curated(tmp_path / "in", ["x"], split=["train"])
+    folder = write_curated(tmp_path / "in", ["x"], split=["train"])
     config = EncodePart(exclude=("notes/000.txt#0",))
     stats = encode(config, Inputs({"texts": folder, "tokenizer": tokenizer_folder}), tmp_path)
     assert stats.funnel is not None
@@ -101,7 +96,7 @@ def test_other_worker_counts_give_the_same_bytes(
 ) -> None:
     monkeypatch.setattr(encoding, "BYTES_WORTH_A_POOL", 0)
     monkeypatch.setattr(encoding, "DOCUMENTS_AT_A_TIME", 50)
-    folder = curated(tmp_path / "in", texts * 3)
+    folder = write_curated(tmp_path / "in", texts * 3)
     hashes = []
     for workers in (1, 2):
         out = tmp_path / str(workers)
@@ -115,7 +110,7 @@ def test_taken_down_and_withdrawn_documents_are_withheld_with_their_reason(
     tmp_path: Path, tokenizer_folder: Path
 ) -> None:
     texts = [f"text {n}" for n in range(6)]
-    folder = curated(
+    folder = write_curated(
         tmp_path / "in",
         texts,
         doc_id=["notes/id-0", "notes/a.txt#0", "notes/a.txt#1", "notes/id-3", "notes/b.txt#0", "notes/c.txt#0"],

@@ -9,7 +9,7 @@ import pytest
 from tasks.encode.shards import EncodePart, encode
 from tasks.encode.tokenizer import TokenizerConfig, tokenizer
 from tasks.store.step import Inputs
-from tests.tasks.encode.conftest import curated
+from tests.tasks.encode.conftest import write_curated
 
 WORDS = (
     *("the", "river", "committee", "horse", "winter", "letter", "answer", "garden"),
@@ -24,8 +24,8 @@ def passage(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class Line:
-    """What the steps before evaluation left."""
+class EarlierSteps:
+    """The folders of the steps before evaluation."""
 
     texts: Path
     shards: Path
@@ -38,14 +38,14 @@ class Line:
 
 
 @pytest.fixture(scope="session")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
-    root = tmp_path_factory.mktemp("line")
-    folders = Line(*(root / name for name in ("texts", "shards", "tokenizer", "model")))
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> EarlierSteps:
+    root = tmp_path_factory.mktemp("earlier")
+    folders = EarlierSteps(*(root / name for name in ("texts", "shards", "tokenizer", "model")))
     for folder in (folders.shards, folders.tokenizer):
         folder.mkdir()
     pairs = [n // 2 for n in range(100)]  # two texts of each origin
     columns = {"doc_id": [f"notes/{n}.txt#0" for n in range(100)], "origin": [f"{n}.txt" for n in pairs]}
-    curated(folders.texts, [passage(n) for n in range(100)], split=[SPLITS[n % 5] for n in pairs], **columns)
+    write_curated(folders.texts, [passage(n) for n in range(100)], split=[SPLITS[n % 5] for n in pairs], **columns)
     tokenizer(TokenizerConfig(vocabulary=512), Inputs({"texts": {"0001": folders.texts}}), folders.tokenizer)
     encode(EncodePart(), Inputs({"texts": folders.texts, "tokenizer": folders.tokenizer}), folders.shards)
     write_model(folders.model / "weights", folders.tokenizer)

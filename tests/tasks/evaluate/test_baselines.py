@@ -20,9 +20,9 @@ def test_probabilities_of_all_symbols_sum_to_one_after_any_history(
     symbols: int, highest: int, history: list[int]
 ) -> None:
     model = NGrams(documents(200, symbols, 0), symbols, highest)
-    asked = [np.array([*history, symbol]) for symbol in range(symbols)]
+    sequences = [np.array([*history, symbol]) for symbol in range(symbols)]
     for order in range(1, model.highest + 1):
-        p = [2 ** -part[-1] for part in model.bits_per_symbol(asked, order)]
+        p = [2 ** -part[-1] for part in model.bits_per_symbol(sequences, order)]
         assert min(p) > 0
         assert math.isclose(sum(p), 1.0, abs_tol=1e-12)
 
@@ -32,9 +32,9 @@ def test_probabilities_are_those_of_the_textbook_formula() -> None:
     model = NGrams([np.array(text) for text in texts], 6, 3)
     for history in ([2, 0], [0, 0], [5, 4], [0]):
         for symbol in range(6):
-            found = 2 ** -model.bits_per_symbol([np.array([*history, symbol])], 3)[0][-1]
+            ours = 2 ** -model.bits_per_symbol([np.array([*history, symbol])], 3)[0][-1]
             start = ["<s>"] if len(history) < 2 else []
-            assert math.isclose(found, textbook(texts, (*start, *history[-2:])[-2:], symbol), rel_tol=1e-9)
+            assert math.isclose(ours, textbook(texts, (*start, *history[-2:])[-2:], symbol), rel_tol=1e-9)
 
 
 def textbook(texts: list[list[int]], history: tuple, symbol: int) -> float:
@@ -83,14 +83,14 @@ def test_the_order_is_the_best_on_validation() -> None:
     assert math.isclose(sum(model.bits(validation)), spent[model.order])
 
 
-def test_a_continuation_costs_what_its_symbols_cost() -> None:
+def test_the_cost_of_a_continuation_is_the_sum_over_its_symbols() -> None:
     model = NGramBaseline(documents(300, 20, 2), documents(30, 20, 3), 20, 3)
     (whole,) = model.log_likelihoods([([], [1, 2, 3, 4])])
     ((first,), (second,)) = model.log_likelihoods([([], [1, 2])]), model.log_likelihoods([([1, 2], [3, 4])])
     assert math.isclose(whole, first + second)
 
 
-def test_xz_costs_what_compressing_with_and_without_the_documents_differs_by() -> None:
+def test_the_cost_under_xz_is_the_difference_of_compressing_with_and_without_the_documents() -> None:
     random = np.random.default_rng(0)
     words = [b"river", b"horse", b"winter", b"letter", b"answer", b"garden", b"seven", b"yellow"]
     text = b" ".join(words[i] for i in random.integers(0, 8, 60_000))
@@ -100,9 +100,9 @@ def test_xz_costs_what_compressing_with_and_without_the_documents_differs_by() -
         filters = [{"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME}]
         return len(lzma.compress(data, lzma.FORMAT_RAW, filters=filters))
 
-    (found,) = xz_bits(train, [docs])
+    (bits,) = xz_bits(train, [docs])
     expected = 8 * (size(train + b"\n" + b"\n".join(docs)) - size(train))
-    assert math.isclose(found, expected, rel_tol=0.02)
+    assert math.isclose(bits, expected, rel_tol=0.02)
 
 
 def test_xz_knows_what_it_has_read() -> None:

@@ -6,7 +6,7 @@ import pytest
 from tasks.errors import UsageError
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.task_files import content_of, read_task
-from tests.tasks.evaluate.conftest import Line, passage
+from tests.tasks.evaluate.conftest import EarlierSteps, passage
 
 PAIRS = """\
 task: pairs
@@ -34,13 +34,13 @@ metric_list: [{metric: acc}, {metric: acc_norm}]
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory, line: Line) -> Path:
-    """Three tasks: ours made of the corpus, pairs without a question, and options with a template for the answer."""
+def suite(tmp_path_factory: pytest.TempPathFactory, earlier: EarlierSteps) -> Path:
+    """Three tasks: one made of the corpus, pairs without a question, and options with a template for the answer."""
     from tasks.evaluate.held_out import EncodedCorpus
     from tasks.evaluate.next_passage import write_next_passage
 
     folder = tmp_path_factory.mktemp("suite") / "tasks"
-    corpus = EncodedCorpus({"0001": line.shards}, {"0001": line.texts}, line.tokenizer)
+    corpus = EncodedCorpus({"0001": earlier.shards}, {"0001": earlier.texts}, earlier.tokenizer)
     assert write_next_passage(corpus.held_out("test", 100), 12, folder) == folder / "next_passage.yaml"
     pairs = [{"good": passage(n)[:90], "bad": passage(n + 1)[:70] + " ü"} for n in range(10)]
     letters = [
@@ -54,7 +54,9 @@ def suite(tmp_path_factory: pytest.TempPathFactory, line: Line) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_every_item_scores_as_with_lm_evals_own_model(suite: Path, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_item_scores_as_with_lm_evals_own_model(
+    suite: Path, earlier: EarlierSteps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import lm_eval
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
@@ -66,7 +68,7 @@ def test_every_item_scores_as_with_lm_evals_own_model(suite: Path, line: Line, m
     from tasks.models.vocabulary import Vocabulary
 
     monkeypatch.chdir(suite)
-    weights = line.model / "weights"
+    weights = earlier.model / "weights"
     theirs = HFLM(
         pretrained=AutoModelForCausalLM.from_pretrained(weights, local_files_only=True),
         tokenizer=AutoTokenizer.from_pretrained(weights, local_files_only=True),
@@ -97,12 +99,14 @@ def test_every_item_scores_as_with_lm_evals_own_model(suite: Path, line: Line, m
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_eval_scores_tasks_by_path_and_by_name_alike(suite: Path, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_eval_scores_tasks_by_path_and_by_name_alike(
+    suite: Path, earlier: EarlierSteps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from commands.models.use import evaluate_model
     from tasks.home import Home
 
     monkeypatch.chdir(suite)  # lm-eval looks there for data files
-    home, weights = Home(suite), str(line.model / "weights")
+    home, weights = Home(suite), str(earlier.model / "weights")
     by_path = evaluate_model(home, weights, ["pairs.yaml", "letters.yaml"], Path())
     by_name = evaluate_model(home, weights, ["pairs", "letters"], suite)
     assert {row["task"] for row in by_path} == {f"{n}/{m}" for n in ("pairs", "letters") for m in ("acc", "acc_norm")}
@@ -116,7 +120,7 @@ def test_eval_scores_tasks_by_path_and_by_name_alike(suite: Path, line: Line, mo
         evaluate_model(home, weights, ["hellaswag"], suite)
 
 
-def test_a_made_question_has_one_true_continuation_and_three_of_other_texts(suite: Path) -> None:
+def test_a_generated_question_has_one_true_continuation_and_three_of_other_texts(suite: Path) -> None:
     for question in read_task(suite / "next_passage.yaml").questions:
         text = next(passage(n) for n in range(100) if passage(n).startswith(question.context))
         goes_on = [text[len(question.context) :].strip().startswith(choice) for choice in question.choices]
@@ -140,7 +144,7 @@ def test_the_key_follows_the_content_of_task_files_and_not_their_place(suite: Pa
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (("output_type: multiple_choice", "output_type: generate_until"), "multiple_choice"),
         (("test_split: test", "test_split: test\nprocess_docs: x"), "process_docs"),
@@ -152,12 +156,12 @@ def test_the_key_follows_the_content_of_task_files_and_not_their_place(suite: Pa
         (("task: pairs", "task: [pairs"), "not a readable task file"),
     ],
 )
-def test_what_cannot_be_obeyed_is_told_with_its_place(
-    suite: Path, tmp_path: Path, change: tuple[str, str], told: str
+def test_unsupported_settings_of_a_task_are_reported_with_their_place(
+    suite: Path, tmp_path: Path, change: tuple[str, str], message: str
 ) -> None:
     (tmp_path / "pairs.jsonl").write_bytes((suite / "pairs.jsonl").read_bytes())
     path = tmp_path / "pairs.yaml"
     path.write_text(PAIRS.replace(*change))
-    with pytest.raises(UsageError, match=told) as error:
+    with pytest.raises(UsageError, match=message) as error:
         read_task(path)
     assert "pairs.yaml" in str(error.value)

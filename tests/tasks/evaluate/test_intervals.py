@@ -7,7 +7,7 @@ from tasks.evaluate.contamination import contaminated
 from tasks.evaluate.intervals import mean_interval
 
 
-def test_the_figure_is_the_weighted_mean() -> None:
+def test_the_value_is_the_weighted_mean() -> None:
     value, low, high = mean_interval(np.array([1.0, 3.0]), np.array([3.0, 1.0]), ["a", "b"], 200, 0)
     assert value == 1.5
     assert (low, high) == (1.0, 3.0)
@@ -51,7 +51,7 @@ def test_tfidf_learns_words_and_the_majority_knows_frequencies_only() -> None:
     assert majority_probabilities([0, 0, 2, 0], 2, 3).tolist() == [[0.75, 0.0, 0.25]] * 2
 
 
-def test_thirteen_words_in_a_row_of_the_training_text_contaminate_an_item() -> None:
+def test_thirteen_consecutive_words_of_the_training_text_contaminate_an_item() -> None:
     words = [f"word{n}" for n in range(40)]
     training = ["Something else. " + " ".join(words[:20]), " ".join(words[20:])]
     items = [

@@ -14,7 +14,7 @@ from tasks.evaluate.perplexity import document_bits
 from tasks.models.likelihood import Window, log_probabilities, windows
 from tasks.models.prompting import ChatModel
 from tests.peers import ascii_tokenizer, network_of
-from tests.tasks.evaluate.conftest import Line, passage
+from tests.tasks.evaluate.conftest import EarlierSteps, passage
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,8 @@ def test_windows_are_lm_evals_rolling_windows(length: int, stride: int) -> None:
     assert ours == theirs
 
 
-def test_log_probabilities_are_the_softmax_of_the_logits_whatever_the_batch(line: Line) -> None:
-    decoder = hub.load(line.model / "weights")
+def test_log_probabilities_are_the_softmax_of_the_logits_whatever_the_batch(earlier: EarlierSteps) -> None:
+    decoder = hub.load(earlier.model / "weights")
     random = np.random.default_rng(0)
     wanted = [
         Window(random.integers(6, 300, size=n).tolist(), first) for n, first in ((90, 1), (12, 5), (2, 1), (40, 39))
@@ -55,8 +55,8 @@ def test_log_probabilities_are_the_softmax_of_the_logits_whatever_the_batch(line
         assert is_likeliest == all(int(logits[t - 1].argmax()) == window.tokens[t] for t in at)
 
 
-def test_a_document_longer_than_the_context_is_told_whole(line: Line) -> None:
-    decoder = hub.load(line.model / "weights")
+def test_a_document_longer_than_the_context_is_scored_whole(earlier: EarlierSteps) -> None:
+    decoder = hub.load(earlier.model / "weights")
     tokens = np.random.default_rng(1).integers(6, 300, size=400).tolist()
     (bits,) = document_bits(decoder, [tokens], separator=0)
     nats = -sum(float(log_probabilities(decoder, [window])[0][0].sum()) for window in windows([0, *tokens], 1, 96, 48))
@@ -64,8 +64,8 @@ def test_a_document_longer_than_the_context_is_told_whole(line: Line) -> None:
     assert document_bits(decoder, [[]], separator=0) == [0.0]
 
 
-def test_score_reads_a_text_longer_than_the_context_as_the_evaluation_does(line: Line) -> None:
-    model = ChatModel("tiny", line.model / "weights")
+def test_score_reads_a_text_longer_than_the_context_as_the_evaluation_does(earlier: EarlierSteps) -> None:
+    model = ChatModel("tiny", earlier.model / "weights")
     text = " ".join(passage(number) for number in range(12))
     scores = model.score(text)
     assert len(scores["ids"]) == len(scores["logprobs"]) > 2 * model.decoder.shape.context
@@ -74,17 +74,17 @@ def test_score_reads_a_text_longer_than_the_context_as_the_evaluation_does(line:
 
 
 def test_continuations_score_as_with_lm_eval(tiny_llama: Decoder) -> None:
-    asked = [("Two and two", " is four"), ("Two and two", "?"), ("a", "b" * 40)]
-    pairs = [([ord(c) for c in context], [ord(c) for c in rest]) for context, rest in asked]
+    texts = [("Two and two", " is four"), ("Two and two", "?"), ("a", "b" * 40)]
+    pairs = [([ord(c) for c in context], [ord(c) for c in rest]) for context, rest in texts]
     best = [*pairs[0][0]]
     with torch.inference_mode():  # a continuation that is the likeliest at every place
         for _ in range(5):
             best.append(int(tiny_llama.logits(tiny_llama(torch.tensor([best])))[0, -1].argmax()))
     pairs.append((best[:-5], best[-5:]))
     theirs = lm_eval_of_tiny_llama(256)._loglikelihood_tokens([(("", ""), *pair) for pair in pairs], disable_tqdm=True)
-    found = decoder_log_likelihoods(tiny_llama, pairs)
-    assert [own for own, _ in found] == pytest.approx([own for own, _ in theirs], abs=1e-3)
-    assert [greedy for _, greedy in found] == [bool(greedy) for _, greedy in theirs] == [False, False, False, True]
+    ours = decoder_log_likelihoods(tiny_llama, pairs)
+    assert [own for own, _ in ours] == pytest.approx([own for own, _ in theirs], abs=1e-3)
+    assert [greedy for _, greedy in ours] == [bool(greedy) for _, greedy in theirs] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("context", [256, 48])
@@ -95,5 +95,5 @@ def test_rolling_scores_are_lm_evals(context: int, tiny_llama: Decoder) -> None:
     theirs = model.loglikelihood_rolling(requests, disable_tqdm=True)
     for text, wanted in zip(texts, theirs, strict=True):
         ids = [model.prefix_token_id, *map(ord, text)]
-        found = log_probabilities(tiny_llama, list(windows(ids, 1, context, context)))
-        assert sum(part.sum() for part, _ in found) == pytest.approx(wanted, abs=1e-3)
+        ours = log_probabilities(tiny_llama, list(windows(ids, 1, context, context)))
+        assert sum(part.sum() for part, _ in ours) == pytest.approx(wanted, abs=1e-3)

@@ -13,15 +13,15 @@ from tasks.evaluate.steps import evaluate_base, evaluate_step
 from tasks.finetune.methods.table import METHODS
 from tasks.models.vocabulary import Vocabulary
 from tasks.store.step import Inputs
-from tests.tasks.evaluate.conftest import Line, passage, write_model
+from tests.tasks.evaluate.conftest import EarlierSteps, passage, write_model
 
 QUICK = EvaluateConfig(draws=200, next_passage=10, exact_answers=3)
 
 
 @pytest.fixture(scope="module")
-def base(line: Line, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def base(earlier: EarlierSteps, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("base")
-    evaluate_base(QUICK, line.inputs(), out)
+    evaluate_base(QUICK, earlier.inputs(), out)
     return out
 
 
@@ -33,8 +33,8 @@ def summary_of(folder: Path) -> dict:
     return json.loads((folder / "summary.json").read_text())
 
 
-def values_hold(folder: Path, role: str) -> None:
-    """Each value of the summary is the weighted mean of the rows, for the model and for every baseline."""
+def check_values(folder: Path, role: str) -> None:
+    """Asserts that each value of the summary is the weighted mean of the rows, for the model and for every baseline."""
     rows = pq.read_table(folder / "scores.parquet").to_pylist()
     assert list(rows[0]) == ["model", "task", "item_id", "score", "weight", "contaminated"]
     for task, entry in summary_of(folder).items():
@@ -47,8 +47,8 @@ def values_hold(folder: Path, role: str) -> None:
                 assert len({row["item_id"] for row in own}) == len(own)
 
 
-def test_the_base_is_scored_beside_ngrams_and_xz(base: Path, line: Line) -> None:
-    values_hold(base, "base")
+def test_the_base_is_scored_beside_ngrams_and_xz(base: Path, earlier: EarlierSteps) -> None:
+    check_values(base, "base")
     summary = summary_of(base)
     assert {"bits_per_byte/validation", "bits_per_byte/test", "next_passage/acc", "next_passage/acc_norm"} == set(
         summary
@@ -56,15 +56,15 @@ def test_the_base_is_scored_beside_ngrams_and_xz(base: Path, line: Line) -> None
     assert set(summary["bits_per_byte/test"]["baselines"]) == {"ngram", "xz"}
     assert summary["next_passage/acc"]["baselines"]["chance"] == 0.25
     assert summary["bits_per_byte/test"]["value"] > summary["bits_per_byte/test"]["baselines"]["ngram"], "it is noise"
-    sizes = {row["doc_id"]: row for row in pq.read_table(line.shards / "bytes.parquet").to_pylist()}
+    sizes = {row["doc_id"]: row for row in pq.read_table(earlier.shards / "bytes.parquet").to_pylist()}
     rows = pq.read_table(base / "scores.parquet").to_pylist()
     own = [row for row in rows if (row["model"], row["task"]) == ("base", "bits_per_byte/test")]
     assert {row["item_id"] for row in own} == {name for name, row in sizes.items() if row["split"] == "test"}
     assert all(row["weight"] == sizes[row["item_id"]]["bytes"] for row in own)
 
 
-def test_the_same_inputs_give_the_same_bytes(base: Path, line: Line, tmp_path: Path) -> None:
-    evaluate_base(QUICK, line.inputs(), tmp_path)
+def test_the_same_inputs_give_the_same_bytes(base: Path, earlier: EarlierSteps, tmp_path: Path) -> None:
+    evaluate_base(QUICK, earlier.inputs(), tmp_path)
     names = sorted(path.relative_to(base) for path in base.rglob("*") if path.is_file())
     assert names == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     for name in names:
@@ -72,15 +72,17 @@ def test_the_same_inputs_give_the_same_bytes(base: Path, line: Line, tmp_path: P
         assert len(digests) == 1, name
 
 
-def test_a_model_with_another_tokenizer_is_scored_on_the_same_items(base: Path, line: Line, tmp_path: Path) -> None:
+def test_a_model_with_another_tokenizer_is_scored_on_the_same_items(
+    base: Path, earlier: EarlierSteps, tmp_path: Path
+) -> None:
     from tasks.encode.tokenizer import TokenizerConfig, tokenizer
 
     other, out = tmp_path / "tokenizer", tmp_path / "out"
     other.mkdir()
     out.mkdir()
-    tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), Inputs({"texts": {"0001": line.texts}}), other)
+    tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), Inputs({"texts": {"0001": earlier.texts}}), other)
     write_model(tmp_path / "model" / "weights", other)
-    evaluate_base(QUICK, line.inputs(model=tmp_path / "model"), out)
+    evaluate_base(QUICK, earlier.inputs(model=tmp_path / "model"), out)
     items = [
         [(r["task"], r["item_id"], r["weight"]) for r in pq.read_table(f / "scores.parquet").to_pylist()]
         for f in (base, out)
@@ -88,15 +90,17 @@ def test_a_model_with_another_tokenizer_is_scored_on_the_same_items(base: Path, 
     assert items[0] == items[1]
 
 
-def test_reference_models_read_the_same_documents_with_tokenizers_of_their_own(line: Line, tmp_path: Path) -> None:
+def test_reference_models_read_the_same_documents_with_tokenizers_of_their_own(
+    earlier: EarlierSteps, tmp_path: Path
+) -> None:
     from tasks.encode.tokenizer import TokenizerConfig, tokenizer
 
     other = tmp_path / "tokenizer"
     other.mkdir()
-    tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), Inputs({"texts": {"0001": line.texts}}), other)
+    tokenizer(TokenizerConfig(vocabulary=512, pattern="qwen2"), Inputs({"texts": {"0001": earlier.texts}}), other)
     write_model(tmp_path / "other", other, seed=1)
     reference_models = {
-        "twin": line.model / "weights",
+        "twin": earlier.model / "weights",
         "other": tmp_path / "other",
         "gone": "package:no-such-package/m",
     }
@@ -104,8 +108,8 @@ def test_reference_models_read_the_same_documents_with_tokenizers_of_their_own(l
     config = EvaluateConfig.model_validate({"reference_models": reference_models, **few}).resolve_reference_models()
     out = tmp_path / "out"
     out.mkdir()
-    evaluate_base(config, line.inputs(), out)
-    values_hold(out, "base")
+    evaluate_base(config, earlier.inputs(), out)
+    check_values(out, "base")
     entry = summary_of(out)["bits_per_byte/test_sample"]
     assert entry["items"] == 5
     order = list(summary_of(out))
@@ -121,28 +125,30 @@ def test_reference_models_read_the_same_documents_with_tokenizers_of_their_own(l
     assert set(entry["baselines"]) == {"twin", "other", "ngram"} and "no-such-package" in config.absent["gone"]
 
 
-def test_reference_models_that_read_every_document_stand_in_the_row_of_the_model(line: Line, tmp_path: Path) -> None:
-    config = EvaluateConfig(reference_models={"twin": line.model / "weights"}, next_passage=0, draws=200)
+def test_reference_models_that_read_every_document_are_baselines_of_the_whole_test_split(
+    earlier: EarlierSteps, tmp_path: Path
+) -> None:
+    config = EvaluateConfig(reference_models={"twin": earlier.model / "weights"}, next_passage=0, draws=200)
     config = config.resolve_reference_models()
-    evaluate_base(config, line.inputs(), tmp_path)
+    evaluate_base(config, earlier.inputs(), tmp_path)
     summary = summary_of(tmp_path)
     assert set(summary) == {"bits_per_byte/validation", "bits_per_byte/test"}
     assert set(summary["bits_per_byte/test"]["baselines"]) == {"ngram", "xz", "twin"}
     assert summary["bits_per_byte/test"]["items"] == 20
 
 
-def test_max_documents_takes_a_sample_that_does_not_depend_on_order(line: Line, tmp_path: Path) -> None:
-    evaluate_base(QUICK.model_copy(update={"max_documents": 4, "xz": False}), line.inputs(), tmp_path)
+def test_max_documents_takes_a_sample_that_does_not_depend_on_order(earlier: EarlierSteps, tmp_path: Path) -> None:
+    evaluate_base(QUICK.model_copy(update={"max_documents": 4, "xz": False}), earlier.inputs(), tmp_path)
     rows = pq.read_table(tmp_path / "scores.parquet").to_pylist()
-    found = {row["item_id"] for row in rows if row["task"] == "bits_per_byte/test"}
+    sampled = {row["item_id"] for row in rows if row["task"] == "bits_per_byte/test"}
     everything = [f"notes/{n}.txt#0" for n in range(100) if n // 2 % 5 == 4]
-    assert found == set(sorted(everything, key=lambda name: hashlib.sha256(name.encode()).digest())[:4])
+    assert sampled == set(sorted(everything, key=lambda name: hashlib.sha256(name.encode()).digest())[:4])
 
 
-def test_without_held_out_documents_the_cure_is_told(line: Line, tmp_path: Path) -> None:
+def test_without_held_out_documents_the_error_names_the_fix(earlier: EarlierSteps, tmp_path: Path) -> None:
     empty = tmp_path / "shards"
     empty.mkdir()
-    inputs = Inputs(line.inputs() | {"shards": {"0001": empty}})
+    inputs = Inputs(earlier.inputs() | {"shards": {"0001": empty}})
     with pytest.raises(UserError, match="validation and the test split are empty"):
         evaluate_base(QUICK, inputs, tmp_path)
 
@@ -159,13 +165,13 @@ def instruct_rows() -> DatasetDict:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
-def test_a_model_that_answers_is_scored_like_the_base_and_on_its_answers(line: Line, tmp_path: Path) -> None:
-    child, out = tmp_path / "child", tmp_path / "out"
+def test_an_instruct_model_is_scored_like_the_base_and_on_its_answers(earlier: EarlierSteps, tmp_path: Path) -> None:
+    tuned, out = tmp_path / "tuned", tmp_path / "out"
     out.mkdir()
-    write_model(child / "weights", line.tokenizer, seed=1)
-    instruct_rows().save_to_disk(str(child / "rows"))
-    evaluate("instruct", QUICK, line.inputs(model=child, base=line.model), out)
-    values_hold(out, "instruct")
+    write_model(tuned / "weights", earlier.tokenizer, seed=1)
+    instruct_rows().save_to_disk(str(tuned / "rows"))
+    evaluate("instruct", QUICK, earlier.inputs(model=tuned, base=earlier.model), out)
+    check_values(out, "instruct")
     summary = summary_of(out)
     assert {"bits_per_byte/test", "next_passage/acc", "instruct/loss", "instruct/exact"} < set(summary)
     assert set(summary["instruct/loss"]["baselines"]) == {"base"}
@@ -173,19 +179,19 @@ def test_a_model_that_answers_is_scored_like_the_base_and_on_its_answers(line: L
     assert summary["instruct/exact"]["baselines"]["majority"] in (0.0, 1 / 3, 2 / 3)
     rows = pq.read_table(out / "scores.parquet").to_pylist()
     weights = [row["weight"] for row in rows if (row["model"], row["task"]) == ("instruct", "instruct/loss")]
-    vocabulary = Vocabulary(line.tokenizer)
+    vocabulary = Vocabulary(earlier.tokenizer)
     test = instruct_rows()["test"]
     assert weights == [len(vocabulary.encode_ordinary([text])[0]) + 1 for text in test["response"][:]], "with <|end|>"
 
 
-def test_instruct_loss_equals_the_models_own_on_the_assistants_tokens(line: Line) -> None:
+def test_instruct_loss_equals_the_models_own_on_the_assistants_tokens(earlier: EarlierSteps) -> None:
     import torch
 
     from model import hub
     from tasks.evaluate.instruction import target_losses
     from tasks.models.rendering import rendered_rows
 
-    decoder, vocabulary = hub.load(line.model / "weights"), Vocabulary(line.tokenizer)
+    decoder, vocabulary = hub.load(earlier.model / "weights"), Vocabulary(earlier.tokenizer)
     rows = instruct_rows()["test"].to_list()
     for row, (loss, count) in zip(rows, target_losses(decoder, vocabulary, rows), strict=True):
         (rendered,) = rendered_rows([row], vocabulary, 96)
@@ -197,12 +203,12 @@ def test_instruct_loss_equals_the_models_own_on_the_assistants_tokens(line: Line
         assert (loss, count) == (pytest.approx(float(theirs), abs=1e-4), int(is_target.sum()))
 
 
-def test_a_classifier_is_scored_beside_tfidf_and_the_majority(line: Line, tmp_path: Path) -> None:
+def test_a_classifier_is_scored_beside_tfidf_and_the_majority(earlier: EarlierSteps, tmp_path: Path) -> None:
     from model import head, hub
 
-    weights, out = tmp_path / "child" / "weights", tmp_path / "out"
+    weights, out = tmp_path / "tuned" / "weights", tmp_path / "out"
     out.mkdir()
-    write_model(weights, line.tokenizer)
+    write_model(weights, earlier.tokenizer)
     head.save(head.Classifier(hub.load(weights), ["calm", "stormy"]), weights)
     strings = dict.fromkeys(("text", "origin", "doc_id"), Value("string"))
     features = Features({"text": strings["text"], "label": ClassLabel(names=["calm", "stormy"]), **strings})
@@ -214,9 +220,9 @@ def test_a_classifier_is_scored_beside_tfidf_and_the_majority(line: Line, tmp_pa
 
     splits = {"train": range(40), "validation": range(40, 44), "test": range(44, 64)}
     rows = {name: Dataset.from_list([row(n) for n in numbers], features=features) for name, numbers in splits.items()}
-    DatasetDict(rows).save_to_disk(str(tmp_path / "child" / "rows"))
-    evaluate("classify", QUICK, line.inputs(model=tmp_path / "child"), out)
-    values_hold(out, "classify")
+    DatasetDict(rows).save_to_disk(str(tmp_path / "tuned" / "rows"))
+    evaluate("classify", QUICK, earlier.inputs(model=tmp_path / "tuned"), out)
+    check_values(out, "classify")
     summary = summary_of(out)
     assert set(summary) == {"classify/accuracy", "classify/loss", "classify/macro_f1"}
     assert summary["classify/accuracy"]["baselines"]["tfidf"] == 1.0

@@ -1,5 +1,6 @@
-"""A curated corpus as fine-tuning reads it."""
+"""A curated corpus as fine-tuning reads it, and the hashes of an artifact's files."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,8 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.finetune.rows import RowSource
+from tasks.finetune.templates import Template
+from tasks.store.step import TIMING
 
 Curated = Callable[..., RowSource]
+ERA = "case when year < 1861 then '1790–1860' when year < 1946 then '1861–1945' else '1946–2000' end"
+WHEN = Template(kind="when", prompt="When was this written?\n{opening}", response="{year}", where="year is not null")
 
 
 def document(number: int, **metadata: Any) -> dict[str, Any]:
@@ -22,6 +27,16 @@ def document(number: int, **metadata: Any) -> dict[str, Any]:
 
 def addresses(count: int = 60) -> list[dict[str, Any]]:
     return [document(n, year=1800 + 3 * n, president=f"P{n // 8}") for n in range(count)]
+
+
+def content_hashes(folder: Path) -> dict[str, str]:
+    """The hash of every file but those that hold seconds."""
+    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in files.items()
+        if not name.startswith(TIMING)
+    }
 
 
 @pytest.fixture

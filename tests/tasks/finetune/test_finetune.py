@@ -1,14 +1,11 @@
-"""Children of a base: a classifier and a model that answers, trained for real on a tiny network."""
+"""Fine-tuned models of a base: a classifier and an instruct model, trained for real on a tiny network."""
 
-import hashlib
 import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,6 +31,8 @@ from tasks.models.rendering import rendered_rows
 from tasks.models.vocabulary import SPECIALS, Vocabulary, pre_tokenizer
 from tasks.store.step import TIMING, Inputs, Stats
 from tests.model.adapters import load_adapter
+from tests.processes import wait_until
+from tests.tasks.finetune.conftest import content_hashes
 from tests.tasks.languages import JAPANESE
 
 CONTEXT = 48
@@ -46,7 +45,7 @@ ANSWERS = InstructConfig.model_validate({**QUICK, "steps": 150, "templates": [WH
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    """Documents of two eras told apart by their words, a tokenizer of them, and a base that has learned nothing."""
+    """Documents of two eras that differ in their words, a tokenizer of them, and an untrained base."""
     folder = tmp_path_factory.mktemp("inputs")
     documents = [document(number) for number in range(160)]
     (folder / "curate").mkdir()
@@ -89,12 +88,12 @@ def classifier(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 @pytest.fixture(scope="module")
-def answering(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
+def instruct(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stats]:
     out = tmp_path_factory.mktemp("instruct")
     return out, finetune(INSTRUCT, ANSWERS, inputs, out)
 
 
-def test_a_classifier_learns_labels_it_can_tell_on_unseen_rows(classifier: tuple[Path, Stats]) -> None:
+def test_a_classifier_predicts_the_labels_of_unseen_rows(classifier: tuple[Path, Stats]) -> None:
     out, stats = classifier
     model, tests = head.load(out / "weights"), rows_of(out)["test"]
     assert model.labels == ("new", "old")
@@ -122,14 +121,19 @@ def test_a_killed_classifier_goes_on_and_ends_with_the_same_bytes(
     out = tmp_path / "out"
     out.mkdir()
     victim = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(tmp_path / "config.json"), json.dumps(named(inputs)), out]
+        [sys.executable, "-c", RUN, str(tmp_path / "config.json"), json.dumps(as_json(inputs)), out]
     )
-    wait_for(lambda: any((out / "work" / "checkpoints").glob("*")), victim)
+
+    def has_checkpoint() -> bool:
+        assert victim.poll() is None
+        return any((out / "work" / "checkpoints").glob("*"))
+
+    wait_until(has_checkpoint, seconds=120)
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     assert not (out / "weights").exists()
     stats = finetune(CLASSIFY, config, inputs, out)
-    assert contents(out) == contents(classifier[0]) and stats == classifier[1]
+    assert content_hashes(out) == content_hashes(classifier[0]) and stats == classifier[1]
 
 
 RUN = """
@@ -146,20 +150,20 @@ finetune(CLASSIFY, ClassifyConfig.model_validate_json(Path(sys.argv[1]).read_tex
 
 def test_training_the_head_alone_moves_no_weight_of_the_base(inputs: Inputs, tmp_path: Path) -> None:
     finetune(CLASSIFY, LABELS.model_copy(update={"trainable": "head", "steps": 3}), inputs, tmp_path)
-    base, child = hub.load(Path(str(inputs["model"])) / "weights"), head.load(tmp_path / "weights")
-    assert all(torch.equal(x, y) for x, y in zip(base.parameters(), child.decoder.parameters(), strict=True))
-    assert child.head.weight.abs().sum() > 0
+    base, tuned = hub.load(Path(str(inputs["model"])) / "weights"), head.load(tmp_path / "weights")
+    assert all(torch.equal(x, y) for x, y in zip(base.parameters(), tuned.decoder.parameters(), strict=True))
+    assert tuned.head.weight.abs().sum() > 0
 
 
-def test_a_model_learns_to_answer_on_unseen_prompts(answering: tuple[Path, Stats]) -> None:
-    out, stats = answering
+def test_a_model_learns_to_answer_on_unseen_prompts(instruct: tuple[Path, Stats]) -> None:
+    out, stats = instruct
     assert stats.metrics["val_loss"] < 0.5 and stats.metrics["rows_too_long"] == 0
     assert set(rows_of(out)["train"]["kind"]) == {"when"}
     assert hub.load(out / "weights").shape.context == CONTEXT
 
 
-def test_the_mask_shows_every_token_and_teaches_the_answer_alone(answering: tuple[Path, Stats]) -> None:
-    out, _ = answering
+def test_the_mask_shows_every_token_and_marks_only_the_answer_as_target(instruct: tuple[Path, Stats]) -> None:
+    out, _ = instruct
     row = rows_of(out)["train"][0]
     (tokens,) = masks.show(out / "rows", out / "weights", 1, CONTEXT)
     assert "".join(text for text, _ in tokens) == (
@@ -170,7 +174,7 @@ def test_the_mask_shows_every_token_and_teaches_the_answer_alone(answering: tupl
     assert spans and masks.LEARNED in {str(span.style) for span in masks.painted(tokens).spans}
 
 
-def test_too_short_a_context_for_a_users_rows_is_told_with_a_cure_before_training(
+def test_a_context_too_short_for_own_rows_is_an_error_with_a_fix_before_training(
     inputs: Inputs, tmp_path: Path
 ) -> None:
     rows = [{"prompt": f"{n} " * CONTEXT, "response": "yes"} for n in range(60)]
@@ -181,7 +185,9 @@ def test_too_short_a_context_for_a_users_rows_is_told_with_a_cure_before_trainin
     assert "longer context" in error.value.cure and not (tmp_path / "out").exists()
 
 
-def test_derived_rows_of_which_none_fits_the_context_are_skipped_and_end_no_run(inputs: Inputs, tmp_path: Path) -> None:
+def test_derived_rows_that_all_exceed_the_context_are_skipped_and_the_run_goes_on(
+    inputs: Inputs, tmp_path: Path
+) -> None:
     long = Template(kind="long", prompt="{text} {text} {text} {text} {text} {text}", response="{era}")
     for config, method in ((ANSWERS, INSTRUCT), (PreferConfig(), PREFER)):
         with pytest.raises(Skipped, match=rf"context of {CONTEXT} tokens: shorten the prompts"):
@@ -206,8 +212,8 @@ def test_an_opening_and_its_continuation_fit_the_model_in_any_script(inputs: Inp
     parent = starting_model(inputs, CONTEXT)
     rows, _ = instruction_rows(InstructConfig(), RowSource({"0001": tmp_path}, {}, parent.max_piece_chars))
     for split in SPLITS:
-        found = list(rendered_rows(rows[split].to_list(), parent.vocabulary, CONTEXT))
-        assert found and None not in found
+        rendered = list(rendered_rows(rows[split].to_list(), parent.vocabulary, CONTEXT))
+        assert rendered and None not in rendered
 
 
 def test_a_corpus_without_the_column_skips_the_classifier_before_any_work(inputs: Inputs, tmp_path: Path) -> None:
@@ -216,7 +222,7 @@ def test_a_corpus_without_the_column_skips_the_classifier_before_any_work(inputs
     assert not list(tmp_path.iterdir())
 
 
-def test_a_tokenizer_without_chat_tokens_is_told_by_the_one_it_lacks(inputs: Inputs, tmp_path: Path) -> None:
+def test_a_tokenizer_without_chat_tokens_is_reported_with_the_token_it_lacks(inputs: Inputs, tmp_path: Path) -> None:
     strange = tmp_path / "weights"
     shutil.copytree(Path(str(inputs["model"])) / "weights", strange)
     file = strange / "tokenizer.json"
@@ -225,25 +231,25 @@ def test_a_tokenizer_without_chat_tokens_is_told_by_the_one_it_lacks(inputs: Inp
         finetune(INSTRUCT, ANSWERS, Inputs({**inputs, "model": tmp_path}), tmp_path / "out")
 
 
-def test_a_preference_is_learned_as_a_low_rank_change_of_the_model_that_answers(
-    inputs: Inputs, answering: tuple[Path, Stats], tmp_path: Path
+def test_a_preference_is_learned_as_a_low_rank_change_of_the_instruct_model(
+    inputs: Inputs, instruct: tuple[Path, Stats], tmp_path: Path
 ) -> None:
     lora = {"rank": 4, "alpha": 8.0}
     config = PreferConfig.model_validate({**ANSWERS.model_dump(), "batch": 8, "steps": 25, "lora": lora})
-    stats = finetune(PREFER, config, Inputs({**inputs, "model": answering[0]}), tmp_path)
+    stats = finetune(PREFER, config, Inputs({**inputs, "model": instruct[0]}), tmp_path)
     rows = rows_of(tmp_path)
     assert all(row["rejected"] != row["response"] for split in SPLITS for row in rows[split])
     assert stats.metrics["val_accuracy"] == 1.0 and stats.metrics["val_margin"] > 0.5
-    tuned, parent = hub.load(tmp_path / "weights"), hub.load(answering[0] / "weights")
+    tuned, parent = hub.load(tmp_path / "weights"), hub.load(instruct[0] / "weights")
     changed = {n for (n, x), y in zip(tuned.named_parameters(), parent.parameters(), strict=True) if not x.equal(y)}
     assert changed and all(name.startswith("blocks.") and "norm" not in name for name in changed)
     again = merge(load_adapter(parent, tmp_path / "adapter"))
     assert all(torch.equal(x, y) for x, y in zip(tuned.parameters(), again.parameters(), strict=True))
 
 
-def test_a_users_own_pairs_may_be_texts_or_messages_and_are_refused_where_they_are_none() -> None:
-    asked = {"role": "user", "content": "Why?"}
-    answers = {side: [asked, {"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
+def test_own_pairs_may_be_texts_or_messages_and_are_refused_otherwise() -> None:
+    question = {"role": "user", "content": "Why?"}
+    answers = {side: [question, {"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
     texts = {"chosen": "chosen", "rejected": "rejected"}
     for record in ({"prompt": "Why?", **texts}, {"instruction": "Why?", "output": "chosen", **texts}, answers):
         row = preference(record)
@@ -251,7 +257,7 @@ def test_a_users_own_pairs_may_be_texts_or_messages_and_are_refused_where_they_a
     for wrong in (
         {"prompt": "Why?", "chosen": "same", "rejected": "same"},
         {"prompt": "Why?", "chosen": "only"},
-        {**answers, "rejected": [{**asked, "content": "How?"}, answers["rejected"][1]]},
+        {**answers, "rejected": [{**question, "content": "How?"}, answers["rejected"][1]]},
     ):
         with pytest.raises(ValueError):
             preference(wrong)
@@ -267,24 +273,7 @@ def vocabulary(out: Path) -> Vocabulary:
     return Vocabulary(out / "weights")
 
 
-def named(inputs: Inputs) -> dict[str, object]:
+def as_json(inputs: Inputs) -> dict[str, object]:
     texts = inputs["texts"]
     assert not isinstance(texts, Path)
     return {"model": str(inputs["model"]), "texts": {part: str(folder) for part, folder in texts.items()}}
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """The hash of every file but those that hold seconds."""
-    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in files.items()
-        if not name.startswith(TIMING)
-    }
-
-
-def wait_for(happens: Callable[[], bool], victim: subprocess.Popen[bytes], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happens():
-        assert victim.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)

@@ -32,7 +32,7 @@ def test_own_rows_have_a_completion_and_a_label_that_is_true_or_false() -> None:
             labelled_answer(wrong)
 
 
-def test_a_recipe_may_name_it_and_the_gate_has_a_standard_for_it() -> None:
+def test_a_recipe_may_name_kto_and_the_gate_has_a_standard_for_it() -> None:
     recipe = load("smoke", ["finetune.kto.steps=3", "registry.kto.margin=0.1"]).recipe
     assert isinstance(recipe.finetune, FinetuneConfig) and recipe.finetune.methods["kto"].steps == 3
     assert (

@@ -14,21 +14,17 @@ from tasks.finetune.methods.classify import LabelledRows, labelled_rows
 from tasks.finetune.methods.instruct import instruction_rows
 from tasks.finetune.own_rows import LOOKED_AT, SPLITS, OwnRows
 from tasks.finetune.rows import RowSource
-from tasks.finetune.templates import Template
 from tasks.privacy import schema_metadata
 from tests.tasks.finetune.conftest import Curated, addresses
 
-ERA = "case when year < 1861 then '1790–1860' when year < 1946 then '1861–1945' else '1946–2000' end"
-WHEN = Template(kind="when", prompt="When was this said?\n{opening}", response="{year}", where="year is not null")
 
-
-def jsonl(path: Path, rows: Iterable[Any]) -> Path:
+def write_jsonl(path: Path, rows: Iterable[Any]) -> Path:
     path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows))
     return path
 
 
 def test_own_labels_keep_equal_texts_in_one_split(tmp_path: Path) -> None:
-    path = jsonl(tmp_path / "spam.jsonl", [{"text": f"Hello {n % 50}", "label": n % 2} for n in range(200)])
+    path = write_jsonl(tmp_path / "spam.jsonl", [{"text": f"Hello {n % 50}", "label": n % 2} for n in range(200)])
     rows, _ = labelled_rows(LabelledRows(path=path).resolve(), RowSource())
     texts = [set(split["text"]) for split in rows.values()]
     assert sum(len(split) for split in rows.values()) == 200
@@ -42,26 +38,26 @@ def test_own_rows_are_masked_as_the_documents_are(is_masked: bool, curated: Cura
     texts = source.texts["0001"] / "texts.parquet"
     pq.write_table(pq.read_table(texts).replace_schema_metadata(schema_metadata(is_masked)), texts)
     forms = [{"prompt": f"{n}: a@b.org?", "response": "(202) 555-0143", "split": s} for n, s in enumerate(SPLITS)]
-    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)).resolve(), source)
+    rows, _ = instruction_rows(InstructionRows(path=write_jsonl(tmp_path / "own.jsonl", forms)).resolve(), source)
     expected = ("0: [email]?", "[phone]") if is_masked else ("0: a@b.org?", "(202) 555-0143")
     assert (rows["train"][0]["prompt"], rows["train"][0]["response"]) == expected
     assert tuple(turn["content"] for turn in rows["train"][0]["messages"]) == expected
 
 
 def test_own_instructions_come_in_four_forms(tmp_path: Path) -> None:
-    talk = [("system", "Be brief."), ("user", "A?"), ("assistant", "a"), ("user", "B?"), ("assistant", "b")]
-    said_by = {"user": "human", "assistant": "gpt"}
+    turns = [("system", "Be brief."), ("user", "A?"), ("assistant", "a"), ("user", "B?"), ("assistant", "b")]
+    speakers = {"user": "human", "assistant": "gpt"}
     forms = [
         {"prompt": "P", "response": "R", "split": "train"},
         {"instruction": "I", "input": "x", "output": "O", "split": "validation"},
-        {"messages": [{"role": role, "content": text} for role, text in talk], "split": "test"},
-        {"conversations": [{"from": said_by.get(r, r), "value": text} for r, text in talk], "split": "test"},
+        {"messages": [{"role": role, "content": text} for role, text in turns], "split": "test"},
+        {"conversations": [{"from": speakers.get(r, r), "value": text} for r, text in turns], "split": "test"},
     ]
-    rows, _ = instruction_rows(InstructionRows(path=jsonl(tmp_path / "own.jsonl", forms)).resolve(), RowSource())
+    rows, _ = instruction_rows(InstructionRows(path=write_jsonl(tmp_path / "own.jsonl", forms)).resolve(), RowSource())
     assert (rows["train"][0]["prompt"], rows["train"][0]["response"]) == ("P", "R")
     assert rows["validation"][0]["prompt"] == "I\n\nx"
     for row in rows["test"].to_list():
-        assert [(turn["role"], turn["content"]) for turn in row["messages"]] == talk
+        assert [(turn["role"], turn["content"]) for turn in row["messages"]] == turns
         assert row["response"] == "b"
 
 
@@ -87,7 +83,7 @@ def test_a_json_file_of_own_instructions_is_an_array_or_lines(tmp_path: Path, la
         ("a.jsonl", '{"prompt": "P", "response": "\\ud800"}', r"a\.jsonl:1: .*surrogates"),
     ],
 )
-def test_a_file_without_rows_is_told_when_the_recipe_is_read(
+def test_a_file_without_rows_is_an_error_when_the_recipe_is_loaded(
     tmp_path: Path, name: str, content: str, words: str
 ) -> None:
     (tmp_path / name).write_text(content)
@@ -95,10 +91,10 @@ def test_a_file_without_rows_is_told_when_the_recipe_is_read(
         InstructionRows(path=tmp_path / name).resolve()
 
 
-def test_bad_own_rows_are_told_by_line_and_too_many_are_a_mistake_of_the_recipe(tmp_path: Path) -> None:
+def test_bad_own_rows_are_reported_by_line_and_too_many_are_an_error_of_the_recipe(tmp_path: Path) -> None:
     good = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(100)]
     bad = ["{no json", [1], {"text": "x"}, {"label": "a"}, {"text": "", "label": "a"}]
-    path = jsonl(tmp_path / "rows.jsonl", [*good[:3], *bad, *good[3:]])
+    path = write_jsonl(tmp_path / "rows.jsonl", [*good[:3], *bad, *good[3:]])
     rows, notes = labelled_rows(LabelledRows(path=path).resolve(), RowSource())
     assert sum(len(split) for split in rows.values()) == 100
     assert [note.split(": ")[0] for note in notes] == [f"rows.jsonl:{line}" for line in range(4, 9)]
@@ -109,23 +105,23 @@ def test_bad_own_rows_are_told_by_line_and_too_many_are_a_mistake_of_the_recipe(
 def test_bad_own_rows_that_stand_later_in_a_long_file_stop_the_run(tmp_path: Path) -> None:
     rows = [*({"text": f"t{n}", "label": "ab"[n % 2]} for n in range(LOOKED_AT)), *["{no json"] * 11]
     with pytest.raises(UserError, match=r"11 of 1011 rows"):
-        labelled_rows(LabelledRows(path=jsonl(tmp_path / "rows.jsonl", rows)).resolve(), RowSource())
+        labelled_rows(LabelledRows(path=write_jsonl(tmp_path / "rows.jsonl", rows)).resolve(), RowSource())
 
 
-def test_own_rows_are_known_by_content_and_not_by_path(tmp_path: Path) -> None:
+def test_own_rows_are_identified_by_content_and_not_by_path(tmp_path: Path) -> None:
     from tasks.store.step import keyed
 
     rows = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(60)]
-    here, there = jsonl(tmp_path / "a.jsonl", rows), jsonl(tmp_path / "b.jsonl", rows)
+    here, there = write_jsonl(tmp_path / "a.jsonl", rows), write_jsonl(tmp_path / "b.jsonl", rows)
     config = OwnRows(path=here).resolve()
     assert keyed(config) == keyed(OwnRows(path=there).resolve())
     assert OwnRows.model_validate(config.model_dump(mode="json")) == config
-    jsonl(here, rows[1:])
+    write_jsonl(here, rows[1:])
     assert keyed(OwnRows(path=here).resolve()) != keyed(config)
     with pytest.raises(UserError, match="changed after this run began"):
         labelled_rows(LabelledRows.model_validate(config.model_dump()), RowSource())
 
 
-def test_a_missing_file_is_a_mistake_of_the_recipe(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_of_the_recipe(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no file"):
         OwnRows(path=tmp_path / "none.jsonl").resolve()

@@ -1,6 +1,5 @@
 """Rows for fine-tuning: derived from the documents' metadata by SQL and templates."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,7 @@ from tasks.finetune.methods.classify import LabelledRows, labelled_rows
 from tasks.finetune.methods.instruct import instruction_rows
 from tasks.finetune.rows import RowSource
 from tasks.finetune.templates import PIECE_CHARACTERS, Template, pieces
-from tests.tasks.finetune.conftest import Curated, addresses, document
-
-ERA = "case when year < 1861 then '1790–1860' when year < 1946 then '1861–1945' else '1946–2000' end"
-WHEN = Template(kind="when", prompt="When was this said?\n{opening}", response="{year}", where="year is not null")
+from tests.tasks.finetune.conftest import ERA, WHEN, Curated, addresses, content_hashes, document
 
 
 def test_labels_follow_the_sql_and_splits_follow_curation(curated: Curated) -> None:
@@ -31,7 +27,7 @@ def test_labels_follow_the_sql_and_splits_follow_curation(curated: Curated) -> N
             assert by_id[row["doc_id"]]["split"] == split and by_id[row["doc_id"]]["text"] == row["text"]
 
 
-def test_a_null_label_is_no_row_and_a_source_without_the_column_has_nulls(curated: Curated) -> None:
+def test_a_null_label_gives_no_row_and_a_source_without_the_column_has_nulls(curated: Curated) -> None:
     plain = [document(100 + n, author="x") for n in range(10)]
     label = "case when year < 1861 then 'old' when year < 1945 then 'new' end"
     rows, _ = labelled_rows(LabelledRows(label=label), curated(addresses(), plain))
@@ -39,13 +35,13 @@ def test_a_null_label_is_no_row_and_a_source_without_the_column_has_nulls(curate
     assert labelled == {row["doc_id"] for row in addresses() if row["metadata"]["year"] < 1945}
 
 
-def test_a_column_may_have_a_name_in_any_letters(curated: Curated) -> None:
+def test_a_column_name_may_have_any_letters(curated: Curated) -> None:
     documents = [document(n, **{"Catégorie": "xy"[n // 5 % 2]}) for n in range(40)]
     rows, _ = labelled_rows(LabelledRows(label='"Catégorie"'), curated(documents))
     assert rows["train"].features["label"].names == ["x", "y"]
 
 
-def test_no_class_has_more_than_max_rows_in_a_split_and_which_hangs_on_the_seed_alone(curated: Curated) -> None:
+def test_no_class_has_more_than_max_rows_in_a_split_and_the_seed_alone_chooses_them(curated: Curated) -> None:
     source = curated(addresses(200)[:120], addresses(200)[120:])
     first, _ = labelled_rows(LabelledRows(label=ERA, max_rows=3), source)
     for split in first.values():
@@ -69,7 +65,7 @@ def test_a_corpus_without_two_classes_is_skipped_with_the_reason(
 
 
 @pytest.mark.parametrize("label", ["year < 'long ago'", "no_such_function(year)"])
-def test_bad_sql_names_the_recipes_key_and_the_way_out(curated: Curated, label: str) -> None:
+def test_bad_sql_names_the_recipes_key_and_the_fix(curated: Curated, label: str) -> None:
     with pytest.raises(UsageError, match=r"finetune\.classify\.label") as error:
         labelled_rows(LabelledRows(label=label), curated(addresses()))
     assert "recipe" in error.value.cure
@@ -82,7 +78,7 @@ def test_metadata_has_the_narrowest_type_that_holds_all_values(curated: Curated)
     assert rows["train"].features["label"].names[0] == "BIGINT DOUBLE VARCHAR false"
 
 
-def test_an_empty_split_is_an_error_with_its_cure(curated: Curated) -> None:
+def test_an_empty_split_is_an_error_with_a_fix(curated: Curated) -> None:
     only_train = [{**row, "split": "train"} for row in addresses()]
     with pytest.raises(UserError, match="validation nor test") as error:
         labelled_rows(LabelledRows(label=ERA), curated(only_train))
@@ -93,7 +89,7 @@ def test_instructions_fill_templates_from_metadata_and_text(curated: Curated) ->
     rows, _ = instruction_rows(InstructionRows(templates=(WHEN,)), curated(addresses()))
     row = rows["test"][0]
     year = next(d["metadata"]["year"] for d in addresses() if d["doc_id"] == row["doc_id"])
-    assert row["prompt"].startswith("When was this said?\nThis is sentence one of document")
+    assert row["prompt"].startswith("When was this written?\nThis is sentence one of document")
     assert (row["response"], row["kind"]) == (str(year), "when")
     assert row["messages"] == [
         {"role": "user", "content": row["prompt"]},
@@ -109,14 +105,14 @@ def test_every_document_has_one_template_chosen_by_its_hash(curated: Curated) ->
     assert 30 < kinds.count("when") < 90
 
 
-def test_a_plain_folder_still_has_something_to_continue(curated: Curated) -> None:
+def test_documents_without_metadata_still_give_rows_to_continue(curated: Curated) -> None:
     config = InstructionRows(templates=(WHEN, InstructionRows().templates[0]))
     rows, notes = instruction_rows(config, curated([document(n) for n in range(10)]))
     assert set(rows["train"]["kind"]) == {"continue"}
     assert notes == ["no document has year, which template 'when' needs"]
 
 
-def test_instructions_without_a_template_that_suits_are_skipped(curated: Curated) -> None:
+def test_instructions_without_a_matching_template_are_skipped(curated: Curated) -> None:
     with pytest.raises(Skipped, match="no document has year"):
         instruction_rows(InstructionRows(templates=(WHEN,)), curated([document(n) for n in range(10)]))
 
@@ -128,33 +124,28 @@ def test_a_placeholder_is_a_plain_name(prompt: str) -> None:
 
 
 def test_pieces_are_whole_sentences_of_bounded_length_that_follow_each_other() -> None:
-    sentences = [f"Mr. Smith told Congress {'word ' * 20}{n}." for n in range(12)]
-    found = pieces(" ".join(sentences))
-    assert found["first_sentence"] == sentences[0]
-    assert found["rest"].startswith(sentences[1])
-    assert " ".join(sentences).startswith(f"{found['opening']} {found['continuation']}")
-    assert all(len(found[name]) <= PIECE_CHARACTERS for name in ("rest", "opening", "continuation"))
+    sentences = [f"Mr. Smith wrote to Congress {'word ' * 20}{n}." for n in range(12)]
+    parts = pieces(" ".join(sentences))
+    assert parts["first_sentence"] == sentences[0]
+    assert parts["rest"].startswith(sentences[1])
+    assert " ".join(sentences).startswith(f"{parts['opening']} {parts['continuation']}")
+    assert all(len(parts[name]) <= PIECE_CHARACTERS for name in ("rest", "opening", "continuation"))
     assert pieces("one sentence with six words")["opening"] == "one sentence"
     assert pieces("word")["opening"] == ""
 
 
 @given(st.text(st.sampled_from("ab 。।.\n字ไ"), max_size=300), st.integers(1, 60))
-def test_no_piece_is_longer_than_asked_and_the_continuation_follows_the_opening(text: str, most: int) -> None:
-    found = pieces(text, most)
-    assert all(len(piece) <= most for name, piece in found.items() if name != "text")
-    followed = text.strip().removeprefix(found["opening"]).lstrip()
-    assert followed.startswith(found["continuation"])
-    assert bool(found["opening"]) <= bool(found["continuation"])
-    assert len(text.split()) < 2 or found["opening"]
+def test_no_piece_exceeds_the_limit_and_the_continuation_follows_the_opening(text: str, most: int) -> None:
+    parts = pieces(text, most)
+    assert all(len(piece) <= most for name, piece in parts.items() if name != "text")
+    followed = text.strip().removeprefix(parts["opening"]).lstrip()
+    assert followed.startswith(parts["continuation"])
+    assert bool(parts["opening"]) <= bool(parts["continuation"])
+    assert len(text.split()) < 2 or parts["opening"]
 
 
 def test_rows_saved_twice_have_the_same_bytes(curated: Curated, tmp_path: Path) -> None:
     folders = curated(addresses())
     for name in ("one", "two"):
         labelled_rows(LabelledRows(label=ERA), folders)[0].save_to_disk(str(tmp_path / name))
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
-
-
-def contents(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    assert content_hashes(tmp_path / "one") == content_hashes(tmp_path / "two")

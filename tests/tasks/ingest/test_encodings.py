@@ -1,4 +1,4 @@
-"""Encodings older than Unicode: each is told from its neighbours by the language that its text is in."""
+"""Encodings older than Unicode: each is distinguished from its neighbours by the language that its text is in."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.ingest.read.encodings import Undecodable, decode
-from tests.tasks.corpora import config_of, ingested, write
+from tests.tasks.corpora import config_of, ingest_newest, write
 from tests.tasks.languages import GERMAN, JAPANESE, PAGE
 
 ENCODINGS = {
@@ -150,7 +150,7 @@ def test_a_page_is_read_in_the_encoding_that_it_is_in_whatever_it_says(tmp_path:
         "b.html": quoted.encode("cp1252"),  # what browsers take iso-8859-1 for
         "c.html": PAGE.replace("utf-8", "utf-16").encode("cp1252"),
     }
-    first, second, third = ingested(config_of(write(tmp_path / "in", files)), tmp_path).documents
+    first, second, third = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path).documents
     assert all(sentence in first["text"] for sentence in JAPANESE)
     assert "der „Nebel“ noch über" in second["text"]
     assert GERMAN[1] in third["text"]
@@ -158,5 +158,5 @@ def test_a_page_is_read_in_the_encoding_that_it_is_in_whatever_it_says(tmp_path:
 
 def test_a_message_that_names_no_encoding_is_read_in_the_one_it_is_in(tmp_path: Path) -> None:
     message = b"From: a@example.org\r\nSubject: x\r\n\r\n" + "\n".join(JAPANESE).encode("iso2022_jp")
-    (row,) = ingested(config_of(write(tmp_path / "in", {"a.eml": message})), tmp_path).documents
+    (row,) = ingest_newest(config_of(write(tmp_path / "in", {"a.eml": message})), tmp_path).documents
     assert row["text"] == "\n".join(JAPANESE)

@@ -12,7 +12,7 @@ from tasks.errors import UserError
 from tasks.ingest.lines import MIB
 from tasks.ingest.sources import IngestConfig
 from tasks.json_values import BrokenValue, json_values
-from tests.tasks.corpora import config_of, ingested, write
+from tests.tasks.corpora import config_of, ingest_newest, write
 
 RECORDS = [{"text": "one, [two]", "n": 1}, {"text": 'a "quote" and \\ more', "id": "x"}, {"text": "ünï \U0001f600"}]
 JSON = st.recursive(
@@ -23,16 +23,16 @@ JSON = st.recursive(
 
 
 class Dribble(io.StringIO):
-    """A file that gives a few characters at a time, whatever is asked for."""
+    """A file that gives three characters at a time, whatever size is requested."""
 
     def read(self, size: int | None = -1) -> str:
         return super().read(3)
 
 
 @given(st.lists(JSON, max_size=5), st.sampled_from([None, 1]), st.sampled_from([io.StringIO, Dribble]))
-def test_values_are_those_of_the_array_whatever_its_layout_and_the_pieces_it_comes_in(found, indent, kind):
-    text = json.dumps(found, indent=indent, ensure_ascii=False)
-    assert [json.loads(value) for value in json_values(kind(text), MIB) if not isinstance(value, BrokenValue)] == found
+def test_values_are_those_of_the_array_whatever_its_layout_and_the_size_of_reads(values, indent, kind):
+    text = json.dumps(values, indent=indent, ensure_ascii=False)
+    assert [json.loads(value) for value in json_values(kind(text), MIB) if not isinstance(value, BrokenValue)] == values
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,18 @@ def test_values_are_those_of_the_array_whatever_its_layout_and_the_pieces_it_com
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_records_are_read_from_an_array_and_from_one_after_another(tmp_path: Path, text: str, encoding: str):
     raw = text.removeprefix("\ufeff" if encoding == "utf-16" else "").encode(encoding)
-    got = ingested(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
-    assert [row["text"] for row in got.documents] == [record["text"] for record in RECORDS]
-    assert got.ids == ["books/a.json#0", "books/x", "books/a.json#2"]
-    assert json.loads(got.documents[0]["metadata"]) == {"n": 1}
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
+    assert [row["text"] for row in result.documents] == [record["text"] for record in RECORDS]
+    assert result.ids == ["books/a.json#0", "books/x", "books/a.json#2"]
+    assert json.loads(result.documents[0]["metadata"]) == {"n": 1}
 
 
-def test_one_object_is_one_record_and_another_kind_is_told(tmp_path: Path):
+def test_one_object_is_one_record_and_any_other_kind_is_reported(tmp_path: Path):
     files = {"a.json": '{"text": "good"}', "b.json": '{"name": "x"}', "c.json": "12", "d.json": ""}
     folder = write(tmp_path / "in", files)
-    got = ingested(config_of(folder), tmp_path)
-    assert [row["text"] for row in got.documents] == ["good"]
-    assert got.reasons == [
+    result = ingest_newest(config_of(folder), tmp_path)
+    assert [row["text"] for row in result.documents] == ["good"]
+    assert result.reasons == [
         ("b.json", 0, "no field 'text', only 'name'"),
         ("c.json", 0, "the number 12 in place of an object"),
         ("d.json", 0, "empty file"),
@@ -67,7 +67,7 @@ def test_one_object_is_one_record_and_another_kind_is_told(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("broken", "kept", "said"),
+    ("broken", "kept", "message"),
     [
         ('[{"text": "a"}, {"text": "b"}', 2, "the array has no end"),
         ('[{"text": "a"}, {"text": "b', 1, "unreadable from here on: Unterminated string"),
@@ -76,42 +76,42 @@ def test_one_object_is_one_record_and_another_kind_is_told(tmp_path: Path):
     ],
 )
 def test_a_broken_file_keeps_what_came_before_and_says_where_it_broke(
-    tmp_path: Path, broken: str, kept: int, said: str
+    tmp_path: Path, broken: str, kept: int, message: str
 ):
-    got = ingested(config_of(write(tmp_path / "in", {"a.json": broken, "b.json": '{"text": "z"}'})), tmp_path)
-    assert [row["text"] for row in got.documents] == [*"ab"[:kept], "z"]
-    ((uri, position, reason),) = got.reasons
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.json": broken, "b.json": '{"text": "z"}'})), tmp_path)
+    assert [row["text"] for row in result.documents] == [*"ab"[:kept], "z"]
+    ((uri, position, reason),) = result.reasons
     assert (uri, position) == ("a.json", kept)
-    assert said in reason
+    assert message in reason
 
 
 def test_a_number_longer_than_python_reads_costs_its_record_at_most(tmp_path: Path):
     raw = f'[{{"text": "a", "n": {"9" * 5000}}}, {{"text": "b"}}]'
-    got = ingested(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
-    assert [row["text"] for row in got.documents][-1] == "b"
-    assert len(got.documents) + len(got.reasons) == 2
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
+    assert [row["text"] for row in result.documents][-1] == "b"
+    assert len(result.documents) + len(result.reasons) == 2
 
 
-def test_settings_in_files_of_one_object_are_told_and_stop_nothing(tmp_path: Path):
+def test_settings_in_files_of_one_object_are_reported_and_stop_nothing(tmp_path: Path):
     files = {f"{n}.md": f"Text {n}." for n in range(30)} | {f"{n}/package.json": '{"name": "x"}' for n in range(15)}
     source = {"kind": "folder", "path": write(tmp_path / "in", files)}
-    got = ingested(IngestConfig.model_validate({"sources": {"books": source}}), tmp_path)
-    assert (len(got.documents), len(got.reasons)) == (30, 15)
+    result = ingest_newest(IngestConfig.model_validate({"sources": {"books": source}}), tmp_path)
+    assert (len(result.documents), len(result.reasons)) == (30, 15)
     many = {"a.json": json.dumps([{"name": "x"}] * 15)}  # rows without text are a fault
     source = {"kind": "folder", "path": write(tmp_path / "rows", files | many)}
     with pytest.raises(UserError, match="15 of 60 records cannot be read"):
-        ingested(IngestConfig.model_validate({"sources": {"books": source}}), tmp_path / "other")
+        ingest_newest(IngestConfig.model_validate({"sources": {"books": source}}), tmp_path / "other")
 
 
 def test_bytes_that_are_no_text_and_lone_surrogates_cost_their_record_only(tmp_path: Path):
     raw = b'[{"text": "good"}, {"text": "caf\xe9"}, {"text": "\\ud800"}, {"text": "fine"}]'
-    got = ingested(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
-    assert [row["text"] for row in got.documents] == ["good", "fine"]
-    assert [position for _, position, _ in got.reasons] == [1, 2]
-    assert "invalid UTF-8" in got.reasons[0][2]
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
+    assert [row["text"] for row in result.documents] == ["good", "fine"]
+    assert [position for _, position, _ in result.reasons] == [1, 2]
+    assert "invalid UTF-8" in result.reasons[0][2]
 
 
-def test_no_more_than_the_limit_is_held_of_a_value_that_never_ends():
+def test_memory_for_a_value_that_never_ends_stays_within_the_limit():
     class Endless(io.StringIO):
         given = 0
 

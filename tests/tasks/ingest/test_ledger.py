@@ -1,4 +1,4 @@
-"""A corpus grows by partitions, and what was made of an old one stays."""
+"""A corpus grows by partitions, and the artifacts of an old one stay."""
 
 import json
 import multiprocessing
@@ -13,17 +13,17 @@ from tasks.ingest.ledger import Corpus, read_corpus, record_arrivals
 from tasks.ingest.sources import Partition
 from tasks.ingest.steps import INGEST, IngestConfig
 from tasks.store.step import fingerprint
-from tests.tasks.corpora import config_of, ingested, made, write
+from tests.tasks.corpora import config_of, ingest_newest, ingest_partition, write
 
 
-def files(found: Corpus, source: str = "books") -> dict[str, list[str]]:
-    return {p: [file.name for file in part.files.get(source, ())] for p, part in found.parts.items()}
+def files(corpus: Corpus, source: str = "books") -> dict[str, list[str]]:
+    return {p: [file.name for file in part.files.get(source, ())] for p, part in corpus.parts.items()}
 
 
-def keys(config: IngestConfig, found: Corpus) -> dict[str, str]:
+def keys(config: IngestConfig, corpus: Corpus) -> dict[str, str]:
     """The keys of all ingest parts, each made with the parts before it."""
     known = dict[str, str]()
-    for partition, part in found.parts.items():
+    for partition, part in corpus.parts.items():
         known[partition] = fingerprint(INGEST, config.part(part), {"earlier": dict(known)})
     return known
 
@@ -53,7 +53,7 @@ def test_a_changed_file_supersedes_its_old_version(tmp_path: Path, config: Inges
     assert keys(config, second)["0001"] == keys(config, first)["0001"]
 
 
-def test_a_file_changed_back_is_what_it_was(tmp_path: Path, config: IngestConfig) -> None:
+def test_a_file_changed_back_has_its_first_key_again(tmp_path: Path, config: IngestConfig) -> None:
     first = record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"a.txt": "another one"})
     record_arrivals("test", config, Home(tmp_path))
@@ -61,7 +61,7 @@ def test_a_file_changed_back_is_what_it_was(tmp_path: Path, config: IngestConfig
     assert record_arrivals("test", config, Home(tmp_path)) == first
 
 
-def test_a_removed_file_is_withdrawn_and_its_partition_stands(tmp_path: Path, config: IngestConfig) -> None:
+def test_a_removed_file_is_withdrawn_and_its_partition_stays(tmp_path: Path, config: IngestConfig) -> None:
     first = record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").unlink()
     second = record_arrivals("test", config, Home(tmp_path))
@@ -72,12 +72,12 @@ def test_a_removed_file_is_withdrawn_and_its_partition_stands(tmp_path: Path, co
 def test_a_renamed_file_is_new_under_its_new_name(tmp_path: Path, config: IngestConfig) -> None:
     record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").rename(tmp_path / "in/c.txt")
-    found = record_arrivals("test", config, Home(tmp_path))
-    assert files(found)["0002"] == ["c.txt"]
-    assert found.withdrawn_from("0001") == {"books": {"a.txt": "removed"}}
+    corpus = record_arrivals("test", config, Home(tmp_path))
+    assert files(corpus)["0002"] == ["c.txt"]
+    assert corpus.withdrawn_from("0001") == {"books": {"a.txt": "removed"}}
 
 
-def test_another_folder_gives_that_folder_alone_and_back_again_hits(tmp_path: Path) -> None:
+def test_another_folder_is_read_alone_and_the_first_one_hits_again(tmp_path: Path) -> None:
     here = IngestConfig(path=write(tmp_path / "here", {"a.txt": "one"}))
     there = IngestConfig(path=write(tmp_path / "there", {"b.txt": "two"}))
     first = record_arrivals("test", here, Home(tmp_path))
@@ -87,7 +87,7 @@ def test_another_folder_gives_that_folder_alone_and_back_again_hits(tmp_path: Pa
     assert keys(here, again) == keys(here, first)
 
 
-def test_another_folder_with_the_same_names_gives_that_folder_alone(tmp_path: Path) -> None:
+def test_another_folder_with_the_same_names_is_read_alone(tmp_path: Path) -> None:
     here = IngestConfig(path=write(tmp_path / "here", {"data.txt": "one"}))
     there = IngestConfig(path=write(tmp_path / "there", {"data.txt": "two"}))
     first = record_arrivals("test", here, Home(tmp_path))
@@ -95,9 +95,7 @@ def test_another_folder_with_the_same_names_gives_that_folder_alone(tmp_path: Pa
     assert record_arrivals("test", here, Home(tmp_path)) == first
 
 
-def test_a_partition_with_nothing_left_stands_while_a_later_one_was_formed_in_its_presence(
-    tmp_path: Path, config: IngestConfig
-) -> None:
+def test_an_empty_partition_stays_while_a_later_one_builds_on_it(tmp_path: Path, config: IngestConfig) -> None:
     record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"c.txt": "three"})
     record_arrivals("test", config, Home(tmp_path))
@@ -127,7 +125,7 @@ def test_partitions_have_one_number_for_all_sources(tmp_path: Path) -> None:
     assert list(record_arrivals("test", config("b"), Home(tmp_path)).parts) == ["0002", "0003"]
 
 
-def test_corpora_of_other_names_do_not_meet(tmp_path: Path, config: IngestConfig) -> None:
+def test_corpora_of_different_names_share_nothing(tmp_path: Path, config: IngestConfig) -> None:
     record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"c.txt": "three"})
     record_arrivals("test", config, Home(tmp_path))
@@ -139,11 +137,11 @@ def test_planted_dirt_belongs_to_the_first_partition_of_its_source(tmp_path: Pat
     record_arrivals("test", config, Home(tmp_path))
     write(tmp_path / "in", {"c.txt": "three"})
     sources = {**config.sources, "dirt": {"kind": "planted", "of": "books"}}
-    found = record_arrivals("test", IngestConfig.model_validate({"sources": sources}), Home(tmp_path))
-    assert {p: part.planted for p, part in found.parts.items()} == {"0001": ("dirt",), "0002": ()}
+    corpus = record_arrivals("test", IngestConfig.model_validate({"sources": sources}), Home(tmp_path))
+    assert {p: part.planted for p, part in corpus.parts.items()} == {"0001": ("dirt",), "0002": ()}
 
 
-def test_explaining_computes_the_same_and_writes_nothing(tmp_path: Path, config: IngestConfig) -> None:
+def test_explain_computes_the_same_and_writes_nothing(tmp_path: Path, config: IngestConfig) -> None:
     fresh = read_corpus("test", config, Home(tmp_path / "home"))
     assert not (tmp_path / "home").exists()
     assert fresh == record_arrivals("test", config, Home(tmp_path / "home"))
@@ -154,59 +152,59 @@ def test_explaining_computes_the_same_and_writes_nothing(tmp_path: Path, config:
     assert ahead == record_arrivals("test", config, Home(tmp_path / "home"))
 
 
-def test_a_file_that_went_before_its_partition_was_made_leaves_it(tmp_path: Path, config: IngestConfig) -> None:
+def test_a_file_removed_before_its_partition_was_made_leaves_it(tmp_path: Path, config: IngestConfig) -> None:
     """The first run stopped at a bad file, which was then removed: nothing was made, nothing is withdrawn."""
     record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").unlink()
-    asked = []
+    checked = []
 
     def is_made(parts: Mapping[str, Partition]) -> bool:
-        asked.append(list(parts))
+        checked.append(list(parts))
         return False
 
-    found = record_arrivals("test", config, Home(tmp_path), is_made)
-    assert asked == [["0001"]]
-    assert files(found) == {"0001": ["b.txt"]}
-    assert found.withdrawn_from("0001") == {}
+    corpus = record_arrivals("test", config, Home(tmp_path), is_made)
+    assert checked == [["0001"]]
+    assert files(corpus) == {"0001": ["b.txt"]}
+    assert corpus.withdrawn_from("0001") == {}
     write(tmp_path / "in", {"a.txt": "one"})
     assert files(record_arrivals("test", config, Home(tmp_path), is_made)) == {"0001": ["b.txt"], "0002": ["a.txt"]}
 
 
-def test_a_partition_that_was_made_keeps_what_is_gone(tmp_path: Path, config: IngestConfig) -> None:
+def test_a_partition_that_was_made_keeps_removed_files(tmp_path: Path, config: IngestConfig) -> None:
     first = record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").unlink()
     assert keys(config, record_arrivals("test", config, Home(tmp_path), lambda _: True)) == keys(config, first)
 
 
-def test_a_missing_file_that_must_be_read_is_an_error_with_a_cure(tmp_path: Path, config: IngestConfig) -> None:
+def test_a_missing_file_that_must_be_read_is_an_error_with_a_fix(tmp_path: Path, config: IngestConfig) -> None:
     record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "in/a.txt").unlink()
     with pytest.raises(UserError, match=r"in/a\.txt: gone.*\n.*fix: put it back"):
-        ingested(config, tmp_path)
+        ingest_newest(config, tmp_path)
 
 
 def test_repeated_ids_are_numbered_across_partitions(tmp_path: Path, config: IngestConfig) -> None:
-    ingested(config, tmp_path)
+    ingest_newest(config, tmp_path)
     write(tmp_path / "in", {"a.txt": "another one", "c.txt": "three"})
-    second = ingested(config, tmp_path)
+    second = ingest_newest(config, tmp_path)
     rows = [(row["doc_id"], row["origin"]) for row in second.documents]
     assert rows == [("books/a.txt#0~2", "books/a.txt"), ("books/c.txt#0", "books/c.txt")]
     write(tmp_path / "in", {"a.txt": "a third one"})
-    assert ingested(config, tmp_path).ids == ["books/a.txt#0~3"]
+    assert ingest_newest(config, tmp_path).ids == ["books/a.txt#0~3"]
 
 
 def test_an_id_does_not_depend_on_its_partition(tmp_path: Path, config: IngestConfig) -> None:
-    ingested(config, tmp_path)
+    ingest_newest(config, tmp_path)
     write(tmp_path / "in", {"c.txt": "three"})
-    grown = ingested(config, tmp_path)
+    grown = ingest_newest(config, tmp_path)
     known = record_arrivals("fresh", config, Home(tmp_path))
-    at_once = made(config, known, "0001", {}, tmp_path / "at once")
+    at_once = ingest_partition(config, known, "0001", {}, tmp_path / "at once")
     assert at_once.ids == ["books/a.txt#0", "books/b.txt#0", *grown.ids]
 
 
 def race(folder: Path, home: Path, queue: "multiprocessing.Queue[list[list[str]]]") -> None:
-    found = record_arrivals("test", config_of(folder), Home(home))
-    queue.put([[file.name for file in part.files["books"]] for part in found.parts.values()])
+    corpus = record_arrivals("test", config_of(folder), Home(home))
+    queue.put([[file.name for file in part.files["books"]] for part in corpus.parts.values()])
 
 
 def test_two_processes_that_race_agree_on_the_partitions(tmp_path: Path) -> None:
@@ -216,15 +214,15 @@ def test_two_processes_that_race_agree_on_the_partitions(tmp_path: Path) -> None
     racers = [spawn.Process(target=race, args=(folder, tmp_path, queue)) for _ in range(2)]
     for racer in racers:
         racer.start()
-    found = [queue.get(timeout=60) for _ in racers]
+    partitions = [queue.get(timeout=60) for _ in racers]
     for racer in racers:
         racer.join()
-    assert found[0] == found[1] and len(found[0]) == 1
+    assert partitions[0] == partitions[1] and len(partitions[0]) == 1
     (ledger,) = (tmp_path / "corpora").glob("*.json")
     assert list(json.loads(ledger.read_text())["partitions"]) == ["0001"]
 
 
-def test_a_damaged_ledger_is_said_and_not_begun_anew(tmp_path: Path, config: IngestConfig) -> None:
+def test_a_damaged_ledger_is_an_error_and_is_not_replaced(tmp_path: Path, config: IngestConfig) -> None:
     record_arrivals("test", config, Home(tmp_path))
     (tmp_path / "corpora/test.books.json").write_text('{"partitions": ')
     with pytest.raises(UserError, match=r"test\.books\.json: not a ledger .*\n.*corpora/test.\.\*\.json"):

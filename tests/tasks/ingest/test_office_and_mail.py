@@ -1,4 +1,4 @@
-"""PDF, DOCX and mail: the text of each, and what a file says of itself beside it."""
+"""PDF, DOCX and mail: the text of each, and its metadata."""
 
 import io
 import json
@@ -9,12 +9,8 @@ import pytest
 
 from tasks.ingest.read.mail import own_text
 from tasks.ingest.read.office import PdfFiles
-from tests.tasks.corpora import config_of, ingested, write
+from tests.tasks.corpora import config_of, ingest_newest, write
 from tests.tasks.languages import GERMAN
-
-
-def texts_of(got) -> dict[str, str]:
-    return {row["doc_id"].removeprefix("books/"): row["text"] for row in got.documents}
 
 
 def pdf(lines: list[str]) -> bytes:
@@ -47,7 +43,7 @@ def docx_file(paragraphs: list[str], table: list[list[str]]) -> bytes:
     return sink.getvalue()
 
 
-def test_pdf_and_docx_written_by_libraries_are_read_and_broken_ones_are_told(tmp_path: Path) -> None:
+def test_pdf_and_docx_written_by_libraries_are_read_and_broken_ones_are_reported(tmp_path: Path) -> None:
     word = docx_file(GERMAN[:3], [["Jahr", "Ort"], ["1850", "Bremen"]])
     files = {
         "a.pdf": pdf(GERMAN[:5]),
@@ -56,14 +52,14 @@ def test_pdf_and_docx_written_by_libraries_are_read_and_broken_ones_are_told(tmp
         "no.pdf": b"%PDF-1.4 no",
         "blank.pdf": pdf([]),
     }
-    got = ingested(config_of(write(tmp_path / "in", files)), tmp_path)
-    found = texts_of(got)
-    assert found["a.pdf#0"].split("\n") == GERMAN[:5]
-    assert found["b.docx#0"] == "\n\n".join([*GERMAN[:3], "Jahr\tOrt", "1850\tBremen", "Ende."])
-    assert json.loads(got.documents[1]["metadata"])["title"] == "Nebel"
-    told = {uri: reason for uri, _, reason in got.reasons}
-    assert told.keys() == {"cut.docx", "no.pdf", "blank.pdf"}
-    assert "OCR" in told["blank.pdf"]
+    result = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path)
+    texts = result.texts
+    assert texts["a.pdf#0"].split("\n") == GERMAN[:5]
+    assert texts["b.docx#0"] == "\n\n".join([*GERMAN[:3], "Jahr\tOrt", "1850\tBremen", "Ende."])
+    assert json.loads(result.documents[1]["metadata"])["title"] == "Nebel"
+    reasons = {uri: reason for uri, _, reason in result.reasons}
+    assert reasons.keys() == {"cut.docx", "no.pdf", "blank.pdf"}
+    assert "OCR" in reasons["blank.pdf"]
 
 
 ANSWER = """Hallo Anna,
@@ -90,7 +86,7 @@ def mail(body: str, subject: str = "Samstag", html: str = "") -> bytes:
     return bytes(message)
 
 
-def test_of_mail_the_writers_own_words_are_read_and_headers_are_metadata(tmp_path: Path) -> None:
+def test_the_text_of_a_mail_is_the_writers_own_words_and_headers_are_metadata(tmp_path: Path) -> None:
     box = b"".join(
         b"From b@example.org Mon Feb  5 10:00:00 2024\n" + one + b"\n"
         for one in (mail(ANSWER), mail("Zweite Nachricht."))
@@ -104,14 +100,14 @@ def test_of_mail_the_writers_own_words_are_read_and_headers_are_metadata(tmp_pat
         "c.eml": mail("", html=page),
         "d.eml": mail("> nur Zitat\n-- \nBernd"),
     }
-    got = ingested(config_of(write(tmp_path / "in", files)), tmp_path)
+    result = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path)
     own = "Hallo Anna,\n\ndanke für die Karten. Wir kommen gern.\n\nJa, alle drei."
-    found = texts_of(got)
-    assert found == {"a.eml#0": own, "b.mbox#0": own, "b.mbox#1": "Zweite Nachricht.", "c.eml#0": found["c.eml#0"]}
-    assert found["c.eml#0"].split() == ["Guten", "Tag,", "ja", "&", "nein."]
-    said = json.loads(got.documents[0]["metadata"])
-    assert (said["subject"], said["from"]) == ("Samstag", "Bernd <b@example.org>")
-    assert got.reasons == [("d.eml", 0, "no text of its own in this message")]
+    texts = result.texts
+    assert texts == {"a.eml#0": own, "b.mbox#0": own, "b.mbox#1": "Zweite Nachricht.", "c.eml#0": texts["c.eml#0"]}
+    assert texts["c.eml#0"].split() == ["Guten", "Tag,", "ja", "&", "nein."]
+    metadata = json.loads(result.documents[0]["metadata"])
+    assert (metadata["subject"], metadata["from"]) == ("Samstag", "Bernd <b@example.org>")
+    assert result.reasons == [("d.eml", 0, "no text of its own in this message")]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +130,7 @@ def test_prose_that_looks_like_an_introduction_stays() -> None:
     assert own_text(text) == text
 
 
-def test_what_a_file_says_of_itself_never_takes_the_place_of_its_text(tmp_path: Path) -> None:
+def test_metadata_inside_a_file_never_replaces_its_text(tmp_path: Path) -> None:
     files = {
         "a.eml": mail(ANSWER),
         "b.docx": docx_file(GERMAN[:3], [["1850"]]),
@@ -142,22 +138,24 @@ def test_what_a_file_says_of_itself_never_takes_the_place_of_its_text(tmp_path: 
         "d.mbox": b"From b@example.org Mon Feb  5 10:00:00 2024\n" + mail("Zweite Nachricht."),
     }
     for field, other in (("title", "subject"), ("subject", "title")):
-        got = ingested(config_of(write(tmp_path / field, files), text_field=[field, other]), tmp_path / f"{field} home")
-        found = texts_of(got)
-        assert found.keys() == {"a.eml#0", "b.docx#0", "c.jsonl#0", "d.mbox#0"}
-        assert found["a.eml#0"].startswith("Hallo Anna") and found["d.mbox#0"] == "Zweite Nachricht."
-        assert found["b.docx#0"].startswith(GERMAN[0])
+        result = ingest_newest(
+            config_of(write(tmp_path / field, files), text_field=[field, other]), tmp_path / f"{field} home"
+        )
+        texts = result.texts
+        assert texts.keys() == {"a.eml#0", "b.docx#0", "c.jsonl#0", "d.mbox#0"}
+        assert texts["a.eml#0"].startswith("Hallo Anna") and texts["d.mbox#0"] == "Zweite Nachricht."
+        assert texts["b.docx#0"].startswith(GERMAN[0])
 
 
-def test_half_characters_in_what_a_pdf_says_are_put_together_or_replaced(tmp_path: Path, monkeypatch) -> None:
+def test_surrogates_in_pdf_metadata_are_joined_or_replaced(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(PdfFiles, "text_of", lambda *_: ("a\ud83d\ude00b\ud800", {"title": "\udc00T", "pages": 1}))
-    got = ingested(config_of(write(tmp_path / "in", {"a.pdf": b"%PDF", "b.txt": "good"})), tmp_path)
-    assert [row["text"] for row in got.documents] == ["a\U0001f600b\ufffd", "good"]
-    assert json.loads(got.documents[0]["metadata"]) == {"title": "\ufffdT", "pages": 1}
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.pdf": b"%PDF", "b.txt": "good"})), tmp_path)
+    assert [row["text"] for row in result.documents] == ["a\U0001f600b\ufffd", "good"]
+    assert json.loads(result.documents[0]["metadata"]) == {"title": "\ufffdT", "pages": 1}
 
 
-def test_a_message_whose_charset_makes_half_characters_is_told(tmp_path: Path) -> None:
+def test_a_message_whose_charset_yields_surrogates_is_quarantined(tmp_path: Path) -> None:
     evil = b'Content-Type: text/plain; charset="unicode_escape"\n\nodd \\ud800 end\n'
-    got = ingested(config_of(write(tmp_path / "in", {"a.eml": evil, "b.txt": "good"})), tmp_path)
-    assert got.ids == ["books/b.txt#0"]
-    assert "lone surrogate" in got.reasons[0][2]
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.eml": evil, "b.txt": "good"})), tmp_path)
+    assert result.ids == ["books/b.txt#0"]
+    assert "lone surrogate" in result.reasons[0][2]

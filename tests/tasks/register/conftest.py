@@ -61,8 +61,8 @@ SCORE = Step("score", 1, Given, made_up_scores)
 
 
 @pytest.fixture
-def packaged(home: Home) -> Callable[..., Path]:
-    """`packaged(loss)`: the package of a base model with that loss on its items."""
+def make_package(home: Home) -> Callable[..., Path]:
+    """`make_package(loss)`: the package of a base model with that loss on its items."""
     store = Store(home.store)
 
     def package(loss: float, items: str = "a") -> Path:

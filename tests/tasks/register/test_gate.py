@@ -32,15 +32,15 @@ def drawn_differences(items: int, largest: int) -> np.ndarray:
 def exact_p(differences: np.ndarray) -> float:
     """The share of all sign flips whose sum is at least as far from 0: the distribution of the sum, item by item."""
     span = int(np.abs(differences).sum())
-    ways = np.zeros(2 * span + 1)
-    ways[span] = 1.0
+    shares = np.zeros(2 * span + 1)
+    shares[span] = 1.0
     for size in np.abs(differences):
-        ways = (np.roll(ways, size) + np.roll(ways, -size)) / 2
-    return float(ways[np.abs(np.arange(-span, span + 1)) >= abs(differences.sum())].sum())
+        shares = (np.roll(shares, size) + np.roll(shares, -size)) / 2
+    return float(shares[np.abs(np.arange(-span, span + 1)) >= abs(differences.sum())].sum())
 
 
 @pytest.mark.parametrize("largest", [1, 7])
-def test_few_items_are_flipped_in_every_way_as_scipy_does(largest):
+def test_few_items_are_tested_with_every_sign_flip_as_scipy_does(largest):
     differences = drawn_differences(14, largest)
     theirs = stats.permutation_test((differences,), np.sum, permutation_type="samples", n_resamples=np.inf)
     assert sign_flip(differences.astype(float)) == pytest.approx(theirs.pvalue, abs=1e-12)
@@ -114,7 +114,7 @@ def test_a_baseline_that_has_no_score_by_item_promotes_nothing_and_the_reason_na
         assert words in verdict.reasons[-1] and verdict.reasons[-1].endswith("there are: ngram")
 
 
-def test_small_allowed_losses_cannot_add_up():
+def test_small_allowed_losses_cannot_accumulate():
     noise = np.random.default_rng(1).normal(0, 0.001, 60)
     anchor, promoted = scores(np.full(60, 1.0)), []
     champion = anchor
@@ -130,7 +130,7 @@ def test_small_allowed_losses_cannot_add_up():
     assert "anchor" in verdict.reasons[-1]
 
 
-def test_a_guard_that_falls_refuses_a_better_model():
+def test_a_lower_guard_score_refuses_a_better_model():
     champion = scores(np.full(30, 2.0)) | {"choice": {MODEL: losses(np.full(30, 0.2))}}
     candidate = scores(np.full(30, 1.0)) | {"choice": {MODEL: losses(np.full(30, 0.4))}}
     verdict = judge(candidate, champion, None, STANDARD)
@@ -138,7 +138,7 @@ def test_a_guard_that_falls_refuses_a_better_model():
     assert "guard fell: choice" in verdict.reasons[-1]
 
 
-def test_other_items_are_seen():
+def test_different_items_are_detected():
     assert same_items(scores([1, 2]), scores([3, 4]), ("text", "choice"))
     assert not same_items(scores([1, 2]), scores([1, 2, 3]), ("text",))
     assert not same_items(scores([1, 2]), {}, ("text",))

@@ -24,14 +24,14 @@ mlflow.set_tracking_uri(sys.argv[1])
 load = lambda name: mlflow.pyfunc.load_model(f"models:/{name}@candidate")
 params = {"max_tokens": 5, "temperature": 0.0, "seed": 1}
 ask = lambda name, prompts: load(name).predict(pd.DataFrame({"prompt": prompts}), params)
-told = {
+answers = {
     "base": [ask("demo-base", ["a b", "<|end|>"]).text.tolist() for again in range(2)],
     "instruct": ask("demo-instruct", ["a b"]).text.tolist(),
     "classify": load("demo-classify").predict(pd.DataFrame({"text": ["a b", ""]})).to_dict("list"),
 }
 import model.hub
-told["code"] = model.hub.__file__
-print(json.dumps(told))
+answers["code"] = model.hub.__file__
+print(json.dumps(answers))
 """
 
 
@@ -84,16 +84,16 @@ def test_every_role_answers_in_a_clean_process_elsewhere(home, tmp_path):
     command = [sys.executable, "-I", str(script), tracking_uri(home)]
     done = subprocess.run(command, cwd=script.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["base"][0] == told["base"][1]
-    assert all(isinstance(text, str) for text in told["base"][0] + told["instruct"])
-    assert sorted(told["classify"]) == ["label", "probability_new", "probability_old"]
-    assert told["classify"]["probability_old"] == pytest.approx([0.5, 0.5])
-    assert Path(told["code"]).is_relative_to(home / "mlflow-artifacts")
+    answers = json.loads(done.stdout.splitlines()[-1])
+    assert answers["base"][0] == answers["base"][1]
+    assert all(isinstance(text, str) for text in answers["base"][0] + answers["instruct"])
+    assert sorted(answers["classify"]) == ["label", "probability_new", "probability_old"]
+    assert answers["classify"]["probability_old"] == pytest.approx([0.5, 0.5])
+    assert Path(answers["code"]).is_relative_to(home / "mlflow-artifacts")
 
 
-def test_a_package_names_its_versions_scores_and_limits(packaged):
-    folder = packaged(1.0) / "base"
+def test_a_package_names_its_versions_scores_and_limits(make_package):
+    folder = make_package(1.0) / "base"
     assert {path.name for path in folder.iterdir()} == {
         "weights",
         "evidence",
@@ -109,8 +109,8 @@ def test_a_package_names_its_versions_scores_and_limits(packaged):
     assert json.loads((folder / "evidence" / "evidence.json").read_text())["standard"]["margin"] == 0.05
 
 
-def test_packaging_twice_gives_the_same_bytes(home, tmp_path, packaged):
-    first = packaged(1.0)
+def test_packaging_twice_gives_the_same_bytes(home, tmp_path, make_package):
+    first = make_package(1.0)
     elsewhere = Store(tmp_path / "store")
     given = Given(loss=1.0)
     from tests.tasks.register.conftest import SCORE

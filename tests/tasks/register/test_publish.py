@@ -1,4 +1,4 @@
-"""Publishing: one version a content, one verdict a pair, acted on once; every move of an alias leaves its line."""
+"""Publishing makes one version per content and one verdict per pair, acted on once; it logs every move of an alias."""
 
 import json
 import multiprocessing
@@ -24,8 +24,8 @@ def audit(home: Home) -> list[dict]:
     return [json.loads(line) for line in home.audit.read_text().splitlines()]
 
 
-def test_the_first_version_that_beats_the_baseline_becomes_champion(home, packaged):
-    (made,) = publish(packaged(1.0), home, INFO)
+def test_the_first_version_that_beats_the_baseline_becomes_champion(home, make_package):
+    (made,) = publish(make_package(1.0), home, INFO)
     assert (made.name, made.version, made.aliases) == ("demo-base", 1, ("candidate", "champion"))
     (version,) = versions(home)
     assert version.tags["verdict"] == "better"
@@ -38,14 +38,14 @@ def test_the_first_version_that_beats_the_baseline_becomes_champion(home, packag
     ]
 
 
-def test_a_first_version_below_the_baseline_stays_a_candidate(home, packaged):
-    (made,) = publish(packaged(3.0), home, INFO)
+def test_a_first_version_below_the_baseline_stays_a_candidate(home, make_package):
+    (made,) = publish(make_package(3.0), home, INFO)
     assert (made.aliases, made.verdict.outcome, made.is_champion) == (("candidate",), "worse", False)
 
 
-def test_what_is_read_without_mlflow_is_what_mlflow_says(home, packaged):
-    publish(packaged(1.0), home, INFO)
-    publish(packaged(0.5), home, INFO)
+def test_reading_the_registry_without_mlflow_equals_mlflows_client(home, make_package):
+    publish(make_package(1.0), home, INFO)
+    publish(make_package(0.5), home, INFO)
     client = MlflowClient(tracking_uri(home))
     ours = {(v.name, v.version): (v.aliases, v.tags) for v in versions(home)}
     theirs = {
@@ -56,8 +56,8 @@ def test_what_is_read_without_mlflow_is_what_mlflow_says(home, packaged):
     assert [row["aliases"] for row in models(home)] == [["previous"], ["candidate", "champion"]]
 
 
-def test_publishing_again_publishes_nothing_and_moves_nothing(home, packaged):
-    package = packaged(1.0)
+def test_publishing_again_publishes_nothing_and_moves_nothing(home, make_package):
+    package = make_package(1.0)
     first = publish(package, home, INFO)
     lines = audit(home)
     again = publish(package, home, INFO)
@@ -67,9 +67,9 @@ def test_publishing_again_publishes_nothing_and_moves_nothing(home, packaged):
     assert (len(versions(home)), audit(home)) == (1, lines)
 
 
-def test_a_cached_run_never_undoes_a_rollback(home, packaged):
-    publish(packaged(1.0), home, INFO)
-    package = packaged(0.5)
+def test_a_cached_run_never_undoes_a_rollback(home, make_package):
+    publish(make_package(1.0), home, INFO)
+    package = make_package(0.5)
     assert publish(package, home, INFO)[0].is_champion
     assert rollback("demo-base", home).version == 1
     assert aliases(home)["demo-base"] == {"candidate": 2, "champion": 1, "previous": 2}
@@ -78,32 +78,32 @@ def test_a_cached_run_never_undoes_a_rollback(home, packaged):
     assert rollback("demo-base", home).version == 2
 
 
-def test_a_worse_candidate_is_refused_with_its_reason(home, packaged):
-    publish(packaged(1.0), home, INFO)
-    (made,) = publish(packaged(1.5), home, INFO)
+def test_a_worse_candidate_is_refused_with_its_reason(home, make_package):
+    publish(make_package(1.0), home, INFO)
+    (made,) = publish(make_package(1.5), home, INFO)
     assert (made.verdict.outcome, made.aliases) == ("worse", ("candidate",))
     assert aliases(home)["demo-base"]["champion"] == 1
     assert "the champion" in versions(home)[1].tags["reasons"]
 
 
-def test_a_champion_from_another_corpus_is_scored_on_the_candidates_items(home, packaged, tmp_path):
-    publish(packaged(1.0), home, INFO)
-    package = packaged(1.2, items="b")
+def test_a_champion_from_another_corpus_is_scored_on_the_candidates_items(home, make_package, tmp_path):
+    publish(make_package(1.0), home, INFO)
+    package = make_package(1.2, items="b")
     assert publish(package, home, INFO)[0].verdict.outcome == "undecided"
-    asked = []
+    rescored = []
 
     def rescore(role: str, weights: Path) -> Path:
-        asked.append((role, (weights / "config.json").is_file()))
+        rescored.append((role, (weights / "config.json").is_file()))
         write_scores(tmp_path, 1.4, "b")
         return tmp_path
 
     (made,) = publish(package, home, INFO, rescore)
-    assert (made.verdict.outcome, made.is_champion, asked) == ("better", True, [("base", True)])
+    assert (made.verdict.outcome, made.is_champion, rescored) == ("better", True, [("base", True)])
 
 
-def test_an_alias_moved_by_hand_is_kept_and_audited(home, packaged):
-    publish(packaged(1.0), home, INFO)
-    publish(packaged(0.5), home, INFO)
+def test_an_alias_moved_by_hand_is_kept_and_audited(home, make_package):
+    publish(make_package(1.0), home, INFO)
+    publish(make_package(0.5), home, INFO)
     MlflowClient(tracking_uri(home)).set_registered_model_alias("demo-base", "champion", "1")
     assert audit_external_moves(home) == ["demo-base@champion was moved by hand: 2 → 1; kept"]
     assert audit_external_moves(home) == []
@@ -118,16 +118,16 @@ def test_an_alias_moved_by_hand_is_kept_and_audited(home, packaged):
     assert aliases(home)["demo-base"]["champion"] == 1
 
 
-def test_promotion_by_hand_keeps_the_old_champion_as_previous(home, packaged):
-    publish(packaged(1.0), home, INFO)
-    publish(packaged(1.5), home, INFO)
+def test_promotion_by_hand_keeps_the_old_champion_as_previous(home, make_package):
+    publish(make_package(1.0), home, INFO)
+    publish(make_package(1.5), home, INFO)
     assert promote("demo-base/2", home, "a demonstration").aliases == ("candidate", "champion")
     assert aliases(home)["demo-base"]["previous"] == 1
     assert audit(home)[-1]["why"] == "a demonstration"
 
 
-def test_a_kill_between_verdict_and_promotion_is_made_good_once(home, packaged):
-    package = packaged(1.0)
+def test_a_kill_between_verdict_and_promotion_is_repaired_once(home, make_package):
+    package = make_package(1.0)
     publish(package, home, INFO)
     client = MlflowClient(tracking_uri(home))
     client.delete_registered_model_alias("demo-base", "champion")
@@ -139,15 +139,15 @@ def test_a_kill_between_verdict_and_promotion_is_made_good_once(home, packaged):
     assert not publish(package, home, INFO)[0].is_champion
 
 
-def test_a_lost_database_is_published_into_again(home, packaged, fresh_home):
-    package = packaged(1.0)
+def test_a_lost_database_is_published_to_again(home, make_package, fresh_home):
+    package = make_package(1.0)
     publish(package, home, INFO)
     shutil.copy(fresh_home / DATABASE, home / DATABASE)
     assert publish(package, home, INFO)[0].aliases == ("candidate", "champion")
 
 
-def test_two_runs_at_once_publish_one_version(home, packaged):
-    package = packaged(1.0)
+def test_two_runs_at_once_publish_one_version(home, make_package):
+    package = make_package(1.0)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(abs, (-1,)) == 1  # it has started
         theirs = pool.apply_async(publish, (package, home, INFO))
@@ -157,8 +157,8 @@ def test_two_runs_at_once_publish_one_version(home, packaged):
     assert len(versions(home)) == 1
 
 
-def test_a_locked_database_puts_publishing_off(home, packaged):
-    package = packaged(1.0)
+def test_a_locked_database_postpones_publishing(home, make_package):
+    package = make_package(1.0)
     holder = sqlite3.connect(home / DATABASE)
     holder.execute("BEGIN EXCLUSIVE")
     assert publish(package, home, INFO) == []
@@ -168,8 +168,8 @@ def test_a_locked_database_puts_publishing_off(home, packaged):
     assert publish_waiting(home) == []
 
 
-def test_what_waits_to_be_published_is_published_from_a_home_that_was_moved(home, packaged):
-    package = packaged(1.0)
+def test_postponed_publishing_happens_in_a_home_that_was_moved(home, make_package):
+    package = make_package(1.0)
     holder = sqlite3.connect(home / DATABASE)
     holder.execute("BEGIN EXCLUSIVE")
     assert publish(package, home, INFO) == []
@@ -180,22 +180,22 @@ def test_what_waits_to_be_published_is_published_from_a_home_that_was_moved(home
     assert resolve("demo-base@champion", moved).is_relative_to(moved.path)
 
 
-def test_a_changed_byte_in_a_registered_model_is_found(home, packaged):
-    publish(packaged(1.0), home, INFO)
+def test_a_changed_byte_in_a_registered_model_is_detected(home, make_package):
+    publish(make_package(1.0), home, INFO)
     weights = resolve("demo-base@champion", home)
     (weights / "model.safetensors").write_bytes(b"other")
     with pytest.raises(UserError, match=r"model\.safetensors: not what was registered as demo-base/1"):
         resolve("demo-base/1", home)
 
 
-def test_a_home_that_was_moved_still_finds_its_weights(home, packaged):
-    publish(packaged(1.0), home, INFO)
+def test_a_home_that_was_moved_still_finds_its_weights(home, make_package):
+    publish(make_package(1.0), home, INFO)
     moved = Home(home.path.rename(home.path.with_name("moved home")))
     assert resolve("demo-base@champion", moved).is_relative_to(moved.path)
 
 
-def test_an_unknown_model_is_told_with_the_nearest_names(home, packaged, tmp_path):
-    publish(packaged(1.0), home, INFO)
+def test_an_unknown_model_is_reported_with_the_nearest_names(home, make_package, tmp_path):
+    publish(make_package(1.0), home, INFO)
     with pytest.raises(UsageError, match="did you mean demo-base@champion"):
         resolve("demo-bse@champion", home)
     assert resolve(str(versions(home)[0].weights), home) == versions(home)[0].weights

@@ -1,4 +1,4 @@
-"""The longest run in common is the one that a search of every place finds."""
+"""The longest run in common equals that of an exhaustive search."""
 
 import random
 
@@ -25,22 +25,22 @@ def longest(sample: list[int], text: list[int]) -> int:
 
 
 @pytest.mark.parametrize("at_once", [7, 1 << 22])
-def test_the_longest_run_is_found_wherever_it_lies(at_once, monkeypatch):
+def test_the_longest_common_run_is_reported_wherever_it_lies(at_once, monkeypatch):
     monkeypatch.setattr(copying, "TOKENS_AT_ONCE", at_once)
     draw = random.Random(5)
     documents = [[draw.randint(1, 4) for _ in range(draw.randint(0, 30))] for _ in range(12)]
     stream = stream_of(documents)
     text = stream.read(0, len(stream)).tolist()
     samples = [[draw.randint(1, 4) for _ in range(draw.randint(1, 16))] for _ in range(20)]
-    found = copying.nearest([np.array(sample, np.uint16) for sample in samples], stream, len(stream))
-    for sample, match in zip(samples, found, strict=True):
+    matches = copying.nearest([np.array(sample, np.uint16) for sample in samples], stream, len(stream))
+    for sample, match in zip(samples, matches, strict=True):
         expected = longest(sample, text)
         assert match.tokens == (expected if expected >= copying.SEED else 0)
         here = text[match.position : match.position + match.tokens]
         assert here == sample[match.begin : match.begin + match.tokens]
 
 
-def test_a_passage_copied_whole_is_copied_whole_and_names_its_document():
+def test_a_passage_copied_whole_is_reported_with_its_document():
     documents = [list(range(100, 140)), list(range(1, 60)), list(range(200, 240))]
     stream = stream_of(documents)
     copied, invented = np.arange(10, 40, dtype=np.uint16), np.arange(300, 330, dtype=np.uint16)

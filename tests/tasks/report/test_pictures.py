@@ -34,7 +34,7 @@ def test_a_training_is_drawn_from_its_metrics_alone(tmp_path):
     assert (tmp_path / "again.svg").read_bytes() == (tmp_path / "curve.svg").read_bytes()
 
 
-def test_scores_stand_beside_their_baselines_with_an_interval(tmp_path):
+def test_scores_are_drawn_beside_their_baselines_with_an_interval(tmp_path):
     entry = {"value": 0.5, "low": 0.4, "high": 0.6, "better": "higher", "items": 1200, "baselines": {"majority": 0.3}}
     draw_scores({"accuracy/test <b>": entry}, "classify", tmp_path / "scores.svg")
     ((title, plot),) = plots_of(tmp_path / "scores.svg").items()

@@ -37,18 +37,18 @@ def write(config: Config, inputs: Inputs, out: Path) -> Stats:
 STEP = Step("write", 1, Config, write)
 
 
-def test_a_second_call_finds_the_first_ones_artifact(tmp_path):
+def test_a_second_call_returns_the_first_ones_artifact(tmp_path):
     store = Store(tmp_path / "store")
-    made, found = store.complete(STEP, Config(), {}), store.complete(STEP, Config(), {})
-    assert (made.hit, found.hit) == (False, True)
-    assert (found.key, found.sha256, found.stats) == (made.key, made.sha256, made.stats)
+    made, second = store.complete(STEP, Config(), {}), store.complete(STEP, Config(), {})
+    assert (made.hit, second.hit) == (False, True)
+    assert (second.key, second.sha256, second.stats) == (made.key, made.sha256, made.stats)
 
 
 def test_a_kill_between_any_two_file_operations_leaves_complete_or_absent(tmp_path):
     undisturbed = Store(tmp_path / "undisturbed").complete(STEP, Config(), {})
     for operation in range(1, 400):
         root = tmp_path / f"killed{operation}"
-        survived = _killed_at(root, operation)
+        survived = _completes_before(root, operation)
         for manifest in root.rglob(MANIFEST):
             if ".partial" not in str(manifest):
                 verify(manifest.parent)
@@ -60,8 +60,8 @@ def test_a_kill_between_any_two_file_operations_leaves_complete_or_absent(tmp_pa
     assert survived and operation > 20, f"the child was killed at {operation - 1} operations only"
 
 
-def _killed_at(root: Path, operation: int) -> bool:
-    """Makes the artifact in a forked child that kills itself at its n-th file operation; True where it came through."""
+def _completes_before(root: Path, operation: int) -> bool:
+    """Whether a forked child completes the artifact before its n-th file operation, at which it kills itself."""
     child = os.fork()
     if child == 0:
         count = 0
@@ -104,19 +104,19 @@ def test_two_processes_that_race_for_a_key_do_its_work_once(tmp_path):
     racers = [context.Process(target=_complete_slow, args=arguments) for _ in range(2)]
     for racer in racers:
         racer.start()
-    found = [results.get(timeout=60) for _ in racers]
+    outcomes = [results.get(timeout=60) for _ in racers]
     for racer in racers:
         racer.join()
     assert len(log.read_text().splitlines()) == 1
-    assert sorted(hit for hit, _ in found) == [False, True]
-    assert len({sha for _, sha in found}) == 1
+    assert sorted(hit for hit, _ in outcomes) == [False, True]
+    assert len({sha for _, sha in outcomes}) == 1
 
 
 def test_moving_the_store_changes_no_key_and_keeps_every_hit(tmp_path):
     made = Store(tmp_path / "here").complete(STEP, Config(), {})
     shutil.move(tmp_path / "here", tmp_path / "there")
-    found = Store(tmp_path / "there").complete(STEP, Config(), {})
-    assert found.hit and found.key == made.key
+    again = Store(tmp_path / "there").complete(STEP, Config(), {})
+    assert again.hit and again.key == made.key
 
 
 def test_seconds_and_dates_are_outside_the_content_hash(tmp_path):
@@ -126,7 +126,7 @@ def test_seconds_and_dates_are_outside_the_content_hash(tmp_path):
     assert len(speeds) == 2 and one.sha256 == other.sha256
 
 
-def test_a_cut_file_is_told_with_its_cure_on_a_hit(tmp_path):
+def test_a_truncated_file_is_an_error_with_a_fix_on_a_hit(tmp_path):
     made = Store(tmp_path / "store").complete(STEP, Config(), {})
     (made.path / "twice.txt").write_text("h")
     with pytest.raises(UserError, match=r"twice\.txt") as error:
@@ -151,12 +151,12 @@ def test_an_artifact_made_by_other_code_is_a_hit_that_says_so_and_a_miss_when_st
     manifest["code"][f"{__name__}.write"] = "another digest"
     manifest["sources"][__name__] = "another digest"
     (made.path / MANIFEST).write_text(json.dumps(manifest))
-    found = store.complete(STEP, Config(), {})
-    assert found.hit and f"code changed since this was made: {__name__}.write" in found.notes
-    assert Store(tmp_path / "store", strict=True).key(STEP, Config(), {}) != found.key
+    again = store.complete(STEP, Config(), {})
+    assert again.hit and f"code changed since this was made: {__name__}.write" in again.notes
+    assert Store(tmp_path / "store", strict=True).key(STEP, Config(), {}) != again.key
 
 
-def test_a_steps_own_thread_count_is_recorded_and_another_one_is_told(tmp_path):
+def test_a_steps_own_thread_count_is_recorded_and_a_different_one_is_reported(tmp_path):
     class Threaded(Config):
         threads: Annotated[int, NOT_IN_KEY] = 2
 
@@ -167,7 +167,7 @@ def test_a_steps_own_thread_count_is_recorded_and_another_one_is_told(tmp_path):
     assert store.complete(step, Threaded(threads=3), {}).notes == ("made with threads 2, now 3",)
 
 
-def test_computing_again_says_reproduced_and_never_overwrites(tmp_path):
+def test_computing_again_reports_reproduced_and_never_overwrites(tmp_path):
     store = Store(tmp_path / "store")
     made = store.complete(STEP, Config(), {})
     recompute = store.recompute(STEP, Config(), {})
@@ -193,7 +193,7 @@ def resumable(config: Config, inputs: Inputs, out: Path) -> Stats:
     return Stats()
 
 
-def test_a_step_that_resumes_finds_its_own_earlier_work(tmp_path):
+def test_a_step_that_resumes_gets_its_own_earlier_work(tmp_path):
     step = Step("resumable", 1, Config, resumable, resumes=True)
     store = Store(tmp_path / "store")
     for _ in range(2):
@@ -212,7 +212,7 @@ def test_a_skipped_step_leaves_nothing_behind(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
-def test_a_full_or_read_only_disk_is_told_with_a_cure(tmp_path, number):
+def test_a_full_or_read_only_disk_is_an_error_with_a_fix(tmp_path, number):
     def fails(config: Config, inputs: Inputs, out: Path) -> Stats:
         raise OSError(number, os.strerror(number), str(out / "big"))
 

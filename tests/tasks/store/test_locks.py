@@ -1,4 +1,4 @@
-"""Lock files: who waits, who is turned away, and that a killed holder gives its lock back."""
+"""Lock files: waiting, refusal, and release when the holder is killed."""
 
 import subprocess
 import sys
@@ -24,39 +24,39 @@ def test_a_lock_is_free_again_when_its_holder_is_killed(tmp_path):
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"
         assert is_held(path)
-        with exclusive_if_free(path) as got:
-            assert not got
+        with exclusive_if_free(path) as acquired:
+            assert not acquired
         holder.kill()
         holder.wait()
         assert not is_held(path)
-        with exclusive_if_free(path) as got:
-            assert got
+        with exclusive_if_free(path) as acquired:
+            assert acquired
 
 
-def test_who_waits_for_a_lock_says_so_and_gets_it(tmp_path, capsys):
-    path, got = tmp_path / "a.lock", threading.Event()
+def test_waiting_for_a_lock_is_reported_and_ends_with_the_lock(tmp_path, capsys):
+    path, acquired = tmp_path / "a.lock", threading.Event()
 
     def wait() -> None:
         with exclusive(path, "waiting for the other"):
-            got.set()
+            acquired.set()
 
     with exclusive(path):
         thread = threading.Thread(target=wait)
         thread.start()
-        assert not got.wait(0.2)
+        assert not acquired.wait(0.2)
     thread.join(timeout=30)
-    assert got.is_set()
+    assert acquired.is_set()
     assert capsys.readouterr().err == "waiting for the other\n"
 
 
 def test_a_lock_can_be_shared_but_then_not_held_alone(tmp_path):
     path = tmp_path / "a.lock"
-    with shared(path), shared(path), exclusive_if_free(path) as got:
-        assert not got
+    with shared(path), shared(path), exclusive_if_free(path) as acquired:
+        assert not acquired
         assert is_held(path)
     assert not is_held(path)
 
 
-def test_a_lock_that_was_never_taken_is_not_held_and_asking_makes_no_file(tmp_path: Path):
+def test_a_lock_that_was_never_taken_is_not_held_and_checking_makes_no_file(tmp_path: Path):
     assert not is_held(tmp_path / "a.lock")
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""What code a step reaches: all that its result can depend on, by name, and nothing that only stands near it."""
+"""The code that a step reaches is all that its result can depend on, by name, and nothing that only stands near it."""
 
 import sys
 from pathlib import Path
@@ -35,12 +35,12 @@ def stray(): return 2
 
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A function: writes the room's modules, and says what `run` reaches in them."""
+    """A function that writes the room's modules and returns the digests of what `run` reaches in them."""
     monkeypatch.setattr(reachable_code, "ROOMS", ("room",))
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "room").mkdir()
 
-    def reached(**changed: str) -> dict[str, str]:
+    def reach(**changed: str) -> dict[str, str]:
         for cached in (
             reachable_code._uses,
             reachable_code._source,
@@ -54,7 +54,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             (tmp_path / "room" / f"{name}.py").write_text(text)
         return reachable_code.digests(reachable_code.reachable(("room.steps", "run")))
 
-    yield reached
+    yield reach
     sys.modules.pop("room", None)
     for cached in (
         reachable_code._uses,
@@ -67,7 +67,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         cached.cache_clear()
 
 
-def test_names_lead_through_imports_wherever_they_stand(room):
+def test_names_are_followed_through_imports_wherever_they_stand(room):
     assert room().keys() == {
         "room.steps.run",
         "room.steps.helper",
@@ -79,7 +79,7 @@ def test_names_lead_through_imports_wherever_they_stand(room):
     }
 
 
-def test_a_changed_statement_changes_its_digest_and_remarks_change_nothing(room):
+def test_a_changed_statement_changes_the_digest_and_comments_do_not(room):
     before = room()
     assert room(tools=ROOM["tools"].replace("a remark", "another").replace("return 2", "return 3")) == before
     changed = room(limits="MOST: int = 3\nMOST += 2\nLEAST = 1\n")
@@ -123,14 +123,14 @@ STEPS += [*graph.FINETUNE.values(), *graph.EVALUATE.values()]
         ("evaluate/base", {"tasks.evaluate.ngrams.NGrams", "model.decoder.Decoder"}),
     ],
 )
-def test_the_steps_of_the_line_reach_what_makes_their_bytes(step: str, names: set[str]):
-    (found,) = [code_digests(one) for one in STEPS if one.name == step]
-    assert names <= found.keys(), f"not reached: {names - found.keys()}"
-    assert not [name for name in found if name.startswith(("tasks.progress", "flows.", "tasks.tracking.tracker"))]
+def test_the_steps_of_the_graph_reach_the_code_that_makes_their_bytes(step: str, names: set[str]):
+    (digests,) = [code_digests(one) for one in STEPS if one.name == step]
+    assert names <= digests.keys(), f"not reached: {names - digests.keys()}"
+    assert not [name for name in digests if name.startswith(("tasks.progress", "flows.", "tasks.tracking.tracker"))]
 
 
 def test_a_method_of_fine_tuning_reaches_no_other_method_and_no_evaluation():
     for name, step in graph.FINETUNE.items():
-        methods = {place for place in code_digests(step) if place.startswith("tasks.finetune.methods.")}
-        assert methods and all(place.startswith(f"tasks.finetune.methods.{name}.") for place in methods)
-        assert not [place for place in code_digests(step) if place.startswith("tasks.evaluate.")]
+        methods = {definition for definition in code_digests(step) if definition.startswith("tasks.finetune.methods.")}
+        assert methods and all(definition.startswith(f"tasks.finetune.methods.{name}.") for definition in methods)
+        assert not [name for name in code_digests(step) if name.startswith("tasks.evaluate.")]

@@ -1,4 +1,4 @@
-"""The key: what moves bytes is in it, what does not is not."""
+"""The key holds what changes an artifact's bytes, and nothing else."""
 
 from pathlib import Path
 from typing import Annotated
@@ -75,7 +75,7 @@ def test_role_partition_name_and_order_of_the_inputs_are_in_the_key():
         (Config(), {"model": "0" * 24, "shards": {"0001": "1" * 24, "0002": "2" * 24}}, "b566e6ab0118dcdee2162af9"),
     ],
 )
-def test_a_key_is_the_same_for_ever(config, inputs, expected):
+def test_a_key_never_changes_between_versions(config, inputs, expected):
     """A new key here orphans every artifact on every disk: raise a step's VERSION instead."""
     assert fingerprint(STEP, config, inputs) == expected
 

@@ -1,4 +1,4 @@
-"""The door to DuckDB: named parameters, and questions of users that can read nothing but the run's own tables."""
+"""Queries of DuckDB: named parameters, and SQL of users that can read nothing but the run's own tables."""
 
 import pyarrow as pa
 import pytest
@@ -7,7 +7,7 @@ from tasks.errors import UsageError
 from tasks.tables.query import ask, parameters, query
 
 DOCUMENTS = pa.table({"doc_id": ["a", "b", "c"], "language": ["en", None, "de"]})
-TABLES = {"documents": lambda: DOCUMENTS, "never": lambda: pytest.fail("opened a table that no question names")}
+TABLES = {"documents": lambda: DOCUMENTS, "never": lambda: pytest.fail("opened a table that no query names")}
 VIEWS = {"spoken": "select doc_id, coalesce(language, 'unknown') as language from documents"}
 
 
@@ -15,7 +15,7 @@ def rows(sql: str, **params: object) -> list[dict]:
     return ask(sql, params, TABLES, VIEWS).to_pylist()
 
 
-def test_only_the_tables_that_a_question_names_are_opened_through_views_too():
+def test_only_the_tables_that_a_query_names_are_opened_through_views_too():
     assert len(rows("select * from spoken")) == 3
 
 
@@ -42,7 +42,7 @@ def test_a_parameter_not_given_is_null_and_loses_no_row():
         "",
     ],
 )
-def test_a_question_can_neither_write_nor_read_files_nor_change_settings(sql, tmp_path, monkeypatch):
+def test_a_query_can_neither_write_nor_read_files_nor_change_settings(sql, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError):
         rows(sql)
@@ -62,10 +62,10 @@ def test_a_mistake_in_sql_names_the_views_there_are():
     assert "documents, never, spoken" in error.value.cure
 
 
-def test_an_answer_binds_only_the_parameters_that_the_sql_names():
-    found = query(
+def test_a_query_binds_only_the_parameters_that_its_sql_names():
+    result = query(
         "select count(*) as n from t where x > $least -- not $other",
         {"least": 1, "other": 2},
         {"t": pa.table({"x": [1, 2, 3]})},
     )
-    assert found.to_pylist() == [{"n": 2}]
+    assert result.to_pylist() == [{"n": 2}]

@@ -16,7 +16,7 @@ FUNNEL = {"read": 3, "kept": 2, "dropped": {}, "quarantined": 1}
 
 
 @pytest.fixture
-def moved(tmp_path) -> Home:
+def moved_home(tmp_path) -> Home:
     """A home with a record of two steps, renamed after the run."""
     home = Home(tmp_path / "home")
     steps = []
@@ -41,20 +41,20 @@ def steps_of(home: Home, record: RunRecord) -> list[dict]:
     return tables.raw()["steps"]().to_pylist()
 
 
-def test_a_moved_home_still_knows_what_each_artifact_was_made_of(moved):
-    record = latest(moved)
+def test_a_moved_home_still_resolves_the_parents_of_each_artifact(moved_home):
+    record = latest(moved_home)
     assert record
-    rows = steps_of(moved, record)
+    rows = steps_of(moved_home, record)
     assert [row["parents"] for row in rows] == [[], [INGESTED]]
-    assert rows[1]["path"] == str(moved.store / "signals" / SIGNALS)
-    assert [step.path for step in record.steps] == [str(moved.store / "ingest" / INGESTED), rows[1]["path"]]
+    assert rows[1]["path"] == str(moved_home.store / "signals" / SIGNALS)
+    assert [step.path for step in record.steps] == [str(moved_home.store / "ingest" / INGESTED), rows[1]["path"]]
 
 
-def test_the_parents_of_an_artifact_that_is_gone_are_unknown_and_not_none(moved):
-    record = latest(moved)
+def test_the_parents_of_a_missing_artifact_are_unknown_and_not_an_empty_list(moved_home):
+    record = latest(moved_home)
     assert record
-    (moved.store / "signals" / SIGNALS / MANIFEST).unlink()
-    assert [row["parents"] for row in steps_of(moved, record)] == [[], None]
-    tables = RunTables(moved, record.as_json(), lambda: [], lambda: pa.table({}))
+    (moved_home.store / "signals" / SIGNALS / MANIFEST).unlink()
+    assert [row["parents"] for row in steps_of(moved_home, record)] == [[], None]
+    tables = RunTables(moved_home, record.as_json(), lambda: [], lambda: pa.table({}))
     with pytest.raises(UserError, match="this artifact of the run is gone"):
         tables.partitions("signals")

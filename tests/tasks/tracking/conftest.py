@@ -1,4 +1,4 @@
-"""What a training leaves, in a home whose MLflow has its tables."""
+"""The artifact of a training, in a home whose MLflow database exists."""
 
 from pathlib import Path
 

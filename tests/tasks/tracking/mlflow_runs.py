@@ -1,10 +1,8 @@
-"""A run of one training as the tracker gets it, and what MLflow then has of it."""
+"""The run of one training as the tracker receives it, and MLflow's record of it."""
 
 import json
 import subprocess
 import sys
-import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +29,7 @@ def pipeline(run: str = "r1") -> PipelineRun:
 
 
 def make_artifact(home: Home) -> Path:
-    """What a training leaves: 300 lines of metrics, a large file, a manifest."""
+    """The artifact of a training: 300 lines of metrics, a large file, a manifest."""
     folder = home / "store" / "pretrain" / KEY
     folder.mkdir(parents=True)
     write_metrics(folder / "metrics.jsonl", range(300))
@@ -46,7 +44,7 @@ def write_metrics(path: Path, steps: range) -> None:
         file.writelines(json.dumps({"step": step, "loss": 5 - step / 100}) + "\n" for step in steps)
 
 
-def trained(artifact: Path, state: str = "complete", run: str = "r1") -> StepRun:
+def training_run(artifact: Path, state: str = "complete", run: str = "r1") -> StepRun:
     part = Part(key=KEY, path=str(artifact), state=state)
     return StepRun(
         pipeline=pipeline(run),
@@ -66,39 +64,32 @@ def trained(artifact: Path, state: str = "complete", run: str = "r1") -> StepRun
 def runs(home: Home) -> dict[str, list]:
     """Our id → MLflow's runs that carry it."""
     client = MlflowClient(tracking_uri(home))
-    found: dict[str, list] = {}
+    by_id: dict[str, list] = {}
     for run in client.search_runs([e.experiment_id for e in client.search_experiments()]):
-        found.setdefault(run.data.tags["triptych.id"], []).append(run)
-    return found
+        by_id.setdefault(run.data.tags["triptych.id"], []).append(run)
+    return by_id
 
 
-def only(home: Home, our_id: str):
+def run_of(home: Home, our_id: str):
     (run,) = runs(home)[our_id]
     return run
 
 
-def opened(home: Home, our_id: str) -> Path:
+def artifacts_of(home: Home, our_id: str) -> Path:
     """A run's artifacts as MLflow hands them out."""
-    return Path(MlflowClient(tracking_uri(home)).download_artifacts(only(home, our_id).info.run_id, ""))
+    return Path(MlflowClient(tracking_uri(home)).download_artifacts(run_of(home, our_id).info.run_id, ""))
 
 
 def losses(home: Home) -> list[tuple[int, float]]:
-    history = MlflowClient(tracking_uri(home)).get_metric_history(only(home, "r1/pretrain").info.run_id, "loss")
+    history = MlflowClient(tracking_uri(home)).get_metric_history(run_of(home, "r1/pretrain").info.run_id, "loss")
     return [(metric.step, metric.value) for metric in history]
 
 
 @contextmanager
-def locked(home: Home):
+def lock_database(home: Home):
     """Another process holds MLflow's database for itself."""
     command = [sys.executable, "-c", HOLD_LOCK, str(home / DATABASE)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
         yield
         holder.stdin.close()
-
-
-def wait_for(what, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come"
-        threading.Event().wait(0.05)
