@@ -158,9 +158,10 @@ def reader(source: FolderSource, end: str, bad: Counter[str]) -> Any:
     from fsspec.implementations.local import LocalFileSystem
 
     from tasks.ingest.read.choose import reader_of
-    from tasks.ingest.readers import BadRecord, without_numbers
+    from tasks.ingest.readers import BadRecord, Repair, without_numbers
 
-    def count(record: BadRecord) -> None:
-        bad[without_numbers(record.reason)] += 1
+    def count(record: BadRecord | Repair) -> None:
+        if isinstance(record, BadRecord):
+            bad[without_numbers(record.reason)] += 1
 
     return reader_of(end, DataFolder(str(root_of(source)), fs=LocalFileSystem()), source, count)

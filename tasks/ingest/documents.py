@@ -7,7 +7,7 @@ the same however many processes read the groups.
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from datatrove.data import Document
@@ -21,13 +21,14 @@ from tasks.ingest.document_rows import DOCUMENTS, QUARANTINE, RowWriter
 from tasks.ingest.kinds import TEXT, ending
 from tasks.ingest.read.archives import Archives
 from tasks.ingest.read.choose import reader_of
-from tasks.ingest.readers import BadRecord, as_json, without_numbers
+from tasks.ingest.readers import BadRecord, Repair, as_json, without_numbers
 from tasks.ingest.sources import File, FileSource
 from tasks.ingest.walk import root_of
 from tasks.passages import passages
 from tasks.store.hashing import file_sha256
 
 EXAMPLES = 5  # bad records in an error message
+REPAIRED_FILES = 3  # of each kind that a note names
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,21 @@ class Group:
         return out / "quarantine" / f"{self.number:05d}.parquet"
 
 
+class Repairs(NamedTuple):
+    """How often something was changed in files whose records were kept."""
+
+    count: int
+    files: int
+    names: tuple[str, ...]  # of the first files
+
+    def __add__(self, other: "Repairs") -> "Repairs":  # type: ignore[override]  # not of tuples
+        return Repairs(self.count + other.count, self.files + other.files, (*self.names, *other.names)[:REPAIRED_FILES])
+
+    def __str__(self) -> str:
+        names = ", ".join(self.names) + (", …" if self.files > len(self.names) else "")
+        return f"{self.count:,} in {self.files:,} {'file' if self.files == 1 else 'files'} ({names})"
+
+
 @dataclass
 class Tally:
     """The number of a group's records by what was done with them."""
@@ -60,6 +76,8 @@ class Tally:
     cut: frozenset[str] = frozenset()  # files too large for one document
     unsupported: Counter[str] = field(default_factory=Counter)  # members of archives, by ending
     first: dict[str, str] = field(default_factory=dict)  # by reason, its first bad record: the place, and why in full
+    repairs: dict[str, Repairs] = field(default_factory=dict)  # by what was changed in files whose records were kept
+    lost_bytes: int = 0  # of files, behind a record from which on they cannot be read
 
     @property
     def read(self) -> int:
@@ -75,6 +93,12 @@ class Tally:
         self.cut |= other.cut
         self.unsupported += other.unsupported
         self.first = other.first | self.first
+        self.lost_bytes += other.lost_bytes
+        for what, repairs in other.repairs.items():
+            self.add_repairs(what, repairs)
+
+    def add_repairs(self, what: str, repairs: Repairs) -> None:
+        self.repairs[what] = self.repairs[what] + repairs if what in self.repairs else repairs
 
     def examples(self) -> list[str]:
         """For each of the commonest reasons one bad record, and the number of others like it."""
@@ -109,6 +133,7 @@ class _Reading:
         self.group, self.source, self.tally = group, group.source, tally
         self.documents, self.bad_records = documents, quarantine
         self.folder = DataFolder(str(root_of(group.source)), fs=LocalFileSystem())
+        self.repaired = dict[str, str]()  # by what was changed, the file in which it was last
         self.readers = dict[str, BaseDiskReader]()  # by ending: making one takes datatrove some milliseconds
 
     def run(self, file: File) -> None:
@@ -177,12 +202,18 @@ class _Reading:
         self.tally.kept += 1
         self.tally.bytes += size
 
-    def quarantine(self, bad: BadRecord) -> None:
+    def quarantine(self, bad: BadRecord | Repair) -> None:
         name = self.group.name
         uri = self.uri(bad.member)
+        if isinstance(bad, Repair):
+            is_new = self.repaired.get(bad.what) != uri
+            self.repaired[bad.what] = uri
+            self.tally.add_repairs(bad.what, Repairs(bad.count, int(is_new), (f"{name}: {uri}",) if is_new else ()))
+            return
         self.bad_records.add((name, uri, bad.position, bad.reason, bad.raw), len(bad.raw))
         self.tally.quarantined += 1
         self.tally.ignored += bad.is_ignored
+        self.tally.lost_bytes += bad.lost_bytes
         kind = without_numbers(bad.reason)
         self.tally.reasons[kind] += 1
         self.tally.first.setdefault(kind, f"{name}: {uri}, record {bad.position + 1}: {bad.reason}")

@@ -7,7 +7,7 @@ hold.
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,6 +22,7 @@ from datatrove.pipeline.readers.parquet import ParquetReader
 from tasks.ingest.conversations import is_conversation, joined
 from tasks.ingest.lines import RAW_BYTES, ExpansionLimit, LongLine, blocks, check_expansion, lines
 from tasks.ingest.read.encodings import UTF8_MARK, UTF16
+from tasks.ingest.read.utf8 import mend
 from tasks.ingest.sources import Reading
 
 ROWS_AT_ONCE = 256  # of a table in memory
@@ -36,9 +37,18 @@ class BadRecord(NamedTuple):
     raw: bytes
     member: str = ""  # its path in an archive
     is_ignored: bool = False  # not damaged, but no record for training: never a reason to stop the run
+    lost_bytes: int = 0  # of the file, on disk: what follows the record and was not read either
 
 
-Quarantine = Callable[[BadRecord], None]
+class Repair(NamedTuple):
+    """What was changed in a file, or left out of it, while its records were kept."""
+
+    what: str
+    count: int = 1
+    member: str = ""  # its path in an archive
+
+
+Quarantine = Callable[[BadRecord | Repair], None]
 
 
 def without_numbers(reason: str) -> str:
@@ -55,6 +65,11 @@ class QuarantiningReader(BaseDiskReader):
     def __init__(self, folder: DataFolder, rules: Reading, quarantine: Quarantine) -> None:
         super().__init__(folder)
         self.rules, self.quarantine, self.add_file_path = rules, quarantine, False
+
+    def report_repairs(self, repairs: Mapping[str, int]) -> None:
+        """Counts changes that cost no record: a note of the run names the files."""
+        for what, count in repairs.items():
+            self.quarantine(Repair(what, count))
 
     def document(self, record: Any, path: str, position: int, raw: bytes | None = None) -> Document | None:
         if isinstance(record, dict) and is_conversation(value := record.get(name := self.text_field_of(record))):
@@ -127,10 +142,13 @@ class JsonLines(QuarantiningReader, JsonlReader):
         if not line.strip():
             return None
         try:
-            return self.document(orjson.loads(line), path, position, line)
+            record, repairs = _parse(line)
         except orjson.JSONDecodeError as error:
             self.quarantine(BadRecord(position, bytes_fault(line) or f"not JSON: {error}", line[:RAW_BYTES]))
             return None
+        if document := self.document(record, path, position, line):
+            self.report_repairs(repairs)
+        return document
 
 
 class TableReader(QuarantiningReader):
@@ -187,6 +205,16 @@ class ArrowFiles(TableReader, IpcReader):
         with self.data_folder.open(path, "rb") as file:
             is_stream = file.read(6) != b"ARROW1"
         yield from self._iter_stream_batches(path) if is_stream else self._iter_file_batches(path)
+
+
+def _parse(line: bytes) -> tuple[Any, Mapping[str, int]]:
+    """The value of a line, and what had to be mended to read it; JSONDecodeError where it is no JSON."""
+    try:
+        return orjson.loads(line), {}
+    except orjson.JSONDecodeError:
+        if (mended := mend(line.decode(errors="surrogateescape"))) is None:
+            raise
+        return orjson.loads(mended.text), mended.repairs
 
 
 def bytes_fault(raw: bytes) -> str | None:

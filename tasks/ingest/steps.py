@@ -135,6 +135,7 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
     if tally.quarantined:
         examples = "; ".join(tally.examples()[:2])
         notes.append(f"{tally.quarantined:,} bad records in the quarantine (triptych sql quarantine): {examples}")
+    notes += [f"{what}: {repairs}" for what, repairs in sorted(tally.repairs.items())]
     if tally.unsupported:
         counts = {end: {"files": count} for end, count in tally.unsupported.items()}
         notes.append(unsupported_note("in archives", counts))
@@ -147,7 +148,7 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
 
 INGEST = Step(
     "ingest",
-    3,  # conversations; UTF-8 before a declared encoding; delimiters by all lines; Latin encodings by letters
+    4,  # damaged text and tables are mended; encodings by the letters of a language
     IngestPart,
     ingest,
     libraries=(

@@ -20,7 +20,7 @@ from fsspec.implementations.zip import ZipFileSystem
 from tasks.document_names import WITHIN, member_uri
 from tasks.ingest.kinds import ARCHIVES, ending, readable
 from tasks.ingest.lines import FREE_EXPANSION, ExpansionLimit, check_expansion
-from tasks.ingest.readers import BadRecord, Quarantine, QuarantiningReader
+from tasks.ingest.readers import BadRecord, Quarantine, QuarantiningReader, Repair
 
 MAX_DEPTH = 3  # archives within archives
 MAX_MEMBERS = 1_000_000
@@ -98,7 +98,7 @@ class Archives(QuarantiningReader):
                 return
             prefix = name.removesuffix(info.filename)
 
-            def quarantine(bad: BadRecord) -> None:
+            def quarantine(bad: BadRecord | Repair) -> None:
                 self.quarantine(bad._replace(member=name))
 
             for document in self.reader_of(ending(name), folder, quarantine).read_file(info.filename):

@@ -53,11 +53,11 @@ def _fit(raw: bytes, encoding: str) -> EncodingFit | None:
         return None
     language, probability = detect_with_probability(text.lower())  # the detector is poor at capitals
     letters = LETTERS.get(language or "", WESTERN)
-    fitting = [_fits(text, match.start(), letters) for match in NOT_ASCII.finditer(text)]
+    fitting = [fits(text, match.start(), letters) for match in NOT_ASCII.finditer(text)]
     return EncodingFit(sum(fitting) / len(fitting), probability, encoding)
 
 
-def _fits(text: str, at: int, letters: str) -> bool:
+def fits(text: str, at: int, letters: str) -> bool:
     """Whether it is a letter of the language (no capital within a word) or a mark (not within a word)."""
     character, before, after = text[at], text[at - 1 : at], text[at + 1 : at + 2]
     if character.isalpha():

@@ -6,7 +6,7 @@ from typing import BinaryIO
 from datatrove.data import Document
 
 from tasks.ingest.lines import MIB, RAW_BYTES
-from tasks.ingest.read.encodings import UTF8, UTF16, Decoded, Undecodable, decode, encoding_of
+from tasks.ingest.read.encodings import UTF8, UTF16, Decoded, Undecodable, decode, decode_as, encoding_of
 from tasks.ingest.readers import BadRecord, QuarantiningReader
 
 PART_BYTES = 128 << 10  # of a file that is cut: some forty pages
@@ -30,6 +30,7 @@ class TextFiles(QuarantiningReader):
             self.quarantine(BadRecord(0, str(fault), raw[:RAW_BYTES]))
             return
         if document := self.whole(decoded.text, filepath, raw, encoding_field(decoded.encoding)):
+            self.report_repairs(decoded.repairs)
             yield document
 
     def text_of(self, raw: bytes) -> Decoded:
@@ -47,14 +48,14 @@ class TextFiles(QuarantiningReader):
             return
         for position, raw in enumerate(split_bytes(head, file, min(PART_BYTES, self.rules.max_record_bytes))):
             try:
-                text = raw.decode(encoding).removeprefix("\ufeff")
-            except UnicodeDecodeError as error:
-                fault = f"invalid {encoding} at byte {error.start} of this part (0x{raw[error.start]:02x})"
-                self.quarantine(BadRecord(position, fault, raw[:RAW_BYTES]))
+                decoded = decode_as(raw, encoding)
+            except Undecodable as fault:
+                self.quarantine(BadRecord(position, f"{fault} of part {position + 1}", raw[:RAW_BYTES]))
                 continue
-            named = {self.rules.text_fields[0]: text, self.rules.id_field: f"{path}#{position}"}
+            named = {self.rules.text_fields[0]: decoded.text, self.rules.id_field: f"{path}#{position}"}
             record = {"part": position, **encoding_field(encoding), **named}
-            if text.strip() and (document := self.document(record, path, position, raw)):
+            if decoded.text.strip() and (document := self.document(record, path, position, raw)):
+                self.report_repairs(decoded.repairs)
                 document.metadata["is_part"] = True
                 yield document
 

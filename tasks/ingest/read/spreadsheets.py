@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -11,13 +10,13 @@ from datatrove.data import Document
 
 from tasks.ingest.kinds import ending, within
 from tasks.ingest.lines import MIB, RAW_BYTES
-from tasks.ingest.read.encodings import Undecodable, encoding_of
+from tasks.ingest.read.encodings import NOT_IN_ENCODING, UTF8, Undecodable, encoding_of
 from tasks.ingest.read.plain import encoding_field
-from tasks.ingest.readers import BadRecord, QuarantiningReader
+from tasks.ingest.read.utf8 import ESCAPED, Mended, is_damaged_utf8, mended
+from tasks.ingest.readers import BadRecord, QuarantiningReader, bytes_fault
 
 DELIMITERS = ",;\t|"
 HEAD_CHARACTERS = 1 << 18  # from which the dialect is detected
-UNDECODED = re.compile("[\ud800-\udfff]")
 
 
 class Spreadsheets(QuarantiningReader):
@@ -29,7 +28,7 @@ class Spreadsheets(QuarantiningReader):
         with self.data_folder.open(filepath, "rb") as file:
             head = file.read(MIB)
             try:
-                encoding = encoding_of(head[: head.rfind(b"\n") + 1] or head)
+                encoding = _encoding(head[: head.rfind(b"\n") + 1] or head)
             except Undecodable as fault:
                 self.quarantine(BadRecord(0, f"{fault}; the whole file is skipped", head[:RAW_BYTES]))
                 return
@@ -60,12 +59,43 @@ class Spreadsheets(QuarantiningReader):
             fault = f"{len(row)} fields, where the first line has {len(names)}"
             self.quarantine(BadRecord(position, fault, raw[:RAW_BYTES]))
             return None
-        if UNDECODED.search("".join(row)):
-            fault = "bytes that are no text in the encoding of the file's first megabyte"
-            self.quarantine(BadRecord(position, fault, raw[:RAW_BYTES]))
-            return None
+        repairs = Counter[str]()
+        if ESCAPED.search("".join(row)):
+            if (cells := _mended(row, repairs, is_utf8=not extra)) is None:
+                fault = "bytes that are no text in the encoding of the file's first megabyte"
+                self.quarantine(BadRecord(position, fault, raw[:RAW_BYTES]))
+                return None
+            row = cells
         record: dict[str, Any] = dict(zip(names, row, strict=True))
-        return self.document(record | extra, path, position, raw)
+        document = self.document(record | extra, path, position, raw)
+        self.report_repairs(repairs if document else {})
+        return document
+
+
+def _encoding(head: bytes) -> str:
+    """The encoding of a table; UTF-8 where most of its lines are that: the others are bad rows."""
+    try:
+        return encoding_of(head)
+    except Undecodable:
+        lines = head.split(b"\n")
+        bad = sum(bytes_fault(line) is not None for line in lines)
+        if b"\0" in head or 2 * bad > len(lines):
+            raise
+        return UTF8
+
+
+def _mended(row: list[str], repairs: Counter[str], is_utf8: bool) -> list[str] | None:
+    """The cells of a row in which a few bad bytes are mended, counted in `repairs`; None where these are many."""
+    if is_utf8 and not is_damaged_utf8("\t".join(row)):
+        return None
+    bad = sum(len(ESCAPED.findall(cell)) for cell in row)
+    if not is_utf8 and bad > 1:
+        return None
+    cells = [mended(cell) if is_utf8 else Mended(ESCAPED.sub("\ufffd", cell), {}) for cell in row]
+    for cell in cells:
+        repairs.update(cell.repairs)
+    repairs.update({} if is_utf8 else {NOT_IN_ENCODING: bad})
+    return [cell.text for cell in cells]
 
 
 class DialectFit(NamedTuple):

@@ -24,7 +24,7 @@ class WebPages(TextFiles):
         text = extract(page.text, include_comments=False, favor_precision=True)
         if not text:
             raise Undecodable("no main text in this page")
-        return Decoded(text, page.encoding)
+        return page._replace(text=text)
 
 
 def _page(raw: bytes) -> Decoded:

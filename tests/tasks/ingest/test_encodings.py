@@ -131,7 +131,7 @@ def test_letters_of_another_alphabet_among_much_ascii_are_never_taken_for_accent
     with pytest.raises(Undecodable, match="save it as UTF-8"):
         decode(code.encode("cp1251"))
     quoted = "“It’s the miller’s window,” she said – and the dog slept on, at 25 °C. " * 3
-    assert decode(quoted.encode("cp1252")) == (quoted, "cp1252")
+    assert decode(quoted.encode("cp1252"))[:2] == (quoted, "cp1252")
 
 
 @pytest.mark.parametrize("encoding", ["iso2022_jp", "iso2022_jp_2004", "iso2022_kr"])

@@ -38,7 +38,7 @@ def test_a_text_in_any_encoding_is_read_and_its_encoding_is_metadata(tmp_path: P
 def test_bytes_that_are_no_text_are_quarantined_and_not_guessed(tmp_path: Path) -> None:
     noise = bytes(range(128, 256)) * 20
     result = ingest_newest(
-        config_of(write(tmp_path / "in", {"a.txt": "good", "b.txt": noise, "c.txt": "caf\xe9".encode("cp1252")})),
+        config_of(write(tmp_path / "in", {"a.txt": "good", "b.txt": noise, "c.txt": b"caf\xe9 \xff \x81 \xd2"})),
         tmp_path,
     )
     assert [uri for uri, *_ in result.reasons] == ["b.txt", "c.txt"]
@@ -61,7 +61,8 @@ def test_a_text_too_large_for_one_document_is_cut_at_blank_lines_and_nothing_is_
 def test_a_bad_part_of_a_large_text_costs_that_part_only(tmp_path: Path) -> None:
     good = b"A line of text that is good.\n\n" * 60
     result = ingest_newest(
-        config_of(write(tmp_path / "in", {"a.txt": good + b"bad \xff\n\n" + good}), max_record_bytes=2048), tmp_path
+        config_of(write(tmp_path / "in", {"a.txt": good + b"bad \xff\xfe\x81\n\n" + good}), max_record_bytes=2048),
+        tmp_path,
     )
     assert len(result.quarantine) == 1 and result.quarantine[0]["reason"].startswith("invalid utf-8")
     assert sum(row["text"].count("good") for row in result.documents) > 50
@@ -99,7 +100,7 @@ def test_a_tsv_without_names_and_with_lone_quotation_marks_is_read(tmp_path: Pat
 def test_a_csv_row_of_another_length_or_in_another_encoding_is_quarantined(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "in",
-        {"a.csv": b"text,n\ngood,1\nbad,2,3\n" + (b"x" * 1000 + b",1\n") * 1100 + b"caf\xe9,4\n\nfine,5\n"},
+        {"a.csv": b"text,n\ngood,1\nbad,2,3\n" + (b"x" * 1000 + b",1\n") * 1100 + b"caf\xe9 \xff\xfe,4\n\nfine,5\n"},
     )
     result = ingest_newest(config_of(folder), tmp_path)
     assert [(position, reason[:10]) for _, position, reason in result.reasons] == [

@@ -104,7 +104,7 @@ def test_settings_in_files_of_one_object_are_reported_and_stop_nothing(tmp_path:
 
 
 def test_bytes_that_are_no_text_and_lone_surrogates_cost_their_record_only(tmp_path: Path):
-    raw = b'[{"text": "good"}, {"text": "caf\xe9"}, {"text": "\\ud800"}, {"text": "fine"}]'
+    raw = b'[{"text": "good"}, {"text": "caf\xe9\xff\xfe"}, {"text": "\\ud800"}, {"text": "fine"}]'
     result = ingest_newest(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
     assert [row["text"] for row in result.documents] == ["good", "fine"]
     assert [position for _, position, _ in result.reasons] == [1, 2]

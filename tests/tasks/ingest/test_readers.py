@@ -36,7 +36,7 @@ def stream(*batches: pa.RecordBatch) -> bytes:
 
 
 BAD_LINES = {
-    "invalid UTF-8": (b'{"text": "caf\xe9"}', "invalid UTF-8 at byte 13 (0xe9)"),
+    "invalid UTF-8": (b'{"text": "caf\xe9\xff\xfe"}', "invalid UTF-8 at byte 13 (0xe9)"),
     "NUL byte": (b'{"text": "a\0b"}', "NUL byte"),
     "escaped NUL": (b'{"text": "a\\u0000b"}', "NUL byte"),
     "lone surrogate": (b'{"text": "\\ud800"}', "not JSON"),
@@ -85,8 +85,8 @@ def test_a_column_of_ids_with_gaps_costs_no_row(tmp_path: Path) -> None:
 
 
 BAD_TEXTS = {
-    "invalid UTF-8": (b"caf\xe9 au lait", "invalid UTF-8 at byte 3 (0xe9)"),
-    "cut UTF-16": ("\ufefftext".encode("utf-16-le")[:-1], "invalid utf-16"),
+    "invalid UTF-8": (b"caf\xe9\xff\xfe au lait", "invalid UTF-8 at byte 3 (0xe9)"),
+    "broken UTF-16": ("\ufefftext".encode("utf-16-le") + b"\0\xd8" * 3, "invalid utf-16"),
     "UTF-16 unmarked": ("text".encode("utf-16-le"), "NUL byte"),
     "NUL byte": (b"a\0b", "NUL byte"),
     "empty": (b"", "empty file"),
