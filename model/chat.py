@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 ROLES = ("system", "user", "assistant")
 END = "<|end|>"
+TOP_P = 0.95  # of sampling, where nothing else is given: the many tokens of little probability break a text
 IM_START, IM_END = "<|im_start|>", "<|im_end|>"
 Encode = Callable[[str], Sequence[int]]  # text → ids, where "<|user|>" in the text is eight ordinary characters
 

@@ -3,6 +3,7 @@
 b batch · t position · s position attended to · d width · v vocabulary · h query heads
 """
 
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -54,6 +55,13 @@ class Decoder(nn.Module):
 
     def logits(self, x_btd: Tensor) -> Tensor:
         return F.linear(x_btd, self.head_weight_vd)
+
+    @torch.no_grad()
+    def copy_rows(self, source_of: Mapping[int, int]) -> None:
+        """Token `id` begins as a copy of token `source_of[id]`: its row of the embedding and of the output."""
+        for matrix_vd in {id(m): m for m in (self.embedding.weight, self.head_weight_vd)}.values():
+            for token, source in source_of.items():
+                matrix_vd[token] = matrix_vd[source]
 
     def attention_maps(self, tokens_bt: Tensor, mask: Tensor | None = None) -> list[Tensor]:
         """For each block who looks at whom: (b,h,t,s), rows sum to 1. For looking at; training never makes them."""

@@ -1,5 +1,6 @@
 """The shape of a decoder, and what each family of decoders is: the one table that tells gpt2, llama and qwen3 apart."""
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -42,13 +43,17 @@ class RopeScaling(BaseModel):
 
 
 class SpecialIds(BaseModel):
-    """Ids that published weights name beside their shape. By default those of our own tokenizer."""
+    """Ids that weights name beside their shape; they come from the tokenizer that the weights are read with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    begin: int | None = 0  # <|endoftext|>
-    end: tuple[int, ...] = (0,)  # any of them ends a text
-    pad: int | None = 1  # <|pad|>
+    begin: int | None = None
+    end: tuple[int, ...] = ()  # any of them ends a text or an answer
+    pad: int | None = None
+
+    def ended_by(self, ids: Iterable[int]) -> "SpecialIds":
+        """With these as the first of `end`."""
+        return self.model_copy(update={"end": tuple(dict.fromkeys((*ids, *self.end)))})
 
 
 class Shape(BaseModel):

@@ -1,6 +1,6 @@
 """Text from a decoder, a token at a time.
 
-b batch (1) · t position · g key/value heads · k head width · v vocabulary
+b batch (1) · t position · g key/value heads · k head width · v vocabulary · n ids never drawn
 """
 
 from collections.abc import Collection, Generator, Sequence
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from model.attention import KVCache
+from model.chat import TOP_P
 from model.decoder import Decoder
 
 MIN_TEMPERATURE = 1e-4  # a temperature below it overflows the logits; at it the likeliest token is all but certain
@@ -20,19 +21,22 @@ def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
     max_tokens: int,
     temperature: float = 1.0,
     top_k: int = 0,
-    top_p: float = 1.0,
+    top_p: float = TOP_P,
     seed: int = 0,
     stop: Collection[int] = (),
+    never: Collection[int] = (),
 ) -> Generator[int]:
     """The ids that follow `tokens`, as they are made: at most `max_tokens`, an id of `stop` the last one.
 
     Temperature 0 (or below 1e-4) takes the likeliest; `top_k` = 0 and `top_p` = 1 leave nothing out. The same seed
-    gives the same ids. A prompt is cut to its last context - max_tokens tokens, never to fewer than half a context.
-    Where the context fills up all the same, its later half is read again as if the text began there.
+    gives the same ids. An id of `never` is not drawn: an embedding may have more rows than its tokenizer has tokens.
+
+    A prompt is cut to its last context - max_tokens tokens, never to fewer than half a context. Where the context fills
+    up all the same, its later half is read again as if the text began there.
     """
     if not tokens:
         raise ValueError("generate needs at least one token to go on from, say the id of <|endoftext|>")
-    generator = torch.Generator().manual_seed(seed)
+    generator, never_n = torch.Generator().manual_seed(seed), torch.tensor(sorted(never), dtype=torch.long)
     context = decoder.shape.context
     half = (context + 1) // 2
     unread = list(tokens[-max(context - max_tokens, half) :])
@@ -43,7 +47,8 @@ def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
             unread, read = (read + unread)[-half:], []
         if not read:
             caches = [KVCache(context) for _ in decoder.blocks]
-        token = draw(next_logits(decoder, unread, len(read), caches), temperature, top_k, top_p, generator)
+        logits_v = next_logits(decoder, unread, len(read), caches)
+        token = draw(logits_v.index_fill(0, never_n, -torch.inf), temperature, top_k, top_p, generator)
         read, unread = read + unread, [token]
         yield token
         if token in stop:

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.decoder import Decoder
+from model.family import SpecialIds
 from model.hub_config import WeightsError, special_ids_to_config, to_config, to_shape, to_special_ids
 from model.hub_tensors import BUFFERS, PREFIX, place_of
 
@@ -27,13 +28,20 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
     """The decoder of a folder in the Hugging Face layout, gpt2, llama or qwen3; WeightsError where it is not one."""
     config = _read_json(folder / CONFIG)
     with torch.device("meta"):  # no memory and no initialisation for what is read anyway
-        decoder = Decoder(to_shape(config, folder / CONFIG), to_special_ids(config))
+        decoder = Decoder(to_shape(config, folder / CONFIG), read_special_ids(folder))
     with ExitStack() as stack:
         tensors = Tensors(folder, stack)
         state = {name: tensors.read(decoder, name, shape, dtype) for name, shape in _shapes(decoder)}
         tensors.refuse_unread()
     decoder.load_state_dict(state, assign=True)
     return decoder
+
+
+def read_special_ids(folder: Path) -> SpecialIds:
+    """The ids that begin, end and fill a text, as the folder's configs name them."""
+    has_generation = (folder / GENERATION_CONFIG).is_file()
+    generation = _read_json(folder / GENERATION_CONFIG) if has_generation else {}
+    return to_special_ids(_read_json(folder / CONFIG), generation, folder)
 
 
 def save(decoder: Decoder, folder: Path) -> None:

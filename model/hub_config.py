@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from model.family import RopeScaling, Shape, SpecialIds
 
@@ -126,10 +126,24 @@ def to_shape(config: Mapping[str, Any], file: Path) -> Shape:
         raise WeightsError(f"{file}: {theirs}: {message}", "compare with the config the weights came with") from error
 
 
-def to_special_ids(config: Mapping[str, Any]) -> SpecialIds:
-    end = config.get("eos_token_id")
-    ends = () if end is None else (end,) if isinstance(end, int) else tuple(end)
-    return SpecialIds(begin=config.get("bos_token_id"), end=ends, pad=config.get("pad_token_id"))
+def to_special_ids(config: Mapping[str, Any], generation: Mapping[str, Any], folder: Path) -> SpecialIds:
+    """The ids that config.json and generation_config.json name: either's ends, the first one's word on the others.
+
+    transformers stops at the ends of generation_config.json, which often names more: those that end an answer.
+    """
+    both = [{name: value for name, value in read.items() if value is not None} for read in (generation, config)]
+    ends = [end for read in both for end in _as_list(read.get("eos_token_id", []))]
+    merged = {**both[0], **both[1]}
+    try:
+        ids = SpecialIds(begin=merged.get("bos_token_id"), pad=merged.get("pad_token_id"))
+        return ids.ended_by(TypeAdapter(list[int]).validate_python(ends))
+    except ValidationError as error:
+        what = f"{folder}: the ids of special tokens in its configs are no integers: {error.errors()[0]['msg']}"
+        raise WeightsError(what, "compare with the configs the weights came with") from error
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _completed(named: dict[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,10 @@ def samples(session: TrainingSession, step: int) -> Iterator[dict[str, Any]]:
     tokenizer = Tokenizer.from_file(str(spec.tokenizer / "tokenizer.json"))
     tokenizer.encode_special_tokens = True  # the name of a special token in a prompt is text
     separator = session.data.separator
+    never = set(range(decoder.shape.vocabulary)) - set(tokenizer.get_vocab(with_added_tokens=True).values())
     for prompt in spec.prompts:
         ids = [separator, *tokenizer.encode(prompt, add_special_tokens=False).ids]
         room = max(0, min(spec.sample_tokens, decoder.shape.context - len(ids)))
-        made = list(generate(decoder, ids, max_tokens=room, temperature=TEMPERATURE, seed=step, stop={separator}))
+        drawn = generate(decoder, ids, room, TEMPERATURE, seed=step, stop={separator}, never=never)
+        made = list(drawn)
         yield {"step": step, "prompt": prompt, "text": tokenizer.decode(made)}

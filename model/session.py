@@ -110,8 +110,10 @@ def begun_decoder(spec: Spec) -> Decoder:
     """The decoder that training begins with: given weights, or fresh ones."""
     if spec.weights is None:
         assert spec.shape is not None, "a spec has a shape or weights"
-        return initialise(Decoder(spec.shape), spec.seed)
+        return initialise(Decoder(spec.shape, spec.special_ids), spec.seed)
     decoder = hub.load(spec.weights)
+    decoder.special_ids = spec.special_ids
+    decoder.copy_rows(spec.copied_rows)
     if spec.lora:
         refuse_nameless(add_lora(decoder, spec.lora, spec.seed))
     return decoder

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from model.family import Shape
+from model.family import Shape, SpecialIds
 from model.schedule import OptimizerConfig, Schedule
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
@@ -56,6 +56,8 @@ class Spec(TrainingSettings):
     shape: Shape | None = None  # fresh weights …
     weights: Path | None = None  # … or those of a folder in the Hugging Face layout
     tokenizer: Path  # its files go with the weights; samples are encoded with it
+    special_ids: SpecialIds  # which the weights name when they are saved
+    copied_rows: dict[int, int] = {}  # id: another id, whose embedding and output row it begins with
     context: int = Field(ge=1)
     batch: int = Field(ge=1)  # sequences or texts a step, over all ranks
     schedule: Schedule

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tasks.models.pretrained import decoder_of
+from tasks.models.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class DecoderEngine:
 
     def __init__(self, weights: Path) -> None:
         self._decoder = decoder_of(weights)
+        self._never = Vocabulary(weights).ids_without_token(self._decoder.shape.vocabulary)
 
     @property
     def context(self) -> int:
@@ -60,4 +62,5 @@ class DecoderEngine:
             top_p=sampling.top_p,
             seed=sampling.seed,
             stop=sampling.stop,
+            never=self._never,
         )

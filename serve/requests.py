@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from model.chat import TOP_P
+
 ROLES = {"developer": "system"}  # OpenAI's newer word for it
 MAX_STOP_CHARACTERS = 200
 
@@ -86,7 +88,7 @@ class GenerationRequest(RequestModel):
     model: str = ""
     max_tokens: int | None = Field(None, ge=1)
     temperature: Annotated[float, Field(ge=0, le=2), BeforeValidator(_default(1.0))] = 1.0
-    top_p: Annotated[float, Field(ge=0, le=1), BeforeValidator(_default(1.0))] = 1.0
+    top_p: Annotated[float, Field(ge=0, le=1), BeforeValidator(_default(TOP_P))] = TOP_P
     seed: Seed | None = None
     stop: Annotated[list[Stop], Field(max_length=4), BeforeValidator(_as_list)] = []
     stream: Annotated[bool, BeforeValidator(_default(False))] = False

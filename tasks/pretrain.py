@@ -18,6 +18,7 @@ from model.depth import PlanOverrides, ShapeOverrides
 from tasks.errors import UserError
 from tasks.models.pretrained import PretrainedModel, as_folder
 from tasks.models.provenance import write_provenance
+from tasks.models.vocabulary import Vocabulary
 from tasks.store.step import Inputs, Stats, Step
 from tasks.training import PROGRAM, TrainingConfig, tidy, train
 
@@ -74,19 +75,22 @@ def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
 def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape", begins: Path | None = None) -> "Spec":
     """The child's whole task; it begins with the weights of a folder, or with fresh ones."""
     from model.depth import training_plan
+    from model.hub import read_special_ids
     from model.schedule import OptimizerConfig, Schedule
     from model.spec import Spec
 
+    vocabulary = Vocabulary(inputs.folder("tokenizer"))
     plan = training_plan(shape, PlanOverrides(**by_hand(config, PlanOverrides)))
     shares = {"warmup_steps": config.warmup, "decay_steps": config.decay}
     schedule = Schedule(steps=plan.steps, **{name: round(share * plan.steps) for name, share in shares.items()})
     optimizer = OptimizerConfig(learning_rate=plan.learning_rate, **config.optimizer_settings())
     return Spec(
         out=out.absolute(),
-        data=_documents(inputs.partitions("shards")),
+        data={**_documents(inputs.partitions("shards")), "separator": vocabulary.separator},
         shape=None if begins else shape,
         weights=begins.absolute() if begins else None,
-        tokenizer=inputs.folder("tokenizer").absolute(),
+        tokenizer=vocabulary.folder.absolute(),
+        special_ids=read_special_ids(begins) if begins else vocabulary.special_ids,
         context=config.context,
         batch=plan.batch,
         schedule=schedule,
@@ -101,11 +105,9 @@ def by_hand(config: PretrainConfig, overrides: type[BaseModel]) -> dict[str, Any
 
 
 def _shape(config: PretrainConfig, tokenizer: Path, begins: Path | None) -> "Shape":
-    from tokenizers import Tokenizer
-
     from model.depth import from_depth
 
-    vocabulary = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).get_vocab_size()
+    vocabulary = Vocabulary(tokenizer).size
     if begins is not None:
         _read_by_the_same_tokenizer(begins, tokenizer)
         return _shape_of(begins, vocabulary, config.context)
@@ -173,7 +175,7 @@ def _stats(out: Path, spec: "Spec", parameters: int) -> Stats:
 
 PRETRAIN = Step(
     "pretrain",
-    2,
+    3,
     PretrainConfig,
     pretrain,
     libraries=("torch", "numpy", "pyarrow", "safetensors"),

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.family import Shape
+from model.family import Shape, SpecialIds
 from model.schedule import OptimizerConfig, Schedule
 from model.spec import Spec
 
@@ -75,9 +75,11 @@ def spec(out: Path, shards: Path, **changes: Any) -> Spec:
             "train": {"0001/train-00000.arrow": shards / "train-00000.arrow"},
             "validation": {"0001/validation-00000.arrow": shards / "validation-00000.arrow"},
             "validation_bytes": 1000,
+            "separator": 0,
         },
         shape=SHAPE,
         tokenizer=shards,
+        special_ids=SpecialIds(begin=0, end=(0,), pad=1),
         context=SHAPE.context,
         batch=8,
         schedule=Schedule(steps=150, warmup_steps=10, decay_steps=50),

@@ -6,7 +6,6 @@ from typing import Any
 from commands.models.use import chat_model
 from tasks.errors import UsageError
 from tasks.home import Home
-from tasks.models.vocabulary import END_OF_TEXT
 
 MAX_TOKENS = 32  # of a picture: with more, its rows cannot be told apart
 
@@ -17,7 +16,7 @@ def attention(home: Home, model: str, prompt: str, block: int | None) -> dict[st
 
     reader = chat_model(home, model)
     vocabulary = reader.prompt_builder.vocabulary
-    ids = [vocabulary.specials[END_OF_TEXT], *vocabulary.encode(prompt)]
+    ids = [vocabulary.separator, *vocabulary.encode(prompt)]
     blocks = reader.decoder.shape.depth
     if block is not None and not 1 <= block <= blocks:
         raise UsageError(f"--block {block}: this model has {blocks} blocks", f"give a number from 1 to {blocks}")
@@ -26,7 +25,10 @@ def attention(home: Home, model: str, prompt: str, block: int | None) -> dict[st
     with torch.inference_mode():
         maps_hts = [map_bhts[0] for map_bhts in reader.decoder.attention_maps(torch.tensor([ids]))]
     shown = [map_hts.mean(0) for map_hts in maps_hts] if block is None else list(maps_hts[block - 1])
-    tokens = [END_OF_TEXT, *(vocabulary.decode_bytes([token]).decode(errors="replace") for token in ids[1:])]
+    tokens = [
+        vocabulary.token(vocabulary.separator),
+        *(vocabulary.decode_bytes([token]).decode(errors="replace") for token in ids[1:]),
+    ]
     return {"tokens": tokens, "by": "block" if block is None else "head", "maps": [one.tolist() for one in shown]}
 
 

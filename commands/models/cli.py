@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.options import JsonOption, ModelArgument, RecipeArgument, current_home, print_facts, print_json
+from model.chat import TOP_P
 
 app = typer.Typer()
 keys = typer.Typer(
@@ -25,15 +26,17 @@ def chat(
     prompt: Annotated[str, typer.Option(help="Answer this one prompt and exit.")] = "",
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 200,
     temperature: Annotated[float, typer.Option(min=0.0, help="0: always the most likely token.")] = 0.8,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of probability drawn from; 1: all.")] = TOP_P,
     seed: Annotated[int, typer.Option(help="Of the sampling.")] = 0,
 ) -> None:
     """Talk to a model: the champion of the latest run, unless another is named."""
-    from commands.models.use import answer_prompt, converse
+    from commands.models.use import Knobs, answer_prompt, converse
 
+    knobs = Knobs(max_tokens, temperature, top_p, seed)
     if prompt:
-        print(answer_prompt(current_home(), model, prompt, max_tokens, temperature, seed))
+        print(answer_prompt(current_home(), model, prompt, knobs))
     else:
-        converse(current_home(), model, max_tokens, temperature, seed)
+        converse(current_home(), model, knobs)
 
 
 @app.command(epilog="Example:  triptych serve demo-instruct@champion --port 8000 --set requests_per_minute=60")

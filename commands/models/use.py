@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,24 @@ FORMATS = ("hf",)
 SCORE_COLUMNS = ("value", "low", "high", "items")
 
 
-def answer_prompt(home: Home, model: str, prompt: str, max_tokens: int, temperature: float, seed: int) -> str:  # noqa: PLR0917
+@dataclass(frozen=True)
+class Knobs:
+    """How an answer is drawn."""
+
+    max_tokens: int
+    temperature: float  # 0: always the likeliest token
+    top_p: float
+    seed: int
+
+
+def answer_prompt(home: Home, model: str, prompt: str, knobs: Knobs) -> str:
     """The whole answer to one prompt."""
     from model.chat import Turn
 
-    return "".join(chat_model(home, model).reply([Turn("user", prompt)], max_tokens, temperature, seed))
+    return "".join(chat_model(home, model).reply([Turn("user", prompt)], **asdict(knobs)))
 
 
-def converse(home: Home, model: str, max_tokens: int, temperature: float, seed: int) -> None:
+def converse(home: Home, model: str, knobs: Knobs) -> None:
     """A conversation on the terminal, until the input ends."""
     from model.chat import Turn
 
@@ -36,7 +47,7 @@ def converse(home: Home, model: str, max_tokens: int, temperature: float, seed: 
     while (text := _read_line()) is not None:
         turns = [*turns, Turn("user", text)] if speaker.answers else [Turn("user", text)]
         pieces = []
-        for piece in speaker.reply(turns, max_tokens, temperature, seed + len(turns)):
+        for piece in speaker.reply(turns, **asdict(replace(knobs, seed=knobs.seed + len(turns)))):
             sys.stdout.write(piece)
             sys.stdout.flush()
             pieces.append(piece)

@@ -32,7 +32,7 @@ class Objective(nn.Module):
 class TrainingData(Strict):
     """A spec's `data`: which files are learned from, and how. Each kind has its name in a field `kind`."""
 
-    separator: int = 0  # the id of <|endoftext|>
+    separator: int  # the id that stands before, between and after documents, and ends a sample
     sequences_per_item: ClassVar[int] = 1
 
     @abstractmethod

@@ -82,6 +82,7 @@ async function fitting() {
     model: about.id,
     stream: true,
     temperature: Number(at("temperature").value),
+    top_p: Number(at("top_p").value),
     max_tokens: Math.max(1, Math.min(asked, Math.floor(about.max_model_len / 2))),
     ...(at("seed").value && { seed: Number(at("seed").value) }),
   };

@@ -11,7 +11,7 @@ import numpy as np
 
 from tasks.evaluate.task_files import Question
 from tasks.models.likelihood import Window, log_probabilities, windows
-from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
+from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from model.decoder import Decoder
@@ -62,7 +62,7 @@ def encode_pairs(vocabulary: Vocabulary, pairs: Sequence[tuple[str, str]]) -> li
         moved.append((kept, context[len(kept) :] + continuation))
     whole = vocabulary.encode_ordinary([context + continuation for context, continuation in moved])
     contexts = vocabulary.encode_ordinary([context for context, _ in moved])
-    separator = [vocabulary.specials[END_OF_TEXT]]
+    separator = [vocabulary.separator]
     return [
         (both[: len(before)], both[len(before) :]) if before else (separator, both)
         for both, before in zip(whole, contexts, strict=True)

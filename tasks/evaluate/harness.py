@@ -17,7 +17,7 @@ from model.generate import generate
 from tasks.errors import UsageError
 from tasks.evaluate.choices import decoder_log_likelihoods, encode_pairs
 from tasks.models.likelihood import log_probabilities, windows
-from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
+from tasks.models.vocabulary import Vocabulary
 
 Tokens = tuple[tuple[str, str], list[int], list[int]]  # (context, continuation) and the ids of each
 MAX_GENERATED = 256
@@ -55,10 +55,11 @@ class DecoderLM(TemplateLM):
     def __init__(self, weights: Path) -> None:
         super().__init__()
         self.decoder, self.vocabulary = hub.load(weights), Vocabulary(weights)
+        self._never = self.vocabulary.ids_without_token(self.decoder.shape.vocabulary)
 
     @property
     def eot_token_id(self) -> int:
-        return self.vocabulary.specials[END_OF_TEXT]
+        return self.vocabulary.separator
 
     def tok_encode(self, string: str, *_: Any, **__: Any) -> list[int]:
         return self.vocabulary.encode_ordinary([string])[0]
@@ -88,7 +89,8 @@ class DecoderLM(TemplateLM):
         temperature = settings.get("temperature", 0.0) if settings.get("do_sample") else 0.0
         answer: list[int] = []
         most = settings.get("max_gen_toks", MAX_GENERATED)
-        for token in generate(self.decoder, tokens, most, temperature=temperature, stop=(self.eot_token_id,)):
+        sampling = {"temperature": temperature, "stop": (self.eot_token_id,), "never": self._never}
+        for token in generate(self.decoder, tokens, most, **sampling):
             answer.append(token)
             text = self.vocabulary.decode_bytes(answer).decode(errors="replace")
             if ends := [text.index(stop) for stop in stops if stop and stop in text]:

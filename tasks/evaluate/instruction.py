@@ -49,6 +49,7 @@ def exact_match(decoder: "Decoder", vocabulary: Vocabulary, row: Mapping[str, An
 
     around = vocabulary.markup()
     prompt = prompt_ids([Turn("user", row["prompt"])], around, vocabulary.encode)
-    answer = list(generate(decoder, prompt, SHORT + 1, temperature=0.0, stop=around.ends))
+    never = vocabulary.ids_without_token(decoder.shape.vocabulary)
+    answer = list(generate(decoder, prompt, SHORT + 1, temperature=0.0, stop=around.ends, never=never))
     text = vocabulary.decode_bytes(answer).decode(errors="replace")
     return answer[-1:] == list(around.ends) and text.strip() == row["response"].strip()

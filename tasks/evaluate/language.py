@@ -16,7 +16,7 @@ from tasks.evaluate.next_passage import write_next_passage
 from tasks.evaluate.perplexity import document_bits, per_byte
 from tasks.evaluate.score_table import Items, ScoreTable
 from tasks.evaluate.task_files import Task, read_task
-from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
+from tasks.models.vocabulary import Vocabulary
 from tasks.readable_numbers import bytes_in_words
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def score_model(table: ScoreTable, eval_set: EvalSet, corpus: EncodedCorpus, wei
     for split in (split for split in SPLITS if eval_set.documents[split]):
         documents = eval_set.documents[split]
         vocabulary, ids = in_vocabulary(documents, corpus, weights)
-        bits = document_bits(decoder, ids, vocabulary.specials[END_OF_TEXT])
+        bits = document_bits(decoder, ids, vocabulary.separator)
         table.add(f"bits_per_byte/{split}", eval_set.document_items(documents), per_byte(bits, documents), "lower")
     vocabulary, _ = in_vocabulary([], corpus, weights)
     _enter_answers(table, eval_set, decoder, vocabulary)

@@ -15,7 +15,7 @@ from tasks.evaluate.held_out import sample
 from tasks.evaluate.perplexity import document_bits, per_byte
 from tasks.evaluate.score_table import ScoreTable
 from tasks.models.pretrained import copy_tokenizer, decoder_of
-from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
+from tasks.models.vocabulary import Vocabulary
 from tasks.progress import say
 
 if TYPE_CHECKING:
@@ -43,5 +43,5 @@ def compare_with_reference_models(table: ScoreTable, config: EvaluateConfig, eva
         decoder = decoder_of(model)
         for split, documents in splits.items():
             ids = vocabulary.encode_ordinary([document.text.decode() for document in documents])
-            bits = document_bits(decoder, ids, vocabulary.specials[END_OF_TEXT])
+            bits = document_bits(decoder, ids, vocabulary.separator)
             table.add_baseline(name, tasks[split], eval_set.document_items(documents), per_byte(bits, documents))

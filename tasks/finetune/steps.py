@@ -19,7 +19,8 @@ from tasks.finetune.method import Method
 from tasks.finetune.rows import RowSource
 from tasks.finetune.settings import FinetuneSettings
 from tasks.finetune.tokenised_rows import StartingModel, TooLong, write_table
-from tasks.models.chat_template import write_chat_template
+from tasks.models.chat_template import answers_in_turns, write_chat_template
+from tasks.models.rendering import markup_of
 from tasks.models.vocabulary import Vocabulary
 from tasks.store.step import Inputs, Stats, Step
 from tasks.training import PROGRAM, tidy, train
@@ -51,8 +52,11 @@ def finetune(method: Method, config: Any, inputs: Inputs, out: Path) -> Stats:
     source = RowSource(inputs.partitions("texts"), inputs.partitions("shards"), model.max_piece_chars)
     rows, notes = method.rows(config, source)
     tables = tokenise_splits(method, config, rows, model)
-    data = method.objective(config, rows) | write_rows(rows, tables, out)
+    files = write_rows(rows, tables, out)
+    data = {**method.objective(config, rows), "separator": model.vocabulary.separator, **files}
     spec = training_spec(config, model, data, method.sequences(tables["train"], model.context), out)
+    if method.answers:
+        spec = spec.model_copy(update=answering(model, config))
     train(spec, config.ranks, method.label)
     metrics = last_metrics(spec) | row_counts(rows)
     tidy(spec.out)
@@ -101,6 +105,7 @@ def training_spec(
     config: FinetuneSettings, model: StartingModel, data: dict[str, Any], sequences: int, out: Path
 ) -> "Spec":
     """What the training process does: `sequences` make an epoch."""
+    from model.hub import read_special_ids
     from model.schedule import OptimizerConfig, Schedule
     from model.spec import Spec
 
@@ -111,12 +116,30 @@ def training_spec(
         data=data,
         weights=model.weights,
         tokenizer=model.weights,
+        special_ids=read_special_ids(model.weights),
         context=model.context,
         schedule=Schedule(steps=steps, warmup_steps=warmup_steps, decay_steps=steps - warmup_steps, final_fraction=0.0),
         batch=config.batch,
         optimizer=OptimizerConfig(learning_rate=config.learning_rate, **config.optimizer_settings()),
         **config.settings(),
     )
+
+
+def answering(model: StartingModel, config: FinetuneSettings) -> dict[str, Any]:
+    """What of a Spec differs for a model that learns to answer: its turns' end stops it, wherever it is used.
+
+    A model that never saw a turn has no use for the rows of the tokens that mark them. Left as they are, they are much
+    like those of all other tokens that it never saw, and training would make these more probable with them.
+    """
+    from model.hub import read_special_ids
+
+    markup = markup_of(model.vocabulary)
+    special_ids = read_special_ids(model.weights).ended_by((*markup.ends, model.vocabulary.separator))
+    if config.lora or answers_in_turns(model.weights):
+        return {"special_ids": special_ids}
+    marks = {*markup.ends, *(id for opening in markup.opens.values() for id in opening)}
+    new = marks & {*model.vocabulary.specials.values()}
+    return {"special_ids": special_ids, "copied_rows": dict.fromkeys(sorted(new), model.vocabulary.separator)}
 
 
 def last_metrics(spec: "Spec") -> dict[str, float]:

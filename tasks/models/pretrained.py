@@ -6,6 +6,7 @@ package:NAME/FILE.gguf    either of them inside an installed Python package
 """
 
 import hashlib
+import json
 import shutil
 from functools import cache
 from importlib import metadata
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from model.spec import TOKENIZER_FILES
 from tasks.errors import UserError
+from tasks.models.vocabulary import Vocabulary
 from tasks.store.hashing import file_sha256
 from tasks.store.step import NOT_IN_KEY
 
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from model.decoder import Decoder
 
 PACKAGE, GGUF = "package:", ".gguf"
+BEGAN_FROM = "began_from.json"  # what those weights began from themselves (provenance.py)
+README = "README.md"  # whose front matter states the licence
+LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
+CONFIGS = ("config.json", "generation_config.json", "model.safetensors.index.json")
+READ_BESIDE = (*CONFIGS, *TOKENIZER_FILES, BEGAN_FROM, README, *LICENCE_FILES)  # in a folder with safetensors
 
 
 PretrainedModel = Annotated[Path | None, NOT_IN_KEY]  # its place; its content goes into the key
@@ -42,13 +49,14 @@ def locate(model: str | Path) -> Path:
 
 @cache
 def content_of(model: Path) -> str:
-    """The hash of its weights, shape and tokenizer, wherever it lies; ValueError where there is no model."""
+    """The hash of all files of the model that are read, wherever it lies; ValueError where there is no model."""
     if model.suffix == GGUF and model.is_file():
         return file_sha256(model)
     if not (model / "config.json").is_file():
         raise ValueError(f"{model} has no config.json: give a folder of weights in the Hugging Face layout, or a .gguf")
     digest = hashlib.sha256()
-    for file in sorted([model / "config.json", *model.glob("*.safetensors")]):
+    read = [*model.glob("*.safetensors"), *(model / name for name in READ_BESIDE if (model / name).is_file())]
+    for file in sorted(read):
         digest.update(f"{file.name} {file_sha256(file)}\n".encode())
     return digest.hexdigest()
 
@@ -82,14 +90,18 @@ def decoder_of(model: Path) -> "Decoder":
 
 
 def copy_tokenizer(model: Path, out: Path) -> None:
-    """Its tokenizer's files, as `tokenizers` and transformers read them."""
+    """Its tokenizer's files, as `tokenizers` and transformers read them; they name the token that ends a text."""
     if model.suffix == GGUF:
         from tasks.models.gguf_tokenizer import save_tokenizer
 
         save_tokenizer(model, out)
         return
-    if not (model / TOKENIZER_FILES[0]).is_file():
-        raise UserError(f"{model}: no tokenizer.json", "put the model's tokenizer.json beside its weights")
+    vocabulary = Vocabulary(model)
     for name in TOKENIZER_FILES:
         if (model / name).is_file():
             shutil.copyfile(model / name, out / name)
+    config = out / TOKENIZER_FILES[1]
+    described = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    if not described.get("eos_token"):  # it is in config.json, which stays behind
+        described["eos_token"] = vocabulary.token(vocabulary.separator)
+        config.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")

@@ -1,14 +1,16 @@
 """A model's prompts and answers: turns or text in, generated text out piece by piece, whole characters only."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.chat import TOP_P
 from tasks.errors import UsageError
 from tasks.models.chat_template import answers_in_turns
 from tasks.models.detokenizer import StopFilter
 from tasks.models.pretrained import decoder_of
-from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
+from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from model.chat import Markup, Turn
@@ -31,18 +33,21 @@ class PromptBuilder:
         if not self.answers:
             return self.of_text(turns[-1].text)
         markup = self._markup()
-        return prompt_ids(turns, markup, self.encode), {*markup.ends, self._separator}
+        return prompt_ids(turns, markup, self.encode), {*markup.ends, *self._ends}
 
     def of_text(self, text: str) -> tuple[list[int], set[int]]:
         """To be continued, as the beginning of a document."""
-        return [self._separator, *self.encode(text)], {self._separator}
+        return [self.vocabulary.separator, *self.encode(text)], self._ends
 
     def encode(self, text: str) -> list[int]:
         return self.vocabulary.encode(text)
 
-    @property
-    def _separator(self) -> int:
-        return self.vocabulary.specials[END_OF_TEXT]
+    @cached_property
+    def _ends(self) -> set[int]:
+        """What ends any text or answer, as the folder's configs say, for us and for whatever else reads it."""
+        from model.hub import read_special_ids
+
+        return {self.vocabulary.separator, *read_special_ids(self._weights).end}
 
     def _markup(self) -> "Markup":
         try:
@@ -57,19 +62,23 @@ class ChatModel:
 
     def __init__(self, model: str, weights: Path) -> None:
         self.prompt_builder, self.decoder = prompt_builder(model, weights), decoder_of(weights)
+        self._never = self.prompt_builder.vocabulary.ids_without_token(self.decoder.shape.vocabulary)
 
     @property
     def answers(self) -> bool:
         """Whether it answers in turns."""
         return self.prompt_builder.answers
 
-    def reply(self, turns: Sequence["Turn"], max_tokens: int, temperature: float, seed: int) -> Iterator[str]:
+    def reply(
+        self, turns: Sequence["Turn"], max_tokens: int, temperature: float, seed: int, *, top_p: float = TOP_P
+    ) -> Iterator[str]:
         """The answer as it is generated; ends at the end of the turn, of the text, or after max_tokens."""
         from model.generate import generate
 
         ids, stop = self.prompt_builder.of_turns(turns)
         text = StopFilter()
-        for token in generate(self.decoder, ids, max_tokens, temperature, seed=seed, stop=stop):
+        sampling = {"temperature": temperature, "top_p": top_p, "seed": seed, "stop": stop, "never": self._never}
+        for token in generate(self.decoder, ids, max_tokens, **sampling):
             yield text.add(self.prompt_builder.vocabulary.decode_bytes([token]))
         yield text.add(b"", is_last=True)
 
@@ -78,7 +87,7 @@ class ChatModel:
         from tasks.models.likelihood import document_log_probabilities
 
         vocabulary, ids = self.prompt_builder.vocabulary, self.prompt_builder.encode(text)
-        (logprobs,) = document_log_probabilities(self.decoder, [ids], vocabulary.specials[END_OF_TEXT])
+        (logprobs,) = document_log_probabilities(self.decoder, [ids], vocabulary.separator)
         tokens = [vocabulary.decode_bytes([token]).decode(errors="replace") for token in ids]
         return {"ids": ids, "tokens": tokens, "logprobs": logprobs.tolist()}
 

@@ -8,11 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tasks.models.pretrained import GGUF, content_of
+from tasks.models.pretrained import BEGAN_FROM, GGUF, LICENCE_FILES, README, content_of
 from tasks.store.step import Frozen
-
-FILE = "began_from.json"
-LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
 
 
 class Provenance(Frozen):
@@ -20,7 +17,7 @@ class Provenance(Frozen):
 
     name: str
     holder: str  # the installed package with its version, or the folder
-    sha256: str  # of weights, shape and tokenizer
+    sha256: str  # of all its files that are read
     licence: str | None  # as stated; None: not stated
     licence_file: str | None = None  # beside the weights, where the licence has no stated name
     began_from: "Provenance | None" = None
@@ -28,12 +25,12 @@ class Provenance(Frozen):
 
 def write_provenance(model: Path, weights: Path) -> None:
     """Leaves in the folder `weights` what they began from: the model at that path."""
-    (weights / FILE).write_text(provenance_of(model).model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (weights / BEGAN_FROM).write_text(provenance_of(model).model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_provenance(weights: Path) -> Provenance | None:
     """What the weights began from; None for weights trained from scratch."""
-    file = weights / FILE
+    file = weights / BEGAN_FROM
     return Provenance.model_validate_json(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
@@ -91,7 +88,7 @@ def _readme_licence(folder: Path) -> str | None:
     """`license` in the front matter of README.md, a name or a list of names."""
     import yaml
 
-    readme = folder / "README.md"
+    readme = folder / README
     if not readme.is_file():
         return None
     _, fence, rest = readme.read_text(encoding="utf-8", errors="replace").partition("---\n")

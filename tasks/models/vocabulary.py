@@ -17,8 +17,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.errors import UserError
+
 if TYPE_CHECKING:
     from model.chat import Markup
+    from model.family import SpecialIds
 
 END_OF_TEXT, PAD, USER, ASSISTANT, SYSTEM, END = (
     "<|endoftext|>",
@@ -28,6 +31,7 @@ END_OF_TEXT, PAD, USER, ASSISTANT, SYSTEM, END = (
     "<|system|>",
     "<|end|>",
 )
+TEXT_ENDS = (END_OF_TEXT, "<|end_of_text|>")  # by the names that most vocabularies give them
 SPECIALS = (END_OF_TEXT, PAD, USER, ASSISTANT, SYSTEM, END)  # ids 0, 1, 2, …
 
 _LLAMA3 = (
@@ -44,18 +48,78 @@ _LONG_WHITESPACE = re.compile(r"\s{1000}")  # tiktoken's regex engine overflows 
 
 
 class Vocabulary:
-    """The tokenizer saved in `folder`."""
+    """The tokenizer saved in `folder`, a byte-level BPE; UserError where there is none, or one of another kind."""
 
     def __init__(self, folder: Path) -> None:
         from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        file = folder / "tokenizer.json"
+        if not file.is_file():
+            raise UserError(f"{folder}: no tokenizer.json", "put the model's tokenizer.json beside its weights")
+        self.folder, self._described = folder, _read_object(file)
+        try:
+            self._tokenizer = Tokenizer.from_file(str(file))
+        except Exception as error:  # the library has no narrower one
+            raise UserError(f"{file}: not a tokenizer that can be read ({error})", "copy it again") from error
+        _refuse_other_kinds(self._described, file)
         self._tokenizer.encode_special_tokens = True  # a special token's name in a text is text
-        self._described: dict[str, Any] = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-        self.size: int = self._tokenizer.get_vocab_size(with_added_tokens=True)
+        self._ids = self._tokenizer.get_vocab(with_added_tokens=True)
         self.specials: dict[str, int] = {
             added["content"]: added["id"] for added in self._described["added_tokens"] if added["special"]
         }
+
+    @property
+    def size(self) -> int:
+        """The largest id and one more: the rows that an embedding must have. Not each id need have a token."""
+        return max(self._ids.values()) + 1
+
+    def token(self, id: int) -> str:
+        """How the vocabulary spells it."""
+        return str(self._tokenizer.id_to_token(id))
+
+    def ids_without_token(self, rows: int) -> list[int]:
+        """Those of an embedding's rows: gaps, and padding to a round number. They must never be drawn."""
+        return sorted(set(range(rows)) - set(self._ids.values())) if rows > len(self._ids) else []
+
+    @cached_property
+    def separator(self) -> int:
+        """The id that ends a text and stands between documents; UserError where the tokenizer names none.
+
+        It is the end that the configs beside the tokenizer name. Of chat models this is often the end of a turn: then
+        it is the token whose name says that it ends a text, where there is one.
+        """
+        named = self._named("eos_token")
+        of_texts = [self.specials[name] for name in TEXT_ENDS if name in self.specials]
+        if of_texts and named not in of_texts and (named is None or self._ends_turns(named)):
+            return of_texts[0]
+        if named is None:
+            what = f"{self.folder}: its tokenizer names no token that ends a text"
+            raise UserError(what, "add eos_token to tokenizer_config.json, as the model's authors trained it")
+        return named
+
+    @cached_property
+    def special_ids(self) -> "SpecialIds":
+        """What weights trained with this tokenizer name."""
+        from model.family import SpecialIds
+
+        return SpecialIds(begin=self._named("bos_token"), end=(self.separator,), pad=self._named("pad_token"))
+
+    def _named(self, role: str) -> int | None:
+        """The id of the token to which the configs in the folder give that role."""
+        for name in ("tokenizer_config.json", "special_tokens_map.json"):
+            token = _read_object(self.folder / name).get(role)
+            token = token.get("content") if isinstance(token, dict) else token
+            if isinstance(token, str) and token in self._ids:
+                return self._ids[token]
+        ids = _read_object(self.folder / "config.json").get(f"{role}_id")
+        first: Any = ids[0] if isinstance(ids, list) and ids else ids
+        return first if first in self._ids.values() else None
+
+    def _ends_turns(self, id: int) -> bool:
+        template = self.folder / "chat_template.jinja"
+        written = template.read_text(encoding="utf-8") if template.is_file() else ""
+        written += str(_read_object(self.folder / "tokenizer_config.json").get("chat_template", ""))
+        return self.token(id) in written or "eos_token" in written
 
     def encode_ordinary(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, never a special token among them, nothing added before or after."""
@@ -75,16 +139,23 @@ class Vocabulary:
         return markup(self.specials, self.encode)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """The bytes that the ids stand for: exactly those that were encoded. Special tokens stand for none."""
-        return b"".join(map(self.token_bytes.__getitem__, ids))
+        """The bytes that the ids stand for: exactly those that were encoded.
+
+        Special tokens stand for none, and so do ids that have no token.
+        """
+        table = self.token_bytes
+        return b"".join(table[id] for id in ids if id < len(table))
 
     @cached_property
     def token_bytes(self) -> list[bytes]:
-        """Id → its bytes, of a byte-level vocabulary."""
+        """Id → its bytes. An added token that is not special is spelt as it is, any other in byte letters."""
         letters = byte_letters()
         table = [b""] * self.size
-        for token, id in self._described["model"]["vocab"].items():
-            if token not in self.specials:
+        as_spelt = {added["content"] for added in self._described["added_tokens"]} - self.specials.keys()
+        for token, id in self._ids.items():
+            if token in as_spelt:
+                table[id] = token.encode()
+            elif token not in self.specials:
                 table[id] = bytes(letters[letter] for letter in token)
         return table
 
@@ -98,6 +169,31 @@ class Vocabulary:
 
         ranks = {spelt: id for id, spelt in enumerate(self.token_bytes) if spelt}
         return Encoding(pre_split, pat_str=PRE_SPLITS[pre_split], mergeable_ranks=ranks, special_tokens={})
+
+
+def _refuse_other_kinds(described: dict[str, Any], file: Path) -> None:
+    """UserError unless it is a byte-level BPE: the kind in which any text has ids that give its bytes again."""
+    kind, letters = described["model"]["type"], byte_letters().keys()
+    added = {token["content"] for token in described["added_tokens"]}
+    tokens = described["model"]["vocab"] if kind == "BPE" else ()
+    other = next((token for token in tokens if token not in added and not letters >= {*token}), None)
+    if kind != "BPE" or other is not None:
+        example = f", with the token {other!r}" if other else ""
+        what = f"{file}: its tokenizer is no byte-level BPE (it is of the kind {kind}{example})"
+        raise UserError(what, "take a model with a byte-level BPE, such as GPT-2, Llama 3, Qwen or SmolLM")
+
+
+def _read_object(file: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one where there is no file."""
+    if not file.is_file():
+        return {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file}: not JSON ({error})", "copy it again") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{file}: not a JSON object", "copy it again")
+    return content
 
 
 def byte_letters() -> dict[str, int]:
@@ -119,7 +215,7 @@ def pre_tokenizer(pre_split: str) -> Any:
 
 
 def _name_of_pre_split(described: dict[str, Any]) -> str | None:
-    if described["model"]["type"] != "BPE" or described["normalizer"] is not None:
+    if described["normalizer"] is not None:
         return None
     for name in PRE_SPLITS:
         if described["pre_tokenizer"] == json.loads(pre_tokenizer(name).__getstate__()):

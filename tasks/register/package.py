@@ -21,6 +21,7 @@ from tasks.errors import UserError
 from tasks.finetune.method import JudgedBy
 from tasks.models.pretrained import content_of
 from tasks.models.provenance import Provenance, read_provenance
+from tasks.models.vocabulary import Vocabulary
 from tasks.register.card import SAME_RECIPE, card
 from tasks.register.gate import Standard
 from tasks.register.roles import ROLES, registered_name
@@ -88,6 +89,7 @@ def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[
         "recipe": config.name,
         "role": role,
         "licence": config.licence,
+        "separator": Vocabulary(trained / "weights").separator,
         "standard": getattr(config, role).model_dump(mode="json"),
         "bytes": sum(path.stat().st_size for path in (out / "weights").iterdir()),
         **_network(trained),
@@ -156,4 +158,4 @@ def _release(distribution: str) -> str:
 
 MODULES = walk_packages([str(files("model"))], "model.")
 SHIPPED = ("tasks.tracking.pyfunc_model", *(module.name for module in MODULES))
-REGISTER = Step("register", 1, RegisterConfig, package, libraries=REQUIRES, code=SHIPPED)
+REGISTER = Step("register", 2, RegisterConfig, package, libraries=REQUIRES, code=SHIPPED)

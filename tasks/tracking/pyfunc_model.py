@@ -22,7 +22,10 @@ class Triptych(PythonModel):
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.encode_special_tokens = True  # "<|end|>" in a prompt is text: nobody can open or close a turn
         role = context.model_config["role"]
-        self.answer = LabelModel(folder, tokenizer) if role == "classify" else Writer(folder, tokenizer, role)
+        if role == "classify":
+            self.answer = LabelModel(folder, tokenizer)
+        else:
+            self.answer = Writer(folder, tokenizer, role, context.model_config["separator"])
 
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None):
         return self.answer(model_input, **(params or {}))
@@ -31,11 +34,13 @@ class Triptych(PythonModel):
 class Writer:
     """Continues a prompt; one that was taught to follow instructions answers it as an assistant."""
 
-    def __init__(self, folder, tokenizer, role):
+    def __init__(self, folder, tokenizer, role, separator):
         from model.hub import load
 
-        self.decoder, self.tokenizer, self.role = load(folder), tokenizer, role
-        self.separator = tokenizer.token_to_id("<|endoftext|>")
+        self.decoder, self.tokenizer, self.role, self.separator = load(folder), tokenizer, role, separator
+        self.ends = {separator, *self.decoder.special_ids.end}
+        tokens = tokenizer.get_vocab(with_added_tokens=True).values()
+        self.never = set(range(self.decoder.shape.vocabulary)) - set(tokens)
 
     def __call__(self, rows, max_tokens=64, temperature=0.8, seed=0):
         texts = [self.write(prompt, max_tokens, temperature, seed + n) for n, prompt in enumerate(rows["prompt"])]
@@ -45,7 +50,7 @@ class Writer:
         from model.generate import generate
 
         ids, stop = self.ask(prompt)
-        made = generate(self.decoder, ids, max_tokens, temperature, seed=seed, stop=stop)
+        made = generate(self.decoder, ids, max_tokens, temperature, seed=seed, stop=stop, never=self.never)
         return self.tokenizer.decode([token for token in made if token not in stop])
 
     def ask(self, prompt):
@@ -55,10 +60,10 @@ class Writer:
             return self.tokenizer.encode(text).ids
 
         if self.role == "base":
-            return [self.separator, *encode(prompt)], {self.separator}
+            return [self.separator, *encode(prompt)], self.ends
         names = {token.content: id for id, token in self.tokenizer.get_added_tokens_decoder().items()}
         marks = markup(names, encode)
-        return prompt_ids([Turn("user", prompt)], marks, encode), {*marks.ends, self.separator}
+        return prompt_ids([Turn("user", prompt)], marks, encode), {*marks.ends, *self.ends}
 
 
 class LabelModel:

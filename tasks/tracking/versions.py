@@ -116,7 +116,7 @@ def _save(folder: Path, package: Path, about: Mapping[str, Any], logged: Any) ->
             signature=_signature(about["role"], about["labels"]),
             input_example=_example(about["role"]),
             pip_requirements=(package / "requirements.txt").read_text().splitlines(),
-            model_config={"role": about["role"]},
+            model_config={name: about[name] for name in ("role", "separator")},
             mlflow_model=Model(
                 artifact_path=logged.artifact_location,
                 run_id=logged.source_run_id,

@@ -12,12 +12,12 @@ from model.depth import from_depth
 from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.models.vocabulary import SPECIALS
-from tests.tasks.models.test_chat_template import folder_of
+from tests.tasks.models.byte_level import tokenizer_folder
 
 
 @pytest.fixture
 def weights(tmp_path: Path) -> str:
-    folder = folder_of(tmp_path / "weights", SPECIALS)
+    folder = tokenizer_folder(tmp_path / "weights", SPECIALS)
     hub.save(initialise(Decoder(from_depth(2, 262, 64, "llama", width=32, heads=2, kv_heads=2)), seed=0), folder)
     return str(folder)
 

@@ -3,7 +3,7 @@
 import torch
 
 from model.decoder import Decoder, initialise
-from model.family import RopeScaling, Shape
+from model.family import RopeScaling, Shape, SpecialIds
 
 SIZES = {"vocabulary": 61, "context": 32, "depth": 2, "width": 24, "heads": 4, "ffn_width": 40}
 SCALING = RopeScaling(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_context=16)
@@ -20,7 +20,7 @@ SHAPES = {
 
 def decoder_of(name: str) -> Decoder:
     """The decoder of that name with weights of ten times the usual size and no gain 1 or bias 0, so mistakes show."""
-    decoder = initialise(Decoder(SHAPES[name]), seed=1)
+    decoder = initialise(Decoder(SHAPES[name], SpecialIds(begin=0, end=(0,), pad=1)), seed=1)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for parameter in decoder.parameters():

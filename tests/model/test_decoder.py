@@ -9,6 +9,19 @@ from model.family import Shape
 from tests.model.shapes import SHAPES, SIZES, decoder_of, tokens_of
 
 
+@pytest.mark.parametrize("name", ["gpt2", "gpt2 untied"])
+def test_a_token_can_begin_as_a_copy_of_another_in_input_and_output(name):
+    decoder, before = decoder_of(name), decoder_of(name)
+    decoder.copy_rows({3: 0, 5: 0})
+    for ours, theirs in (
+        (decoder.embedding.weight, before.embedding.weight),
+        (decoder.head_weight_vd, before.head_weight_vd),
+    ):
+        assert torch.equal(ours[3], theirs[0]) and torch.equal(ours[5], theirs[0])
+        others = [id for id in range(len(ours)) if id not in (3, 5)]
+        assert torch.equal(ours[others], theirs[others])
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_later_token_changes_nothing_before_it(name: str):
     decoder, tokens_bt = decoder_of(name), tokens_of(2, 20)

@@ -49,6 +49,14 @@ def test_the_seed_determines_the_text_and_a_stop_id_ends_it():
     assert list(generate(decoder, PROMPT, 20, 1.0, seed=1, stop={first[4]})) == first[: first.index(first[4]) + 1]
 
 
+def test_an_id_that_must_not_be_drawn_never_is():
+    decoder = decoder_of("llama")
+    never = set(range(0, SIZES["vocabulary"], 2))
+    for temperature in (0.0, 1.0, 5.0):
+        made = list(generate(decoder, PROMPT, 40, temperature, top_p=1.0, never=never))
+        assert len(made) == 40 and not never & set(made)
+
+
 def test_top_k_and_top_p_leave_only_the_likeliest():
     logits_v = torch.tensor([0.1, 0.5, 0.15, 0.25]).log()
     generator = torch.Generator().manual_seed(0)

@@ -39,7 +39,7 @@ def test_loss_reference_point_and_gradient_equal_trls(good: float, bad: float, t
     tokens_bt, targets_bt = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     batch = LabelledAnswerBatch(tokens_bt, targets_bt, torch.tensor([label for *_, label in ANSWERS]))
     settings = LabelledAnswerTokens(
-        train=tmp_path, validation=tmp_path, beta=0.1, desirable_weight=good, undesirable_weight=bad
+        separator=0, train=tmp_path, validation=tmp_path, beta=0.1, desirable_weight=good, undesirable_weight=bad
     )
     ours = hub.load(tmp_path / "policy")
     sums = Kto(ours, hub.load(tmp_path / "reference"), settings)(batch)

@@ -67,7 +67,7 @@ def test_a_stream_adds_up_to_the_whole_answer(client, temperature):
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == whole.choices[0].message.content
     assert chunks[0].choices[0].delta.role == "assistant"
-    assert (chunks[-2].choices[0].finish_reason, chunks[-1].usage) == ("length", whole.usage)
+    assert (chunks[-2].choices[0].finish_reason, chunks[-1].usage) == (whole.choices[0].finish_reason, whole.usage)
 
 
 def test_a_text_is_continued_and_streams_alike(client):

@@ -1,6 +1,8 @@
 """The pretrain step."""
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,10 +14,13 @@ from model import hub
 from model.objectives.documents import TokenBlocks
 from model.replay import replay
 from tasks.errors import UserError
-from tasks.models.pretrained import content_of
+from tasks.models.pretrained import content_of, copy_tokenizer
+from tasks.models.prompting import PromptBuilder
 from tasks.models.provenance import provenance_of, read_provenance
+from tasks.models.vocabulary import END_OF_TEXT, Vocabulary, byte_letters
 from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain
 from tasks.store.step import Inputs, Stats, fingerprint
+from tests.tasks.models.byte_level import tokenizer_folder
 from tests.tiny_training import VOCABULARY, write_partition
 
 TINY = {"depth": 1, "width": 32, "heads": 2, "head_width": 16, "context": 32, "batch": 4, "steps": 12}
@@ -32,9 +37,12 @@ TINY |= {
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     home = tmp_path_factory.mktemp("inputs")
-    words = {"<|endoftext|>": 0} | {chr(64 + n): n for n in range(1, VOCABULARY)}
+    letters = [letter for letter in byte_letters() if letter >= "A"][: VOCABULARY - 1]
+    words = {"<|endoftext|>": 0} | {letter: n for n, letter in enumerate(letters, 1)}
     (home / "tokenizer").mkdir()
-    Tokenizer(models.BPE(words, [])).save(str(home / "tokenizer/tokenizer.json"))
+    bpe = Tokenizer(models.BPE(words, []))
+    bpe.add_special_tokens(["<|endoftext|>"])
+    bpe.save(str(home / "tokenizer/tokenizer.json"))
     shards = {name: write_partition(home / name, documents=30, seed=seed) for seed, name in enumerate(("0001", "0002"))}
     return Inputs({"shards": shards, "tokenizer": home / "tokenizer"})
 
@@ -96,6 +104,45 @@ def test_given_weights_are_identified_by_their_content(pretrained: tuple[Path, S
     assert hashes[0] == hashes[1] != hashes[2]
     keys = {fingerprint(PRETRAIN, PretrainConfig(init_from=f, init_sha256=hashes[0]), {}) for f in (here, other)}
     assert len(keys) == 1
+
+
+def test_the_identity_of_weights_covers_every_file_that_is_read_of_them(
+    pretrained: tuple[Path, Stats], tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(pretrained[0] / "weights", tmp_path / "model"))
+    (model / "README.md").write_text("---\nlicense: mit\n---\n")
+    (model / "tokenizer_config.json").write_text('{"eos_token": "<|endoftext|>"}')
+    opened = set[str]()
+    read = [True]
+    sys.addaudithook(lambda event, args: opened.add(str(args[0])) if event == "open" and read else None)
+    hub.load(model)
+    (tmp_path / "copied").mkdir()
+    copy_tokenizer(model, tmp_path / "copied")
+    PromptBuilder(model).of_text("A")
+    provenance_of(model)
+    read.clear()
+    names = {Path(path).name for path in opened if Path(path).parent == model} | {"model.safetensors"}
+    assert {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "README.md"} <= names
+    before = content_of(model)
+    for name in sorted(names):
+        whole = (model / name).read_bytes()
+        (model / name).write_bytes(whole + b" ")
+        content_of.cache_clear()
+        assert content_of(model) != before, name
+        (model / name).write_bytes(whole)
+    content_of.cache_clear()
+    assert content_of(model) == before
+
+
+def test_a_tokenizer_from_elsewhere_separates_documents_by_its_own_end_of_text(tmp_path: Path) -> None:
+    tokenizer = tokenizer_folder(tmp_path / "tokenizer", (END_OF_TEXT,))
+    shards = {"0001": write_partition(tmp_path / "0001", documents=30, seed=0)}
+    config = PretrainConfig.model_validate({**TINY, "prompts": (), "steps": 2})
+    pretrain(config, Inputs({"shards": shards, "tokenizer": tokenizer}), tmp_path / "out")
+    end = Vocabulary(tokenizer).specials[END_OF_TEXT]
+    assert end == 256 and json.loads((tmp_path / "out" / "data.json").read_text())["separator"] == end
+    for name in ("config.json", "generation_config.json"):
+        assert json.loads((tmp_path / "out" / "weights" / name).read_text())["eos_token_id"] == end
 
 
 def test_missing_weights_are_refused_before_training(tmp_path: Path) -> None:

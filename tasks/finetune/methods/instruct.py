@@ -65,7 +65,7 @@ def evaluate(scores: "ScoreTable", model: "FineTuned", out: Path) -> list[str]:
 
 INSTRUCT = Method(
     name="instruct",
-    version=2,  # pieces of a document fit the model's context, and keep its line breaks
+    version=3,  # the marks of turns begin as copies of the text's end, and end an answer wherever it is used
     config=InstructConfig,
     rows=instruction_rows,
     tokenise=conversation_table,

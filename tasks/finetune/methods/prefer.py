@@ -113,7 +113,7 @@ def evaluate(scores: "ScoreTable", model: "FineTuned", out: Path) -> list[str]:
 
 PREFER = Method(
     name="prefer",
-    version=2,  # as finetune/instruct
+    version=3,  # as finetune/instruct
     config=PreferConfig,
     rows=preference_rows,
     tokenise=preference_table,

@@ -15,9 +15,11 @@ import torch
 from datasets import DatasetDict, load_from_disk
 
 from model import head, hub
+from model.chat import Turn
 from model.decoder import Decoder, initialise
 from model.depth import from_depth
 from model.lora import merge
+from model.spec import Lora
 from tasks.errors import Skipped, UserError
 from tasks.finetune import masks
 from tasks.finetune.methods.classify import CLASSIFY, ClassifyConfig
@@ -25,8 +27,9 @@ from tasks.finetune.methods.instruct import INSTRUCT, InstructConfig, instructio
 from tasks.finetune.methods.prefer import PREFER, PreferConfig, preference
 from tasks.finetune.own_rows import SPLITS
 from tasks.finetune.rows import RowSource
-from tasks.finetune.steps import finetune, starting_model
+from tasks.finetune.steps import answering, finetune, starting_model
 from tasks.finetune.templates import Template
+from tasks.models.prompting import ChatModel
 from tasks.models.rendering import rendered_rows
 from tasks.models.vocabulary import SPECIALS, Vocabulary, pre_tokenizer
 from tasks.store.step import TIMING, Inputs, Stats
@@ -160,6 +163,35 @@ def test_a_model_learns_to_answer_on_unseen_prompts(instruct: tuple[Path, Stats]
     assert stats.metrics["val_loss"] < 0.5 and stats.metrics["rows_too_long"] == 0
     assert set(rows_of(out)["train"]["kind"]) == {"when"}
     assert hub.load(out / "weights").shape.context == CONTEXT
+
+
+def test_transformers_ends_a_greedy_answer_where_chat_does(instruct: tuple[Path, Stats]) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    out, _ = instruct
+    weights, turns = out / "weights", [Turn("user", rows_of(out)["test"][0]["prompt"])]
+    ours = "".join(ChatModel("instruct", weights).reply(turns, 30, temperature=0.0, seed=0))
+    tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(weights, local_files_only=True)
+    messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    ids = model.generate(**prompt, max_new_tokens=30, do_sample=False)[0, prompt["input_ids"].shape[1] :].tolist()
+    end = Vocabulary(weights).specials["<|end|>"]
+    assert ids[-1] == end and len(ids) < 30
+    assert Vocabulary(weights).decode_bytes(ids).decode() == ours != ""
+    assert model.generation_config.eos_token_id == [end, 0] == model.config.eos_token_id
+
+
+def test_the_marks_of_turns_begin_as_copies_of_the_end_of_text_where_they_were_never_seen(
+    inputs: Inputs, instruct: tuple[Path, Stats]
+) -> None:
+    base, taught = starting_model(inputs), starting_model(Inputs({"model": instruct[0]}))
+    names = ("<|user|>", "<|assistant|>", "<|system|>", "<|end|>")
+    marks = {base.vocabulary.specials[name]: 0 for name in names}
+    assert answering(base, ANSWERS)["copied_rows"] == marks
+    assert "copied_rows" not in answering(taught, ANSWERS)
+    low_rank = ANSWERS.model_copy(update={"lora": Lora(rank=2)})
+    assert "copied_rows" not in answering(base, low_rank)  # a low-rank change leaves the embedding as it was
 
 
 def test_the_mask_shows_every_token_and_marks_only_the_answer_as_target(instruct: tuple[Path, Stats]) -> None:

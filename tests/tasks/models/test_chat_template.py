@@ -5,34 +5,22 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, decoders, models
 
 from model.chat import IM_END, IM_START, Turn, prompt_ids, render
 from tasks.errors import UsageError
 from tasks.models.chat_template import answers_in_turns, write_chat_template
 from tasks.models.prompting import prompt_builder
-from tasks.models.vocabulary import END_OF_TEXT, SPECIALS, Vocabulary, byte_letters, pre_tokenizer
+from tasks.models.vocabulary import END_OF_TEXT, SPECIALS, Vocabulary
+from tests.tasks.models.byte_level import tokenizer_folder
 
 TURNS = [Turn("system", "Be brief."), Turn("user", " Why?\n"), Turn("assistant", "So."), Turn("user", "<|end|> ok")]
-
-
-def folder_of(path: Path, specials: tuple[str, ...]) -> Path:
-    """A folder with a byte-level tokenizer of those special tokens."""
-    path.mkdir(parents=True)
-    bpe = Tokenizer(models.BPE({letter: number for number, letter in enumerate(byte_letters())}, []))
-    bpe.pre_tokenizer, bpe.decoder = pre_tokenizer("gpt2"), decoders.ByteLevel()
-    bpe.add_special_tokens(list(specials))
-    bpe.save(str(path / "tokenizer.json"))
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END_OF_TEXT}
-    (path / "tokenizer_config.json").write_text(json.dumps(config))
-    return path
 
 
 @pytest.mark.parametrize("specials", [SPECIALS, (END_OF_TEXT, IM_START, IM_END)])
 def test_the_written_template_renders_the_ids_that_training_rendered(tmp_path: Path, specials: tuple[str, ...]) -> None:
     from transformers import AutoTokenizer
 
-    folder = folder_of(tmp_path / "weights", specials)
+    folder = tokenizer_folder(tmp_path / "weights", specials)
     write_chat_template(folder)
     theirs, ours = AutoTokenizer.from_pretrained(folder, local_files_only=True), Vocabulary(folder)
     messages = [{"role": turn.role, "content": turn.text} for turn in TURNS[:3]]
@@ -43,7 +31,7 @@ def test_the_written_template_renders_the_ids_that_training_rendered(tmp_path: P
 
 
 def test_a_copied_instruct_model_is_prompted_in_turns_and_a_base_model_continues(tmp_path: Path) -> None:
-    base = folder_of(tmp_path / "store" / "finetune" / "instruct" / "weights", SPECIALS)
+    base = tokenizer_folder(tmp_path / "store" / "finetune" / "instruct" / "weights", SPECIALS)
     vocabulary = Vocabulary(base)
     ids, _ = prompt_builder("any-instruct@champion", base).of_turns(TURNS)
     assert ids == [vocabulary.specials[END_OF_TEXT], *vocabulary.encode(TURNS[-1].text)], (
@@ -58,11 +46,11 @@ def test_a_copied_instruct_model_is_prompted_in_turns_and_a_base_model_continues
 
 
 def test_a_public_chat_model_in_a_folder_answers_and_unknown_turns_are_refused(tmp_path: Path) -> None:
-    public = folder_of(tmp_path / "public", (END_OF_TEXT, IM_START, IM_END))
+    public = tokenizer_folder(tmp_path / "public", (END_OF_TEXT, IM_START, IM_END))
     config = json.loads((public / "tokenizer_config.json").read_text())
     (public / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": "{{ messages }}"}))
     assert answers_in_turns(public) and prompt_builder("public", public).answers
-    other = folder_of(tmp_path / "other", (END_OF_TEXT, "[INST]"))
+    other = tokenizer_folder(tmp_path / "other", (END_OF_TEXT, "[INST]"))
     (other / "chat_template.jinja").write_text("{{ messages }}")
     with pytest.raises(UsageError, match="chat template marks turns without"):
         prompt_builder("other", other).of_turns(TURNS)

@@ -13,6 +13,7 @@ from tasks.home import Home
 from tasks.register.package import REGISTER, STANDARDS, RegisterConfig
 from tasks.store.artifacts import Store
 from tasks.store.step import Frozen, Stats, Step
+from tests.tasks.models.byte_level import write_tokenizer
 
 CONFIG = RegisterConfig(name="demo", base=STANDARDS["base"](task="text", baseline="ngram", margin=0.05))
 NOISE = np.random.default_rng(0).normal(0, 0.01, 40)
@@ -33,6 +34,7 @@ def made_up_weights(config: Given, inputs, out: Path) -> Stats:
     (out / "weights").mkdir()
     (out / "weights" / "config.json").write_text(json.dumps(LLAMA))
     (out / "weights" / "model.safetensors").write_bytes(repr(config).encode())
+    write_tokenizer(out / "weights")
     return Stats()
 
 

@@ -9,6 +9,7 @@ from tasks.models.pretrained import content_of
 from tasks.models.provenance import provenance_of, read_provenance, write_provenance
 from tasks.register.package import RegisterConfig, package
 from tasks.store.step import Inputs
+from tests.tasks.models.byte_level import write_tokenizer
 from tests.tasks.register.conftest import LLAMA
 
 CONFIG = RegisterConfig(name="mine", licence="CC-BY-4.0")
@@ -27,6 +28,7 @@ def write_weights(folder: Path, seed: str) -> Path:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(LLAMA))
     (folder / "model.safetensors").write_text(seed)
+    write_tokenizer(folder)
     return folder
 
 

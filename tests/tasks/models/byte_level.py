@@ -1,0 +1,30 @@
+"""Tiny byte-level tokenizers: one token a byte, then special and added ones."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken, Tokenizer, decoders, models
+
+from tasks.models.vocabulary import END_OF_TEXT, byte_letters, pre_tokenizer
+
+
+def tokenizer_folder(path: Path, specials: Sequence[str], added: Sequence[str] = (), eos: Any = END_OF_TEXT) -> Path:
+    """A folder with a tokenizer, its config, and an empty config.json."""
+    path.mkdir(parents=True)
+    write_tokenizer(path, specials, added, eos)
+    (path / "config.json").write_text("{}")
+    return path
+
+
+def write_tokenizer(
+    folder: Path, specials: Sequence[str] = (END_OF_TEXT,), added: Sequence[str] = (), eos: Any = END_OF_TEXT
+) -> None:
+    bpe = Tokenizer(models.BPE({letter: number for number, letter in enumerate(byte_letters())}, []))
+    bpe.pre_tokenizer, bpe.decoder = pre_tokenizer("gpt2"), decoders.ByteLevel()
+    bpe.add_special_tokens(list(specials))
+    bpe.add_tokens([AddedToken(token, normalized=False) for token in added])
+    bpe.save(str(folder / "tokenizer.json"))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast"} | ({"eos_token": eos} if eos else {})
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
