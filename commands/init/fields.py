@@ -47,7 +47,7 @@ def fields_of(path: Path, by_ending: Mapping[str, list[str]], files: Mapping[str
     headless = sum(not names_columns(cells) for cells in tables)
     source = FolderSource(path=path, header=headless * 2 <= len(tables))
     peeks = [_with_names(p) if source.header and p.is_table else p for p in folder.peeks]
-    peeks = [p for p in peeks if p.records]
+    peeks = [p for p in peeks if p.records and not _is_unsplit(p)]
     objects = len(by_ending.get(".json", ()))
     names = _text_fields(peeks, mostly_objects=2 * objects > sum(map(len, by_ending.values())))
     if names:
@@ -68,6 +68,13 @@ def _with_names(table: Peek) -> Peek:
     first, *rows = _cells(table) or [[]]
     names = column_names(first)
     return table._replace(records=[dict(zip(names, row, strict=True)) for row in rows])
+
+
+def _is_unsplit(file: Peek) -> bool:
+    """Whether it is a table without a delimiter that its lines agree on: its one field is no text."""
+    from tasks.ingest.read.spreadsheets import is_unsplit
+
+    return file.is_table and is_unsplit(list(file.records[0]))
 
 
 def _text_fields(peeks: list[Peek], mostly_objects: bool) -> list[str]:

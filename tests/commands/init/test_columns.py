@@ -6,7 +6,7 @@ import io
 import pytest
 
 from commands.init.columns import names_columns
-from tasks.ingest.read.spreadsheets import HEAD_CHARACTERS, dialect
+from tasks.ingest.read.dialects import HEAD_CHARACTERS, table_dialect
 
 PROSE = "Sie kam spät nach Hause, und im Garten lag noch der Nebel der letzten Nacht"
 
@@ -32,12 +32,12 @@ FILES = {
 @pytest.mark.parametrize("kind", FILES)
 def test_all_lines_agree_on_the_delimiter(kind: str) -> None:
     head, last = FILES[kind]
-    assert list(csv.reader(io.StringIO(head), **dialect("a.csv", head)))[-1] == last
+    assert list(csv.reader(io.StringIO(head), **table_dialect("a.csv", head).csv))[-1] == last
 
 
 def test_a_line_cut_at_the_end_of_the_sample_is_ignored() -> None:
     head = ("a;b,c\n" + "x;y\n" * (HEAD_CHARACTERS // 4))[:HEAD_CHARACTERS]
-    assert dialect("a.csv", head)["delimiter"] == ";"
+    assert table_dialect("a.csv", head).delimiter == ";"
 
 
 QUESTION = "What did you like most about the course, and what would you have us do otherwise next year?"
