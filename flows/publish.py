@@ -32,7 +32,8 @@ def publisher(runner: Runner) -> Callable[[StepOutput], str]:
         )
         published = publish(made.artifact.path, home, info, rescorer(runner))
         mine = {version.name for version in published}
-        runner.record = replace(record, models=tuple(model for model in models(home) if model["name"] in mine))
+        if mine:  # else MLflow is away, and nothing was published
+            runner.record = replace(record, models=tuple(model for model in models(home) if model["name"] in mine))
         moved = sorted({note for version in published for note in version.notes})
         return " · ".join([*(f"{version.name}/{version.version} {version.verdict}" for version in published), *moved])
 

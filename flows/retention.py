@@ -13,12 +13,15 @@ from flows.record import RunRecord, records
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.progress import say
+from tasks.register.aliases import check_registry
 from tasks.store.contents import KEY, read_contents
 from tasks.store.garbage import StoreConfig, bytes_freed, bytes_of, garbage, remove, unused
 from tasks.store.step import input_keys
 from tasks.store.tombstones import with_ancestors_of_removed
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.registry import versions
+from tasks.tracking.registry_tables import RegistryTables
+from tasks.tracking.server import mlflow_server
 
 STORE = "store"
 RUNS_KEPT = 1  # of each recipe, beside its latest complete one
@@ -91,7 +94,9 @@ def make_room(home: Home, config: StoreConfig) -> None:
 def needed(home: Home, keep: int = RUNS_KEPT) -> set[str]:
     """The keys that must stay; what they were made of must stay with them."""
     keys = set[str]()
-    for version in versions(home):
+    check_registry(home)
+    own = RegistryTables(home).versions(None) if mlflow_server() else []  # from before a server was named
+    for version in (*versions(home), *own):
         keys |= {version.tags[tag] for tag in ("key", "weights_key") if tag in version.tags}
         keys.update(input_keys(json.loads(version.tags.get("parents", "{}"))))
     for record in _latest(home, keep):

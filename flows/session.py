@@ -30,6 +30,7 @@ from tasks.store.garbage import in_use
 from tasks.store.step import keyed
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.runs import PipelineRun
+from tasks.tracking.server import mlflow_server
 from tasks.tracking.tracker import Tracker
 
 SECONDS_FOR_MLFLOW = 8.0  # at the end of a run, to show it what it has not seen yet; the rest is sent later
@@ -64,6 +65,7 @@ class Session:
 def open_session(request: Request, write: bool = True) -> Session:
     """The session of a request; with write=False nothing at all is written (`--explain`)."""
     recipe = load(request.recipe, request.changes).recipe
+    mlflow_server()  # a wrong address is reported before anything runs
     if write:
         check_writable(request.home)
         make_room(request.home, recipe.store)

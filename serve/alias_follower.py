@@ -14,11 +14,12 @@ from pathlib import Path
 from anyio import to_thread
 
 from serve.engine import Engine
-from tasks.errors import UsageError, UserError
+from tasks.errors import UserError
 from tasks.home import Home
 from tasks.models.prompting import PromptBuilder, prompt_builder
 from tasks.progress import say
-from tasks.tracking.registry import FILES_TAG, Version, find, verified, weights_in
+from tasks.tracking.model_version import FILES_TAG, Version
+from tasks.tracking.registry import locate, verified
 
 SECONDS_AFTER_TROUBLE = 2.0  # before the registry is read again
 
@@ -41,7 +42,7 @@ class AliasFollower:
         self.trouble = ""  # why it is not the newest version that answers
         self._home, self._engine, self._lock = home, engine, Lock()
         self._look_again = 0.0  # on the monotonic clock
-        self._served = self._load(_first(model, home))
+        self._served = self._load(locate(model, home))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ class AliasFollower:
         if time.monotonic() < self._look_again:
             return self._served
         try:
-            target = _first(self.model, self._home)
+            target = locate(self.model, self._home)
             if _name(target) != self._served.name:
                 self._served = self._load(target)
                 say(f"now answering with {self._served.name}")
@@ -76,19 +77,9 @@ class AliasFollower:
         return self._served
 
     def _load(self, target: Version | Path) -> LoadedVersion:
-        weights = target if isinstance(target, Path) else verified(target).weights
+        weights = target if isinstance(target, Path) else verified(target, self._home).weights
         fingerprint = "" if isinstance(target, Path) else target.tags[FILES_TAG][:12]
         return LoadedVersion(_name(target), fingerprint, prompt_builder(_name(target), weights), self._engine(weights))
-
-
-def _first(model: str, home: Home) -> Version | Path:
-    """What MODEL means: a registered version before a path of the same name."""
-    try:
-        return find(model, home)
-    except UsageError:
-        if weights := weights_in(Path(model)):
-            return weights
-        raise
 
 
 def _name(target: Version | Path) -> str:

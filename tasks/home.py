@@ -95,6 +95,11 @@ class Home(os.PathLike[str]):
         return self / "mlflow-artifacts"
 
     @property
+    def models(self) -> Path:
+        """Files of registered models that an MLflow server elsewhere has: FILES_SHA256/."""
+        return self / "models"
+
+    @property
     def outbox(self) -> Path:
         """Events that MLflow has not received yet."""
         return self / "outbox"

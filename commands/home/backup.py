@@ -23,7 +23,7 @@ from flows.record import RECORDS
 from flows.retention import STORE, needed
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
-from tasks.progress import progress
+from tasks.progress import progress, say
 from tasks.store.artifacts import MANIFEST, damaged, write_durably
 from tasks.store.contents import Stored, read_contents
 from tasks.store.garbage import in_use
@@ -31,6 +31,7 @@ from tasks.store.hashing import file_sha256
 from tasks.store.locks import exclusive
 from tasks.tracking.connection import DATABASE
 from tasks.tracking.moved import move_addresses
+from tasks.tracking.server import mlflow_server
 
 FORMAT = 1
 CONTENTS, SEAL, BELOW = "backup.json", "backup.sha256", "home"
@@ -98,7 +99,11 @@ def backup(home: Home, to: Path, everything: bool = False) -> dict[str, Any]:
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return {"path": str(to), "files": len(copy.files), "bytes": _bytes(copy.files), "sha256": sha256(text).hexdigest()}
+    report = {"path": str(to), "files": len(copy.files), "bytes": _bytes(copy.files)}
+    if server := mlflow_server():
+        say(f"not in this backup: runs and registry of {server}; back up its database and artifacts where it runs")
+        report["not_included"] = str(server)
+    return report | {"sha256": sha256(text).hexdigest()}
 
 
 def restore(home: Home, source: Path) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from flows.servers.up import STOPPED_IN_ORDER
 from flows.session import check_writable
 from tasks.errors import UserError
 from tasks.home import Home
+from tasks.tracking.registry_tables import RegistryTables
+from tasks.tracking.server import VARIABLE, mlflow_server
 
 FLOORS = {"mlflow": "3.11", "torch": "2.10", "prefect": "3.8"}  # safety and behaviour the code relies on
 CEILINGS = {
@@ -30,7 +32,7 @@ MUCH_GARBAGE = 1 << 30  # bytes
 def examine(home: Home) -> list[dict[str, Any]]:
     """One row a finding: level (ok, warning, error), what, cure."""
     rows = [_python(), *_versions(), _home(home), _disk(home), _cpu(), _compiler(), _torch_build()]
-    return [*rows, *_garbage(home), *_processes(home), *findings(home)]
+    return [*rows, *_garbage(home), *_mlflow(home), *_processes(home), *findings(home)]
 
 
 def _row(level: str, what: str, cure: str = "") -> dict[str, Any]:
@@ -109,6 +111,18 @@ def _garbage(home: Home) -> list[dict[str, Any]]:
     if spare < MUCH_GARBAGE:
         return []
     return [_row("warning", f"{spare / 1e9:.1f} GB of the home are needed by nothing", "triptych gc --partials")]
+
+
+def _mlflow(home: Home) -> list[dict[str, Any]]:
+    """That the server elsewhere answers, and what is registered beside it; `_garbage` reports one that does not."""
+    server = mlflow_server()
+    if not server or server.away():
+        return []
+    rows = [_row("ok", f"the MLflow server {server} answers")]
+    if own := RegistryTables(home).versions(None):
+        what = f"{len(own)} versions in the home's own MLflow are not used, as {VARIABLE} names {server}"
+        rows.append(_row("warning", what, f"run their recipes again, which publishes them there; or unset {VARIABLE}"))
+    return rows
 
 
 def _cpu() -> dict[str, Any]:

@@ -23,14 +23,17 @@ from flows.retention import keys_of
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, all_names, forgotten, remember
-from tasks.register.aliases import current_user, write_line
+from tasks.progress import say
+from tasks.register.aliases import check_registry, current_user, write_line
 from tasks.store.artifacts import MANIFEST
 from tasks.store.contents import StoreContents, Stored, read_contents
 from tasks.store.garbage import is_worked_on, remove, unused
 from tasks.store.locks import exclusive
 from tasks.store.step import input_keys
 from tasks.store.tombstones import NAMES, with_tombstones, write_tombstone
-from tasks.tracking.registry import Version, versions
+from tasks.tracking.model_version import Version
+from tasks.tracking.registry import versions
+from tasks.tracking.server import mlflow_server
 from tasks.tracking.versions import open_registry
 
 TABLES = ("documents/*.parquet", "quarantine.parquet", NAMES)  # of an ingest, and of what is left of one
@@ -63,6 +66,7 @@ def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
     with unused(home.store) as alone:
         if not alone:
             raise UserError("a run works in this home and could write the text again", "forget when it has ended")
+        check_registry(home)
         held = read_contents(home.store)
         ever = with_tombstones(home, held)
         traces = _search(ever, set(names))
@@ -90,6 +94,10 @@ def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
     }
     more = {"documents": report["documents"], "versions": [v["version"] for v in report["versions"]], "why": why}
     write_line(home, current_user(), "forget", more)
+    if server := mlflow_server():
+        runs = f"the runs of {', '.join(rebuilt)}" if rebuilt else "all runs that read these documents"
+        say(f"not searched: files of runs on {server}; delete {runs} there, then `mlflow gc` where it runs")
+        report["not_searched"] = str(server)
     return report
 
 

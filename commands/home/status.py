@@ -15,6 +15,7 @@ from tasks.register.aliases import audit_if_unlocked
 from tasks.register.publish import publish_waiting
 from tasks.store.locks import is_held
 from tasks.tracking.registry import models
+from tasks.tracking.server import MlflowUnavailable
 from tasks.tracking.tracker import ship
 
 NO_RUN = {"run": None, "recipe": None, "state": None, "seconds": 0.0, "steps": [], "models": []}
@@ -37,7 +38,13 @@ def read_status(home: Home) -> dict[str, Any]:
             noticed.append(f"{waiting} records wait for MLflow, which is away")
     except OSError as error:
         noticed.append(f"nothing was sent to MLflow: {error}")
-    return _current(record, home) | watched | {"models": models(home), "noticed": [*audit_if_unlocked(home), *noticed]}
+    status = _current(record, home) | watched
+    try:
+        status["models"] = models(home)
+        noticed = [*audit_if_unlocked(home), *noticed]
+    except MlflowUnavailable as error:
+        noticed.append(f"the models are shown as that run left them: {error.what}")
+    return status | {"noticed": noticed}
 
 
 def _current(record: RunRecord, home: Home) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from tasks.home import Home
 from tasks.models.prompting import ChatModel
 from tasks.progress import say
 from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
-from tasks.tracking.registry import Version, find, resolve, verified, versions
+from tasks.tracking.model_version import Version
+from tasks.tracking.registry import find, resolve, verified, versions
 
 FORMATS = ("hf",)
 SCORE_COLUMNS = ("value", "low", "high", "items")
@@ -64,7 +65,7 @@ def evaluate_model(home: Home, model: str, tasks: Sequence[str], folder: Path) -
     """A row per score: those stored with a registered version, or those of tasks given by path or name, scored now."""
     model = model or at_hand(home)
     if not tasks:
-        version = verified(find(model, home))
+        version = verified(find(model, home), home)
         summary = json.loads((version.evidence / "summary.json").read_text())
         scores = [{"task": task, **row} for task, row in summary.items()]
         if any(name not in row for row in scores for name in SCORE_COLUMNS):

@@ -1,4 +1,7 @@
-"""`triptych up`: the home's Prefect server, a worker for its deployments and MLflow's pages, detached, on loopback."""
+"""`triptych up`: the home's Prefect server, a worker for its deployments and MLflow's pages, detached, on loopback.
+
+Where TRIPTYCH_MLFLOW names a server elsewhere, that one has the pages, and none is started here.
+"""
 
 import subprocess
 import sys
@@ -14,6 +17,7 @@ from flows.servers.service import Service
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.progress import say
+from tasks.tracking.server import mlflow_server
 
 POOL = "triptych"
 WORKER = "prefect-worker"
@@ -31,11 +35,12 @@ def start_servers(home: Home, webhook: str = "") -> dict[str, Any]:
     url = ensure_server(home)
     reconcile(home, url)
     with service.exclusive(home, "up"):
-        mlflow = service.ensure(home, _mlflow(home), _mlflow_environment())
+        if not mlflow_server():
+            service.ensure(home, _mlflow(home), _mlflow_environment())
         say("deploying the pipeline, and a worker for it")
         _deploy(home, webhook)
         worker = detached_process.find(home, WORKER) or start_worker(home, url)
-    return {"prefect": url.removesuffix("/api"), "mlflow": mlflow.url, "worker": worker.pid}
+    return {"prefect": url.removesuffix("/api"), "mlflow": mlflow_address(home), "worker": worker.pid}
 
 
 def stop_servers(home: Home) -> dict[str, list[str]]:
@@ -61,8 +66,9 @@ def start_worker(home: Home, url: str) -> Detached:
 
 
 def mlflow_address(home: Home) -> str:
-    """The address of MLflow's pages, which `triptych up` serves."""
-    return service.address(home, MLFLOW)
+    """The address of MLflow's pages: of the server elsewhere, or of the one that `triptych up` starts."""
+    server = mlflow_server()
+    return str(server) if server else service.address(home, MLFLOW)
 
 
 def _deploy(home: Home, webhook: str) -> None:

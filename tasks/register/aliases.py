@@ -1,20 +1,24 @@
 """Aliases and their audit: candidate, champion, previous. Every move of one is a line in HOME/audit.jsonl.
 
-The aliases as triptych last set them are kept in HOME/aliases.json: what differs from them was moved by hand, in
-MLflow's page. Such a move stays, and is audited too.
+The aliases as triptych last set them are kept in HOME/aliases.json (of a server elsewhere: aliases-….json): what
+differs from them was moved by hand, in MLflow's page. Such a move stays, and is audited too.
 """
 
 import getpass
 import json
 import os
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
-from tasks.errors import UsageError
+from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.store.artifacts import write_durably
 from tasks.store.locks import exclusive, exclusive_if_free
-from tasks.tracking.registry import Version, aliases, find, versions
+from tasks.tracking.model_version import Version
+from tasks.tracking.registry import aliases, find, versions
+from tasks.tracking.server import VARIABLE, mlflow_server
 from tasks.tracking.versions import Registry, open_registry
 
 CANDIDATE, CHAMPION, PREVIOUS, ANCHOR = "candidate", "champion", "previous", "anchor"
@@ -63,7 +67,7 @@ def move(registry: Registry, name: str, alias: str, version: int, because: tuple
         return
     registry.point(name, alias, version)
     _audit(registry.home, name, alias, (old, version), because)
-    known = _known(registry.home)
+    known = _known(registry.home) or {}
     known.setdefault(name, {})[alias] = version
     _remember(registry.home, known)
 
@@ -80,6 +84,9 @@ def audit_if_unlocked(home: Home) -> list[str]:
 def audit_external_moves(home: Home) -> list[str]:
     """Audits every alias that another program moved since the last look; one sentence each. Call it under the lock."""
     present, known, moves = aliases(home), _known(home), list[str]()
+    if known is None:
+        _remember(home, present)
+        return []
     for name in sorted(present.keys() | known.keys()):
         now, before = present.get(name, {}), known.get(name, {})
         for alias in sorted(now.keys() | before.keys()):
@@ -89,6 +96,18 @@ def audit_external_moves(home: Home) -> list[str]:
     if moves:
         _remember(home, present)
     return moves
+
+
+def check_registry(home: Home) -> None:
+    """UserError where models of this home were registered on a server that nothing names now.
+
+    For what must know all models: those on the server would count as none.
+    """
+    if not mlflow_server() and (notes := sorted(home.path.glob("aliases-*.json"))):
+        raise UserError(
+            f"this home works with the models of an MLflow server ({notes[0]}), and {VARIABLE} is not set",
+            f"set {VARIABLE} to its address; where it is no more, remove that file",
+        )
 
 
 def _audit(home: Home, name: str, alias: str, moved: tuple[int | None, int | None], because: tuple[str, str]) -> None:
@@ -105,15 +124,22 @@ def write_line(home: Home, who: str, what: str, more: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def _known(home: Home) -> dict[str, dict[str, int]]:
+def _known(home: Home) -> dict[str, dict[str, int]] | None:
+    """As they were last; None before the first look at a server elsewhere, whose models others may have made."""
     try:
-        return json.loads(home.known_aliases.read_text())
+        return json.loads(_known_aliases(home).read_text())
     except FileNotFoundError:
-        return {}
+        return None if mlflow_server() else {}
 
 
 def _remember(home: Home, known: dict[str, dict[str, int]]) -> None:
-    write_durably(home.known_aliases, json.dumps(known, indent=1, sort_keys=True).encode())
+    write_durably(_known_aliases(home), json.dumps(known, indent=1, sort_keys=True).encode())
+
+
+def _known_aliases(home: Home) -> Path:
+    if not (server := mlflow_server()):
+        return home.known_aliases
+    return home.known_aliases.with_stem(f"aliases-{sha256(server.url.encode()).hexdigest()[:12]}")
 
 
 def current_user() -> str:

@@ -29,8 +29,10 @@ from tasks.register.scores import read_scores
 from tasks.store.artifacts import MANIFEST, content_hash, verify, write_durably
 from tasks.store.locks import exclusive
 from tasks.store.step import Frozen
-from tasks.tracking.registry import Version, aliases, find, verified, versions
-from tasks.tracking.versions import MlflowUnavailable, Registry, open_registry
+from tasks.tracking.model_version import Version
+from tasks.tracking.registry import aliases, find, verified, versions
+from tasks.tracking.server import MlflowUnavailable
+from tasks.tracking.versions import Registry, open_registry
 
 GATE = "the gate"
 VERDICT_TAG = re.compile(r"gate\.\d+")  # the verdict against that champion's version
@@ -142,7 +144,7 @@ class Publisher:
         return verdict
 
     def _judge(self, role: str, champion: int | None, version: Version, standard: Standard) -> Verdict | None:
-        candidate = _scores(version)
+        candidate = _scores(self.package / role / "evidence", role)
         if standard.task not in candidate:
             known = ", ".join(sorted(candidate)) or "none"
             return Verdict("undecided", False, (f"no scores on {standard.task} to judge by; there are: {known}",))
@@ -158,8 +160,8 @@ class Publisher:
 
     def _scores_on(self, model: str, role: str, candidate: Scores, tasks: tuple[str, ...]) -> Scores | None:
         """A registered version's scores on the candidate's items: from its evidence, or scored again now."""
-        version = verified(find(model, self.registry.home))
-        scores = _scores(version)
+        version = verified(find(model, self.registry.home), self.registry.home)
+        scores = _scores(version.evidence, role)
         if same_items(candidate, scores, tasks):
             return scores
         evaluation = self.rescore(role, version.weights) if self.rescore else None
@@ -187,5 +189,5 @@ class Publisher:
         return {tag: str(value) for tag, value in known.items() if value}
 
 
-def _scores(version: Version) -> Scores:
-    return read_scores(version.evidence, version.tags["role"]) if (version.evidence / "scores.parquet").exists() else {}
+def _scores(evidence: Path, role: str) -> Scores:
+    return read_scores(evidence, role) if (evidence / "scores.parquet").exists() else {}

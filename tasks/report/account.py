@@ -11,7 +11,7 @@ from tasks.report.svg import bars
 from tasks.store.artifacts import MANIFEST
 from tasks.store.step import input_keys
 from tasks.tables.views import RunTables
-from tasks.tracking.registry import Version
+from tasks.tracking.model_version import Version
 
 
 def steps(tables: RunTables, record: Mapping[str, Any]) -> Section | None:

@@ -12,7 +12,8 @@ from tasks.report.blocks import Paragraph, Section
 from tasks.report.svg import COLOURS, STYLE
 from tasks.store.artifacts import write_durably
 from tasks.tables.views import RunTables
-from tasks.tracking.registry import Version, versions
+from tasks.tracking.model_version import Version
+from tasks.tracking.registry import versions
 
 MOST_TOKENS = 50_000_000  # of training text that samples are compared with: some ten seconds
 
@@ -20,7 +21,7 @@ MOST_TOKENS = 50_000_000  # of training text that samples are compared with: som
 def write_page(tables: RunTables, config: CurateConfig, path: Path) -> Path:
     """The report of a run, whole or not, at `path`."""
     record = tables.record
-    published = [v for v in versions(tables.home) if _is_of(v, record)]
+    published = [v for v in versions(tables.home) if _is_of(v, record)] if record["models"] else []
     builders: dict[str, Callable[[], Section | None]] = {
         "funnel": lambda: data.funnel(tables),
         "corpus": lambda: data.corpus(tables),

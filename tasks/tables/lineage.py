@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.store.artifacts import MANIFEST
-from tasks.tracking.registry import Version, versions
+from tasks.tracking.model_version import Version
+from tasks.tracking.registry import versions
 
 if TYPE_CHECKING:
     from model.replay import Replay

@@ -1,58 +1,59 @@
-"""A home's MLflow: `mlflow.db` and `mlflow-artifacts/`, and whether they can be written now.
+"""The MLflow that is written to, and whether it can be now: a home's own, or a server elsewhere.
 
-MLflow waits 20 seconds for a locked database and retries a missing one for minutes; so sqlite is
-queried for its state first, which answers at once.
+MLflow waits 20 seconds for a locked database and retries a missing one, or a server, for minutes; so their state is
+queried first, which answers at once.
 """
 
 import logging
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tasks.home import Home
 from tasks.store.locks import exclusive
 from tasks.tracking.moved import settle
+from tasks.tracking.server import mlflow_server
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlflow-artifacts"
+REFUSALS = {  # MLflow's codes for what it will never take
+    "INVALID_PARAMETER_VALUE",
+    "BAD_REQUEST",
+    "RESOURCE_DOES_NOT_EXIST",
+    "RESOURCE_ALREADY_EXISTS",
+}
 LOCK_SECONDS = 0.5  # a lock held longer than this is somebody else's work: come again later
-QUIET = {
+SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # of a server: what cannot be sent waits in the outbox
 }
 
 
 @dataclass(frozen=True)
 class Connection:
-    """A client, and the database file that it has open."""
+    """A client, and why nothing can be written with it now (None where it can)."""
 
     client: "MlflowClient"
     home: Home
-    inode: int
-
-    def away(self) -> str | None:
-        """Why nothing can be written now; None where it can."""
-        database = self.home.mlflow_database
-        try:
-            if database.stat().st_ino != self.inode:
-                return f"{database} is another file than before"
-        except OSError as error:
-            return f"{database}: {error.strerror}"
-        if not (self.home.mlflow_artifacts).is_dir():
-            return f"{self.home.mlflow_artifacts} is not there"
-        return locked(self.home)
+    away: Callable[[], str | None]
 
 
 def connect(home: Home) -> Connection | str:
-    """The home's MLflow, made where there is none; or the reason why not now."""
+    """The server elsewhere, or the home's own MLflow, made where there is none; or the reason why not now."""
+    if server := mlflow_server():
+        return server.away() or Connection(open_client(server.url), home, server.away)
     try:
         home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
         with exclusive(home.mlflow_lock):  # two processes making the tables at once break them
@@ -62,9 +63,9 @@ def connect(home: Home) -> Connection | str:
                 settle(home)
             else:
                 _make_tables(home)
-            client = _client(home)
+            client = open_client(tracking_uri(home))
             client.search_experiments(max_results=1)  # makes the tables
-        return Connection(client, home, home.mlflow_database.stat().st_ino)
+        return Connection(client, home, partial(_away, home, home.mlflow_database.stat().st_ino))
     except OSError as error:
         return str(error)
 
@@ -82,13 +83,39 @@ def locked(home: Home) -> str | None:
 
 
 def tracking_uri(home: Home) -> str:
-    """Absolute: a relative one would name another database in another working directory."""
-    return f"sqlite:///{home.mlflow_database}"
+    """Of the server elsewhere, or of the home's database: absolute, whatever the working directory is."""
+    server = mlflow_server()
+    return server.url if server else f"sqlite:///{home.mlflow_database}"
+
+
+def open_client(uri: str) -> "MlflowClient":
+    """MLflow's client for what lies at that address."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    _hush()
+    mlflow.set_tracking_uri(uri)  # parts of MLflow's registry read the global one
+    mlflow.set_registry_uri(uri)
+    return mlflow.MlflowClient(uri, uri)
+
+
+def _away(home: Home, inode: int) -> str | None:
+    """Why the home's own MLflow, whose database was that file, cannot be written now."""
+    database = home.mlflow_database
+    try:
+        if database.stat().st_ino != inode:
+            return f"{database} is another file than before"
+    except OSError as error:
+        return f"{database}: {error.strerror}"
+    if not (home.mlflow_artifacts).is_dir():
+        return f"{home.mlflow_artifacts} is not there"
+    return locked(home)
 
 
 def _make_tables(home: Home) -> None:
     """The database, made aside and renamed once whole: MLflow cannot mend one whose tables were made in part."""
-    for name, value in QUIET.items():
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow.store.db.utils import _initialize_tables
     from sqlalchemy import create_engine
@@ -102,19 +129,8 @@ def _make_tables(home: Home) -> None:
     partial.rename(home.mlflow_database)
 
 
-def _client(home: Home) -> "MlflowClient":
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    import mlflow
-
-    _hush()
-    mlflow.set_tracking_uri(tracking_uri(home))  # parts of MLflow's registry read the global one
-    mlflow.set_registry_uri(tracking_uri(home))
-    return mlflow.MlflowClient(tracking_uri(home), tracking_uri(home))
-
-
 def _hush() -> None:
     """Silences MLflow's announcements, and its tracebacks of each lock: what matters of them is reported here."""
-    for name, level in {"alembic": logging.WARNING, "mlflow.pyfunc": logging.WARNING}.items():
-        logging.getLogger(name).setLevel(level)
+    for name in ("alembic", "mlflow.pyfunc", "mlflow.store.model_registry"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)

@@ -140,12 +140,12 @@ def close_step(client: "MlflowClient", step: StepRun) -> "Run":
     return run
 
 
-def close_killed(client: "MlflowClient", is_alive: Callable[[str], bool]) -> None:
+def close_killed(client: "MlflowClient", is_killed: Callable[[str], bool]) -> None:
     """Ends the runs whose pipeline run was killed: nothing else ever reports their end to MLflow."""
     experiments = [e.experiment_id for e in client.search_experiments()]
     for run in client.search_runs(experiments, "attributes.status = 'RUNNING'"):
         our_id = run.data.tags.get(ID)
-        if our_id and not is_alive(our_id.split("/")[0]):
+        if our_id and is_killed(our_id.split("/")[0]):
             client.set_terminated(run.info.run_id, "KILLED")
 
 
@@ -157,10 +157,13 @@ def find(client: "MlflowClient", experiment: str, our_id: str) -> "Run | None":
 
 
 def experiment(client: "MlflowClient", name: str) -> str:
+    """The id of the experiment of that name: the existing one, or a new one."""
     if known := client.get_experiment_by_name(name):
         if known.lifecycle_stage == "deleted":  # by hand, in MLflow's page
             client.restore_experiment(known.experiment_id)
         return known.experiment_id
+    if not client.tracking_uri.startswith("sqlite:"):
+        return client.create_experiment(name)  # a server knows where its artifacts go
     home = Home(Path(client.tracking_uri.removeprefix("sqlite:///")).parent)
     return client.create_experiment(name, artifact_location=str(home.mlflow_artifacts / name))
 

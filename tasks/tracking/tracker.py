@@ -16,7 +16,7 @@ from typing import Any
 from tasks.home import Home
 from tasks.progress import say
 from tasks.store.locks import exclusive, is_held
-from tasks.tracking.connection import Connection, connect
+from tasks.tracking.connection import REFUSALS, Connection, connect
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.runs import (
     PipelineRun,
@@ -28,11 +28,11 @@ from tasks.tracking.runs import (
     open_step,
 )
 from tasks.tracking.series import ship_series
+from tasks.tracking.server import mlflow_server
 
 AGAIN_SECONDS = 2.0  # after MLflow was unavailable
 CLOSING_SECONDS = 0.1  # between tries at the end of a run, while another process ships from this outbox
 FOLLOW_SECONDS = 5.0  # between looks at a growing metrics.jsonl
-REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
 
 
 class Shipper:
@@ -212,5 +212,11 @@ def _apply(connection: Connection, event: Mapping[str, Any]) -> str:
         return close_step(client, step.located(connection.home)).info.run_id
     if event["kind"] == "end":
         return close_pipeline(client, pipeline, event).info.run_id
-    close_killed(client, lambda run: is_held(connection.home.live / run))
+    close_killed(client, lambda run: _is_killed(connection.home, run))
     return open_pipeline(client, pipeline).info.run_id
+
+
+def _is_killed(home: Home, run: str) -> bool:
+    """Whether its process is gone. A server elsewhere has runs of other homes too, of which nothing is known here."""
+    live = home.live / run
+    return not is_held(live) and (live.exists() or mlflow_server() is None)

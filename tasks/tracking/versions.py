@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import UserError
 from tasks.home import Home
-from tasks.tracking.connection import connect
-from tasks.tracking.registry import FILES_TAG, Version, list_files, versions
+from tasks.tracking.connection import REFUSALS, connect
+from tasks.tracking.model_version import FILES_TAG, Version, list_files
+from tasks.tracking.registry import versions
 from tasks.tracking.runs import experiment
+from tasks.tracking.server import MlflowServer, MlflowUnavailable, mlflow_server
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,7 +24,7 @@ PARAMS = {"max_tokens": 64, "temperature": 0.8, "seed": 0}  # of a model that wr
 
 @dataclass(frozen=True)
 class Registry:
-    """A home's registry, open for writing."""
+    """The registry of a home's models, open for writing."""
 
     home: Home
     client: "MlflowClient"
@@ -76,30 +77,32 @@ class Registry:
             self.client.create_registered_model(name, description=f"Made by triptych: {name}")
 
 
-class MlflowUnavailable(UserError):
-    """MLflow cannot be written now; the same can be tried again later."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"MLflow cannot be written: {reason}", "end the program that holds it, and run again")
-
-
 @contextmanager
 def open_registry(home: Home) -> Iterator[Registry]:
     """The registry; MlflowUnavailable where it cannot be written, at the start or later."""
-    made = connect(home)
-    if isinstance(made, str):
-        raise MlflowUnavailable(made)
+    if server := mlflow_server():
+        server.check()
+    connection = connect(home)
+    if isinstance(connection, str):
+        raise _unavailable(server, connection)
     from mlflow.exceptions import MlflowException
+    from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield Registry(home, made.client)
-    except SQLAlchemyError as error:
-        raise MlflowUnavailable(str(error)) from error
+        yield Registry(home, connection.client)
+    except (SQLAlchemyError, RequestException) as error:
+        raise _unavailable(server, str(error)) from error
     except MlflowException as error:
-        if error.error_code != "TEMPORARILY_UNAVAILABLE":
+        passes = error.error_code not in REFUSALS if server else error.error_code == "TEMPORARILY_UNAVAILABLE"
+        if not passes:
             raise
-        raise MlflowUnavailable(str(error)) from error
+        raise _unavailable(server, str(error)) from error
+
+
+def _unavailable(server: MlflowServer | None, reason: str) -> MlflowUnavailable:
+    cure = f"see the log of {server}, and run again" if server else "end the program that holds it, and run again"
+    return MlflowUnavailable(f"MLflow cannot be written: {reason}", cure)
 
 
 def _save(folder: Path, package: Path, about: Mapping[str, Any], logged: Any) -> None:

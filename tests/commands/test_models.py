@@ -8,7 +8,7 @@ from commands.models import use
 from flows.record import RunRecord
 from tasks.errors import UserError
 from tasks.home import Home
-from tasks.tracking.registry import Version
+from tasks.tracking.model_version import Version
 
 
 def version(name: str, *aliases: str) -> Version:

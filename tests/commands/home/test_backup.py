@@ -66,7 +66,7 @@ def test_a_restored_home_has_its_models_runs_artifacts_keys_and_databases(living
             "not needed, so not kept"
         )
         (version,) = versions(home)
-        assert verified(version).folder.is_relative_to(home.path) and resolve("demo-base@champion", home).is_dir()
+        assert verified(version, home).folder.is_relative_to(home.path) and resolve("demo-base@champion", home).is_dir()
         record = latest(home)
         assert record and all(Path(step.path or "").is_relative_to(home.path) for step in record.steps)
         with closing(sqlite3.connect(home / "mlflow.db")) as database:

@@ -67,9 +67,9 @@ def make_package(home: Home) -> Callable[..., Path]:
     """`make_package(loss)`: the package of a base model with that loss on its items."""
     store = Store(home.store)
 
-    def package(loss: float, items: str = "a") -> Path:
+    def package(loss: float, items: str = "a", name: str = "demo") -> Path:
         given = Given(loss=loss, items=items)
         inputs = {"base": store.complete(TRAIN, given, {}), "scores_base": store.complete(SCORE, given, {})}
-        return store.complete(REGISTER, CONFIG, inputs).path
+        return store.complete(REGISTER, CONFIG.model_copy(update={"name": name}), inputs).path
 
     return package

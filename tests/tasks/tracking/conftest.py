@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from tasks.home import Home
+from tests.tasks.register.conftest import make_package
 from tests.tasks.tracking.mlflow_runs import make_artifact
+
+__all__ = ["artifact", "make_package"]
 
 
 @pytest.fixture
