@@ -15,7 +15,8 @@ import numpy as np
 import regex
 from xxhash import xxh3_64_intdigest
 
-from tasks.curate.spacy_rules import WHITESPACE, Chunk, SpacyRules
+from tasks.curate.normalise import stream_safe
+from tasks.curate.spacy_rules import LONG_CHUNK, WHITESPACE, Chunk, SpacyRules
 
 MEMO_CHUNKS = 300_000  # some 500 MB of chunks (1.8 kB each); then the memory starts anew
 POLYNOMIAL = 0x9E3779B97F4A7C15 | 1  # base of the hash of a concatenation, modulo 2^64
@@ -104,12 +105,12 @@ class WordMemo(dict[str, int]):
         pieces = line.split()
         return self._count_sentences(line, pieces if " ".join(pieces) == line else self._pieces(line))
 
-    def _count_sentences(self, line: str, pieces: list[str]) -> int:
+    def _count_sentences(self, line: str, pieces: list[str], are_joined: bool = False) -> int:
         ended, count, before = 0, 1, WHITESPACE
         for piece in pieces:
             chunk = self.chunks[self[piece]]
-            if before.last and chunk.first and self.rules.may_meet(before, chunk):
-                return self._count_sentences(line, self._pieces(line))
+            if not are_joined and before.last and chunk.first and self.rules.may_meet(before, chunk):
+                return self._count_sentences(line, self._pieces(line), are_joined=True)
             more, ended = chunk.sentences[ended]
             count, before = count + more, chunk
         return count
@@ -143,7 +144,8 @@ class WordMemo(dict[str, int]):
     def _pieces(self, text: str) -> list[str]:
         """Chunks, and between them the whitespace that spaCy makes tokens of: all but one blank after a chunk.
 
-        Chunks that are one blank apart and may make a special case together are one piece.
+        Chunks that are one blank apart and may make a special case together are one piece, up to a length: each is
+        read anew with every chunk that joins it.
         """
         pieces: list[str] = []
         after_blank = False
@@ -152,11 +154,16 @@ class WordMemo(dict[str, int]):
                 rest = piece.removeprefix(" ") if pieces else piece
                 pieces += [rest] if rest else []
                 after_blank = not rest
-            elif after_blank and self.rules.may_meet(self.chunks[self[pieces[-1]]], self.chunks[self[piece]]):
+            elif after_blank and self._meet(pieces[-1], piece):
                 pieces[-1] += f" {piece}"
             else:
                 pieces.append(piece)
         return pieces
+
+    def _meet(self, left: str, right: str) -> bool:
+        if len(left) > LONG_CHUNK and " " in left:
+            return False
+        return self.rules.may_meet(self.chunks[self[left]], self.chunks[self[right]])
 
     def _append_tokens(self, words: list[str]) -> None:
         self.token_hash.extend([xxh3_64_intdigest(word.encode()) for word in words])
@@ -170,7 +177,9 @@ class WordMemo(dict[str, int]):
             return [chunk.lower()]
         text = NUMBER.sub("0", chunk.lower()).translate(self.simplifying)
         if not text.isascii():
-            text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
+            text = "".join(
+                c for c in unicodedata.normalize("NFD", stream_safe(text)) if unicodedata.category(c) != "Mn"
+            )
             text = UNSPACED.sub(r" \1 ", text)
         return text.split()
 
