@@ -83,7 +83,11 @@ def _measured(scored: pa.Table, rules: pa.Table) -> pa.Table:
 
 def decide(config: DecisionConfig, folders: Folders, judged: pa.Table) -> Decisions:
     """Decisions on every document of a partition: reasons, cluster, the document kept for a duplicate, split."""
-    rows = deduplicated(config, folders, judged)
+    return split_decisions(config, folders, deduplicated(config, folders, judged))
+
+
+def split_decisions(config: DecisionConfig, folders: Folders, rows: list[dict]) -> Decisions:
+    """The decisions of these rows with the split of each; UserError where the kept documents fill no three splits."""
     by = _split(rows, config, folders)
     return Decisions(pa.Table.from_pylist(rows, schema=SCHEMA), by)
 

@@ -1,5 +1,6 @@
 """Warnings about a decision: a rule that drops much alone, a split by documents, no document left."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tasks.privacy import opening
 
 EXAMPLES = 5  # of what a rule drops
 OPENING_CHARACTERS = 100
+EXACT = "exact_duplicate"  # no rule is too strict where it drops these
 MAX_DROP_SHARE = 0.5  # of the documents: a larger share is reported whatever the rules
 
 
@@ -30,7 +32,7 @@ def notes(decisions: Decisions, config: DecisionConfig, is_first: bool, document
         if len(row["reasons"]) == 1:
             alone.setdefault(row["reasons"][0], []).append(row["doc_id"])
     for reason, ids in sorted(alone.items(), key=lambda item: -len(item[1])):
-        if reason not in DUPLICATES and len(ids) > config.warn_share * read:
+        if reason != EXACT and len(ids) > config.warn_share * read:
             sentences.append(
                 f"{reason} alone drops {len(ids):,} of {read:,} documents ({len(ids) / read:.0%}){_flags([reason])}"
             )
@@ -42,6 +44,8 @@ def notes(decisions: Decisions, config: DecisionConfig, is_first: bool, document
     if (gone := sum(dropped.values())) > MAX_DROP_SHARE * read:
         top = list(dropped)[:3]
         sentences.append(f"the rules drop {gone / read:.0%} of the documents, most by {', '.join(top)}{_flags(top)}")
+    if (copies := decisions.dropped.get(EXACT, 0)) > MAX_DROP_SHARE * read:
+        sentences.append(f"{copies / read:.0%} of the documents are exact copies of another one")
     if is_first and decisions.by == "cluster":
         sentences.append(
             f"fewer than {MIN_ORIGINS} source texts: the split goes by document and its near-duplicates, so parts "
@@ -63,6 +67,15 @@ def openings(documents: Path, ids: Iterable[str]) -> dict[str, str]:
                 beginning = opening(row["text"], OPENING_CHARACTERS)
                 openings_by_id[row["doc_id"]] = beginning + ("…" if len(row["text"]) > OPENING_CHARACTERS else "")
     return openings_by_id
+
+
+def with_decisions(error: UserError, table: pa.Table, path: Path) -> UserError:
+    """The error of a decision that cannot be used, with what each rule dropped and the file of all decisions."""
+    counts = Counter(reason for reason in table["reason"].to_pylist() if reason).most_common(3)
+    dropped = f" ({', '.join(f'{reason} drops {count:,}' for reason, count in counts)})" if counts else ""
+    flags = loosening(reason for reason, _ in counts)
+    switch = f"; {flags} would drop fewer" if flags and flags not in error.cure else ""
+    return UserError(f"{error.what}{dropped}", f"{error.cure}{switch}; each document's reasons are in {path}")
 
 
 def _nothing_left(decisions: Decisions, read: int) -> UserError:

@@ -82,7 +82,7 @@ def _at_least_one(splits: Mapping[str, SplitName], fresh: Mapping[str, float]) -
     if len(fresh) < 3:
         raise UserError(
             f"curate: {len(fresh)} group(s) of documents cannot fill train, validation and test",
-            "add documents, or loosen the filters (triptych sql drop_reasons shows what each rule drops)",
+            "add documents, or loosen the filters",
         )
     by_fraction = sorted(fresh, key=lambda root: (fresh[root], root))
     filled = dict(splits)

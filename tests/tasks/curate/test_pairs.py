@@ -79,6 +79,33 @@ def test_a_pairs_similarity_is_the_jaccard_similarity_of_its_word_5_grams() -> N
         assert jaccard(sets, np.zeros(6, np.int64), np.arange(6)).tolist() == truth
 
 
+def sums(count: int) -> list[str]:
+    """Problems that differ in their numbers alone, as in sets for arithmetic."""
+    draw = random.Random(4)
+    rows = []
+    for _ in range(count):
+        boxes, each, sold = draw.randint(2, 99), draw.randint(2, 99), draw.randint(2, 50)
+        left = boxes * each - sold
+        rows.append(
+            f"A gardener fills {boxes} crates with {each} pears in every crate and gives {sold} of them away at noon, "
+            f"which leaves {left}. First count all: {boxes} times {each} is {boxes * each}. Then take {sold} off "
+            f"{boxes * each} and write down {left}. The result is {left}."
+        )
+    return list(dict.fromkeys(rows))
+
+
+def test_texts_that_differ_in_their_numbers_alone_are_no_near_duplicates() -> None:
+    texts = sums(120)
+    rows = find_pairs(index_of(texts, "s"), []).to_pylist()
+    assert not [row for row in rows if row["similarity"] >= CurateConfig().minhash.jaccard]
+
+
+def test_one_other_number_in_a_long_text_leaves_a_near_duplicate(originals: list[str]) -> None:
+    texts = [f"{originals[0]} It is {year} now." for year in (1999, 2004)]
+    (row,) = find_pairs(index_of(texts, "s"), []).to_pylist()
+    assert 0.9 < row["similarity"] < 1
+
+
 def test_pairs_reach_back_into_earlier_partitions_and_never_forward(originals: list[str]) -> None:
     draw = random.Random(3)
     old = index_of(originals[:50], "old")

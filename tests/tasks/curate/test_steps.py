@@ -150,6 +150,29 @@ def test_filters_that_drop_everything_are_an_error_with_the_flags_that_loosen_th
     with pytest.raises(UserError, match=r"all \d+ documents were dropped: gopher_short_doc") as error:
         run_curate(corpus, config.decide(), "nothing")
     assert "--set curate.gopher_quality.min_doc_words=0" in error.value.cure
+    decided = pq.read_table(corpus / "nothing" / "decisions.parquet")
+    assert set(decided["reason"].to_pylist()) >= {"gopher_short_doc"} and str(corpus / "nothing") in error.value.cure
+
+
+def test_decisions_that_fill_no_three_splits_can_be_read(tmp_path: Path) -> None:
+    words = next(text for text in passages(40) if len(text.split()) > 120).split()
+    near = [" ".join([*words[:i], "otherwise", *words[i + 1 :]]) for i in range(40, 60)]
+    with pytest.raises(UserError, match="near_duplicate drops 19") as error:
+        partition(tmp_path / "one", near)
+    decided = pq.read_table(tmp_path / "one" / "curate" / "decisions.parquet")
+    assert decided["reason"].to_pylist().count("near_duplicate") == 19
+    assert "decisions.parquet" in error.value.cure and "curate.dedup=exact" in error.value.cure
+
+
+def test_near_duplicates_that_are_much_of_a_corpus_are_reported(tmp_path: Path) -> None:
+    texts = list(dict.fromkeys(passages(40)))
+    words = next(text for text in texts if len(text.split()) > 120).split()
+    near = [" ".join([*words[:i], "otherwise", *words[i + 1 :]]) for i in range(40, 60)]
+    write_documents(tmp_path / "documents", [*texts, *near])
+    run_signals(tmp_path, LOOSE, {})
+    stats = run_curate(tmp_path, LOOSE.decide())
+    (note,) = [note for note in stats.notes if note.startswith("near_duplicate alone drops 20 of")]
+    assert "--set curate.dedup=exact" in note
 
 
 def test_one_rule_that_drops_much_alone_is_reported_with_its_flag(corpus: Path) -> None:
