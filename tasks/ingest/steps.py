@@ -148,7 +148,7 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
 
 INGEST = Step(
     "ingest",
-    4,  # damaged text and tables are mended; encodings by the letters of a language
+    4,  # damaged text and tables are mended; encodings by the letters of a language; Word, mail, pages and tables whole
     IngestPart,
     ingest,
     libraries=(

@@ -11,15 +11,19 @@ from typing import Any
 from datatrove.data import Document
 
 from tasks.ingest.lines import RAW_BYTES, check_expansion
+from tasks.ingest.read.word_text import word_blocks
 from tasks.ingest.readers import BadRecord, QuarantiningReader
 
 SENTENCE_END = (".", "!", "?", ":", "…", "。", "！", "？", "”", '"', ")")
 HYPHEN = re.compile(r"(?<=\w)[-\u00ad\u2010]\n(?=[a-zà-öø-ÿ])")  # a word that the end of a line divides
+OLE_MARK = bytes.fromhex("d0cf11e0a1b11ae1")  # of a file of Word before 2007, and of an encrypted one
 FULL_LINE = 0.7  # of the page's longest line: a line that long goes on in the next
 
 
 class OfficeFiles(QuarantiningReader):
     """One document per file; a file that a library fails on goes to the quarantine, whatever it raises."""
+
+    without_text: str  # why a file that has none is in the quarantine
 
     def read_file(self, filepath: str) -> Iterator[Document]:
         with self.data_folder.open(filepath, "rb") as file:
@@ -36,7 +40,7 @@ class OfficeFiles(QuarantiningReader):
             self.quarantine(BadRecord(0, f"unreadable: {error or type(error).__name__}", raw[:RAW_BYTES]))
             return
         if not text.strip():
-            self.quarantine(BadRecord(0, "no text in it; scanned pages need OCR first (ocrmypdf)", raw[:RAW_BYTES]))
+            self.quarantine(BadRecord(0, self.without_text, raw[:RAW_BYTES]))
         elif document := self.whole(text, filepath, raw, fields):
             yield document
 
@@ -49,6 +53,7 @@ class PdfFiles(OfficeFiles):
     """The pages of a PDF, their lines joined to paragraphs."""
 
     name = "📕 PDF"
+    without_text = "no text in it; scanned pages need OCR first (ocrmypdf)"
 
     def text_of(self, raw: bytes) -> tuple[str, dict[str, Any]]:
         from pypdf import PdfReader
@@ -67,21 +72,18 @@ class DocxFiles(OfficeFiles):
     """Paragraphs of a DOCX in order, and its tables' rows with tabs between their cells."""
 
     name = "📘 DOCX"
+    without_text = "no text in it"
 
     def text_of(self, raw: bytes) -> tuple[str, dict[str, Any]]:
         import docx
 
+        if raw.startswith(OLE_MARK):
+            raise ValueError("encrypted, or a .doc of old: save it as .docx without a password")
         with zipfile.ZipFile(io.BytesIO(raw)) as parts:
             check_expansion(sum(part.file_size for part in parts.infolist()), len(raw), self.rules.max_expansion)
         document = docx.Document(io.BytesIO(raw))
-        blocks = []
-        for block in document.iter_inner_content():
-            if hasattr(block, "rows"):
-                blocks += ["\t".join(cell.text for cell in row.cells) for row in block.rows]  # pyright: ignore
-            else:
-                blocks.append(block.text)  # pyright: ignore[reportAttributeAccessIssue]
         core = document.core_properties
-        return "\n\n".join(filter(str.strip, blocks)), {"title": core.title, "author": core.author}
+        return "\n\n".join(filter(str.strip, word_blocks(document))), {"title": core.title, "author": core.author}
 
 
 def join_surrogates(text: str) -> str:

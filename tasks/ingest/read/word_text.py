@@ -1,0 +1,91 @@
+"""The text of a WordprocessingML document (ECMA-376, 17): each paragraph once, in the order of the file.
+
+Paragraphs stand in content controls, tables within tables and text boxes too, and runs in insertions, links and
+formulas as well as in the paragraph itself; so the tree is walked whole. What is deleted or moved away is left out, and
+of the same thing in two forms (mc:AlternateContent) the first is read.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+PROPERTIES = ("pPr", "rPr", "tblPr", "tblGrid", "trPr", "tcPr", "sectPr", "sdtPr", "sdtEndPr")
+DELETED = ("del", "moveFrom", "rt")  # and the pronunciation above a character
+SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "ptab": "\t", "noBreakHyphen": "-"}
+OTHER_BREAKS = ("page", "column")  # of pages and columns, not of lines
+NOTES = ("/footnotes", "/endnotes")  # how the relationships end that lead to their parts
+
+
+def word_blocks(document: Any) -> Iterator[str]:
+    """Paragraphs and rows of tables of a python-docx document, then its footnotes and endnotes."""
+    from docx.oxml import parse_xml
+
+    yield from _blocks(document.element.body)
+    relations = sorted(document.part.rels.values(), key=lambda relation: relation.reltype.endswith(NOTES[1]))
+    for relation in relations:
+        if relation.reltype.endswith(NOTES) and not relation.is_external:
+            for note in parse_xml(relation.target_part.blob):
+                if _attribute(note, "type") in (None, "normal"):  # else the line above the notes
+                    yield from _blocks(note)
+
+
+def _blocks(parent: Any) -> Iterator[str]:
+    """The texts of the paragraphs and rows within an element that holds such."""
+    for element in parent:
+        name = _name(element)
+        if name == "p":
+            text, boxes = list[str](), list[Any]()
+            _collect(element, text, boxes)
+            yield "".join(text)
+            for box in boxes:
+                yield from _blocks(box)
+        elif name == "tr":
+            if not _is_deleted_row(element):
+                yield "\t".join("\n".join(filter(str.strip, _blocks(cell))) for cell in _cells(element))
+        elif name == "AlternateContent":
+            yield from _blocks(_first_form(element))
+        elif name not in PROPERTIES and name not in DELETED:
+            yield from _blocks(element)
+
+
+def _collect(element: Any, text: list[str], boxes: list[Any]) -> None:
+    """Adds the text within a paragraph, and the text boxes that are anchored in it."""
+    for child in element:
+        name = _name(child)
+        if name == "t":
+            text.append(child.text or "")
+        elif name in SIGNS:
+            text.append("" if _attribute(child, "type") in OTHER_BREAKS else SIGNS[name])
+        elif name == "txbxContent":
+            boxes.append(child)
+        elif name == "AlternateContent":
+            _collect(_first_form(child), text, boxes)
+        elif name not in PROPERTIES and name not in DELETED:
+            _collect(child, text, boxes)
+
+
+def _cells(row: Any) -> Iterator[Any]:
+    """The cells of a row, those in content controls too."""
+    for element in row:
+        if _name(element) == "tc":
+            yield element
+        elif _name(element) not in PROPERTIES and _name(element) not in DELETED:
+            yield from _cells(element)
+
+
+def _first_form(alternatives: Any) -> Any:
+    """The first choice, else the fallback; nothing where there is neither."""
+    forms = {_name(form): form for form in reversed(alternatives)}
+    return forms.get("Choice", forms.get("Fallback", ()))
+
+
+def _is_deleted_row(row: Any) -> bool:
+    return any(_name(mark) == "del" for properties in row if _name(properties) == "trPr" for mark in properties)
+
+
+def _name(element: Any) -> str:
+    """The name without its namespace (there are two of WordprocessingML's); "" of a comment."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _attribute(element: Any, name: str) -> str | None:
+    return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == name), None)
