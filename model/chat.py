@@ -19,6 +19,7 @@ Encode = Callable[[str], Sequence[int]]  # text → ids, where "<|user|>" in the
 class Turn:
     role: str
     text: str
+    is_target: bool = True  # of an assistant's: whether it is to be learned
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def render(turns: Sequence[Turn], markup: Markup, encode: Encode) -> Rendered:
     for turn in turns:
         opening, text = opens(turn.role, markup), [*encode(turn.text), *markup.ends]
         ids += [*opening, *text, *markup.after]
-        is_target += [False] * len(opening) + [turn.role == "assistant"] * len(text) + [False] * len(markup.after)
+        learned = turn.role == "assistant" and turn.is_target
+        is_target += [False] * len(opening) + [learned] * len(text) + [False] * len(markup.after)
     return Rendered(tuple(ids), tuple(is_target))
 
 

@@ -48,7 +48,8 @@ def exact_match(decoder: "Decoder", vocabulary: Vocabulary, row: Mapping[str, An
     from model.generate import generate
 
     around = vocabulary.markup()
-    prompt = prompt_ids([Turn("user", row["prompt"])], around, vocabulary.encode)
+    turns = [Turn(message["role"], message["content"]) for message in row["messages"][:-1]]
+    prompt = prompt_ids(turns, around, vocabulary.encode)
     never = vocabulary.ids_without_token(decoder.shape.vocabulary)
     answer = list(generate(decoder, prompt, SHORT + 1, temperature=0.0, stop=around.ends, never=never))
     text = vocabulary.decode_bytes(answer).decode(errors="replace")

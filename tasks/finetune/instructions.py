@@ -8,7 +8,8 @@ from pydantic import Field
 
 from tasks.errors import Skipped
 from tasks.finetune.columns import Documents
-from tasks.finetune.own_rows import OwnRows, Row, conversation, own_rows
+from tasks.finetune.own_rows import OwnRows, own_rows
+from tasks.finetune.row_formats import Row, conversation, message
 from tasks.finetune.rows import RowSource, as_splits, first_by_hash
 from tasks.finetune.templates import CONTINUE, PIECES, Template, instruction
 from tasks.tables.query import statement
@@ -52,7 +53,7 @@ def answers_by_split(
     from datasets import Features, List, Value
 
     strings = {name: Value("string") for name in ("prompt", "response", "origin", "kind", "doc_id")}
-    turns = List({"role": Value("string"), "content": Value("string")})
+    turns = List({"role": Value("string"), "content": Value("string"), "is_target": Value("bool")})
     features = Features({**strings, **(more or {}), "messages": turns})
     return as_splits(rows, features, config.table)
 
@@ -89,7 +90,7 @@ def _fill(config: InstructionRows, usable: Sequence[Template], table: Documents,
         if filled is not None:
             taken[document["split"]] += 1
             template, prompt, response = filled
-            turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
+            turns = [message("user", prompt), message("assistant", response)]
             row = {"prompt": prompt, "response": response, "kind": template.kind, "messages": turns}
             rows.append(row | {name: document[name] for name in ("origin", "split", "doc_id")})
     return rows

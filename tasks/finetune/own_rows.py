@@ -1,32 +1,30 @@
-"""Rows of a user's own file: JSON lines, or a .json file of any layout. What a row holds, a method says; conversations:
+"""Rows of a user's own file: JSON lines, a .json file of any layout, or a .csv or .tsv with a line of names.
 
-    {"prompt": …, "response": …} or {"instruction": …, "input": …, "output": …}
-    or {"messages": [{"role": …, "content": …}, …]} or {"conversations": [{"from": …, "value": …}, …]}
-
-A row may name its `split` (train, validation, test) and its `origin` (what must stay in one split, such as an author
-or a thread); else the hash of the question decides, so that a question never stands in two splits.
+What a row holds, a method says (conversations: row_formats.py). A row may name its `split` (train, validation, test)
+and its `origin` (what must stay in one split, such as an author or a thread); else the hash of the question decides, so
+that a question never stands in two splits.
 """
 
 import codecs
+import csv
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from tasks.errors import UserError
+from tasks.finetune.row_formats import Row
 from tasks.store.hashing import file_sha256
 from tasks.store.step import NOT_IN_KEY, Frozen
 
 SPLITS = ("train", "validation", "test")
-ROLES = ("system", "user", "assistant")
-SHAREGPT = {"human": "user", "gpt": "assistant"}
-Row = dict[str, Any]
 BUCKETS = 10_000
 LOOKED_AT = 1_000  # rows, when the recipe is read: what would end the run is reported before any work
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LONGEST_ROW = 32 << 20  # characters, in a .json file
 
 
@@ -51,7 +49,7 @@ class OwnRows(Frozen):
             return self
         path = self.path.expanduser().absolute()
         if not path.is_file():
-            raise ValueError(f"{path} is no file: give the path of a .jsonl file")
+            raise ValueError(f"{path} is no file: give the path of a .jsonl, .json, .csv or .tsv file")
         resolved = self.model_copy(update={"path": path, "sha256": file_sha256(path)})
         try:
             first = [_row(resolved, *record) for record in islice(_records(path), LOOKED_AT)]
@@ -117,7 +115,7 @@ def _refuse(config: OwnRows, rows: Sequence[Row], bad: Sequence[str], is_whole: 
     """UserError where too many rows are bad, or a split has none of all of them."""
     faults = "".join(f"\n  {line}" for line in [*bad[:5], *(["…"] if len(bad) > 5 else [])])
     if len(bad) > config.max_bad_rows or (bad and not rows and is_whole):
-        cure = "correct these lines, or allow more with max_bad_rows"
+        cure = "correct these lines" + (", or allow more with max_bad_rows" if rows else "")
         raise UserError(f"{config.path}: {len(bad)} of {len(bad) + len(rows)} rows cannot be used:{faults}", cure)
     empty = [split for split in SPLITS if not any(row["split"] == split for row in rows)]
     if empty and is_whole:
@@ -125,63 +123,9 @@ def _refuse(config: OwnRows, rows: Sequence[Row], bad: Sequence[str], is_whole: 
         raise UserError(what, "add rows, raise held_out, or give rows their `split`")
 
 
-def conversation(record: Row) -> Row:
-    """One conversation that ends with the assistant, whatever of the four forms it came in."""
-    if "messages" in record:
-        messages = _messages(record["messages"])
-    elif "conversations" in record:
-        messages = _messages(_of_sharegpt(record["conversations"]))
-    else:
-        if "instruction" in record:
-            given = record.get("input") or ""
-            prompt = text_of(record, "instruction") + (f"\n\n{given}" if given else "")
-            response = text_of(record, "output")
-        else:
-            prompt, response = text_of(record, "prompt"), text_of(record, "response")
-        messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
-    *before, last = messages
-    return {"messages": messages, "response": last["content"], "kind": str(record.get("kind") or "own")} | {
-        "prompt": "\n\n".join(message["content"] for message in before),
-        "question": json.dumps(before, ensure_ascii=False),
-    }
-
-
 def digest(text: str) -> str:
     """A short name of a text, equal for texts that differ in case and spaces only."""
     return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()[:16]
-
-
-def _messages(value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list) or not all(isinstance(message, dict) for message in value):
-        raise ValueError("messages is no list of objects")
-    messages = [{"role": text_of(m, "role"), "content": text_of(m, "content")} for m in value]
-    unknown = {message["role"] for message in messages} - {*ROLES}
-    if unknown:
-        raise ValueError(f"role {sorted(unknown)[0]!r} is none of {', '.join(ROLES)}")
-    if len(messages) < 2 or messages[-1]["role"] != "assistant":
-        raise ValueError("messages must end with the assistant's answer to something")
-    return messages
-
-
-def _of_sharegpt(value: Any) -> Any:
-    """The same turns under the names that `messages` have."""
-    if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
-        raise ValueError("conversations is no list of objects")
-    return [
-        turn
-        if "role" in turn
-        else {"role": SHAREGPT.get(role := text_of(turn, "from"), role), "content": turn.get("value")}
-        for turn in value
-    ]
-
-
-def text_of(record: Row, key: str) -> str:
-    """The record's text under that key; ValueError where there is none."""
-    value = record.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"no {key!r}: a text that is not empty is expected, not {value!r:.60}")
-    value.encode()  # half of a surrogate pair is a ValueError here, and no text anywhere else
-    return value
 
 
 def _records(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -189,10 +133,29 @@ def _records(path: Path) -> Iterator[tuple[int, bytes]]:
     if path.suffix.lower() == ".json":
         yield from _json_values(path)
         return
+    if path.suffix.lower() in DELIMITERS:
+        yield from _table_rows(path)
+        return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
                 yield number, line
+
+
+def _table_rows(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Those of a table, as objects; a cell that is empty is no value. The number is that of a row's last line."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        table = csv.DictReader(file, delimiter=DELIMITERS[path.suffix.lower()], strict=True)
+        try:
+            for cells in table:
+                if None in cells or None in cells.values():
+                    what = f"{path}: line {table.line_num} has another number of cells than the first line"
+                    raise UserError(what, "correct it there, or give JSON lines (.jsonl)")
+                row = {name: cell for name, cell in cells.items() if cell}
+                yield table.line_num, json.dumps(row).encode()
+        except (csv.Error, UnicodeDecodeError) as error:
+            what = f"{path}: line {table.line_num + 1}: {error}"
+            raise UserError(what, "save it as UTF-8 with quotation marks around texts, or give JSON lines") from error
 
 
 def _json_values(path: Path) -> Iterator[tuple[int, bytes]]:

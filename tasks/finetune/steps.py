@@ -18,7 +18,7 @@ from tasks.errors import Skipped
 from tasks.finetune.method import Method
 from tasks.finetune.rows import RowSource
 from tasks.finetune.settings import FinetuneSettings
-from tasks.finetune.tokenised_rows import StartingModel, TooLong, write_table
+from tasks.finetune.tokenised_rows import StartingModel, TooLong, cut_rows, write_table
 from tasks.models.chat_template import answers_in_turns, write_chat_template
 from tasks.models.rendering import markup_of
 from tasks.models.vocabulary import Vocabulary
@@ -58,12 +58,11 @@ def finetune(method: Method, config: Any, inputs: Inputs, out: Path) -> Stats:
     if method.answers:
         spec = spec.model_copy(update=answering(model, config))
     train(spec, config.ranks, method.label)
-    metrics = last_metrics(spec) | row_counts(rows)
+    metrics = last_metrics(spec) | row_counts(rows, tables)
     tidy(spec.out)
     if method.answers:
         write_chat_template(out / "weights")
-    metrics["rows_too_long"] = float(sum(len(rows[split]) - len(table) for split, table in tables.items()))
-    return Stats(metrics=metrics, notes=tuple(notes))
+    return Stats(metrics=metrics, notes=(*notes, *notes_on_length(rows, tables, model)))
 
 
 def starting_model(inputs: Inputs, context: int | None = None) -> StartingModel:
@@ -152,10 +151,31 @@ def last_metrics(spec: "Spec") -> dict[str, float]:
     return {name: last[name] for name in METRICS if name in last} | {"steps": float(last["step"])}
 
 
-def row_counts(rows: "DatasetDict") -> dict[str, float]:
-    """Rows of each split, and classes where there are."""
+def row_counts(rows: "DatasetDict", tables: Mapping[str, "pa.Table"]) -> dict[str, float]:
+    """Rows of each split that are read as tokens, those too long to be, and classes where there are."""
     from datasets import ClassLabel
 
     label = rows["train"].features.get("label")
     classes = {"classes": float(len(label.names))} if isinstance(label, ClassLabel) else {}
-    return {f"rows_{split}": float(len(rows[split])) for split in rows} | classes
+    counts = {f"rows_{split}": float(len(table)) for split, table in tables.items()}
+    return counts | {"rows_too_long": float(sum(map(len, rows.values()))) - sum(counts.values())} | classes
+
+
+def notes_on_length(rows: "DatasetDict", tables: Mapping[str, "pa.Table"], model: StartingModel) -> list[str]:
+    """What the model's context leaves out of the rows: those with no answer within it, and ends that are cut off."""
+    count, read = sum(map(len, rows.values())), sum(map(len, tables.values()))
+    notes = []
+    if read < count:
+        notes.append(
+            f"{count - read} of {count} rows are left out: their answers begin after the {model.context} tokens of "
+            "the context"
+        )
+    cut = sum(cut_rows(table, model) for table in tables.values())
+    if cut:
+        where = f"the {model.context} tokens of the context"
+        notes.append(
+            f"{cut} of {count} texts fill {where}, or are cut there"
+            if "label" in tables["train"].column_names
+            else f"{cut} of {count} answers are cut after {where}, and their ends are not learned"
+        )
+    return notes

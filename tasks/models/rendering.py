@@ -12,14 +12,14 @@ def rendered_rows(rows: Iterable[Mapping[str, Any]], vocabulary: Vocabulary, con
     """Each row's `messages` as the trainer sees them; None where no target fits into the context."""
     around = markup_of(vocabulary)
     for row in rows:
-        turns = [Turn(message["role"], message["content"]) for message in row["messages"]]
+        turns = [Turn(m["role"], m["content"], m.get("is_target", True)) for m in row["messages"]]
         yield fit(render(turns, around, vocabulary.encode), context)
 
 
 def with_answer(row: Mapping[str, Any], answer: str) -> dict[str, Any]:
     """The row's conversation, ended by that answer."""
-    *before, _ = row["messages"]
-    return {**row, "messages": [*before, {"role": "assistant", "content": answer}]}
+    *before, last = row["messages"]
+    return {**row, "messages": [*before, {**last, "content": answer}]}
 
 
 def markup_of(vocabulary: Vocabulary) -> Markup:

@@ -3,6 +3,7 @@
 Rows of a user's own are {"text": …, "label": …}; derived ones are SQL over the documents' columns.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from pydantic import Field
 from tasks.errors import Skipped
 from tasks.finetune.columns import Documents
 from tasks.finetune.method import JudgedBy, Method
-from tasks.finetune.own_rows import OwnRows, Row, own_rows, text_of
+from tasks.finetune.own_rows import OwnRows, own_rows
+from tasks.finetune.row_formats import Row, text_of
 from tasks.finetune.rows import RowSource, as_splits, first_by_hash
 from tasks.finetune.settings import FinetuneSettings
 from tasks.finetune.tokenised_rows import StartingModel, ids_column
@@ -53,11 +55,14 @@ class ClassifyConfig(LabelledRows, FinetuneSettings):
 
 
 def labelled(record: Row) -> Row:
-    """One text and its label."""
+    """One text and its label: no space around it, a whole number without a point, and not-a-number is none."""
     text, label = text_of(record, "text"), record.get("label")
-    if label is None or isinstance(label, dict | list) or str(label).strip() == "":
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
+    is_nan = isinstance(label, float) and math.isnan(label)
+    if label is None or isinstance(label, dict | list) or is_nan or not str(label).strip():
         raise ValueError("no label")
-    return {"text": text, "label": str(label), "question": text}
+    return {"text": text, "label": str(label).strip(), "question": text}
 
 
 def labelled_rows(config: LabelledRows, source: RowSource) -> tuple["DatasetDict", list[str]]:
@@ -73,6 +78,9 @@ def labelled_rows(config: LabelledRows, source: RowSource) -> tuple["DatasetDict
     if len(classes) < 2:
         present = f"only {classes[0]!r}" if classes else "none"
         raise Skipped(f"a classifier needs two classes or more, and the training rows have {present}")
+    spelt = Counter(" ".join(name.lower().split()) for name in classes)
+    if alike := [name for name in classes if spelt[" ".join(name.lower().split())] > 1]:
+        notes = [*notes, f"labels that differ in case or spaces only are classes of their own: {', '.join(alike)}"]
     unknown = Counter(row["label"] for row in rows if row["label"] not in classes)
     if unknown:
         notes = [*notes, f"left out, as no training row has their label: {dict(sorted(unknown.items()))}"]

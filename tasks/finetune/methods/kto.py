@@ -1,6 +1,6 @@
 """Tuning on single answers (KTO): good ones become more probable, bad ones less, and none needs a partner.
 
-    {"prompt": …, "completion": …, "label": true}    or `response` for `completion`, or {"messages": […], "label": …}
+    {"prompt": …, "completion": …, "label": true}    the conversation in any form of row_formats.py
 
 Derived rows are those of preference tuning, taken apart: a document's own answer is good, another's is bad.
 """
@@ -14,7 +14,7 @@ from pydantic import Field
 from tasks.errors import Skipped
 from tasks.finetune.instructions import InstructionRows, against_others, answers_by_split, instructions
 from tasks.finetune.method import JudgedBy, Method, OwnRowFiles
-from tasks.finetune.own_rows import Row, conversation
+from tasks.finetune.row_formats import Row, conversation
 from tasks.finetune.rows import RowSource
 from tasks.finetune.settings import FinetuneSettings
 from tasks.finetune.tokenised_rows import StartingModel, TooLong, answer_columns
@@ -51,8 +51,7 @@ def labelled_answer(record: Row) -> Row:
     """One answer to a prompt, and whether it is `desirable`."""
     if not isinstance(label := record.get("label"), bool):
         raise ValueError(f"no 'label': true or false is expected, not {label!r:.60}")
-    response = record.get("completion", record.get("response"))
-    return conversation({**record, "response": response}) | {"desirable": label}
+    return conversation(record) | {"desirable": label}
 
 
 def labelled_answer_rows(config: LabelledAnswerRows, source: RowSource) -> tuple["DatasetDict", list[str]]:

@@ -1,12 +1,13 @@
 """Preference tuning (DPO): of two answers to one prompt, the better one becomes more probable.
 
-    {"prompt": …, "chosen": …, "rejected": …}        or {"instruction": …, "input": …, "chosen": …, "rejected": …},
-                                                     or chosen and rejected as lists of messages that begin alike
+    {"prompt": …, "chosen": …, "rejected": …}    the prompt and the answers in any form of row_formats.py,
+                                                 or chosen and rejected as whole conversations that begin alike
 
 Derived pairs set a document's own answer to a template against the answer that another document gave to the same kind
 of question: what is preferred is the answer that fits its prompt.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,7 +16,7 @@ from pydantic import Field
 from tasks.errors import Skipped
 from tasks.finetune.instructions import InstructionRows, against_others, answers_by_split, instructions
 from tasks.finetune.method import JudgedBy, Method, OwnRowFiles
-from tasks.finetune.own_rows import Row, conversation
+from tasks.finetune.row_formats import ANSWERS, PROMPTS, TURNS, Row, conversation
 from tasks.finetune.rows import RowSource
 from tasks.finetune.settings import FinetuneSettings
 from tasks.finetune.tokenised_rows import StartingModel, TooLong, answer_columns
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from tasks.evaluate.score_table import ScoreTable
 
 SIDES = ("chosen", "rejected")
+RESPONSES = ("chosen_response", "rejected_response")  # as some name them
+HH_TURN = re.compile(r"(?:^|\n\n)(Human|Assistant):")
 
 
 class PreferenceRows(InstructionRows):
@@ -61,23 +64,33 @@ def preference_rows(config: PreferenceRows, source: RowSource) -> tuple["Dataset
 
 
 def preference(record: Row) -> Row:
-    """One pair; a prompt of its own, or the messages that both answers follow."""
-    rest = {name: value for name, value in record.items() if name not in (*SIDES, "prompt", "messages")}
-    answers = {side: record.get(side) for side in SIDES}
-    if all(isinstance(answer, list) for answer in answers.values()):
-        read = {side: conversation(rest | {"messages": answer}) for side, answer in answers.items()}
+    """One pair: answers to a prompt of its own, or whole conversations that differ in their last turn only."""
+    keys = dict(zip(SIDES, RESPONSES if RESPONSES[0] in record else SIDES, strict=True))
+    rest = {name: value for name, value in record.items() if name not in (*keys.values(), *ANSWERS)}
+    answers = {side: record.get(key) for side, key in keys.items()}
+    are_whole = all(isinstance(answer, list) and len(answer) > 1 for answer in answers.values())
+    if are_whole:  # a prompt beside them says the same again
+        rest = {name: value for name, value in rest.items() if name not in (*PROMPTS, *TURNS)}
+    if any(name in rest for name in (*PROMPTS, *TURNS)):
+        read = {side: conversation(rest | {"response": answer}) for side, answer in answers.items()}
     else:
-        prompt = {"prompt": record.get("prompt")}
-        read = {
-            side: conversation(rest | prompt | {"response": answer, "output": answer})
-            for side, answer in answers.items()
-        }
+        read = {side: conversation(rest | {"messages": _whole(answer)}) for side, answer in answers.items()}
     chosen, rejected = read["chosen"], read["rejected"]
     if chosen["question"] != rejected["question"]:
         raise ValueError("chosen and rejected answer different prompts")
     if chosen["response"] == rejected["response"]:
         raise ValueError("chosen and rejected are the same answer")
     return chosen | {"rejected": rejected["response"]}
+
+
+def _whole(conversation: Any) -> Any:
+    """The turns of a whole conversation: a list of messages, or a text with the marks of Anthropic's HH data set."""
+    if not isinstance(conversation, str):
+        return conversation
+    _, *turns = HH_TURN.split(conversation)
+    if not turns:
+        raise ValueError("no 'prompt', and no turns of `Human:` and `Assistant:` in the answers: give the prompt")
+    return [{"role": role.lower(), "content": text.strip()} for role, text in zip(turns[::2], turns[1::2], strict=True)]
 
 
 def preference_table(rows: "Dataset", model: StartingModel) -> "pa.Table":

@@ -217,6 +217,26 @@ def test_a_context_too_short_for_own_rows_is_an_error_with_a_fix_before_training
     assert "longer context" in error.value.cure and not (tmp_path / "out").exists()
 
 
+def test_rows_and_ends_that_do_not_fit_the_context_are_noted(inputs: Inputs, tmp_path: Path) -> None:
+    long = " ".join(["whale"] * 60)
+    kinds = [("Short?", "Yes."), (f"{long}?", "Yes."), ("Long?", long)]
+    path = tmp_path / "own.jsonl"
+    rows = [
+        {"prompt": f"{n} {prompt}", "response": response, "split": SPLITS[n % 3]}
+        for n in range(20)
+        for prompt, response in kinds
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = ANSWERS.model_copy(update={"path": path, "steps": 2}).resolve()
+    stats = finetune(INSTRUCT, config, inputs, tmp_path / "out")
+    assert stats.notes == (
+        f"20 of 60 rows are left out: their answers begin after the {CONTEXT} tokens of the context",
+        f"20 of 60 answers are cut after the {CONTEXT} tokens of the context, and their ends are not learned",
+    )
+    assert stats.metrics["rows_too_long"] == 20
+    assert [stats.metrics[f"rows_{split}"] for split in SPLITS] == [14, 14, 12]
+
+
 def test_derived_rows_that_all_exceed_the_context_are_skipped_and_the_run_goes_on(
     inputs: Inputs, tmp_path: Path
 ) -> None:

@@ -92,8 +92,8 @@ def test_instructions_fill_templates_from_metadata_and_text(curated: Curated) ->
     assert row["prompt"].startswith("When was this written?\nThis is sentence one of document")
     assert (row["response"], row["kind"]) == (str(year), "when")
     assert row["messages"] == [
-        {"role": "user", "content": row["prompt"]},
-        {"role": "assistant", "content": row["response"]},
+        {"role": "user", "content": row["prompt"], "is_target": False},
+        {"role": "assistant", "content": row["response"], "is_target": True},
     ]
 
 
