@@ -1,7 +1,7 @@
 """The values of a JSON file, one by one: the elements of an array, or several values after another.
 
 The file is read in pieces, whatever its size: memory holds one value. So a file cut off half way still gives all the
-values before the cut, and names what is wrong with the rest.
+values before the cut, and names what is wrong with the rest; and where one value is broken, the next one is looked for.
 """
 
 import json
@@ -12,49 +12,72 @@ from typing import NamedTuple, TextIO
 READ_CHARACTERS = 1 << 20  # at once, at least
 NUMBER_TAIL = 2  # characters that may stand between the end of a parsed number and its rest: e+
 BLANK, BETWEEN = re.compile(r"\s*"), re.compile(r"[\s,]*")
+FIRST_KEY = re.compile(r'\{\s*"(?:[^"\\]|\\.){0,200}"')  # of an object
+ANY_SEPARATOR = r"\s*,?\s*"
+LONGEST_SEPARATOR = 1000  # characters between two values and of the second one's first key
+SHOWN_CHARACTERS = 64 << 10  # of what is passed over
+CUT_TAIL = 8  # characters: a fault so near to the end of what was read may be the cut
+RESCAN_SHARE = 8  # times the text that was used may be scanned in vain
 
 
 class BrokenValue(NamedTuple):
-    """The rest of a file that ends, or stops being JSON, before its last value does."""
+    """A value that is no JSON, and what is passed over with it, up to the next value or to the end of the file."""
 
     fault: str
-    rest: str
+    rest: str  # its beginning
+    bytes: int  # as UTF-8; of the last one, those that were read
+    is_last: bool
 
 
 def json_values(file: TextIO, max_characters: int) -> Iterator[str | BrokenValue]:
-    """The text of each value, an array's elements one by one; ends with a BrokenValue where one is broken or longer."""
-    buffer = _Buffer(file)
+    """The text of each value, an array's elements one by one; a BrokenValue for one that is broken or longer."""
+    buffer = _Buffer(file, max_characters)
     buffer.skip(BLANK)
     is_array = buffer.head() == "["
     if is_array:
         buffer.at += 1
+    separator, keys, is_after_value = None, list[str](), False
     while True:
-        buffer.skip(BETWEEN)
+        between = buffer.skip(BETWEEN)
         if not buffer.head():
             if is_array:
-                yield BrokenValue("the array has no end", "")
+                yield BrokenValue("the array has no end", "", 0, is_last=True)
             return
         if is_array and buffer.head() == "]":
             buffer.at += 1
             is_array = False  # what follows is another value, or nothing
             continue
-        value = buffer.value(max_characters)
-        yield value
-        if isinstance(value, BrokenValue):
-            return
+        separator, own_key = between if is_after_value else separator, buffer.first_key()
+        value = buffer.value()
+        is_after_value = isinstance(value, str)
+        if isinstance(value, str):
+            keys = [own_key]
+            yield value
+        else:
+            broken = buffer.pass_over(value.fault, separator, [key for key in (*keys, own_key) if key])
+            yield broken
+            if broken.is_last:
+                return
+
+
+class _Fault(NamedTuple):
+    fault: str
 
 
 class _Buffer:
     """The text that has been read of a file and not been used: grows until it holds a whole value."""
 
-    def __init__(self, file: TextIO) -> None:
-        self.file, self.text, self.at = file, "", 0
-        self.scan = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode  # only the end of a value is needed
+    def __init__(self, file: TextIO, max_characters: int) -> None:
+        self.file, self.text, self.at, self.max_characters = file, "", 0, max_characters
+        self.used, self.scanned_in_vain = 0, 0  # characters
+        # only the end of a value is needed
+        self.scan = json.JSONDecoder(parse_int=str, parse_float=str, strict=False).raw_decode
 
     def grow(self) -> bool:
         """Reads as much again, so that a long value is scanned a few times only; False at the end of the file."""
         more = self.file.read(max(READ_CHARACTERS, len(self.text) - self.at))
         if more:
+            self.used += self.at
             self.text, self.at = self.text[self.at :] + more, 0
         return bool(more)
 
@@ -64,11 +87,20 @@ class _Buffer:
             self.grow()
         return self.text[self.at : self.at + 1]
 
-    def skip(self, what: re.Pattern[str]) -> None:
+    def skip(self, what: re.Pattern[str]) -> str:
+        """The end of what was skipped."""
+        skipped = ""
         while self.head() and (end := what.match(self.text, self.at).end()) > self.at:  # type: ignore[union-attr]
+            skipped = (skipped + self.text[self.at : end])[-LONGEST_SEPARATOR:]
             self.at = end
+        return skipped
 
-    def value(self, max_characters: int) -> str | BrokenValue:
+    def first_key(self) -> str:
+        """The beginning of an object, with its first key."""
+        match = FIRST_KEY.match(self.text, self.at)
+        return match[0] if match else ""
+
+    def value(self) -> str | _Fault:
         while True:
             try:
                 _, end = self.scan(self.text, self.at)
@@ -78,8 +110,28 @@ class _Buffer:
                     return value
             except (json.JSONDecodeError, RecursionError) as error:
                 fault = str(error) or type(error).__name__
-                if len(self.text) - self.at > max_characters:
-                    fault = f"no whole value in max_record_bytes = {max_characters:,}: {fault}"
-                    return BrokenValue(fault, self.text[self.at :])
-                if not self.grow():
-                    return BrokenValue(fault, self.text[self.at :])
+                end = error.pos if isinstance(error, json.JSONDecodeError) else len(self.text)
+                is_open = "Unterminated" in fault or end > len(self.text) - CUT_TAIL
+                if is_open and len(self.text) - self.at > self.max_characters:
+                    self.scanned_in_vain += len(self.text) - self.at
+                    return _Fault(f"no whole value in max_record_bytes = {self.max_characters:,}: {fault}")
+                if not is_open or not self.grow():
+                    self.scanned_in_vain += end - self.at
+                    return _Fault(fault)
+
+    def pass_over(self, fault: str, separator: str | None, keys: list[str]) -> BrokenValue:
+        """Goes on to the next object that begins as those before it do, in linear time."""
+        rest, size, start = self.text[self.at : self.at + SHOWN_CHARACTERS], 0, self.at + 1
+        between = ANY_SEPARATOR if separator is None else re.escape(separator)
+        following = re.compile(rf"\}}{between}(?={'|'.join(map(re.escape, keys))})") if keys else None
+        has_time = self.scanned_in_vain <= RESCAN_SHARE * (self.used + self.at + READ_CHARACTERS)
+        while following and has_time and size <= self.max_characters:
+            match = following.search(self.text, start)
+            end = match.end() if match else max(self.at, len(self.text) - LONGEST_SEPARATOR)
+            size += len(self.text[self.at : end].encode(errors="surrogateescape"))
+            self.at = start = end
+            if match:
+                return BrokenValue(fault, rest, size, is_last=False)
+            if not self.grow():
+                break
+        return BrokenValue(fault, rest, size + len(self.text[self.at :].encode(errors="surrogateescape")), is_last=True)

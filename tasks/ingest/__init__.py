@@ -6,6 +6,7 @@ hub.py                         datasets of a hub, downloaded once and then a fol
 ledger.py                      which files arrived together: the partitions
 forgotten.py                   documents that no run of the home reads again
 readers.py, read/              one reader per kind, on lines.py; conversations.py joins messages to one text
+unpack.py                      the bytes within a compressed file, up to where it breaks
 source_index.py                metadata of text files, from a table beside them
 steps.py                       the step
 documents.py, document_rows.py a group of files to rows, rows to Parquet; repeats.py numbers repeated ids

@@ -1,15 +1,11 @@
-"""Lines of a file, plain or compressed, in bounded memory, whatever the file claims to hold."""
+"""Lines of a file in bounded memory, whatever the file claims to hold."""
 
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
-
-import pyarrow as pa
+from typing import NamedTuple
 
 MIB = 1 << 20
 RAW_BYTES = 64 << 10  # of a bad record are kept in the quarantine
-BLOCK_BYTES = 64 << 10  # of a compressed file are unpacked at once: at most so much is lost before a break
 FREE_EXPANSION = 64 * MIB  # bytes that any file may unpack to, however small
-CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 
 class ExpansionLimit(Exception):
@@ -45,22 +41,6 @@ def lines(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes | LongLine]
         yield LongLine(bytes(line[:RAW_BYTES]), size)
     elif line:
         yield bytes(line)
-
-
-def blocks(file: BinaryIO, name: str, max_expansion: float) -> Iterator[bytes]:
-    """The file's bytes, unpacked by the ending of its name; ExpansionLimit where a small file unpacks to too much."""
-    codec = next((codec for ending, codec in CODECS.items() if name.lower().endswith(ending)), None)
-    if codec is None:
-        while block := file.read(MIB):
-            yield block
-        return
-    packed, unpacked = file.seek(0, 2), 0
-    file.seek(0)
-    with pa.CompressedInputStream(pa.PythonFile(file, "r"), codec) as stream:
-        while block := stream.read(BLOCK_BYTES):
-            unpacked += len(block)
-            check_expansion(unpacked, packed, max_expansion)
-            yield block
 
 
 def check_expansion(unpacked: int, packed: int, max_expansion: float) -> None:

@@ -7,6 +7,7 @@ hold.
 
 import re
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -20,10 +21,12 @@ from datatrove.pipeline.readers.jsonl import JsonlReader
 from datatrove.pipeline.readers.parquet import ParquetReader
 
 from tasks.ingest.conversations import is_conversation, joined
-from tasks.ingest.lines import RAW_BYTES, ExpansionLimit, LongLine, blocks, check_expansion, lines
+from tasks.ingest.lines import RAW_BYTES, ExpansionLimit, LongLine, check_expansion, lines
 from tasks.ingest.read.encodings import UTF8_MARK, UTF16
+from tasks.ingest.read.lenient_json import lenient_value
 from tasks.ingest.read.utf8 import mend
 from tasks.ingest.sources import Reading
+from tasks.ingest.unpack import BREAKS, blocks, break_reason, bytes_left
 
 ROWS_AT_ONCE = 256  # of a table in memory
 NUMBER = re.compile(r"0x[0-9a-f]{2}|(?<!\w)(?<![A-Za-z]-)\d[\d,]*")  # but not the 8 of UTF-8
@@ -123,14 +126,15 @@ class JsonLines(QuarantiningReader, JsonlReader):
             try:
                 for position, line in enumerate(lines(unpacked, self.rules.max_record_bytes)):
                     if position == 0 and not isinstance(line, LongLine) and line.startswith(UTF16):
-                        self.quarantine(
-                            BadRecord(0, f"{bytes_fault(line)}; the whole file is skipped", line[:RAW_BYTES])
-                        )
+                        fault = f"{bytes_fault(line)}; the whole file is skipped"
+                        size = bytes_left(file) + len(line)
+                        self.quarantine(BadRecord(0, fault, line[:RAW_BYTES], lost_bytes=size))
                         return
                     if document := self.parse(line, filepath, position):
                         yield document
-            except (OSError, pa.ArrowInvalid, ExpansionLimit) as error:
-                self.quarantine(BadRecord(position + 1, f"unreadable from here on: {error}", b""))
+            except BREAKS as error:
+                fault = f"unreadable from here on: {break_reason(error)}"
+                self.quarantine(BadRecord(position + 1, fault, b"", lost_bytes=bytes_left(file)))
 
     def parse(self, line: bytes | LongLine, path: str, position: int) -> Document | None:
         if isinstance(line, LongLine):
@@ -212,9 +216,11 @@ def _parse(line: bytes) -> tuple[Any, Mapping[str, int]]:
     try:
         return orjson.loads(line), {}
     except orjson.JSONDecodeError:
-        if (mended := mend(line.decode(errors="surrogateescape"))) is None:
+        mended = mend(line.decode(errors="surrogateescape"))
+        value = lenient_value(mended.text) if mended else None
+        if mended is None or value is None:
             raise
-        return orjson.loads(mended.text), mended.repairs
+        return value[0], Counter(mended.repairs) + Counter(value[1])
 
 
 def bytes_fault(raw: bytes) -> str | None:
@@ -236,6 +242,8 @@ def _is_name(identity: Any) -> bool:
 def _text_fault(text: str, max_bytes: int) -> str | None:
     if not text.strip():
         return "empty text"
+    if not text.replace("\ufffd", "").strip():
+        return "no text but U+FFFD, the sign for what is no character"
     if "\0" in text:
         return "NUL byte"
     if len(text) > max_bytes:

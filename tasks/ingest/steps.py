@@ -22,6 +22,7 @@ from tasks.ingest.forgotten import drop_forgotten
 from tasks.ingest.listing import kilobytes, unsupported_note
 from tasks.ingest.sources import MIB, File, IngestConfig, IngestPart, SourcePart
 from tasks.progress import progress
+from tasks.readable_numbers import bytes_in_words
 from tasks.store.step import Funnel, Inputs, Stats, Step
 
 if TYPE_CHECKING:
@@ -117,13 +118,22 @@ def _refuse_bad_corpus(config: IngestPart, tally: "Tally", is_first: bool, out: 
     """Raises a UserError for too many bad records; called before dirt is planted, which does not count as bad."""
     bad, read = tally.quarantined - tally.ignored, tally.read
     examples = "".join(f"\n    {line}" for line in tally.examples())
+    limits = f"max_bad_fraction = {config.max_bad_fraction:g} and max_bad_records = {config.max_bad_records}"
     if bad > config.max_bad_records and bad > config.max_bad_fraction * read:
         _gather_quarantine(out)
-        limits = f"max_bad_fraction = {config.max_bad_fraction:g} and max_bad_records = {config.max_bad_records}"
         raise UserError(
             f"{bad:,} of {read:,} records cannot be read ({bad / read:.1%}): more than {limits}{examples}",
             "correct or `exclude` them, name another `text_field`, or raise both limits; "
             f"all are in {out / 'quarantine.parquet'}",
+        )
+    size, lost = sum(file.size for part in config.sources.values() for file in part.files), tally.lost_bytes
+    record = (size - lost) / max(1, read - bad)  # bytes
+    if lost > config.max_bad_fraction * size and lost > config.max_bad_records * record:
+        _gather_quarantine(out)
+        what = f"{bytes_in_words(lost)} of {bytes_in_words(size)} behind broken records cannot be read"
+        raise UserError(
+            f"{what} ({lost / size:.1%}): more than {limits}{examples}",
+            f"correct or `exclude` these files, or raise both limits; all are in {out / 'quarantine.parquet'}",
         )
     if tally.kept == 0 and is_first:
         dropped = "".join(f"\n    {count:,} {reason}" for reason, count in tally.dropped.items())
@@ -134,7 +144,8 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
     notes = [unsupported_note(name, part.unread) for name, part in sorted(config.sources.items()) if part.unread]
     if tally.quarantined:
         examples = "; ".join(tally.examples()[:2])
-        notes.append(f"{tally.quarantined:,} bad records in the quarantine (triptych sql quarantine): {examples}")
+        lost = f", with {bytes_in_words(tally.lost_bytes)} behind them" if tally.lost_bytes else ""
+        notes.append(f"{tally.quarantined:,} bad records{lost} in the quarantine (triptych sql quarantine): {examples}")
     notes += [f"{what}: {repairs}" for what, repairs in sorted(tally.repairs.items())]
     if tally.unsupported:
         counts = {end: {"files": count} for end, count in tally.unsupported.items()}

@@ -4,6 +4,7 @@ choose.py                       the reader of an ending
 plain.py, encodings.py, latin.py text files, and which encoding they are in
 utf8.py                         UTF-8 with a few damaged bytes
 json_files.py, spreadsheets.py  records: JSON, CSV and TSV (JSON Lines, Parquet and Arrow are in ../readers.py)
+lenient_json.py                 JSON that Python's json writes, and the standard does not have
 dialects.py, table_rows.py      how a table is written; its rows, whatever its quotation marks do
 web_pages.py, office.py, mail.py HTML; PDF and DOCX (the text of its XML: word_text.py); messages and mailboxes
 archives.py, packed.py          zip archives, and files that are compressed one by one

@@ -99,6 +99,8 @@ class Archives(QuarantiningReader):
             prefix = name.removesuffix(info.filename)
 
             def quarantine(bad: BadRecord | Repair) -> None:
+                if isinstance(bad, BadRecord) and bad.lost_bytes:
+                    bad = bad._replace(lost_bytes=bad.lost_bytes * info.compress_size // info.file_size)
                 self.quarantine(bad._replace(member=name))
 
             for document in self.reader_of(ending(name), folder, quarantine).read_file(info.filename):

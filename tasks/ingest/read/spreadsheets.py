@@ -14,6 +14,7 @@ from tasks.ingest.read.plain import encoding_field
 from tasks.ingest.read.table_rows import TableRow, TableRows, complete_rows
 from tasks.ingest.read.utf8 import ESCAPED, Mended, is_damaged_utf8, mended
 from tasks.ingest.readers import BadRecord, QuarantiningReader, bytes_fault
+from tasks.ingest.unpack import count_rest
 
 
 class Spreadsheets(QuarantiningReader):
@@ -27,7 +28,8 @@ class Spreadsheets(QuarantiningReader):
             try:
                 encoding = _encoding(head[: head.rfind(b"\n") + 1] or head)
             except Undecodable as fault:
-                self.quarantine(BadRecord(0, f"{fault}; the whole file is skipped", head[:RAW_BYTES]))
+                size = len(head) + count_rest(file)
+                self.quarantine(BadRecord(0, f"{fault}; the whole file is skipped", head[:RAW_BYTES], lost_bytes=size))
                 return
             file.seek(0)
             codec = "utf-8-sig" if encoding == "utf-8" else encoding
@@ -44,7 +46,8 @@ class Spreadsheets(QuarantiningReader):
             names = column_names(next(rows, TableRow([], [])).cells)
         if is_unsplit(names) and names[0] not in self.rules.text_fields:
             fault = f"no delimiter splits its lines into the columns {names[0]!r}; the whole file is skipped"
-            self.quarantine(BadRecord(0, fault, head.encode(errors="surrogateescape")[:RAW_BYTES]))
+            raw = head.encode(errors="surrogateescape")
+            self.quarantine(BadRecord(0, fault, raw[:RAW_BYTES], lost_bytes=count_rest(text.buffer) + len(raw)))
             return
         position = -1
         try:
@@ -52,12 +55,14 @@ class Spreadsheets(QuarantiningReader):
                 if document := self.row(_mended(row, is_utf8=not extra), names, path, position, extra):
                     yield document
         except UnicodeError as error:
-            self.quarantine(BadRecord(position + 1, f"unreadable from here on: {error}", b""))
+            fault = f"unreadable from here on: {error}"
+            self.quarantine(BadRecord(position + 1, fault, b"", lost_bytes=count_rest(text.buffer)))
 
     def row(self, row: TableRow, names: list[str], path: str, position: int, extra: dict[str, str]) -> Document | None:
         raw = "".join(row.lines).encode(errors="surrogateescape")
         if row.fault:
-            self.quarantine(BadRecord(position, row.fault, raw[:RAW_BYTES]))
+            lost = len(raw) if len(row.lines) > 1 else 0  # several rows, perhaps
+            self.quarantine(BadRecord(position, row.fault, raw[:RAW_BYTES], lost_bytes=lost))
             return None
         record: dict[str, Any] = dict(zip(names, row.cells, strict=True))
         document = self.document(record | extra, path, position, raw)

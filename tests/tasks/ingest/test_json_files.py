@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import UserError
 from tasks.ingest.lines import MIB
+from tasks.ingest.read.lenient_json import LONE_SURROGATES, NOT_A_NUMBER
 from tasks.ingest.sources import IngestConfig
 from tasks.json_values import BrokenValue, json_values
 from tests.tasks.corpora import config_of, ingest_newest, write
@@ -83,6 +85,81 @@ def test_a_broken_file_keeps_what_came_before_and_says_where_it_broke(
     ((uri, position, reason),) = result.reasons
     assert (uri, position) == ("a.json", kept)
     assert message in reason
+
+
+LAYOUTS = {
+    "lines of an array": lambda records: "[" + ",\n".join(records) + "]",
+    "one line": lambda records: "[" + ", ".join(records) + "]",
+    "no blanks": lambda records: "[" + ",".join(records) + "]",
+    "indented": lambda records: (
+        "[\n  " + ",\n  ".join(r.replace("{", "{\n    ").replace("}", "\n  }") for r in records) + "\n]"
+    ),
+    "objects alone": "\n".join,
+}
+BREAK = {
+    "an unescaped mark": lambda record: record.replace("ferry", 'fer"ry'),
+    "no closing mark": lambda record: record.replace('late."', "late."),
+    "a comma too many": lambda record: record.replace("}", ",}"),
+    "no value": lambda record: record.replace('"number": 1', '"number": '),
+    "a word": lambda record: record.replace('"number": 1', '"number": None'),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("fault", BREAK)
+@pytest.mark.parametrize("broken", [0, 10, 499])
+def test_a_broken_record_costs_itself_wherever_it_stands(layout: str, fault: str, broken: int) -> None:
+    records = [json.dumps({"number": 1, "text": f"The ferry {i} is late."}) for i in range(500)]
+    records[broken] = BREAK[fault](records[broken])
+    values = list(json_values(io.StringIO(LAYOUTS[layout](records)), MIB))
+    assert isinstance(values.pop(broken), BrokenValue)
+    good = [json.loads(value)["text"] for value in values if isinstance(value, str)]
+    assert good == [f"The ferry {i} is late." for i in range(500) if i != broken]
+
+
+def test_control_characters_in_strings_are_text(tmp_path: Path) -> None:
+    raw = '[{"text": "one\ttwo"}, {"text": "three\nfour"}]'
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
+    assert [row["text"] for row in result.documents] == ["one\ttwo", "three\nfour"]
+
+
+def test_a_value_that_python_writes_costs_no_record_and_is_noted(tmp_path: Path) -> None:
+    score = [float("nan"), float("inf"), 1.5]
+    lines = "".join(json.dumps({"text": f"The NaN number {i}.", "score": x}) + "\n" for i, x in enumerate(score))
+    files = {
+        "a.jsonl": lines,
+        "b.json": f"[{lines.strip().replace(chr(10), ',')}]",
+        "c.jsonl": '{"text": "late \\ud83d."}',
+    }
+    result = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path)
+    assert [row["text"] for row in result.documents] == [f"The NaN number {i}." for i in range(3)] * 2 + [
+        "late \ufffd."
+    ]
+    assert [json.loads(row["metadata"])["score"] for row in result.documents[:3]] == [None, None, 1.5]
+    assert f"{NOT_A_NUMBER}: 4 in 2 files (books: a.jsonl, books: b.json)" in result.stats.notes
+    assert f"{LONE_SURROGATES}: 1 in 1 file (books: c.jsonl)" in result.stats.notes
+
+
+def test_the_share_of_bytes_behind_a_break_stops_a_run(tmp_path: Path) -> None:
+    records = [json.dumps({"text": f"The ferry {i} is late."}) for i in range(500)]
+    records[10:] = [record.replace('"text"', "text") for record in records[10:]]
+    folder = write(tmp_path / "in", {"a.json": f"[{','.join(records)}]", "b.txt": "The ferry is late. " * 99})
+    strict = IngestConfig.model_validate({"sources": {"books": {"kind": "folder", "path": folder}}})
+    with pytest.raises(UserError, match=r"16\.1 kB of 18\.3 kB behind broken records cannot be read"):
+        ingest_newest(strict, tmp_path)
+    (reason,) = [reason for *_, reason in ingest_newest(config_of(folder), tmp_path / "lenient").reasons]
+    assert reason.startswith("unreadable from here on: Expecting property name") and "kB are not read" in reason
+
+
+def test_time_is_linear_in_broken_records() -> None:
+    def seconds(count: int) -> float:
+        text = "[" + ",".join(['{"a": [', '{"a": "x"}'] * count) + "]"
+        began = time.process_time()
+        assert any(isinstance(value, BrokenValue) for value in json_values(io.StringIO(text), 32 * MIB))
+        return time.process_time() - began
+
+    seconds(100)
+    assert seconds(40_000) < 20 * seconds(4000) + 0.5
 
 
 def test_a_number_longer_than_python_reads_costs_its_record_at_most(tmp_path: Path):

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -39,10 +40,11 @@ BAD_LINES = {
     "invalid UTF-8": (b'{"text": "caf\xe9\xff\xfe"}', "invalid UTF-8 at byte 13 (0xe9)"),
     "NUL byte": (b'{"text": "a\0b"}', "NUL byte"),
     "escaped NUL": (b'{"text": "a\\u0000b"}', "NUL byte"),
-    "lone surrogate": (b'{"text": "\\ud800"}', "not JSON"),
+    "lone surrogate": (b'{"text": "\\ud800"}', "no text but U+FFFD"),
     "no JSON": (b"{'text': 1}", "not JSON"),
     "cut JSON": (b'{"text": "abc', "not JSON"),
-    "NaN": (b'{"text": "a", "score": NaN}', "not JSON"),
+    "NaN": (b'{"text": NaN}', "'text' is null, not a string"),
+    "NaN among no JSON": (b'{"text": "a", "score": NaN', "not JSON"),
     "deep JSON": (b'{"text": "a", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not JSON: depth limit exceeded"),
     "deep metadata": (b'{"text": "a", "x": ' + b"[" * 600 + b"]" * 600 + b"}", "metadata that cannot be stored"),
     "a list": (b'["text"]', "a list in place of an object"),
@@ -147,6 +149,37 @@ def test_records_before_the_break_of_a_compressed_file_are_kept(tmp_path: Path) 
     folder = write(tmp_path / "in", {"b.jsonl.gz": whole[: len(whole) * 9 // 10]})
     result = ingest_newest(config_of(folder), tmp_path)
     assert len(result.documents) > 15_000
+
+
+FORMS = {"jsonl": MANY, "csv": b"text\n" + MANY, "json": b"[" + MANY.replace(b"\n", b",") + b"]"}
+
+
+@pytest.mark.parametrize("name", ["b.csv.gz", "b.json.gz", "b.jsonl.zst", "b.csv.zst", "b.json.bz2"])
+def test_what_a_compressed_file_holds_before_its_break_is_read(tmp_path: Path, name: str) -> None:
+    noise = random.Random(1).randbytes(600_000).hex().encode()
+    packed = compress(name, FORMS[name.split(".")[1]] + noise)
+    result = ingest_newest(config_of(write(tmp_path / "in", {name: packed[:-1500]})), tmp_path)
+    assert len(result.documents) == 20_000
+    uri, _, reason = result.reasons[-1]
+    assert (uri, reason) == (name, "unreadable from here on: Truncated compressed stream")
+    assert len(result.reasons) <= 2
+
+
+def test_zeros_behind_a_gzip_file_are_padding(tmp_path: Path) -> None:
+    files = {"a.jsonl.gz": gzip.compress(MANY) + b"\0" * 512, "b.csv.gz": gzip.compress(b"text\nb") + b"\0" * 512}
+    result = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path)
+    assert (len(result.documents), result.reasons) == (20_001, [])
+
+
+def test_a_file_made_with_a_large_window_is_reported_with_the_command_that_unpacks_it(tmp_path: Path) -> None:
+    settings = zstandard.ZstdCompressionParameters(window_log=28, enable_ldm=True)
+    packer = zstandard.ZstdCompressor(compression_params=settings).compressobj()
+    packed = packer.compress(MANY) + packer.flush()
+    files = {"a.jsonl.zst": packed, "b.csv.zst": packed, "c.txt": "good"}
+    result = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path)
+    assert [reason for *_, reason in result.reasons] == [
+        "unreadable from here on: made with zstd --long: unpack it with zstd -d --long=31"
+    ] * 2
 
 
 @pytest.mark.parametrize("packing", [".gz", ".zst", ".bz2"])
