@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from email.message import EmailMessage, Message
 from typing import Any
 
-from lxml import etree
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # it has no stubs
 
 from tasks.ingest.read.encodings import decode
 
