@@ -15,8 +15,11 @@ from tasks.encode.takedown import read_takedown_list
 from tasks.encode.tokenizer import TokenizerConfig
 from tasks.errors import UserError
 from tasks.evaluate.config import EvaluateConfig
+from tasks.finetune.methods.table import METHODS
 from tasks.finetune.own_rows import OwnRows
-from tasks.models.pretrained import content_of, locate
+from tasks.models.pretrained import check_tokenizer, check_weights, content_of, locate
+from tasks.models.rendering import markup_of
+from tasks.models.vocabulary import Vocabulary
 from tasks.pretrain import PretrainConfig
 
 StartsFromModel = TypeVar("StartsFromModel", TokenizerConfig, PretrainConfig)
@@ -59,7 +62,7 @@ def resolve(recipe: Recipe) -> tuple[Recipe, list[Mistake]]:
         "tokenizer": _with_pretrained("tokenizer", recipe.tokenizer, mistakes),
         "pretrain": pretrain,
         "evaluate": _evaluation(recipe.evaluate, pretrain, mistakes),
-        "finetune": _finetuning(recipe.finetune, mistakes),
+        "finetune": _finetuning(recipe.finetune, recipe.tokenizer, mistakes),
     }
     return recipe.model_copy(update=tables), mistakes.entries
 
@@ -97,6 +100,10 @@ def _with_pretrained(key: str, config: StartsFromModel, mistakes: Mistakes) -> S
     with mistakes.at(f"{key}.init_from", config.init_from):
         if config.init_from:
             model = locate(config.init_from)
+            if model.is_dir():  # what two JSON files tell is reported before any work
+                vocabulary = check_tokenizer(model)
+                if isinstance(config, PretrainConfig):
+                    check_weights(model, vocabulary.size, config.context)
             return config.model_copy(update={"init_from": model, "init_sha256": content_of(model)})
     return config
 
@@ -121,10 +128,21 @@ def _beside_its_beginning(config: EvaluateConfig, pretrain: PretrainConfig) -> E
     return config.model_copy(update={"reference_models": models, "reference_models_sha256": hashes})
 
 
-def _finetuning(config: FinetuneConfig, mistakes: Mistakes) -> FinetuneConfig:
+def _finetuning(config: FinetuneConfig, tokenizer: TokenizerConfig, mistakes: Mistakes) -> FinetuneConfig:
+    _check_marks(config, tokenizer, mistakes)
     return config.model_copy(
         update={method: _rows(method, rows, mistakes) for method, rows in config.methods.items()},
     )
+
+
+def _check_marks(config: FinetuneConfig, tokenizer: TokenizerConfig, mistakes: Mistakes) -> None:
+    """Notes a method that teaches answers where the model's tokenizer has no tokens that mark turns."""
+    answering = [name for name in config.methods if METHODS[name].answers]
+    if not (answering and tokenizer.init_from and locate(tokenizer.init_from).is_dir()):
+        return
+    for name in answering:
+        with mistakes.at(f"finetune.{name}"):
+            markup_of(Vocabulary(locate(tokenizer.init_from)))
 
 
 def _rows(method: str, config: OwnRows, mistakes: Mistakes) -> OwnRows:

@@ -4,7 +4,6 @@ Only safetensors are read: a pickle (.bin, .pt) runs whatever code its author pu
 """
 
 import json
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,33 +14,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.decoder import Decoder
-from model.family import SpecialIds
-from model.hub_config import WeightsError, special_ids_to_config, to_config, to_shape, to_special_ids
+from model.hub_config import WeightsError, special_ids_to_config, to_config
+from model.hub_files import CONFIG, GENERATION_CONFIG, SINGLE, read_shape, read_special_ids, weight_files
 from model.hub_tensors import BUFFERS, PREFIX, place_of
-
-CONFIG, GENERATION_CONFIG = "config.json", "generation_config.json"
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl")
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
     """The decoder of a folder in the Hugging Face layout, gpt2, llama or qwen3; WeightsError where it is not one."""
-    config = _read_json(folder / CONFIG)
     with torch.device("meta"):  # no memory and no initialisation for what is read anyway
-        decoder = Decoder(to_shape(config, folder / CONFIG), read_special_ids(folder))
+        decoder = Decoder(read_shape(folder), read_special_ids(folder))
     with ExitStack() as stack:
         tensors = Tensors(folder, stack)
         state = {name: tensors.read(decoder, name, shape, dtype) for name, shape in _shapes(decoder)}
         tensors.refuse_unread()
     decoder.load_state_dict(state, assign=True)
     return decoder
-
-
-def read_special_ids(folder: Path) -> SpecialIds:
-    """The ids that begin, end and fill a text, as the folder's configs name them."""
-    has_generation = (folder / GENERATION_CONFIG).is_file()
-    generation = _read_json(folder / GENERATION_CONFIG) if has_generation else {}
-    return to_special_ids(_read_json(folder / CONFIG), generation, folder)
 
 
 def save(decoder: Decoder, folder: Path) -> None:
@@ -66,7 +53,7 @@ class Tensors:
         self.folder, self.unread = folder, set[str]()
         self.file_of: dict[str, Path] = {}
         self.opened: dict[Path, Any] = {}
-        for file in _files(folder):
+        for file in weight_files(folder):
             try:
                 self.opened[file] = stack.enter_context(safe_open(file, framework="pt"))
             except (SafetensorError, OSError) as error:
@@ -110,42 +97,8 @@ class Tensors:
         raise WeightsError(f"{self.folder}: the tensor {name} is missing", cure)
 
 
-def _files(folder: Path) -> Iterable[Path]:
-    """The safetensors files: one, or the shards an index names."""
-    if (folder / SINGLE).is_file():
-        return [folder / SINGLE]
-    if (folder / INDEX).is_file():
-        names = sorted(set(_read_json(folder / INDEX).get("weight_map", {}).values()))
-        for name in names:
-            if Path(name).name != name or not name.endswith(".safetensors"):
-                raise WeightsError(f"{folder / INDEX}: {name!r} is no safetensors file of this folder", "download anew")
-            if not (folder / name).is_file():
-                raise WeightsError(f"{folder / name}: missing, but {INDEX} names it", "download the missing shard")
-        return [folder / name for name in names]
-    pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
-    if pickles:
-        raise WeightsError(
-            f"{folder}: {pickles[0]} is a pickle, which can run any code when it is opened; it was not",
-            "take the safetensors of the same model, or convert it where you trust it: "
-            "AutoModelForCausalLM.from_pretrained(OLD).save_pretrained(NEW)",
-        )
-    raise WeightsError(f"{folder}: neither {SINGLE} nor {INDEX}", "give the folder that holds a model's weights")
-
-
 def _shapes(decoder: Decoder) -> list[tuple[str, torch.Size]]:
     return [(name, parameter.shape) for name, parameter in decoder.named_parameters()]
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise WeightsError(f"{file}: missing", "give a folder in the Hugging Face layout") from error
-    except ValueError as error:
-        raise WeightsError(f"{file}: not JSON ({error})", "copy it again") from error
-    if not isinstance(content, dict):
-        raise WeightsError(f"{file}: not a JSON object", "copy it again")
-    return content
 
 
 def _write_json(file: Path, content: dict[str, Any]) -> None:

@@ -6,12 +6,14 @@ Read are the form of transformers 5 (`rope_parameters`, `dtype`) and the older o
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import TypeAdapter, ValidationError
 
-from model.family import RopeScaling, Shape, SpecialIds
+from model.family import Shape, SpecialIds
+
+if TYPE_CHECKING:
+    import torch
 
 
 class WeightsError(ValueError):
@@ -70,7 +72,7 @@ SILENT = {
 }
 
 
-def to_config(shape: Shape, special_ids: SpecialIds, dtype: torch.dtype) -> dict[str, Any]:
+def to_config(shape: Shape, special_ids: SpecialIds, dtype: "torch.dtype") -> dict[str, Any]:
     """The content of config.json."""
     dtype_name = str(dtype).removeprefix("torch.")
     config: dict[str, Any] = {
@@ -122,8 +124,10 @@ def to_shape(config: Mapping[str, Any], file: Path) -> Shape:
         return Shape.model_validate(_completed({"family": family, **SILENT[family], **named}) | _rope(config, file))
     except ValidationError as error:
         field, message = error.errors()[0]["loc"], error.errors()[0]["msg"]
-        theirs = FIELDS[family].get(str(field[0]), str(field[0])) if field else "the shape"
-        raise WeightsError(f"{file}: {theirs}: {message}", "compare with the config the weights came with") from error
+        names = [FIELDS[family].get(str(field[0]), str(field[0])), *map(str, field[1:])] if field else ["the shape"]
+        raise WeightsError(
+            f"{file}: {'.'.join(names)}: {message}", "compare with the config the weights came with"
+        ) from error
 
 
 def to_special_ids(config: Mapping[str, Any], generation: Mapping[str, Any], folder: Path) -> SpecialIds:
@@ -148,14 +152,21 @@ def _as_list(value: Any) -> list[Any]:
 
 def _completed(named: dict[str, Any]) -> dict[str, Any]:
     """With what published configs leave to be derived."""
-    if "heads" in named and "width" in named:
-        named = {"kv_heads": named["heads"], "head_width": named["width"] // named["heads"], **named}
-    return {"ffn_width": 4 * named["width"], **named} if named["family"] == "gpt2" and "width" in named else named
+    heads, width = named.get("heads"), named.get("width")
+    if not (isinstance(heads, int) and isinstance(width, int) and heads > 0):  # Shape says what is wrong
+        return named
+    derived = {"kv_heads": heads, "head_width": width // heads}
+    return derived | ({"ffn_width": 4 * width} if named["family"] == "gpt2" else {}) | named
 
 
 def _rope(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
     """`rope_theta` and `rope_scaling` of a Shape, from either form."""
-    rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
+    stated = [config.get(name) or {} for name in ("rope_scaling", "rope_parameters")]
+    if not all(isinstance(values, dict) for values in stated):
+        raise WeightsError(
+            f"{file}: rope_scaling or rope_parameters is no table", "compare with the config the weights came with"
+        )
+    rope: dict[str, Any] = stated[0] | stated[1]
     kind = rope.get("rope_type") or rope.get("type") or "default"
     theta = rope.get("rope_theta") or config.get("rope_theta") or 10_000.0
     if kind not in {"default", "llama3"} or rope.get("partial_rotary_factor", 1.0) != 1.0:
@@ -166,4 +177,4 @@ def _rope(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
     if kind == "default":
         return {"rope_theta": theta}
     values = {ours: rope[theirs] for ours, theirs in ROPE_SCALING_FIELDS.items() if theirs in rope}
-    return {"rope_theta": theta, "rope_scaling": RopeScaling.model_validate(values)}
+    return {"rope_theta": theta, "rope_scaling": values}

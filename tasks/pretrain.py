@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from model.depth import PlanOverrides, ShapeOverrides
 from tasks.errors import UserError
-from tasks.models.pretrained import PretrainedModel, as_folder
+from tasks.models.pretrained import PretrainedModel, as_folder, check_weights
 from tasks.models.provenance import write_provenance
 from tasks.models.vocabulary import Vocabulary
 from tasks.store.step import Inputs, Stats, Step
@@ -75,7 +75,7 @@ def pretrain(config: PretrainConfig, inputs: Inputs, out: Path) -> Stats:
 def specify(config: PretrainConfig, inputs: Inputs, out: Path, shape: "Shape", begins: Path | None = None) -> "Spec":
     """The child's whole task; it begins with the weights of a folder, or with fresh ones."""
     from model.depth import training_plan
-    from model.hub import read_special_ids
+    from model.hub_files import read_special_ids
     from model.schedule import OptimizerConfig, Schedule
     from model.spec import Spec
 
@@ -110,7 +110,7 @@ def _shape(config: PretrainConfig, tokenizer: Path, begins: Path | None) -> "Sha
     vocabulary = Vocabulary(tokenizer).size
     if begins is not None:
         _read_by_the_same_tokenizer(begins, tokenizer)
-        return _shape_of(begins, vocabulary, config.context)
+        return check_weights(begins, vocabulary, config.context)
     return from_depth(config.depth, vocabulary, config.context, config.family, **by_hand(config, ShapeOverrides))
 
 
@@ -121,24 +121,6 @@ def _read_by_the_same_tokenizer(weights: Path, tokenizer: Path) -> None:
         what = f"{weights}: these weights do not come with the tokenizer of this run"
         cure = "set tokenizer.init_from to the same model; weights of an earlier run over this corpus find theirs again"
         raise UserError(what, cure)
-
-
-def _shape_of(weights: Path, vocabulary: int, context: int) -> "Shape":
-    """The shape of weights to go on from; refused where they cannot read these tokens."""
-    from model.hub_config import WeightsError, to_shape
-
-    file = weights / "config.json"
-    try:
-        shape = to_shape(json.loads(file.read_text(encoding="utf-8")), file)
-    except WeightsError as error:
-        raise UserError(error.what, error.cure) from error
-    if vocabulary > shape.vocabulary:
-        what = f"{file}: {shape.vocabulary} embeddings, and the tokenizer has {vocabulary} tokens"
-        raise UserError(what, "give the tokenizer that these weights were trained with")
-    if context > shape.context:
-        what = f"{file}: made for {shape.context} positions, and pretrain.context is {context}"
-        raise UserError(what, f"set pretrain.context to {shape.context} or less")
-    return shape
 
 
 def _documents(shards: Mapping[str, Path]) -> dict[str, Any]:

@@ -67,11 +67,10 @@ def finetune(method: Method, config: Any, inputs: Inputs, out: Path) -> Stats:
 
 def starting_model(inputs: Inputs, context: int | None = None) -> StartingModel:
     """The model to begin from, read with at most this context."""
-    from model.hub_config import to_shape
+    from model.hub_files import read_shape
 
     weights = (inputs.folder("model") / "weights").absolute()
-    config = weights / "config.json"
-    shape = to_shape(json.loads(config.read_text(encoding="utf-8")), config)
+    shape = read_shape(weights)
     return StartingModel(weights, Vocabulary(weights), min(context or shape.context, shape.context))
 
 
@@ -104,7 +103,7 @@ def training_spec(
     config: FinetuneSettings, model: StartingModel, data: dict[str, Any], sequences: int, out: Path
 ) -> "Spec":
     """What the training process does: `sequences` make an epoch."""
-    from model.hub import read_special_ids
+    from model.hub_files import read_special_ids
     from model.schedule import OptimizerConfig, Schedule
     from model.spec import Spec
 
@@ -130,7 +129,7 @@ def answering(model: StartingModel, config: FinetuneSettings) -> dict[str, Any]:
     A model that never saw a turn has no use for the rows of the tokens that mark them. Left as they are, they are much
     like those of all other tokens that it never saw, and training would make these more probable with them.
     """
-    from model.hub import read_special_ids
+    from model.hub_files import read_special_ids
 
     markup = markup_of(model.vocabulary)
     special_ids = read_special_ids(model.weights).ended_by((*markup.ends, model.vocabulary.separator))

@@ -21,8 +21,10 @@ from tasks.store.step import NOT_IN_KEY
 
 if TYPE_CHECKING:
     from model.decoder import Decoder
+    from model.family import Shape
 
 PACKAGE, GGUF = "package:", ".gguf"
+MAX_VOCABULARY = 1 << 16  # ids in shards are uint16
 BEGAN_FROM = "began_from.json"  # what those weights began from themselves (provenance.py)
 README = "README.md"  # whose front matter states the licence
 LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
@@ -59,6 +61,37 @@ def content_of(model: Path) -> str:
     for file in sorted(read):
         digest.update(f"{file.name} {file_sha256(file)}\n".encode())
     return digest.hexdigest()
+
+
+def check_tokenizer(model: Path) -> Vocabulary:
+    """The tokenizer of a folder; UserError where it is of a kind that is not read, or too large."""
+    vocabulary = Vocabulary(model)
+    if vocabulary.size > MAX_VOCABULARY:
+        what = f"{model}: {vocabulary.size:,} tokens, and shards hold ids up to {MAX_VOCABULARY:,}"
+        raise UserError(what, f"take a model with at most {MAX_VOCABULARY:,} tokens")
+    vocabulary.special_ids  # noqa: B018 - raises where none ends a text
+    return vocabulary
+
+
+def check_weights(model: Path, vocabulary: int, context: int) -> "Shape":
+    """The shape of a folder's weights; UserError where they cannot be trained on that many tokens and positions."""
+    from model.hub_config import WeightsError
+    from model.hub_files import CONFIG, read_shape, read_special_ids, weight_files
+
+    try:
+        shape = read_shape(model)
+        for read in (read_special_ids, weight_files):
+            read(model)
+    except WeightsError as error:
+        raise UserError(error.what, error.cure) from error
+    file = model / CONFIG
+    if vocabulary > shape.vocabulary:
+        what = f"{file}: {shape.vocabulary} embeddings, and the tokenizer has {vocabulary} tokens"
+        raise UserError(what, "give the tokenizer that these weights were trained with")
+    if context > shape.context:
+        what = f"{file}: made for {shape.context} positions, and pretrain.context is {context}"
+        raise UserError(what, f"set pretrain.context to {shape.context} or less")
+    return shape
 
 
 def as_folder(model: Path, work: Path) -> Path:

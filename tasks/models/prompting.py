@@ -45,7 +45,7 @@ class PromptBuilder:
     @cached_property
     def _ends(self) -> set[int]:
         """What ends any text or answer, as the folder's configs say, for us and for whatever else reads it."""
-        from model.hub import read_special_ids
+        from model.hub_files import read_special_ids
 
         return {self.vocabulary.separator, *read_special_ids(self._weights).end}
 

@@ -107,10 +107,10 @@ def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[
 
 def _network(trained: Path) -> dict[str, Any]:
     """What the trained weights say of themselves: their shape, a classifier's labels, the rank of a low-rank change."""
-    from model.hub_config import to_shape
+    from model.hub_files import read_shape
 
-    config, classes = trained / "weights" / "config.json", trained / "weights" / "classes.json"
-    shape, adapter = to_shape(json.loads(config.read_text()), config), trained / "adapter" / "adapter_config.json"
+    classes = trained / "weights" / "classes.json"
+    shape, adapter = read_shape(trained / "weights"), trained / "adapter" / "adapter_config.json"
     return {
         "family": shape.family,
         "parameters": shape.parameters,

@@ -8,6 +8,7 @@ from flows.load import load
 from flows.recipe import Recipe
 from flows.recipe_files import find, shipped_folder
 from tasks.errors import UsageError
+from tests.tasks.models.byte_level import model_folder
 
 SHIPPED = sorted(path.stem for path in shipped_folder().glob("*.toml"))
 
@@ -59,8 +60,7 @@ def test_labels_and_conditions_that_are_no_sql_are_reported_before_anything_runs
 
 
 def test_the_weights_that_training_continues_from_are_a_reference_model(tmp_path):
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "config.json").write_text("{}")
+    model_folder(tmp_path / "weights")
     base = f'extends = "stories"\npretrain.init_from = "{tmp_path / "weights"}"\n'
     recipe = load(write_recipe(tmp_path, "goes_on", base)).recipe
     assert recipe.evaluate.reference_models == {"init_from": tmp_path / "weights"}
@@ -75,6 +75,40 @@ def test_the_weights_that_training_continues_from_are_a_reference_model(tmp_path
     none = base + "evaluate.reference_documents = 0"
     assert not load(write_recipe(tmp_path, "none", none)).recipe.evaluate.reference_models
     assert not load("stories").recipe.evaluate.reference_models
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model_type": "mixtral"}, "model_type = 'mixtral', but only gpt2, llama, qwen3 are read"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "yarn"),
+        ({"vocab_size": 100}, "100 embeddings, and the tokenizer has 257 tokens"),
+        ({"max_position_embeddings": 64}, "made for 64 positions"),
+        ({"quantization_config": {"bits": 4}}, "quantized"),
+        ({"num_attention_heads": 0}, "num_attention_heads"),
+        ({"num_attention_heads": "two"}, "num_attention_heads"),
+        ({"rope_scaling": "linear"}, "rope_scaling"),
+        ({"eos_token_id": "</s>"}, "ids of special tokens"),
+    ],
+)
+def test_a_model_that_cannot_be_continued_is_refused_when_the_recipe_is_read(tmp_path, changes, words):
+    model = model_folder(tmp_path / "model", **changes)
+    with pytest.raises(UsageError, match=r"pretrain\.init_from") as error:
+        load(write_recipe(tmp_path, "r", f'extends = "stories"\npretrain.init_from = "{model}"\n'))
+    assert words in error.value.what
+
+
+def test_a_model_without_readable_weights_or_marks_of_turns_is_refused_when_the_recipe_is_read(tmp_path):
+    model = model_folder(tmp_path / "model")
+    names = f'extends = "smoke"\npretrain.init_from = "{model}"\ntokenizer.init_from = "{model}"\n'
+    with pytest.raises(UsageError, match=r"finetune\.instruct: .*no special token <\|system\|>"):
+        load(write_recipe(tmp_path, "marks", names))
+    (model / "model.safetensors").rename(model / "pytorch_model.bin")
+    with pytest.raises(UsageError, match=r"pytorch_model\.bin is a pickle"):
+        load(write_recipe(tmp_path, "pickle", names))
+    (model / "tokenizer.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"tokenizer\.init_from.*not a tokenizer that can be read"):
+        load(write_recipe(tmp_path, "tokenizer", names))
 
 
 def test_an_earlier_name_of_a_key_is_reported_with_the_present_one(tmp_path):

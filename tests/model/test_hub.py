@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model import hub
+from model import hub, hub_files
 from model.hub_config import WeightsError, to_config, to_shape
 from tests.model.shapes import SHAPES, decoder_of, logits_of, tokens_of
 from tests.peers import CONFIGS, network_of
@@ -81,12 +81,12 @@ def test_weights_are_read_without_torchs_compiler_whose_import_takes_seconds(tmp
 def test_shards_with_an_index_read_like_one_file(tmp_path: Path):
     decoder = decoder_of("gpt2")
     hub.save(decoder, tmp_path)
-    tensors = load_file(tmp_path / hub.SINGLE)
-    (tmp_path / hub.SINGLE).unlink()
+    tensors = load_file(tmp_path / hub_files.SINGLE)
+    (tmp_path / hub_files.SINGLE).unlink()
     files = {name: f"model-0000{number % 2 + 1}-of-00002.safetensors" for number, name in enumerate(tensors)}
     for file in set(files.values()):
         save_file({name: tensors[name] for name in files if files[name] == file}, tmp_path / file)
-    (tmp_path / hub.INDEX).write_text(json.dumps({"metadata": {}, "weight_map": files}))
+    (tmp_path / hub_files.INDEX).write_text(json.dumps({"metadata": {}, "weight_map": files}))
     torch.testing.assert_close(logits_of(hub.load(tmp_path), tokens_of(1, 9)), logits_of(decoder, tokens_of(1, 9)))
 
     (tmp_path / "model-00002-of-00002.safetensors").unlink()
@@ -98,38 +98,40 @@ def test_openais_own_gpt2_files_load_too(tmp_path: Path):
     """Without the prefix, with the causal masks as buffers and with the tied head stored twice."""
     decoder = decoder_of("gpt2")
     hub.save(decoder, tmp_path)
-    tensors = {name.removeprefix("transformer."): tensor for name, tensor in load_file(tmp_path / hub.SINGLE).items()}
+    tensors = {
+        name.removeprefix("transformer."): tensor for name, tensor in load_file(tmp_path / hub_files.SINGLE).items()
+    }
     tensors |= {"h.0.attn.bias": torch.ones(1, 1, 32, 32), "lm_head.weight": tensors["wte.weight"].clone()}
-    save_file(tensors, tmp_path / hub.SINGLE)
+    save_file(tensors, tmp_path / hub_files.SINGLE)
     torch.testing.assert_close(logits_of(hub.load(tmp_path), tokens_of(1, 9)), logits_of(decoder, tokens_of(1, 9)))
 
 
 def test_a_pickle_is_not_opened_and_the_error_names_the_fix(tmp_path: Path):
     hub.save(decoder_of("llama"), tmp_path)
-    (tmp_path / hub.SINGLE).rename(tmp_path / "pytorch_model.bin")
+    (tmp_path / hub_files.SINGLE).rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(WeightsError, match=r"pytorch_model\.bin is a pickle") as caught:
         hub.load(tmp_path)
     assert "save_pretrained" in caught.value.cure
 
 
 def cut(folder: Path) -> None:
-    file = folder / hub.SINGLE
+    file = folder / hub_files.SINGLE
     file.write_bytes(file.read_bytes()[:-100])
 
 
 def drop(name: str, folder: Path) -> None:
-    tensors = load_file(folder / hub.SINGLE)
+    tensors = load_file(folder / hub_files.SINGLE)
     del tensors[name]
-    save_file(tensors, folder / hub.SINGLE)
+    save_file(tensors, folder / hub_files.SINGLE)
 
 
 def add(name: str, folder: Path) -> None:
-    save_file(load_file(folder / hub.SINGLE) | {name: torch.zeros(3)}, folder / hub.SINGLE)
+    save_file(load_file(folder / hub_files.SINGLE) | {name: torch.zeros(3)}, folder / hub_files.SINGLE)
 
 
 def configure(folder: Path, **changes) -> None:
-    config = json.loads((folder / hub.CONFIG).read_text()) | changes
-    (folder / hub.CONFIG).write_text(json.dumps(config))
+    config = json.loads((folder / hub_files.CONFIG).read_text()) | changes
+    (folder / hub_files.CONFIG).write_text(json.dumps(config))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def configure(folder: Path, **changes) -> None:
         (shutil.rmtree, r"config\.json: missing"),
         (lambda f: (f / "config.json").write_text("{"), r"config\.json: not JSON"),
         (lambda f: (f / "config.json").write_text("[]"), r"config\.json: not a JSON object"),
-        (lambda f: (f / hub.SINGLE).unlink(), r"neither model\.safetensors nor"),
+        (lambda f: (f / hub_files.SINGLE).unlink(), r"neither model\.safetensors nor"),
         (cut, r"model\.safetensors: not a whole safetensors file"),
         (lambda f: drop("model.norm.weight", f), r"the tensor model\.norm\.weight is missing"),
         (lambda f: drop("lm_head.weight", f), r"lm_head\.weight is missing\n.*tie_word_embeddings = true"),
@@ -165,8 +167,8 @@ def test_each_kind_of_damage_is_reported_with_its_place_and_a_fix(damage, messag
 def test_an_index_cannot_point_outside_its_folder(tmp_path: Path):
     hub.save(decoder_of("llama"), tmp_path / "victim")
     shutil.copytree(tmp_path / "victim", tmp_path / "bait")
-    (tmp_path / "bait" / hub.SINGLE).unlink()
-    (tmp_path / "bait" / hub.INDEX).write_text(json.dumps({"weight_map": {"x": "../victim/model.safetensors"}}))
+    (tmp_path / "bait" / hub_files.SINGLE).unlink()
+    (tmp_path / "bait" / hub_files.INDEX).write_text(json.dumps({"weight_map": {"x": "../victim/model.safetensors"}}))
     with pytest.raises(WeightsError, match="is no safetensors file of this folder"):
         hub.load(tmp_path / "bait")
 

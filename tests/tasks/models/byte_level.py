@@ -9,12 +9,23 @@ from tokenizers import AddedToken, Tokenizer, decoders, models
 
 from tasks.models.vocabulary import END_OF_TEXT, byte_letters, pre_tokenizer
 
+LLAMA = {"model_type": "llama", "vocab_size": 512, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+LLAMA |= {"num_attention_heads": 2, "max_position_embeddings": 4096}
+
 
 def tokenizer_folder(path: Path, specials: Sequence[str], added: Sequence[str] = (), eos: Any = END_OF_TEXT) -> Path:
     """A folder with a tokenizer, its config, and an empty config.json."""
     path.mkdir(parents=True)
     write_tokenizer(path, specials, added, eos)
     (path / "config.json").write_text("{}")
+    return path
+
+
+def model_folder(path: Path, specials: Sequence[str] = (END_OF_TEXT,), **config: Any) -> Path:
+    """A folder that looks like a public model to what reads its configs; its weights cannot be loaded."""
+    tokenizer_folder(path, specials)
+    (path / "config.json").write_text(json.dumps(LLAMA | config))
+    (path / "model.safetensors").write_text("no tensors")
     return path
 
 
