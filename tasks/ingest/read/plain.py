@@ -24,14 +24,19 @@ class TextFiles(QuarantiningReader):
             if len(raw) > self.rules.max_record_bytes:
                 yield from self.parts(raw, file, filepath)
                 return
+        if document := self.one(raw, filepath):
+            yield document
+
+    def one(self, raw: bytes, path: str) -> Document | None:
+        """The document of a file that is not too large; None where it went to the quarantine."""
         try:
             decoded = self.text_of(raw)
         except Undecodable as fault:
             self.quarantine(BadRecord(0, str(fault), raw[:RAW_BYTES]))
-            return
-        if document := self.whole(decoded.text, filepath, raw, encoding_field(decoded.encoding)):
+            return None
+        if document := self.whole(decoded.text, path, raw, encoding_field(decoded.encoding)):
             self.report_repairs(decoded.repairs)
-            yield document
+        return document
 
     def text_of(self, raw: bytes) -> Decoded:
         return decode(raw)
@@ -69,15 +74,16 @@ def split_bytes(head: bytes, file: BinaryIO, max_bytes: int) -> Iterator[bytes]:
     """Head and file in parts of at most `max_bytes`, cut at a blank line, else at a line's end, else at a blank."""
     kept = head
     while kept:
-        while len(kept) > max_bytes:
-            end = _end(kept[:max_bytes])
-            yield kept[:end]
-            kept = kept[end:]
+        at = 0
+        while len(kept) - at > max_bytes:
+            end = at + _end(kept[at : at + max_bytes])
+            yield kept[at:end]
+            at = end
         more = file.read(MIB)
         if not more:
-            yield kept
+            yield kept[at:]
             return
-        kept += more
+        kept = kept[at:] + more
 
 
 def _end(raw: bytes) -> int:

@@ -2,12 +2,24 @@
 
 import codecs
 import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import BinaryIO
 
+from datatrove.data import Document
+
+from tasks.ingest.lines import MIB, RAW_BYTES
 from tasks.ingest.read.encodings import Decoded, Undecodable, decode
 from tasks.ingest.read.plain import TextFiles
+from tasks.ingest.readers import BadRecord
 
 HEAD_BYTES = 2048  # of a page, in which it may name its encoding (HTML, 4.2.5.4: the first 1024)
 CHARSET = re.compile(rb"""(?i)<meta[^>]+charset\s*=\s*["']?\s*([\w:.-]+)""")
+MIN_SURE_SHARE = 0.5  # of the text that trafilatura takes by default: below, its strict choice left out too much
+DATA = re.compile(rb"""data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*,[^"'<>()\s]*""")
+DATA_REST = re.compile(rb"""[^"'<>()\s]*""")
+DATA_HEAD_BYTES = 200  # of such an address up to its comma, at most
+DATA_LEFT_OUT = "data: addresses, as of pictures within a page, were left out of pages above max_record_bytes"
 # as browsers take these declarations (Encoding, 4.2)
 BROWSER_READING = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254"}
 
@@ -18,13 +30,58 @@ class WebPages(TextFiles):
     name = "🌐 HTML"
 
     def text_of(self, raw: bytes) -> Decoded:
-        from trafilatura import extract
-
         page = _page(raw)
-        text = extract(page.text, include_comments=False, favor_precision=True)
+        try:
+            text = _main_text(page.text)
+        except Exception as error:  # whatever the extractor raises on a page that is broken in a new way
+            raise Undecodable(f"unreadable page: {error or type(error).__name__}") from error
         if not text:
             raise Undecodable("no main text in this page")
         return page._replace(text=text)
+
+    def parts(self, head: bytes, file: BinaryIO, path: str) -> Iterator[Document]:
+        """The document of a large page without the pictures within it; never its markup."""
+        limit = self.rules.max_record_bytes
+        kept, removed = bytearray(), 0
+        for block, count in without_data(chain([head], iter(lambda: file.read(MIB), b""))):
+            kept += block
+            removed += count
+            if len(kept) > limit:
+                reason = f"a page of more than max_record_bytes = {limit:,}: raise it for this source"
+                self.quarantine(BadRecord(0, reason, head[:RAW_BYTES]))
+                return
+        if document := self.one(bytes(kept), path):
+            self.report_repairs({DATA_LEFT_OUT: removed})
+            yield document
+
+
+def _main_text(page: str) -> str | None:
+    """The text that trafilatura is sure of; where that is a small part of what it takes by default, the latter."""
+    from trafilatura import extract, load_html
+
+    tree = load_html(page)
+    if tree is None:
+        return None
+    sure, usual = (extract(tree, include_comments=False, favor_precision=precise) or "" for precise in (True, False))
+    return usual if len(sure) < MIN_SURE_SHARE * len(usual) else sure
+
+
+def without_data(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
+    """The blocks without data: addresses, which hold pictures within a page, and how many began in each."""
+    rest, is_within = b"", False
+    for more in blocks:
+        block = rest + more
+        at = DATA_REST.match(block).end() if is_within else 0  # type: ignore[union-attr]  # it matches ""
+        is_within = is_within and at == len(block)
+        kept, count = list[bytes](), 0
+        for match in DATA.finditer(block, at):
+            kept.append(block[at : match.start()])
+            at, count = match.end(), count + 1
+            is_within = at == len(block)  # it may go on in the next block
+        end = len(block) if is_within else max(at, len(block) - DATA_HEAD_BYTES)  # where one may begin
+        rest = block[end:]
+        yield b"".join([*kept, block[at:end]]), count
+    yield rest, 0
 
 
 def _page(raw: bytes) -> Decoded:
