@@ -5,6 +5,7 @@ import logging
 import re
 import zipfile
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,10 @@ from tasks.ingest.readers import BadRecord, QuarantiningReader
 SENTENCE_END = (".", "!", "?", ":", "…", "。", "！", "？", "”", '"', ")")
 HYPHEN = re.compile(r"(?<=\w)[-\u00ad\u2010]\n(?=[a-zà-öø-ÿ])")  # a word that the end of a line divides
 OLE_MARK = bytes.fromhex("d0cf11e0a1b11ae1")  # of a file of Word before 2007, and of an encrypted one
+QUOTED_BYTES = re.compile(r": b['\"]")
+REASON_CHARACTERS = 120
+NULS_REPLACED = "NUL characters of PDF or DOCX became U+FFFD"
+PAGES_LOST = "pages of PDFs that cannot be read were left out"
 FULL_LINE = 0.7  # of the page's longest line: a line that long goes on in the next
 
 
@@ -24,6 +29,7 @@ class OfficeFiles(QuarantiningReader):
     """One document per file; a file that a library fails on goes to the quarantine, whatever it raises."""
 
     without_text: str  # why a file that has none is in the quarantine
+    repairs: Counter[str]
 
     def read_file(self, filepath: str) -> Iterator[Document]:
         with self.data_folder.open(filepath, "rb") as file:
@@ -32,21 +38,24 @@ class OfficeFiles(QuarantiningReader):
             limit = f"max_record_bytes = {self.rules.max_record_bytes:,}"
             self.quarantine(BadRecord(0, f"more than {limit}: raise it for this source", raw[:RAW_BYTES]))
             return
+        self.repairs = Counter[str]()
         try:
             text, metadata = self.text_of(raw)
-            fields = {k: join_surrogates(v) if isinstance(v, str) else v for k, v in metadata.items() if v}
-            text = join_surrogates(text)
+            fields = {k: _characters(v) if isinstance(v, str) else v for k, v in metadata.items() if v}
+            self.repairs[NULS_REPLACED] += text.count("\0")
+            text = _characters(text)
         except Exception as error:  # the formats are huge: no list of what their libraries raise is complete
-            self.quarantine(BadRecord(0, f"unreadable: {error or type(error).__name__}", raw[:RAW_BYTES]))
+            self.quarantine(BadRecord(0, f"unreadable: {_reason(error)}", raw[:RAW_BYTES]))
             return
         if not text.strip():
             self.quarantine(BadRecord(0, self.without_text, raw[:RAW_BYTES]))
         elif document := self.whole(text, filepath, raw, fields):
+            self.report_repairs(+self.repairs)
             yield document
 
     @abstractmethod
     def text_of(self, raw: bytes) -> tuple[str, dict[str, Any]]:
-        """The file's text, and its metadata."""
+        """The file's text, and its metadata; what was left out of it is counted in `repairs`."""
 
 
 class PdfFiles(OfficeFiles):
@@ -62,10 +71,18 @@ class PdfFiles(OfficeFiles):
         reader = PdfReader(io.BytesIO(raw))
         if reader.is_encrypted and not reader.decrypt(""):
             raise ValueError("encrypted: save it without a password")
-        pages = (unwrap(page.extract_text()) for page in reader.pages)
-        info = reader.metadata
-        fields = {"title": info.title, "author": info.author} if info else {}
-        return "\n\n".join(page for page in pages if page), {**fields, "pages": len(reader.pages)}
+        texts, lost, fault = list[str](), list[int](), ""
+        for number in range(len(reader.pages)):
+            try:
+                texts.append(unwrap(reader.pages[number].extract_text()))
+            except Exception as error:  # a page's fault, whatever pypdf raises: the other pages stay
+                lost.append(number + 1)
+                fault = fault or _reason(error)
+        if lost and len(lost) == len(reader.pages):
+            raise ValueError(f"no page can be read: {fault}")
+        self.repairs[PAGES_LOST] += len(lost)
+        fields = _pdf_information(reader) | {"pages": len(reader.pages), "lost_pages": lost}
+        return "\n\n".join(filter(None, texts)), fields
 
 
 class DocxFiles(OfficeFiles):
@@ -84,6 +101,23 @@ class DocxFiles(OfficeFiles):
         document = docx.Document(io.BytesIO(raw))
         core = document.core_properties
         return "\n\n".join(filter(str.strip, word_blocks(document))), {"title": core.title, "author": core.author}
+
+
+def _pdf_information(reader: Any) -> dict[str, Any]:
+    try:
+        return {"title": reader.metadata.title, "author": reader.metadata.author} if reader.metadata else {}
+    except Exception:  # damaged too, whatever pypdf raises, and no reason to lose the text
+        return {}
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the text of the file that some libraries quote at length."""
+    return QUOTED_BYTES.split(str(error))[0][:REASON_CHARACTERS] or type(error).__name__
+
+
+def _characters(text: str) -> str:
+    """The text without what is no character: fonts map some glyphs to NUL, or to half of one."""
+    return join_surrogates(text).replace("\0", "\ufffd")
 
 
 def join_surrogates(text: str) -> str:
