@@ -8,7 +8,8 @@ origin has sent is refused.
 import asyncio
 import ipaddress
 import socket
-from urllib.parse import urlsplit
+from collections.abc import Collection
+from urllib.parse import SplitResult, urlsplit
 
 from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import Headers, MutableHeaders
@@ -40,11 +41,13 @@ HEADERS = {
 class AccessControl:
     """ASGI middleware: host, origin, key, rate, size of the body; then the app, whose every answer gets HEADERS."""
 
-    def __init__(self, app: ASGIApp, host: str, keyring: Keyring, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, host: str, keyring: Keyring, limits: Limits, names: Collection[str] = ()) -> None:
+        """`names`: further names by which the server is reached, through a proxy or from a container."""
         self.app, self.keyring, self.limits = app, keyring, limits
         self.rate = Rate(limits.requests_per_minute)
         own_name = socket.gethostname() if host in EVERYWHERE else host
-        self._hosts = LOOPBACK_NAMES | {own_name.lower()}
+        self._names = frozenset(name.lower() for name in names)
+        self._hosts = LOOPBACK_NAMES | {own_name.lower()} | self._names
         self._takes_addresses = host in EVERYWHERE
         self._checking = CapacityLimiter(1)  # guessing keys occupies one thread at most
 
@@ -73,12 +76,17 @@ class AccessControl:
 
     async def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        host = urlsplit(f"//{headers.get('host', '')}")
-        if not self._is_ours(host.hostname or ""):
-            raise ApiError(403, f"this server is not {host.hostname!r}", "wrong_host")
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.netloc.lower():
-            raise ApiError(403, "no page of another origin may ask", "wrong_origin")
+        host = _split(f"//{headers.get('host', '')}")
+        if host is None or not self._is_ours(host.hostname or ""):
+            given = headers.get("host", "") if host is None else host.hostname or ""
+            message = (
+                f"this server is not known as {given!r}; to be reached by that name: triptych serve --name {given}"
+            )
+            raise ApiError(403, message, "wrong_host")
+        if (origin := headers.get("origin")) is not None:
+            page = _split(origin)
+            if page is None or (page.netloc.lower() != host.netloc.lower() and page.hostname not in self._names):
+                raise ApiError(403, "no page of another origin may ask", "wrong_origin")
         if scope["path"] not in OPEN:
             self.rate.count(await self._client(scope, headers))
 
@@ -119,6 +127,16 @@ class AccessControl:
 
     def _is_ours(self, host: str) -> bool:
         return host.lower() in self._hosts or (self._takes_addresses and _is_address(host))
+
+
+def _split(url: str) -> SplitResult | None:
+    """Its parts; None where it is no address."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

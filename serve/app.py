@@ -144,7 +144,7 @@ def _handle_errors(app: FastAPI) -> None:
     async def wrong(_: Request, error: RequestValidationError) -> Response:
         mistakes = [_mistake(details) for details in error.errors()[:MAX_MISTAKES]]
         message = "; ".join(f"{field or 'body'}: {what}" for field, what in mistakes)
-        refusal = ApiError(422, message, "invalid_request", mistakes[0][0] or None)
+        refusal = ApiError(400, message, "invalid_request", mistakes[0][0] or None)
         return JSONResponse(refusal.body, refusal.status)
 
     @app.exception_handler(HTTPException)

@@ -37,10 +37,10 @@ def max_answer_tokens(served: LoadedVersion, prompt: list[int], requested: int |
         wanted = f" and max_tokens asks for {requested:,}" if requested else ""
         more = f", and an answer {limits.answer_tokens:,} at most" if limits.answer_tokens < left else ""
         message = (
-            f"this model reads {served.engine.context:,} tokens, prompt and answer together{more}; "
-            f"the prompt has {len(prompt):,}{wanted}"
+            f"this model's maximum context length is {served.engine.context} tokens, prompt and answer together{more}; "
+            f"the prompt has {len(prompt)}{wanted}"
         )
-        raise ApiError(422, message, "context_length_exceeded", "max_tokens" if requested else "messages")
+        raise ApiError(400, message, "context_length_exceeded", "max_tokens" if requested else "messages")
     return requested or min(limits.default_tokens, most)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import NamedTuple
 
 import uvicorn
 
@@ -23,17 +24,26 @@ WAITING_CONNECTIONS = 2048
 OnStart = Callable[[dict[str, str]], None]
 
 
-def serve(home: Home, model: str, address: tuple[str, int], limits: Limits, on_start: OnStart) -> None:
+class Address(NamedTuple):
+    """Where a server listens, and by which other names it is reached."""
+
+    host: str
+    port: int
+    names: tuple[str, ...] = ()
+
+
+def serve(home: Home, model: str, address: Address, limits: Limits, on_start: OnStart) -> None:
     """Answers until SIGTERM or Ctrl-C; `on_start` is called with {"url", "model", "version"} once it does."""
-    host, port = address
-    if not is_loopback(host) and not keys.are_required(home):
+    host, names = address.host, address.names
+    if (names or not is_loopback(host)) and not keys.are_required(home):
+        option = f"--name {names[0]}" if names else f"--host {host}"
         cure = "triptych keys add NAME, or stay on 127.0.0.1"
-        raise UsageError(f"--host {host} can be reached from other machines, and this home has no key", cure)
-    with _bind(host, port) as listener:
+        raise UsageError(f"{option}: it can be reached from other machines, and this home has no key", cure)
+    with _bind(host, address.port) as listener:
         follower = AliasFollower(home, model, DecoderEngine)
         keyring = Keyring(home, required=keys.are_required(home))
         generations = Generations(limits)
-        app = AccessControl(application(follower, generations, limits), host, keyring, limits)
+        app = AccessControl(application(follower, generations, limits), host, keyring, limits, names)
         config = uvicorn.Config(
             app,
             log_level="warning",

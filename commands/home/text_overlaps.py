@@ -95,7 +95,7 @@ def _sqlite(path: Path) -> Iterator[str]:
 def _json(path: Path) -> Iterator[str]:
     """The strings of a document or of each line; what is no JSON as it stands."""
     text = path.read_text(encoding="utf-8", errors="replace")
-    for piece in text.splitlines() if path.suffix == ".jsonl" else [text]:
+    for piece in text.split("\n") if path.suffix == ".jsonl" else [text]:
         try:
             yield from _strings(json.loads(piece))
         except ValueError:

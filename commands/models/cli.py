@@ -44,6 +44,10 @@ def serve(
     model: ModelArgument = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8000,
     host: Annotated[str, typer.Option(help="Any address but loopback requires keys.")] = "127.0.0.1",
+    name: Annotated[
+        list[str],
+        typer.Option("--name", metavar="HOST", help="A further name of this server, behind a proxy or in a container."),
+    ] = [],  # noqa: B006
     change: Annotated[
         list[str], typer.Option("--set", metavar="LIMIT=VALUE", help="Change a limit; a wrong name lists them.")
     ] = [],  # noqa: B006
@@ -54,15 +58,15 @@ def serve(
     from serve.limits import limits
 
     allowed = limits(change)
-    name = model or champion(current_home())
-    from serve.listen import serve
+    model = model or champion(current_home())
+    from serve.listen import Address, serve
 
     def announce(address: dict[str, str]) -> None:
         print_json(address) if as_json else print(address["url"])
         sys.stdout.flush()
 
     try:
-        serve(current_home(), name, (host, port), allowed, announce)
+        serve(current_home(), model, Address(host, port, tuple(name)), allowed, announce)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise typer.Exit(130) from None

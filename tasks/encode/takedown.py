@@ -15,7 +15,7 @@ def read_takedown_list(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return ()
     try:
-        lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+        lines = (line.strip() for line in path.read_text(encoding="utf-8").split("\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"curate.takedown = {str(path)!r}: {error}", "give a text file, one document a line"

@@ -92,11 +92,12 @@ def _data_files(path: Path, task: dict[str, Any]) -> list[Path]:
 
 def _documents(file: Path) -> list[dict[str, Any]]:
     documents = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            documents.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{file}, line {number}: not JSON: {error}", "one JSON object a line") from error
+    with file.open(encoding="utf-8", newline="\n") as lines:  # a text may hold other marks of a line's end
+        for number, line in enumerate(lines, start=1):
+            try:
+                documents += [json.loads(line)] if line.strip() else []
+            except json.JSONDecodeError as error:
+                raise UsageError(f"{file}, line {number}: not JSON: {error}", "one JSON object a line") from error
     return documents
 
 

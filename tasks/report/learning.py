@@ -181,4 +181,4 @@ def _trainings(tables: RunTables) -> Iterator[tuple[str, Path]]:
 
 
 def _lines(path: Path) -> list[Row]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    return [json.loads(line) for line in path.read_text().split("\n") if line] if path.is_file() else []

@@ -103,15 +103,15 @@ def key(guarded_home: Home) -> str:
 def guarded(guarded_home: Home, key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that requires keys, with one answer at a time, no queue, and 40 requests per minute and key."""
     limits = ("slots=1", "queue=0", "requests_per_minute=40", "answer_tokens=16000", "body_bytes=10000")
-    with serving(guarded_home, tmp_path_factory.mktemp("guarded"), limits) as server:
+    with serving(guarded_home, tmp_path_factory.mktemp("guarded"), limits, "--name", "api.example.com") as server:
         yield server
 
 
 @contextmanager
-def serving(home: Home, folder: Path, limits: Sequence[str] = ()) -> Iterator[Server]:
+def serving(home: Home, folder: Path, limits: Sequence[str] = (), *more: str) -> Iterator[Server]:
     """A server of the home's champion on a free port, ended afterwards."""
     log = folder / "stderr"
-    with log.open("w") as stderr, start(home, MODEL, "--port", "0", *_set(limits), stderr=stderr) as process:
+    with log.open("w") as stderr, start(home, MODEL, "--port", "0", *_set(limits), *more, stderr=stderr) as process:
         try:
             assert process.stdout
             line = process.stdout.readline()

@@ -42,6 +42,24 @@ def test_without_a_key_only_the_page_and_health_are_served(guarded: Server):
         refused.value.close()
 
 
+def test_a_server_behind_a_proxy_is_reached_by_the_names_it_was_given(guarded: Server, key):
+    own = {"Authorization": f"Bearer {key}"}
+    for headers in (
+        {"Host": "api.example.com"},
+        {"Host": "API.example.com:8443", "Origin": "https://api.example.com"},
+        {"Origin": "https://api.example.com"},  # of a proxy that names 127.0.0.1 as Host
+    ):
+        with urllib.request.urlopen(urllib.request.Request(guarded.url + "/v1/models", headers=own | headers)) as reply:
+            assert reply.status == 200
+    for headers in ({"Host": "example.com"}, {"Host": "api.example.com", "Origin": "https://evil.example.com"}):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(guarded.url + "/v1/models", headers=own | headers))
+        assert refused.value.code == 403
+        if "Origin" not in headers:
+            assert b"triptych serve --name example.com" in refused.value.read()
+        refused.value.close()
+
+
 def test_a_body_over_the_limit_is_a_413(guarded: Server, key):
     for size in (11_000, 5_000_000):
         with guarded.client(key) as client, pytest.raises(APIStatusError, match="more than 10,000 bytes") as refused:

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from openai import NotFoundError, OpenAI, UnprocessableEntityError
+from openai import BadRequestError, NotFoundError, OpenAI
 
 from tasks.home import Home
 from tasks.models.vocabulary import Vocabulary
@@ -113,22 +113,38 @@ def test_names_of_special_tokens_in_a_prompt_open_no_turn(client, home):
     ],
 )
 def test_an_unsupported_field_is_refused_by_name(client, fields, named):
-    with pytest.raises(UnprocessableEntityError) as refused:
+    with pytest.raises(BadRequestError) as refused:
         chat(client, **fields)
     assert refused.value.param == named
     assert refused.value.body.keys() == {"message", "type", "param", "code"}
+
+
+def test_a_context_that_is_full_is_refused_in_the_words_that_clients_look_for(client):
+    with pytest.raises(BadRequestError, match=f"maximum context length is {CONTEXT} tokens") as refused:
+        chat(client, messages=[{"role": "user", "content": "word " * CONTEXT}])
+    assert refused.value.code == "context_length_exceeded"
 
 
 @pytest.mark.parametrize("body", [b"{nope", b"[" * 100_000, b'{"messages": [{"role": "user", "content": "\\ud800"}]}'])
 def test_an_invalid_body_is_refused_and_the_server_goes_on(open_server, body):
     with pytest.raises(urllib.error.HTTPError) as refused:
         fetch(f"{open_server.url}/v1/chat/completions", body, {"Content-Type": "application/json"})
-    assert refused.value.code in (400, 422)
+    assert refused.value.code == 400
     assert json.loads(refused.value.read())["error"]["message"]
     assert json.loads(fetch(f"{open_server.url}/health")) == {"status": "ok"}
 
 
-@pytest.mark.parametrize("header", [{"Host": "rebound.example"}, {"Origin": "https://elsewhere.example"}])
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Host": "rebound.example"},
+        {"Host": "[::1"},
+        {"Host": "127.0.0.1:port"},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "http://["},
+        {"Origin": "null"},
+    ],
+)
 def test_a_request_from_another_origin_is_refused(open_server, header):
     with pytest.raises(urllib.error.HTTPError) as refused:
         fetch(f"{open_server.url}/v1/models", headers=header)

@@ -32,6 +32,12 @@ def test_an_address_other_than_loopback_requires_a_key_first(home):
     assert "fix: triptych keys add NAME" in message
 
 
+def test_a_name_for_other_machines_requires_a_key_first(home):
+    code, message = failed_start(home, MODEL, "--name", "api.example.com")
+    assert code == 2
+    assert "--name api.example.com" in message and "fix: triptych keys add NAME" in message
+
+
 def test_an_unknown_limit_is_reported_with_the_nearest(home):
     code, message = failed_start(home, MODEL, "--set", "slot=3", "--set", "queue=many")
     assert code == 2
