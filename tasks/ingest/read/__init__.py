@@ -1,8 +1,9 @@
 """Readers of the formats that people have: each yields documents and quarantines the records that cannot be used.
 
 choose.py                       the reader of an ending
-plain.py, encodings.py, latin.py text files, and which encoding they are in
-utf8.py                         UTF-8 with a few damaged bytes
+plain.py, encodings.py          text files, and which encoding they are in
+alphabets.py, east_asian.py     legacy encodings, by the letters of a language, and by the commonest characters
+utf8.py, iso2022.py, declared.py UTF-8 with a few damaged bytes; mail in Japanese; what pages and messages declare
 json_files.py, spreadsheets.py  records: JSON, CSV and TSV (JSON Lines, Parquet and Arrow are in ../readers.py)
 lenient_json.py                 JSON that Python's json writes, and the standard does not have
 dialects.py, table_rows.py      how a table is written; its rows, whatever its quotation marks do

@@ -1,28 +1,28 @@
-"""Bytes to text: by a byte order mark, as strict UTF-8, or in a legacy encoding where its detection is certain."""
+"""Bytes to text: by a byte order mark, as UTF-8, or in a legacy encoding where its detection is certain."""
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tasks.ingest.read.latin import latin_encoding
-from tasks.ingest.read.utf8 import CUT, Mended, is_damaged_utf8, mend
+from tasks.ingest.read import alphabets, iso2022
+from tasks.ingest.read.east_asian import east_asian_encoding
+from tasks.ingest.read.utf8 import CUT, REPLACED, Mended, is_damaged_utf8, mend
 
 UTF8_MARK = b"\xef\xbb\xbf"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 UTF8, UTF16_NAME = "utf-8", "utf-16"
-LEGACY = [  # beside those of Latin letters: charset-normalizer, unrestricted, takes four accented letters for Farsi
-    *("cp1251", "koi8_r", "koi8_u", "iso8859_5", "cp866", "cp1253", "cp1255", "cp1256", "cp874"),
-    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
-]
 SHIFT_SEQUENCE = re.compile(rb"\x1b\$(?:[@B]|\([A-D@B]|\)[AC])")  # of ISO-2022, to double bytes: never in plain ASCII
-SHIFT_ENCODINGS = ("iso2022_kr", "iso2022_jp", "iso2022_jp_2", "iso2022_jp_2004")  # of seven bits, so valid UTF-8 too
+SHIFT_ENCODINGS = ("iso2022_kr", "iso2022_jp", "iso2022_jp_2", "iso2022_jp_2004", iso2022.NAME)  # of seven bits
 DETECTION_BYTES = 64 << 10  # from the first byte that is not ASCII
 NOT_IN_ENCODING = "bytes that the encoding of the text does not have became U+FFFD"
+MIXED = "lines of UTF-8 in a text of another encoding"
 MAX_REPLACED_SHARE = 0.001  # of the characters
+NON_ASCII = bytes(range(128, 256))
 MIN_NON_ASCII = 3  # bytes: one or two may as well be damage in a UTF-8 file
-MIN_COHERENCE = 0.1  # how well the frequencies of letters match a known language (charset-normalizer)
-MAX_CHAOS = 0.1  # the share that looks garbled (charset-normalizer)
+
+iso2022.register()
 
 
 class Undecodable(Exception):
@@ -37,10 +37,30 @@ class Decoded(NamedTuple):
 
 def decode(raw: bytes) -> Decoded:
     """The text without its mark, and the encoding; Undecodable with a reason."""
-    decoded = decode_as(raw, encoding_of(raw))
+    encoding = encoding_of(raw)
+    decoded = _decode_lines(raw, encoding) if encoding in alphabets.ENCODINGS else decode_as(raw, encoding)
+    if decoded.repairs and non_ascii_bytes(raw) < MIN_NON_ASCII:
+        certain = alphabets.latin_encoding_of_few(raw)
+        if certain and (certain != alphabets.LATIN[0] or REPLACED in decoded.repairs):
+            decoded = decode_as(raw, certain)
     if "\0" in decoded.text:
         raise Undecodable("NUL byte")
     return decoded
+
+
+def _decode_lines(raw: bytes, encoding: str) -> Decoded:
+    """The text in a legacy encoding, some lines of which may be UTF-8: no other text is valid UTF-8 by chance."""
+    lines = raw.split(b"\n")
+    is_utf8 = [not line.isascii() and _is_prefix(line, UTF8) for line in lines]
+    if not any(is_utf8):
+        return decode_as(raw, encoding)
+    rest = b"\n".join(line for line, is_good in zip(lines, is_utf8, strict=True) if not is_good)
+    encoding = encoding_of(rest)
+    decoded = [decode_as(line, UTF8 if is_good else encoding) for line, is_good in zip(lines, is_utf8, strict=True)]
+    repairs = Counter({MIXED: sum(is_utf8)})
+    for line in decoded:
+        repairs.update(line.repairs)
+    return Decoded("\n".join(line.text for line in decoded), encoding, repairs)
 
 
 def decode_as(raw: bytes, encoding: str) -> Decoded:
@@ -58,7 +78,7 @@ def decode_as(raw: bytes, encoding: str) -> Decoded:
 def _replaced(raw: bytes, encoding: str) -> Mended | None:
     """Text with U+FFFD in place of bytes that the encoding does not have; None where these are many."""
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-    text = decoder.decode(raw)
+    text = decoder.decode(raw, final=encoding == iso2022.NAME)
     count = text.count("\ufffd")
     cut = {CUT: 1} if decoder.getstate()[0] else {}
     is_text = count <= max(1, MAX_REPLACED_SHARE * len(text))
@@ -69,8 +89,10 @@ def encoding_of(raw: bytes) -> str:
     """utf-8, utf-16, or the legacy encoding of the bytes; Undecodable where that is not certain."""
     if raw.startswith(UTF16):
         return UTF16_NAME
-    if SHIFT_SEQUENCE.search(raw) and (encoding := next((e for e in SHIFT_ENCODINGS if _is_prefix(raw, e)), None)):
-        return encoding
+    if SHIFT_SEQUENCE.search(raw):
+        if encoding := next((e for e in SHIFT_ENCODINGS if _is_prefix(raw, e)), None):
+            return encoding
+        raise Undecodable("ISO-2022 that none of its encodings fits: save it as UTF-8")
     try:
         raw.decode()
         return UTF8
@@ -81,28 +103,26 @@ def encoding_of(raw: bytes) -> str:
         return UTF8
     if b"\0" in raw:
         raise Undecodable(f"{fault}, and NUL bytes: no text")
-    return _legacy(raw[max(0, start - 1000) : start + DETECTION_BYTES], fault)
+    first = raw.rfind(b"\n", 0, max(0, start - 1000)) + 1  # no character begins before and ends behind it
+    return _legacy(raw[first : start + DETECTION_BYTES], fault)
 
 
 def _is_prefix(raw: bytes, encoding: str) -> bool:
     """Whether the bytes are text in that encoding, the last character perhaps cut off."""
     try:
-        codecs.getincrementaldecoder(encoding)().decode(raw)
+        codecs.getincrementaldecoder(encoding)().decode(raw, final=encoding == iso2022.NAME)  # it reads whole lines
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _legacy(raw: bytes, fault: str) -> str:
-    from charset_normalizer import from_bytes
+def non_ascii_bytes(raw: bytes) -> int:
+    return len(raw) - len(raw.translate(None, NON_ASCII))
 
-    if sum(byte > 127 for byte in raw) < MIN_NON_ASCII:
+
+def _legacy(raw: bytes, fault: str) -> str:
+    if non_ascii_bytes(raw) < MIN_NON_ASCII:
         raise Undecodable(f"{fault}, and too few other bytes to detect another encoding: save it as UTF-8")
-    if latin := latin_encoding(raw):
-        return latin
-    best = from_bytes(raw, cp_isolation=LEGACY, preemptive_behaviour=False).best()
-    if best is None:
-        raise Undecodable(f"{fault}, and no other encoding fits: save it as UTF-8")
-    if best.chaos > MAX_CHAOS or best.coherence < MIN_COHERENCE:
-        raise Undecodable(f"{fault}, and {best.encoding}, the likeliest encoding, is not certain: save it as UTF-8")
-    return best.encoding
+    if encoding := east_asian_encoding(raw) or alphabets.alphabet_encoding(raw):
+        return encoding
+    raise Undecodable(f"{fault}, and no other encoding fits: save it as UTF-8")

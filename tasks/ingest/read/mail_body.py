@@ -1,13 +1,14 @@
 """The text of a message's body: its parts in order, each in the form that says most."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage, Message
 from typing import Any
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # it has no stubs
 
-from tasks.ingest.read.encodings import decode
+from tasks.ingest.read.declared import decode_declared
 
 STUB_SHARE = 0.25  # of the characters in HTML: plain text below says only that there is HTML
 HIDDEN_TAGS = ("script", "style", "blockquote", "title")
@@ -15,24 +16,26 @@ LINE_TAGS = ("br", "p", "div", "li", "tr", "h1", "h2", "h3")
 SPACES = re.compile(r"\s+")
 
 
-def body_text(message: EmailMessage, own_text: Callable[[str], str]) -> str:
-    """The parts of text that are no attachments; of each its `own_text`, without what it quotes."""
-    return "\n\n".join(filter(None, _texts(message, own_text)))
+def body_text(message: EmailMessage, own_text: Callable[[str], str]) -> tuple[str, Counter[str]]:
+    """The parts of text that are no attachments, of each its `own_text`; and how often which damage was mended."""
+    repairs = Counter[str]()
+    return "\n\n".join(filter(None, _texts(message, own_text, repairs))), repairs
 
 
-def _texts(part: Message, own_text: Callable[[str], str]) -> Iterator[str]:
+def _texts(part: Message, own_text: Callable[[str], str], repairs: Counter[str]) -> Iterator[str]:
     kind, subtype = part.get_content_maintype(), part.get_content_subtype()
     if kind == "multipart":
         parts: list[Any] = part.get_payload() if part.is_multipart() else []  # type: ignore[assignment]
         if subtype == "alternative":
-            yield _fullest(["\n\n".join(filter(None, _texts(inner, own_text))) for inner in parts])
+            yield _fullest(["\n\n".join(filter(None, _texts(inner, own_text, repairs))) for inner in parts])
         else:
             for inner in parts[:1] if subtype == "related" else parts:  # the others belong to the first: pictures
-                yield from _texts(inner, own_text)
+                yield from _texts(inner, own_text, repairs)
     elif kind == "text" and subtype in ("plain", "html") and part.get_content_disposition() != "attachment":
         raw = part.get_payload(decode=True)
-        text = _decode(raw if isinstance(raw, bytes) else b"", part.get_content_charset())
-        yield own_text(text_of_html(text) if subtype == "html" else text)
+        decoded = decode_declared(raw if isinstance(raw, bytes) else b"", part.get_content_charset())
+        repairs.update(decoded.repairs)
+        yield own_text(text_of_html(decoded.text) if subtype == "html" else decoded.text)
 
 
 def _fullest(alternatives: list[str]) -> str:
@@ -42,14 +45,6 @@ def _fullest(alternatives: list[str]) -> str:
         if len(best) < STUB_SHARE * len(text):
             best = text
     return best
-
-
-def _decode(raw: bytes, charset: str | None) -> str:
-    """The text in the encoding that the message declares; where that is wrong or missing, in the detected one."""
-    try:
-        return raw.decode(charset) if charset else decode(raw).text
-    except (LookupError, UnicodeDecodeError):
-        return decode(raw).text
 
 
 def text_of_html(page: str) -> str:

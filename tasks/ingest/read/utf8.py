@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tasks.ingest.read.latin import WESTERN, fits
+from tasks.ingest.read.alphabets import fits_latin
 
 LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 STRAY_BYTES = 2  # so few may be damage in text that is ASCII otherwise
@@ -50,13 +50,17 @@ def mended(escaped: str) -> Mended:
 
 
 def is_damaged_utf8(escaped: str) -> bool:
-    """Whether text has more good characters beyond ASCII than bad bytes, or one or two bad bytes in ASCII."""
-    bad = sum(map(len, ESCAPED.findall(escaped)))
+    """Whether text is mostly UTF-8, or ASCII with one or two bad bytes."""
     ascii_bytes = escaped.encode("ascii", "ignore")
-    if len(escaped) - len(ascii_bytes) - bad > bad:
-        return True
     letters = len(ascii_bytes) - len(ascii_bytes.translate(None, LETTERS))
-    return bad <= STRAY_BYTES and letters >= LETTERS_PER_STRAY * bad
+    bad = sum(map(len, ESCAPED.findall(escaped)))
+    return is_mostly_utf8(escaped) or (bad <= STRAY_BYTES and letters >= LETTERS_PER_STRAY * bad)
+
+
+def is_mostly_utf8(escaped: str) -> bool:
+    """Whether text has more good characters beyond ASCII than bad bytes."""
+    bad = sum(map(len, ESCAPED.findall(escaped)))
+    return len(escaped) - len(escaped.encode("ascii", "ignore")) - bad > bad
 
 
 def _is_cut(raw: bytes) -> bool:
@@ -74,4 +78,4 @@ def _cp1252_sign(raw: bytes, before: str, after: str) -> str:
     sign = raw.decode("cp1252", errors="ignore")
     if sign.isalpha() and not (before.isalpha() or after.isalpha()):
         return ""
-    return sign if sign and fits(before + sign + after, len(before), WESTERN) else ""
+    return sign if sign and fits_latin(before + sign + after, len(before)) else ""

@@ -1,6 +1,5 @@
 """HTML: the main text of a page without its navigation, by trafilatura, which datatrove's extractor uses too."""
 
-import codecs
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -9,7 +8,8 @@ from typing import BinaryIO
 from datatrove.data import Document
 
 from tasks.ingest.lines import MIB, RAW_BYTES
-from tasks.ingest.read.encodings import Decoded, Undecodable, decode
+from tasks.ingest.read.declared import decode_declared
+from tasks.ingest.read.encodings import Decoded, Undecodable
 from tasks.ingest.read.plain import TextFiles
 from tasks.ingest.readers import BadRecord
 
@@ -20,8 +20,6 @@ DATA = re.compile(rb"""data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*,[^"'<>()\s]*""")
 DATA_REST = re.compile(rb"""[^"'<>()\s]*""")
 DATA_HEAD_BYTES = 200  # of such an address up to its comma, at most
 DATA_LEFT_OUT = "data: addresses, as of pictures within a page, were left out of pages above max_record_bytes"
-# as browsers take these declarations (Encoding, 4.2)
-BROWSER_READING = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254"}
 
 
 class WebPages(TextFiles):
@@ -85,29 +83,6 @@ def without_data(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
 
 
 def _page(raw: bytes) -> Decoded:
-    """The page decoded as UTF-8 or ISO-2022 where it is that, else as it declares, else as detected."""
-    encoding = _declared_encoding(raw)
-    try:
-        if encoding and not _is_utf8(raw):
-            return Decoded(raw.decode(encoding), encoding)
-    except (LookupError, UnicodeDecodeError):
-        pass  # the declaration is wrong
-    return decode(raw)
-
-
-def _declared_encoding(raw: bytes) -> str | None:
-    """The encoding that the page declares; None for those of Unicode, which are recognised by their bytes."""
+    """The page in the encoding that it is in, or declares."""
     match = CHARSET.search(raw[:HEAD_BYTES])
-    try:
-        name = codecs.lookup(match[1].decode("ascii", errors="replace")).name if match else "utf-8"
-    except LookupError:
-        return None
-    return None if name.startswith("utf") else BROWSER_READING.get(name, name)
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    return decode_declared(raw, match[1].decode("ascii", errors="replace") if match else None)

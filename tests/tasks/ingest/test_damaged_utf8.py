@@ -85,7 +85,7 @@ def test_a_table_loses_rows_and_never_the_file(tmp_path: Path) -> None:
 
 def test_a_byte_that_a_legacy_encoding_does_not_have_costs_itself_only(tmp_path: Path) -> None:
     german = ("\n".join(GERMAN)).encode("cp1252")
-    result = ingest_newest(config_of(write(tmp_path / "in", {"a.txt": german * 90 + b" \x81 Ende"})), tmp_path)
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.txt": german + b" \x81 Ende" + german * 90})), tmp_path)
     (row,) = result.documents
     assert row["text"].startswith("\n".join(GERMAN)) and " \ufffd Ende" in row["text"]
     assert json.loads(row["metadata"]) == {"encoding": "cp1252"}

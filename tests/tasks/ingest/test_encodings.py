@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ingest.read.encodings import Undecodable, decode
+from tasks.ingest.read.encodings import MIXED, NOT_IN_ENCODING, Undecodable, decode
 from tests.tasks.corpora import config_of, ingest_newest, write
-from tests.tasks.languages import GERMAN, JAPANESE, PAGE
+from tests.tasks.languages import CHINESE, GERMAN, JAPANESE, PAGE
 
 ENCODINGS = {
     "Czech": "cp1250 iso8859_2 cp852",
@@ -116,6 +116,119 @@ PROSE = {  # written for these tests
         "Παρ' όλα αυτά το αγόρι πήρε τον δρόμο, γιατί το είχε υποσχεθεί στη μικρή του αδελφή.",
     ],
 }
+NEIGHBOURS = {  # further code pages of a language, and further languages
+    "Hebrew": (
+        "cp1255 iso8859_8 cp862",
+        "הסירה עזבה את הנמל בבוקר. אף אחד לא ידע מי בנה את הגשר הישן. הילדים אכלו לחם עם דבש ליד הנהר. "
+        "בערב ירד גשם על הכפר והכלב ישן תחת העץ.",
+    ),
+    "Arabic": (
+        "cp1256 iso8859_6",
+        "غادرت السفينة الميناء في الصباح الباكر. لم يعرف أحد من بنى الجسر القديم. أكل الأطفال الخبز مع "
+        "العسل قرب النهر. في المساء نزل المطر على القرية ونام الكلب تحت الشجرة.",
+    ),
+    "Thai": (
+        "cp874",
+        "เรือออกจากท่าตั้งแต่เช้า ไม่มีใครรู้ว่าใครสร้างสะพานเก่า เด็กๆกินขนมปังกับน้ำผึ้งริมแม่น้ำ ตอนเย็นฝนตกลงมาที่หมู่บ้าน สุนัขนอนอยู่ใต้ต้นไม้",
+    ),
+    "Bulgarian": (
+        "cp1251 iso8859_5 cp866 mac_cyrillic cp855 koi8_r",
+        "Лодката замина от пристанището рано сутринта. Никой не знаеше кой е построил стария мост. Децата "
+        "ядяха хляб с мед край реката. Вечерта заваля дъжд над селото, а кучето спеше под дървото.",
+    ),
+    "Belarusian": (
+        "cp1251 iso8859_5",
+        "Лодка адплыла з прыстані раніцай. Ніхто не ведаў, хто пабудаваў стары мост. Дзеці елі хлеб з "
+        "мёдам каля ракі. Увечары пайшоў дождж, і сабака спаў пад дрэвам ў садзе.",
+    ),
+    "Serbian": (
+        "cp1251 iso8859_5 cp855",
+        "Чамац је отишао из луке рано ујутру. Нико није знао ко је саградио стари мост. Деца су јела хлеб "
+        "са медом крај реке. Увече је падала киша, а пас је спавао под дрветом.",
+    ),
+    "Russian": (
+        "cp1251 koi8_r iso8859_5 cp866 mac_cyrillic cp855",
+        "Никто в деревне уже не помнил, кто построил мост. Моя тётя держала пчёл за школой. Яблоки Ивана "
+        "лежали в саду. Вечером пошёл дождь, и собака спала под деревом. Эта Юля ёлку Щукину объяснила.",
+    ),
+    "Ukrainian": (
+        "cp1251 koi8_u mac_cyrillic cp1125",
+        "Ніхто в селі вже не пам'ятав, хто збудував міст. Моя тітка тримала бджіл за школою. Яблука Івана "
+        "лежали в саду. Увечері пішов дощ, і собака спав під деревом. Її їжак їв ґудзик.",
+    ),
+    "Greek": (
+        "cp1253 iso8859_7 cp737 mac_greek cp869",
+        "Ο Άνεμος και η Άνοιξη γυρίζουν όταν το επιτρέπει η παλίρροια. Κανείς δεν ήξερε ποιος έχτισε την "
+        "παλιά γέφυρα. Το βράδυ έβρεξε στο χωριό και ο σκύλος κοιμόταν κάτω από το δέντρο. Ο Άνεμος "
+        "γύρισε.",
+    ),
+    "Esperanto": (
+        "iso8859_3",
+        "Mia onklino gardis abelojn malantaŭ la lernejo, kaj ĉiun aŭtunon ŝi donis mielon. La infanoj "
+        "manĝis panon ĉe la ĝardeno. Neniu sciis, kiu konstruis la malnovan ponton. Ĵaŭde pluvis.",
+    ),
+    "Welsh": (
+        "iso8859_14",
+        "Gadawodd y cwch yr harbwr yn gynnar yn y bore. Nid oedd neb yn gwybod pwy a adeiladodd yr hen "
+        "bont. Bu'r plant yn bwyta bara a mêl ger yr afon. Roedd y tŷ'n wag, a'r ŵyl a'r dŵr yn oer.",
+    ),
+    "Maltese": (
+        "iso8859_3",
+        "Id-dgħajsa telqet mill-port filgħodu kmieni. Ħadd ma kien jaf min bena l-pont il-qadim. It-tfal "
+        "kielu l-ħobż bl-għasel ħdejn ix-xmara. Filgħaxija għamlet ix-xita u l-kelb raqad taħt is-siġra.",
+    ),
+    "Turkish": (
+        "cp1254 iso8859_3 cp857 mac_turkish",
+        "Tekne sabah erkenden limandan ayrıldı. Eski köprüyü kimin yaptığını kimse bilmiyordu. Çocuklar "
+        "ırmağın kıyısında ballı ekmek yedi. Akşam köye yağmur yağdı ve köpek ağacın altında uyudu.",
+    ),
+    "Estonian": (
+        "cp1257 iso8859_13 cp775",
+        "Paat lahkus sadamast varahommikul. Keegi ei teadnud, kes vana silla ehitas. Lapsed sõid jõe "
+        "ääres mett ja leiba. Õhtul sadas külas vihma ja koer magas puu all. Šokolaad oli žürii ees.",
+    ),
+    "Latvian": (
+        "cp1257 iso8859_4 iso8859_13 cp775",
+        "Laiva agri no rīta atstāja ostu. Neviens nezināja, kurš uzcēla veco tiltu. Bērni pie upes ēda "
+        "maizi ar medu. Vakarā ciemā lija lietus, un suns gulēja zem koka. Ģimene šķita ļoti priecīga.",
+    ),
+    "Icelandic": (
+        "cp1252 cp861 mac_iceland",
+        "Báturinn fór úr höfninni snemma um morguninn. Enginn vissi hver hafði byggt gömlu brúna. Börnin "
+        "borðuðu brauð með hunangi við ána. Um kvöldið rigndi í þorpinu og hundurinn svaf undir trénu.",
+    ),
+    "Danish": (
+        "cp1252 cp865 cp850 mac_roman",
+        "Båden forlod havnen tidligt om morgenen. Ingen vidste, hvem der havde bygget den gamle bro. "
+        "Børnene spiste brød med honning ved åen. Om aftenen regnede det, og hunden sov under træet.",
+    ),
+    "Romanian": (
+        "cp1250 iso8859_2",
+        "Barca a plecat din port dimineaţa devreme. Nimeni nu ştia cine a construit podul vechi. Copiii "
+        "au mâncat pâine cu miere lângă râu. Seara a plouat în sat şi câinele dormea sub copac.",
+    ),
+    "Portuguese": (
+        "cp1252 cp860 cp850 mac_roman",
+        "O barco deixou o porto de manhã cedo. Ninguém sabia quem construíra a ponte velha. As crianças "
+        "comeram pão com mel à beira do rio. À noite choveu na aldeia e o cão dormia debaixo da árvore.",
+    ),
+    "German": (
+        "cp1252 cp850 cp437 mac_roman iso8859_15",
+        "Das Boot verließ früh am Morgen den Hafen. Niemand wußte, wer die alte Brücke gebaut hatte. Die "
+        "Kinder aßen Brot mit Honig am Fluß. Am Abend regnete es, und der Hund schlief unter dem Baum. "
+        "Äpfel, Öl und Übermut.",
+    ),
+}
+EAST_ASIAN = {
+    "Japanese": ("cp932 euc_jp", "\n".join(JAPANESE)),
+    "a Japanese manual": ("cp932 euc_jp", "本装置を設置する際は、電源を切ってから作業を行ってください。\n" * 12),
+    "Chinese": ("gb18030 gb2312 gbk", "\n".join(CHINESE)),
+    "Chinese in traditional characters": (
+        "big5 cp950 gbk",
+        "清晨的河面上還籠罩著一層薄霧，橋上看不見一個人。村裡的人都說，森林後面有一個湖。",
+    ),
+    "Korean": ("euc_kr cp949", "아침 강 위에는 아직 짙은 안개가 끼어 있었고 다리 위에는 아무도 보이지 않았다."),
+}
 CASES = [(language, encoding) for language, names in ENCODINGS.items() for encoding in names.split()]
 
 
@@ -124,6 +237,45 @@ def test_a_text_in_the_encoding_of_its_region_is_read_as_it_was_written(language
     text = "\n".join(PROSE[language])
     assert decode(text.encode(encoding)).text == text
     assert decode(text.upper().encode(encoding)).text == text.upper()
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding"), [(n, e) for n, (names, _) in NEIGHBOURS.items() for e in names.split()]
+)
+def test_a_text_in_a_neighbouring_code_page_is_read_as_it_was_written(language: str, encoding: str) -> None:
+    text = NEIGHBOURS[language][1]
+    assert decode(text.encode(encoding)).text == text
+
+
+@pytest.mark.parametrize(("kind", "encoding"), [(n, e) for n, (names, _) in EAST_ASIAN.items() for e in names.split()])
+def test_double_bytes_are_read_by_the_characters_in_common_use(kind: str, encoding: str) -> None:
+    text = EAST_ASIAN[kind][1]
+    assert decode(text.encode(encoding)).text == text
+    page = "".join(f"<p><a href='/{i}'>{text[:60]}</a></p>\n" for i in range(20))
+    assert decode(page.encode(encoding)).text == page
+
+
+@pytest.mark.parametrize("language", ["Russian", "Greek", "Hebrew"])
+def test_words_of_another_alphabet_among_much_markup_are_read(language: str) -> None:
+    encodings, text = NEIGHBOURS[language]
+    titles = "\n".join(
+        f"<item><title>{t}</title><link>http://example.org/{i}</link></item>" for i, t in enumerate(text.split(". "))
+    )
+    for encoding in encodings.split():
+        assert decode(titles.encode(encoding)).text == titles
+
+
+def test_one_byte_that_an_encoding_does_not_have_never_decides_for_another() -> None:
+    text = "\n".join(PROSE["French"])
+    decoded = decode(text.encode("cp1252") + b" \x81 " + text.encode("cp1252") * 9)
+    assert decoded.text == f"{text} \ufffd {text * 9}" and decoded.encoding == "cp1252"
+
+
+def test_lines_of_utf8_in_another_encoding_are_read_as_what_they_are() -> None:
+    old, new = PROSE["Russian"], PROSE["Ukrainian"]
+    decoded = decode("\n".join(old).encode("cp1251") + b"\n" + "\n".join(new[:2]).encode())
+    assert decoded.text == "\n".join([*old, *new[:2]])
+    assert decoded.repairs == {MIXED: 2}
 
 
 def test_letters_of_another_alphabet_among_much_ascii_are_never_taken_for_accents() -> None:
@@ -154,6 +306,46 @@ def test_a_page_is_read_in_the_encoding_that_it_is_in_whatever_it_says(tmp_path:
     assert all(sentence in first["text"] for sentence in JAPANESE)
     assert "der „Nebel“ noch über" in second["text"]
     assert GERMAN[1] in third["text"]
+
+
+def test_japanese_mail_is_read_with_characters_beyond_the_standard_and_escapes_are_never_text(tmp_path: Path) -> None:
+    body = b"\x1b$B-!\x1b(B \x1b$BHV$NA%$O\x1b(B 10\x1b$B;~$K=P$k!#\x1b(B\n\x1b(IRYZ\x1b(B \x1b$Bzs|b\x1b(B"
+    text = "① 番の船は 10時に出る。\nﾒﾙﾚ 瀨髙"
+    head = b"From: a@example.org\r\nContent-Type: text/plain; charset=ISO-2022-JP\r\n\r\n"
+    table = b"id,text\n1," + body.splitlines()[0] + b"\n"
+    files = {"a.eml": head + body, "b.txt": body, "c.csv": table, "d.txt": b"broken \x1b$B\xff\xfe\x1b(B"}
+    result = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path)
+    assert [row["text"] for row in result.documents] == [text, text, text.splitlines()[0]]
+    assert [(uri, reason[:8]) for uri, _, reason in result.reasons] == [("d.txt", "ISO-2022")]
+
+
+DECLARED = {
+    "iso-8859-1": ("She said “the ferry isn’t late”.", "cp1252"),
+    "euc-kr": ("똠방각하와 펲시맨이 나룻배를 탔다.", "cp949"),
+    "big5": ("佢哋喺碼頭嗰度睇船。", "big5hkscs"),
+    "gb2312": ("朱镕基在码头上看船。", "gbk"),
+    "x-sjis": ("①番の船は髙い。", "cp932"),
+    "tis-620": ("เรือออกจากท่า “เช้า”", "cp874"),
+}
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_the_name_of_an_encoding_is_taken_as_programs_mean_it(tmp_path: Path, name: str) -> None:
+    text, encoding = DECLARED[name]
+    head = f"From: a@example.org\r\nContent-Type: text/plain; charset={name}\r\n\r\n"
+    page = f"<html><head><meta charset='{name}'></head><body><article>{f'<p>{text}</p>' * 9}</article></body></html>"
+    files = {"a.eml": head.encode() + text.encode(encoding), "b.html": page.encode(encoding)}
+    mail, read = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path).documents
+    assert mail["text"] == text and text in read["text"]
+
+
+def test_a_byte_that_a_declared_encoding_does_not_have_is_replaced_and_noted(tmp_path: Path) -> None:
+    head = b"From: a@example.org\r\nContent-Type: text/plain; charset=euc-kr\r\n\r\n"
+    text = EAST_ASIAN["Korean"][1]
+    files = {"a.eml": head + text.encode("euc_kr") + b" \xff."}
+    result = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path)
+    assert [row["text"] for row in result.documents] == [f"{text} \ufffd."]
+    assert any(note.startswith(f"{NOT_IN_ENCODING}: 1 in 1 file") for note in result.stats.notes)
 
 
 def test_a_message_that_names_no_encoding_is_read_in_the_one_it_is_in(tmp_path: Path) -> None:

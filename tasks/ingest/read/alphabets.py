@@ -1,0 +1,133 @@
+"""The encoding of text in an alphabet: the one that decodes it to letters of the language it is in.
+
+Detectors that count how often letters occur cannot tell these encodings apart, since all agree on ASCII: they read
+French as if it were cp1250 (ŕ for à) and Czech in ISO-8859-2 as if it were cp1250 (ą for š).
+"""
+
+import re
+from collections import Counter
+from functools import cache
+from typing import NamedTuple
+
+LATIN = (
+    *("cp1252", "cp1250", "iso8859_2", "cp1254", "cp1257", "iso8859_15", "cp850", "cp852", "mac_roman"),
+    *("iso8859_3", "iso8859_4", "iso8859_10", "iso8859_13", "iso8859_14"),
+    *("cp437", "cp775", "cp857", "cp860", "cp861", "cp863", "cp865"),
+    *("mac_latin2", "mac_turkish", "mac_iceland", "mac_croatian", "mac_romanian"),
+)
+OTHERS = (  # each in its own script, where words in Latin letters may stand between
+    *("cp1251", "koi8_r", "koi8_u", "iso8859_5", "cp866", "mac_cyrillic", "cp855", "cp1125"),
+    *("cp1253", "iso8859_7", "cp737", "mac_greek", "cp869"),
+    *("cp1255", "iso8859_8", "cp862", "cp1256", "iso8859_6"),
+)
+THAI = ("cp874",)
+ENCODINGS = frozenset((*LATIN, *OTHERS, *THAI))
+WESTERN = "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿœßªº"
+SERBO_CROATIAN = "čćđšž"
+RUSSIAN = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
+SERBIAN = "абвгдђежзијклљмнњопрстћуфхцчџш"
+HEBREW = "".join(map(chr, range(0x5B0, 0x5EB)))
+ARABIC = "".join(map(chr, range(0x621, 0x653))) + "پچژگکیےٹڈڑ"
+LETTERS = {  # of a language beside a to z, those of common loan words and names included
+    **{"en": "àâçéèêëîïñôöü", "nl": "áàäéèêëíïóöúü", "fr": "àâæçèéêëîïôœùûüÿ", "de": "äöüßéàè", "it": "àèéìíîòóùú"},
+    **{"es": "áéíñóúüªº", "pt": "àáâãçéêíóôõúüªº", "ca": "àçèéíïòóúü", "gl": "áéíñóúü", "sq": "çë", "eu": "ñçü"},
+    **{"da": "æøåéöäü", "no": "æøåéèêòôöä", "sv": "åäöéü", "fi": "äöåé", "is": "áðéíóúýþæö", "fo": "áðíóúýæø"},
+    **{"et": "äöõüšž", "lt": "ąčęėįšųūž", "lv": "āčēģīķļņšūž", "tr": "çğıöşüâîû", "az": "çəğıöşü"},
+    **{"cs": "áčďéěíňóřšťúůýž", "sk": "áäčďéíĺľňóôŕšťúýž", "pl": "ąćęłńóśźż", "hu": "áéíóöőúüű", "ro": "ăâîşţșț"},
+    **{"eo": "ĉĝĥĵŝŭ", "mt": "ċġħżàèìòù", "cy": "âêîôûŵŷáéíóúàèìòùäëïöü", "ga": "áéíóú", "gd": "àèìòùáéó", "gv": "ç"},
+    **{"nn": "æøåéèêòôöä", "af": "êëéèîïôöûü", "fy": "âêôûúéëï", "lb": "äëéöüèê", "br": "âêñùü", "oc": "áàçéèíïóòúü"},
+    **{"co": "àèìòùï", "rm": "àèéìòü", "ast": "áéíñóúüḥḷ", "an": "áéíñóúü", "hsb": "čćěłńóřšśžź", "dsb": "čćěłńóŕšśžź"},
+    **{"id": "é", "ms": "é", "sw": "", "tl": "ñáéíóú", "la": "æœëāēīōū", "ht": "àèòé", "wa": "åéèêëîôûçàâ"},
+    **dict.fromkeys(("sl", "hr", "bs", "sh"), SERBO_CROATIAN),
+    **{"sr": SERBO_CROATIAN + SERBIAN, "mk": SERBIAN + "ѓѕќѐѝ", "ru": RUSSIAN, "bg": RUSSIAN},
+    **{"uk": "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя", "be": RUSSIAN + "іў", "el": "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ"},
+    **{"he": HEBREW, "yi": HEBREW, "ar": ARABIC, "arz": ARABIC, "fa": ARABIC, "ur": ARABIC},
+    **{"th": "".join(map(chr, range(0xE01, 0xE5C)))},
+}
+MARKS = "\xa0«»„“”‘’‚‹›–—…·•¿¡§°€£©®™±×²³¼½¾№‐―\u200e\u200f،؛؟"
+WITHIN_WORDS = "’·–—"
+WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")  # with a letter or mark beyond ASCII
+MANY_WORDS = 4000  # different ones
+MIN_WORDS = 5  # different ones, of another alphabet
+MIN_THAI_WORD = 8  # letters between two blanks, on average: any letters make Thai for a detector
+SAMPLE_BYTES = 4096  # in which the language is detected
+MIN_ASCII_SHARE = 0.5  # of the bytes that may be letters, in Latin text
+MIN_FITTING_SHARE = 0.8  # of the letters and marks beyond ASCII
+MIN_LANGUAGE_PROBABILITY = 0.15
+CERTAINTY_OF_GREEK = 0.7  # its letters in any order are Greek for a detector
+CERTAIN = 0.5  # a probability of the language
+
+
+class EncodingFit(NamedTuple):
+    """How well a text decoded in one encoding fits the language that it is most likely in."""
+
+    share: float  # of the letters and marks beyond ASCII that belong to the language
+    probability: float
+    letters: int  # of these: of two readings that are as good, the one with fewer marks is right
+    encoding: str
+
+    @property
+    def goodness(self) -> tuple[float, ...]:
+        return self.share, round(self.probability, 1), self.letters, self.probability
+
+
+def alphabet_encoding(raw: bytes) -> str | None:
+    """The encoding that fits best; None where none fits well enough."""
+    others = sum(byte > 127 for byte in raw)
+    letters = sum(65 <= byte <= 90 or 97 <= byte <= 122 for byte in raw)
+    words = [word for word, _ in Counter(WORD.findall(raw)).most_common(MANY_WORDS)]
+    fits = list[EncodingFit]()
+    if letters >= MIN_ASCII_SHARE * (letters + others):
+        fits += [_fit(words, raw[:SAMPLE_BYTES], encoding) for encoding in LATIN]
+    if len(words) >= MIN_WORDS:
+        sample = b" ".join(words)[:SAMPLE_BYTES]
+        is_without_blanks = sum(map(len, words)) >= MIN_THAI_WORD * len(words)
+        fits += [_fit(words, sample, encoding) for encoding in OTHERS + THAI * is_without_blanks]
+    best = max(fits, key=lambda fit: fit.goodness, default=EncodingFit(0, 0, 0, ""))
+    return best.encoding if best.share >= MIN_FITTING_SHARE and best.probability >= MIN_LANGUAGE_PROBABILITY else None
+
+
+def latin_encoding_of_few(raw: bytes) -> str | None:
+    """The encoding of Latin text with so few letters beyond ASCII that all have to fit a language that is certain."""
+    words = WORD.findall(raw)
+    fits = [_fit(words, raw[:SAMPLE_BYTES], encoding) for encoding in LATIN]
+    certain = [fit for fit in fits if fit.share == 1 and fit.probability >= CERTAIN]
+    if any(fit.encoding == LATIN[0] for fit in certain):
+        return LATIN[0]
+    return max(certain, key=lambda fit: fit.goodness).encoding if certain else None
+
+
+def _fit(words: list[bytes], sample: bytes, encoding: str) -> EncodingFit:
+    from tasks.language import detect_with_probability
+
+    language, probability = detect_with_probability(sample.decode(encoding, errors="replace").lower())
+    letters = LETTERS.get(language or "")
+    if letters is None:
+        return EncodingFit(0, 0, 0, encoding)
+    text = b" ".join(words).decode(encoding, errors="replace")
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    fitting = "".join(_fitting(letters, encoding in LATIN).findall(text))
+    share = len(fitting) / max(1, beyond_ascii)
+    if language == "el":
+        probability *= CERTAINTY_OF_GREEK
+    return EncodingFit(share, probability, sum(map(str.isalpha, fitting)), encoding)
+
+
+@cache
+def _fitting(letters: str, is_latin: bool) -> re.Pattern[str]:
+    """What belongs to a language beyond ASCII: its letters (no capital within a word) and marks (none within one).
+
+    A letter of another script stands beside no letter of ASCII.
+    """
+    upper = "".join(c.upper() for c in letters if len(c.upper()) == 1 and c.upper() != c)
+    small = f"[{re.escape(letters)}]" if letters else r"(?!)"
+    capital = rf"(?<![a-z{re.escape(letters)}])[{re.escape(upper)}]" if upper else r"(?!)"
+    within = rf"(?<=[^\W\d_])[{WITHIN_WORDS}](?=[^\W\d_])"
+    mark = rf"(?<![^\W\d_])[{re.escape(MARKS)}]|[{re.escape(MARKS)}](?![^\W\d_])"
+    letter = f"(?:{small}|{capital})" if is_latin else f"(?<![A-Za-z])(?:{small}|{capital})(?![A-Za-z])"
+    return re.compile(f"{letter}|{within}|{mark}")
+
+
+def fits_latin(text: str, at: int) -> bool:
+    """Whether the character there is a Western letter or a mark in its place."""
+    return _fitting(WESTERN, is_latin=True).match(text, at) is not None
