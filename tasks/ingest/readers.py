@@ -6,29 +6,24 @@ hold.
 """
 
 import re
-from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
-import pyarrow as pa
 from datatrove.data import Document
 from datatrove.io import DataFolder
 from datatrove.pipeline.readers.base import BaseDiskReader
-from datatrove.pipeline.readers.ipc import IpcReader
 from datatrove.pipeline.readers.jsonl import JsonlReader
-from datatrove.pipeline.readers.parquet import ParquetReader
 
 from tasks.ingest.conversations import is_conversation, joined
-from tasks.ingest.lines import RAW_BYTES, ExpansionLimit, LongLine, check_expansion, lines
+from tasks.ingest.lines import RAW_BYTES, LongLine, lines
 from tasks.ingest.read.encodings import UTF8_MARK, UTF16
 from tasks.ingest.read.lenient_json import lenient_value
 from tasks.ingest.read.utf8 import mend
 from tasks.ingest.sources import Reading
 from tasks.ingest.unpack import BREAKS, blocks, break_reason, bytes_left
 
-ROWS_AT_ONCE = 256  # of a table in memory
 NUMBER = re.compile(r"0x[0-9a-f]{2}|(?<!\w)(?<![A-Za-z]-)\d[\d,]*")  # but not the 8 of UTF-8
 
 
@@ -153,62 +148,6 @@ class JsonLines(QuarantiningReader, JsonlReader):
         if document := self.document(record, path, position, line):
             self.report_repairs(repairs)
         return document
-
-
-class TableReader(QuarantiningReader):
-    """A table's rows, batch after batch; where a batch is invalid as a whole, its rows are tried one by one."""
-
-    @abstractmethod
-    def batches(self, path: str) -> Iterator[pa.RecordBatch]: ...
-
-    def read_file(self, filepath: str) -> Iterator[Document]:
-        position = 0
-        try:
-            for batch in self.batches(filepath):
-                for start in range(0, batch.num_rows, ROWS_AT_ONCE):
-                    for row in self.rows(batch.slice(start, ROWS_AT_ONCE), position):
-                        if row is not None and (document := self.document(row, filepath, position)):
-                            yield document
-                        position += 1
-        except (OSError, pa.ArrowException, ExpansionLimit) as error:
-            self.quarantine(BadRecord(position, f"unreadable from here on: {error}", b""))
-
-    def rows(self, batch: pa.RecordBatch, position: int) -> Iterator[dict[str, Any] | None]:
-        """Each row, or None for one that was quarantined."""
-        try:
-            batch.validate(full=True)
-            yield from batch.to_pylist()
-        except (ValueError, OverflowError) as error:  # Arrow's own errors are ValueErrors too
-            if batch.num_rows == 1:
-                self.quarantine(BadRecord(position, f"a value that cannot be read: {error}", b""))
-                yield None
-                return
-            for i in range(batch.num_rows):
-                yield from self.rows(batch.slice(i, 1), position + i)
-
-
-class ParquetFiles(TableReader, ParquetReader):
-    """Parquet."""
-
-    def batches(self, path: str) -> Iterator[pa.RecordBatch]:
-        import pyarrow.parquet as pq
-
-        with self.data_folder.open(path, "rb") as file, pq.ParquetFile(file) as table:
-            groups = [table.metadata.row_group(i) for i in range(table.num_row_groups)]
-            unpacked = sum(
-                group.column(i).total_uncompressed_size for group in groups for i in range(group.num_columns)
-            )
-            check_expansion(unpacked, self.data_folder.size(path), self.rules.max_expansion)
-            yield from table.iter_batches(batch_size=ROWS_AT_ONCE)
-
-
-class ArrowFiles(TableReader, IpcReader):
-    """Arrow IPC, stream (as `datasets.save_to_disk` writes it) or file."""
-
-    def batches(self, path: str) -> Iterator[pa.RecordBatch]:
-        with self.data_folder.open(path, "rb") as file:
-            is_stream = file.read(6) != b"ARROW1"
-        yield from self._iter_stream_batches(path) if is_stream else self._iter_file_batches(path)
 
 
 def _parse(line: bytes) -> tuple[Any, Mapping[str, int]]:

@@ -4,9 +4,11 @@ choose.py                       the reader of an ending
 plain.py, encodings.py          text files, and which encoding they are in
 alphabets.py, east_asian.py     legacy encodings, by the letters of a language, and by the commonest characters
 utf8.py, iso2022.py, declared.py UTF-8 with a few damaged bytes; mail in Japanese; what pages and messages declare
-json_files.py, spreadsheets.py  records: JSON, CSV and TSV (JSON Lines, Parquet and Arrow are in ../readers.py)
+json_files.py, spreadsheets.py  records: JSON, CSV and TSV (JSON Lines are in ../readers.py)
 lenient_json.py                 JSON that Python's json writes, and the standard does not have
 dialects.py, table_rows.py      how a table is written; its rows, whatever its quotation marks do
+columnar.py, column_bytes.py,   Parquet and Arrow: how much each row stands for, and the values of a column
+  column_values.py
 web_pages.py, office.py, mail.py HTML; PDF and DOCX (the text of its XML: word_text.py); messages and mailboxes
 mailboxes.py, mail_body.py,     the messages of a mailbox; the parts of one; what its writer wrote himself
   own_words.py
