@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from datatrove.data import Document
 from datatrove.io import DataFolder
@@ -64,8 +64,8 @@ class Archives(QuarantiningReader):
         if len(infos) > MAX_MEMBERS:
             report(f"{len(infos):,} members: more than {MAX_MEMBERS:,}")
             return
-        stream: Any = file  # fsspec's annotation has str alone, and it takes both
-        folder = DataFolder("/", fs=ZipFileSystem(stream, skip_instance_cache=True))
+        entries = _Entries(file)
+        folder = DataFolder("/", fs=entries)
         for info in infos:
             name = info.filename
             end = ending(name)
@@ -80,6 +80,7 @@ class Archives(QuarantiningReader):
             elif end in ARCHIVES and depth == MAX_DEPTH:
                 report(f"archives within archives, more than {MAX_DEPTH} deep", name)
             else:
+                entries.entry = info
                 yield from self._member(archive, folder, info, f"{prefix}{name}", budget, depth)
 
     def _member(  # noqa: PLR0917
@@ -132,5 +133,22 @@ class Archives(QuarantiningReader):
         return None
 
 
+class _Entries(ZipFileSystem):
+    """An archive whose members are opened by their entry: their names may be equal, or be spelled as no path is."""
+
+    entry: zipfile.ZipInfo | None = None
+
+    def __init__(self, file: Any) -> None:  # fsspec's annotation has str alone, and it takes both
+        super().__init__(file, skip_instance_cache=True)
+
+    def _open(self, path: str, mode: str = "rb", **_: Any) -> IO[bytes]:
+        assert self.entry is not None and mode == "rb", path
+        return self.zip.open(self.entry)
+
+    def size(self, path: str) -> int:
+        assert self.entry is not None, path
+        return self.entry.file_size
+
+
 def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    return any((part.startswith(".") and part != ".") or part == "__MACOSX" for part in name.split("/"))

@@ -2,9 +2,12 @@
 
 import io
 import stat
+import warnings
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.ingest.lines import FREE_EXPANSION
@@ -43,6 +46,23 @@ def test_members_of_archives_are_read_as_the_files_they_are(tmp_path: Path) -> N
         "in archives: files not read: 1 (hidden) (left alone: rename what should be read), 1 .png" in note
         for note in result.stats.notes
     )
+
+
+def test_members_of_one_name_are_all_read_each_by_its_entry(tmp_path: Path) -> None:
+    sink = io.BytesIO()
+    table = pa.table({"text": ["three"]})
+    parquet = io.BytesIO()
+    pq.write_table(table, parquet)
+    with zipfile.ZipFile(sink, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("a.txt", "one")
+        archive.writestr("a.txt", "two")
+        archive.writestr("./t.parquet", parquet.getvalue())
+        archive.writestr("b//c.txt", "four")
+    result = ingest_newest(config_of(write(tmp_path / "in", {"z.zip": sink.getvalue()})), tmp_path)
+    assert sorted(row["text"] for row in result.documents) == ["four", "one", "three", "two"]
+    assert {"books/z.zip!/a.txt#0", "books/z.zip!/a.txt#0~2"} <= set(result.ids) and not result.quarantine
+    assert any("1 repeated ids" in note for note in result.stats.notes)
 
 
 def encrypted_zip() -> bytes:
