@@ -44,11 +44,12 @@ class Documents:
 
         What DuckDB refuses is a mistake of the recipe's `key`.
         """
-        columns = ", ".join([*OWN, *(f'{read} as "{name}"' for name, read in self.metadata.items())])
+        columns = ", ".join([*OWN, *(f"{read} as {_quoted(name)}" for name, read in self.metadata.items())])
+        others = ", ".join(_quoted(name) for name in self.columns if name not in values)  # a key may be called so too
         allowed = " anti join withheld using (doc_id)" if self.withheld else ""
         more = "".join(f", ({expression}\n) as {name}" for name, expression in values.items())
         documents = f"documents as (select {columns} from texts{allowed})"
-        sql = f"with {documents}, valued as (select *{more} from documents)\n{sql}"
+        sql = f"with {documents}, valued as (select {others}{more} from documents)\n{sql}"
         tables = {"texts": self.files} | ({"withheld": self.withheld} if self.withheld else {})
         try:
             return query(sql, params, tables)
@@ -73,8 +74,19 @@ def _read(spellings: Sequence[str], types: set[str]) -> str:
         kind = "DOUBLE"
     else:
         kind = "BOOLEAN" if known == {"BOOLEAN"} else "VARCHAR"
-    values = ", ".join(f"metadata->>'$.\"{spelling}\"'" for spelling in spellings)
+    values = ", ".join(f"metadata->>{_pointer(spelling)}" for spelling in spellings)
     return f"cast(coalesce({values}) as {kind})"
+
+
+def _pointer(key: str) -> str:
+    """The JSON pointer to a key, whatever signs it has, as a string of SQL."""
+    escaped = key.replace("~", "~0").replace("/", "~1").replace("'", "''")
+    return f"'/{escaped}'"
+
+
+def _quoted(name: str) -> str:
+    """The name of a column in SQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def check_expression(expression: str) -> None:

@@ -45,7 +45,7 @@ def curated(tmp_path: Path) -> Curated:
         folders = {}
         for number, part in enumerate(parts, 1):
             folder = tmp_path / f"curate-{number}"
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             rows = [
                 {**row, "source": "s", "bytes": len(row["text"]), "metadata": json.dumps(row["metadata"])}
                 for row in part

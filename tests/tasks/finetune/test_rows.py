@@ -41,6 +41,21 @@ def test_a_column_name_may_have_any_letters(curated: Curated) -> None:
     assert rows["train"].features["label"].names == ["x", "y"]
 
 
+ODD_KEYS = ["", "$schema", "$oid", "*", "a\\", "$max_rows", "_label", "_text", "~/'\"", "?", "--", " ", "#-1", "label"]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_a_metadata_key_may_be_any_string(curated: Curated, key: str) -> None:
+    documents = [document(n, year=1800 + 3 * n, **{key: "xy"[n // 5 % 2]}) for n in range(60)]
+    rows, _ = labelled_rows(LabelledRows(label=ERA), curated(documents))
+    assert rows["train"].features["label"].names == ["1790–1860", "1861–1945", "1946–2000"]
+    assert rows["train"]["text"][0].startswith("This is sentence one")
+    if key:
+        name = key.replace('"', '""')
+        rows, _ = labelled_rows(LabelledRows(label=f'"{name}"'), curated(documents))
+        assert rows["train"].features["label"].names == ["x", "y"]
+
+
 def test_no_class_has_more_than_max_rows_in_a_split_and_the_seed_alone_chooses_them(curated: Curated) -> None:
     source = curated(addresses(200)[:120], addresses(200)[120:])
     first, _ = labelled_rows(LabelledRows(label=ERA, max_rows=3), source)
