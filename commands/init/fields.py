@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from commands.init.bad_records import BadRecords
 from commands.init.columns import names_columns
 from commands.init.peek import Peek, Record, peek
 from commands.init.prose import deep_letters, letters
@@ -159,16 +160,11 @@ def _method(records: Sequence[Record]) -> str | None:
     return max(alike)[1] if alike else None
 
 
-def reader(source: FolderSource, end: str, bad: Counter[str]) -> Any:
-    """The reader of the files with that ending, which counts in `bad` the reasons why records cannot be read."""
+def reader(source: FolderSource, end: str, bad: BadRecords) -> Any:
+    """The reader of the files with that ending, which counts in `bad` the records that cannot be read."""
     from datatrove.io import DataFolder
     from fsspec.implementations.local import LocalFileSystem
 
     from tasks.ingest.read.choose import reader_of
-    from tasks.ingest.readers import BadRecord, Repair, without_numbers
 
-    def count(record: BadRecord | Repair) -> None:
-        if isinstance(record, BadRecord):
-            bad[without_numbers(record.reason)] += 1
-
-    return reader_of(end, DataFolder(str(root_of(source)), fs=LocalFileSystem()), source, count)
+    return reader_of(end, DataFolder(str(root_of(source)), fs=LocalFileSystem()), source, bad.add)

@@ -1,5 +1,6 @@
 """The recipe that `triptych init` writes, with a reason for each choice: its head, [ingest] and [curate]."""
 
+import math
 import textwrap
 
 from commands.init.passage_size import held_out, passage_size
@@ -12,9 +13,9 @@ from commands.init.trial import MAX_DROP_SHARE, MIN_KEPT_SHARE
 from tasks.curate.config import CurateConfig, Split
 from tasks.curate.rules import RULES
 from tasks.ingest.listing import unsupported_in_words
+from tasks.ingest.sources import IngestConfig
 from tasks.readable_numbers import bytes_in_words, count_in_words
 
-BAD_MARGIN = 0.25  # the share of bad records may be larger by so much than in the sample
 WIDTH = 116  # characters of a comment's line
 
 
@@ -60,16 +61,12 @@ def _source(p: Proposal) -> list[str]:
         reason, count = next(iter(survey.bad.items()))
         lines += [
             f"# records of the sample that cannot be read: {count:,} × {line(reason)}",
-            "",
-            "[ingest]",
-            put("max_bad_fraction", _bad_fraction(survey), "so that the run goes on: see triptych sql quarantine"),
         ]
+    share = math.ceil(100 * survey.bad_share) / 100
+    if share > IngestConfig().max_bad_fraction:
+        why = "a larger share of bad records, or of bytes behind them, stops the run: see triptych sql quarantine"
+        lines += ["", "[ingest]", put("max_bad_fraction", share, why)]
     return lines
-
-
-def _bad_fraction(survey: Survey) -> float:
-    bad = sum(survey.bad.values())
-    return min(1.0, max(0.5, round(bad / (bad + len(survey.texts)) + BAD_MARGIN, 2)))
 
 
 def _exclude_rows(p: Proposal) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from commands.init.bad_records import BadRecords
 from commands.init.fields import LICENCE_FIELDS, NO_TEXT, reader
 from tasks.ingest.kinds import PACKED as PACKED_TEXT
 from tasks.ingest.sources import MIB, FolderSource
@@ -41,7 +42,8 @@ class Sample:
     texts: list[str] = field(default_factory=list)
     bytes: int = 0  # of text
     kinds: dict[str, Kind] = field(default_factory=dict)
-    bad: Counter[str] = field(default_factory=Counter)  # reasons why records cannot be read
+    read_bytes: float = 0.0  # of files
+    bad: BadRecords = field(default_factory=BadRecords)
     encodings: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
     licence_field: str | None = None
@@ -61,6 +63,7 @@ class Sample:
         scale = all_bytes / read_bytes if read_bytes else 1.0
         self.kinds[end] = Kind(len(names), all_bytes, round(documents * scale), round(text_bytes * scale))
         self.bytes += text_bytes
+        self.read_bytes += read_bytes
 
     def _file(self, end: str, name: str, max_bytes: float, until: float) -> tuple[int, int, float]:
         """Documents, bytes of text, and the share of the file that was read for them."""
@@ -83,7 +86,9 @@ class Sample:
             yield from reader(self.source, end, self.bad).read_file(name)
         except OSError as error:
             self.closed.append(name)
-            self.bad[f"a file that cannot be opened ({error.strerror}): change its permissions, or exclude it"] += 1
+            self.bad.add_reason(
+                f"a file that cannot be opened ({error.strerror}): change its permissions, or exclude it"
+            )
 
     def _count_values(self, fields: Mapping[str, Any]) -> None:
         for name, value in fields.items():

@@ -35,7 +35,8 @@ def _folder(survey: Survey) -> list[str]:
     lines += [f"text:       {line(field)}: {line(text)} …" for field, text in list(survey.examples.items())[:SHOWN]]
     if survey.encodings:
         counts = ", ".join(f"{name} {count:,}" for name, count in survey.encodings.items())
-        lines.append(f"encodings:  {counts}; the others UTF-8")
+        others = len(survey.texts) - sum(survey.encodings.values())
+        lines.append(f"encodings:  {counts}" + (f", UTF-8 {others:,}" if others else ""))
     lines.append(f"languages:  {languages_in_words(survey)}")
     lines.append(f"licences:   {licences_in_words(survey) or 'none in the folder: may you train on this text?'}")
     return lines

@@ -16,7 +16,7 @@ from commands.init.licences import licence_files
 from commands.init.sample import Kind, Sample
 from tasks.errors import UserError
 from tasks.home import Home
-from tasks.ingest.kinds import ending
+from tasks.ingest.kinds import ending, readable_in_words
 from tasks.ingest.listing import unsupported_note
 from tasks.ingest.sources import MIB, FolderSource, UnsupportedFiles
 from tasks.ingest.walk import SourceWalk, nothing_to_read, walk_source
@@ -49,6 +49,7 @@ class Survey:
     rows_files: Mapping[str, str]  # instruct or prefer → the largest file of fine-tuning rows for it
     duplicates: float  # share of the sample's documents whose text is that of an earlier one
     bad: Mapping[str, int]  # reasons why records of the sample cannot be read
+    bad_share: float  # of the folder's records, or bytes, that is hardly exceeded by what cannot be read
 
     @property
     def documents(self) -> int:
@@ -93,8 +94,21 @@ def survey(path: Path, home: Home, as_text: tuple[str, ...] = ()) -> Survey:
         label_field=sample.label_field(),
         rows_files=fields.rows_files,
         duplicates=1 - len(set(sample.texts)) / len(sample.texts),
-        bad=dict(sample.bad.most_common()),
+        bad=sample.bad.by_reason(),
+        bad_share=sample.bad.likely_share(len(sample.texts), sample.read_bytes),
     )
+
+
+CURES = {  # by how a reason begins
+    "no field": "rename the field of the text to `text`",
+    "invalid ": "save the files as UTF-8: iconv -f ENCODING -t UTF-8 FILE does",
+    "ISO-2022": "save the files as UTF-8: iconv -f ENCODING -t UTF-8 FILE does",
+    "UTF-16 ": "save the files as UTF-8: iconv -f UTF-16 -t UTF-8 FILE does",
+    "NUL byte": "leave these files out: they hold no text",
+    "not JSON": "correct these records, or write one JSON object a line (.jsonl)",
+    "no delimiter": "save the table as CSV again, with quotation marks around its texts",
+    "empty": "give texts that are not empty",
+}
 
 
 def _sample(source: FolderSource, walk: SourceWalk, by_ending: Mapping[str, list[str]]) -> Sample:
@@ -108,11 +122,14 @@ def _sample(source: FolderSource, walk: SourceWalk, by_ending: Mapping[str, list
 
 def _no_document(path: Path, sample: Sample, fields: Fields) -> UserError:
     """The error for a sample without a document: the reasons, and the fields that have text."""
-    reasons = [f"{count:,} {reason}" for reason, count in sample.bad.most_common(REASONS)]
+    bad = list(sample.bad.by_reason().items())[:REASONS]
+    reasons = [f"{count:,} × {reason}" for reason, count in bad]
     if sample.walk.unsupported:
         reasons.append(unsupported_note("beside them", sample.walk.unsupported))
     lines = "".join(f"\n    {reason}" for reason in (*reasons, *fields.notes))
-    cure = "bring it to the top of each record, as `text`" if fields.notes else "look into these files"
+    cures = [cure for begin, cure in CURES.items() if any(reason.startswith(begin) for reason, _ in bad)]
+    cures = ["bring it to the top of each record, as `text`"] if fields.notes else cures
+    cure = "; ".join(cures) or f"give a folder with texts in {readable_in_words()}"
     return UserError(f"{path}: no document in a sample of its files{lines}", cure)
 
 

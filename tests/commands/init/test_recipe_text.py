@@ -24,6 +24,7 @@ from flows.load import load
 from flows.session import Request, open_session, perform
 from tasks.errors import UserError
 from tasks.home import Home
+from tasks.ingest.sources import IngestConfig
 from tests.tasks.corpora import jsonl, write
 from tests.tasks.languages import GERMAN, document, prose
 
@@ -131,6 +132,28 @@ def test_where_most_records_are_bad_the_proposed_run_goes_on(tmp_path: Path) -> 
     assert load("texts").recipe.ingest.max_bad_fraction == pytest.approx(0.92, abs=0.01)
     record = perform(open_session(Request(Home(tmp_path / "home"), "texts", until="ingest")))
     assert record.state == "complete", record.error
+
+
+def test_the_share_of_bad_records_that_a_run_may_have_is_little_more_than_in_the_sample(tmp_path: Path) -> None:
+    texts = [{"text": text} for text in prose(GERMAN, 99).values()]
+    write(tmp_path / "one", {"a.jsonl": jsonl(*texts, {"body": "x"})})
+    propose(tmp_path / "one", Home(tmp_path / "home"))
+    assert 0.01 < load("one").recipe.ingest.max_bad_fraction < 0.06
+    broken = json.dumps(texts)[1:-1].replace('"text"', "text")
+    write(tmp_path / "lost", {"a.jsonl": jsonl(*texts), "b.json": f'[{{"text": "x"}}, {broken}]'})
+    proposal = propose(tmp_path / "lost", Home(tmp_path / "home"))
+    assert 0.5 < proposal.survey.bad_share < 0.75  # one record, and half of the bytes
+    write(tmp_path / "few", {"a.jsonl": jsonl(*texts * 20, {"body": "x"})})
+    propose(tmp_path / "few", Home(tmp_path / "home"))
+    assert load("few").recipe.ingest.max_bad_fraction == IngestConfig().max_bad_fraction
+
+
+def test_a_reason_is_shown_with_the_numbers_of_its_first_record(tmp_path: Path) -> None:
+    rows = "".join(f"{i},Der Nebel {i}\n" for i in range(90)) + "".join(f"{i},a,b{',c' * (i % 3)}\n" for i in range(9))
+    surveyed = survey(write(tmp_path / "in", {"a.csv": f"id,text\n{rows}"}), Home(tmp_path / "home"))
+    assert surveyed.bad == {"3 fields, where the first line has 2": 9}
+    with pytest.raises(UserError, match=r"4 × NUL byte.*(?s:.*)leave these files out: they hold no text"):
+        survey(write(tmp_path / "binary", {f"{i}.txt": f"a\0{i}" for i in range(4)}), Home(tmp_path / "home"))
 
 
 def test_rules_that_together_drop_much_are_switched_off_until_most_is_kept(tmp_path: Path) -> None:
