@@ -22,13 +22,13 @@ def run_pipeline(request: Request) -> RunRecord:
     for note in session.corpus.notes:
         say(f"  {note}")
     home = request.home
-    url = ensure_server(home)
+    prefect = ensure_server(home)
     for name in os.environ.keys() - inherited().keys():
         del os.environ[name]  # settings for another Prefect server
     os.environ.update(environment(home))
-    reconcile(home, url)
+    reconcile(home, prefect)
     publish_waiting(home)
-    say(f"watch: {url.removesuffix('/api')}")
+    say(f"watch: {prefect.page} (it asks for what is in {home.prefect / 'password'})")
     from flows.pipeline import pipeline
     from flows.servers.prefect_client import final_state
 

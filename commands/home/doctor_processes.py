@@ -42,7 +42,7 @@ class OwnProcess:
 def findings(home: Home) -> Iterator[dict[str, Any]]:
     """Leftovers, listening sockets, taken ports and telemetry: level, what, cure."""
     processes, records = list(_ours()), _recorded(home)
-    alive = {record.pid for record in records.values() if detached_process.is_alive(record)}
+    alive = {record.pid for record in records.values() if detached_process.is_ours(home, record)}
     mine = [one for one in processes if one.pid in alive or one.home == home]
     yield from (
         _leftover(one, home) for one in processes if not one.home.path.is_dir() or _is_unrecorded(one, home, alive)

@@ -26,6 +26,7 @@ from flows.servers.up import POOL
 from flows.servers.webhook import notify
 
 RUNS_AT_ONCE = 1  # a machine trains one model at a time; a second scheduled run waits for the first
+SET_BY_A_RUN = ("working_dir", "stream_output")
 ENTRYPOINT = "flows.pipeline.pipeline"  # dots: a colon would make Prefect fetch code from a folder first
 
 
@@ -48,7 +49,7 @@ DEPLOYMENTS = (
 def deploy(
     job_variables: Mapping[str, Any], planned: Sequence[Planned] = DEPLOYMENTS, entrypoint: str = ENTRYPOINT
 ) -> None:
-    """The pool and its deployments exist as planned; a schedule and a recipe that someone has set stay."""
+    """The pool and its deployments exist as planned; a schedule, and a recipe that someone has set, stay."""
     flow = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
     with get_client(sync_client=True) as client:
         _ensure_pool(client)
@@ -65,7 +66,7 @@ def deploy(
                 parameters=existing.parameters if existing else {},
                 concurrency_limit=RUNS_AT_ONCE,
                 concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
-                job_variables=dict(job_variables),
+                job_variables=dict(job_variables) | _folder_of_recipe(existing),
                 parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
                 enforce_parameter_schema=True,
                 pull_steps=[],
@@ -73,7 +74,7 @@ def deploy(
 
 
 def job_variables(environment: Mapping[str, str]) -> dict[str, Any]:
-    """What a worker gives each run: the home as an absolute path, and the folder where recipes are looked up."""
+    """What a worker gives each run: the folder where recipes are looked up, and the home (ours has it anyway)."""
     return {"env": {"TRIPTYCH_HOME": environment["TRIPTYCH_HOME"]}, "working_dir": environment["PWD"]}
 
 
@@ -81,9 +82,17 @@ def _ensure_pool(client: SyncPrefectClient) -> None:
     try:
         client.read_work_pool(POOL)
     except ObjectNotFound:
-        template = ProcessWorker.get_default_base_job_template()
-        client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
-    client.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=RUNS_AT_ONCE))
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=_job_template()))
+    client.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=RUNS_AT_ONCE, base_job_template=_job_template()))
+
+
+def _job_template() -> dict[str, Any]:
+    """Prefect's for a process, of which a run can set its folder alone: no command and no environment of its own."""
+    template = ProcessWorker.get_default_base_job_template()
+    variables = template["variables"]["properties"]
+    job = {name: value for name, value in template["job_configuration"].items() if name in SET_BY_A_RUN}
+    properties = {name: value for name, value in variables.items() if name in SET_BY_A_RUN}
+    return {"job_configuration": job, "variables": {**template["variables"], "properties": properties}}
 
 
 def _existing(client: SyncPrefectClient, flow: str, name: str) -> DeploymentResponse | None:
@@ -91,6 +100,12 @@ def _existing(client: SyncPrefectClient, flow: str, name: str) -> DeploymentResp
         return client.read_deployment_by_name(f"{flow}/{name}")
     except ObjectNotFound:
         return None
+
+
+def _folder_of_recipe(existing: DeploymentResponse | None) -> dict[str, str]:
+    """Where a recipe that someone has set is looked up, whatever folder the servers are started from."""
+    folder = existing.job_variables.get("working_dir") if existing and existing.parameters.get("recipe") else None
+    return {"working_dir": folder} if folder else {}
 
 
 def _schedules(plan: Planned, existing: DeploymentResponse | None) -> list[DeploymentScheduleCreate]:

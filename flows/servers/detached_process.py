@@ -4,7 +4,7 @@
     home/logs/NAME.log       everything it says
 
 A pid alone proves nothing, since numbers are used again: a record is believed only if the process with its pid was
-created at the moment it states.
+created at the moment it states, and works in this home: a copied home has the records of the original's processes.
 """
 
 import contextlib
@@ -59,9 +59,9 @@ def start(home: Home, name: str, command: Sequence[str], environment: Mapping[st
 
 
 def find(home: Home, name: str) -> Detached | None:
-    """The process that the home's record names, if it is still that process and alive."""
+    """The process that the home's record names, if it is still that process, alive, and of this home."""
     detached = recorded(home, name)
-    return detached if detached and is_alive(detached) else None
+    return detached if detached and is_ours(home, detached) else None
 
 
 def recorded(home: Home, name: str) -> Detached | None:
@@ -82,6 +82,14 @@ def is_alive(detached: Detached) -> bool:
         same = abs(process.create_time() - detached.started) < START_TOLERANCE_SECONDS
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
+        return False
+
+
+def is_ours(home: Home, detached: Detached) -> bool:
+    """Whether it is alive and has the home as its folder, as all have that the home has started."""
+    try:
+        return is_alive(detached) and Path(psutil.Process(detached.pid).cwd()).samefile(home)
+    except (psutil.Error, OSError):
         return False
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import UserError
@@ -11,33 +12,43 @@ BUSY_SECONDS = 30.0  # Prefect answers 503 while another writer holds its sqlite
 AGAIN_SECONDS = 0.5
 
 
-def get(url: str, path: str) -> Any:
-    """The JSON answer of `GET url/path`; httpx.HTTPStatusError where the server refuses."""
-    return _send("GET", f"{url}{path}", None)
+@dataclass(frozen=True)
+class PrefectApi:
+    """A home's server. What it refuses is a httpx.HTTPStatusError, for the caller knows its own request."""
 
+    url: str  # ends with /api
+    password: str  # USER:PASSWORD, which Prefect calls an auth string
 
-def post(url: str, path: str, body: Mapping[str, Any]) -> Any:
-    return _send("POST", f"{url}{path}", body)
+    @property
+    def page(self) -> str:
+        """Where a person looks."""
+        return self.url.removesuffix("/api")
 
+    def get(self, path: str) -> Any:
+        """The JSON answer of `GET url/path`."""
+        return self._send("GET", path, None)
 
-def patch(url: str, path: str, body: Mapping[str, Any]) -> Any:
-    return _send("PATCH", f"{url}{path}", body)
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._send("POST", path, body)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._send("PATCH", path, body)
 
-def _send(method: str, address: str, body: Mapping[str, Any] | None) -> Any:
-    import httpx  # 0.1 s, for the few commands that talk to a server
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        import httpx  # 0.1 s, for the few commands that talk to a server
 
-    patient_until = time.monotonic() + BUSY_SECONDS
-    try:
-        # no certificates, which take 0.05 s to load: the home's server speaks plain HTTP on loopback
-        with httpx.Client(timeout=TIMEOUT_SECONDS, verify=False) as client:
-            reply = client.request(method, address, json=body)
-            while reply.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < patient_until:
-                time.sleep(AGAIN_SECONDS)
-                reply = client.request(method, address, json=body)
-    except httpx.TransportError as error:
-        raise UserError(
-            f"the Prefect server does not answer ({error})", "triptych up --stop, then run again"
-        ) from error
-    reply.raise_for_status()  # the server has answered: the caller knows its own request
-    return reply.json() if reply.content else None
+        user, _, password = self.password.partition(":")
+        patient_until = time.monotonic() + BUSY_SECONDS
+        try:
+            # no certificates, which take 0.05 s to load: the home's server speaks plain HTTP on loopback
+            with httpx.Client(timeout=TIMEOUT_SECONDS, verify=False, auth=(user, password)) as client:
+                reply = client.request(method, f"{self.url}{path}", json=body)
+                while reply.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < patient_until:
+                    time.sleep(AGAIN_SECONDS)
+                    reply = client.request(method, f"{self.url}{path}", json=body)
+        except httpx.TransportError as error:
+            raise UserError(
+                f"the Prefect server does not answer ({error})", "triptych up --stop, then run again"
+            ) from error
+        reply.raise_for_status()
+        return reply.json() if reply.content else None

@@ -2,13 +2,18 @@
 
 Everything of it lies in the home: `prefect/` is its PREFECT_HOME with the database, `logs/` what it says. So two homes
 on one machine never meet, and deleting a home leaves nothing behind.
+
+A worker executes what the server tells it, and any page that a browser has open can send requests to loopback. So the
+server asks for the password in `prefect/password`, of its page's reader too, and no page of another origin may read it.
 """
 
 import os
+import secrets
 import sys
 
 from flows.servers import detached_process, service
 from flows.servers.detached_process import LOOPBACK
+from flows.servers.prefect_api import PrefectApi
 from flows.servers.service import Service
 from tasks.home import Home
 
@@ -21,7 +26,8 @@ SETTINGS = {
         90 * 24 * 3600
     ),  # seconds; what a run did is in its record
     "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # the server comes out of our own environment
-    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # the server asks for no token: saves a question a client
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # the server asks for the password, which no page has
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1:0",  # none: its own page needs no permission
 }
 # Each line goes to the run's page; on stderr the house speaks for itself.
 QUIET = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL"}
@@ -37,15 +43,32 @@ SERVER = Service(
 )
 
 
-def ensure_server(home: Home) -> str:
-    """The API address of the home's server, which answers: the running one, or one started now."""
-    return service.ensure(home, SERVER, inherited() | _variables(home)).url + "/api"
+def ensure_server(home: Home) -> PrefectApi:
+    """The home's server, which answers: the running one, or one started now."""
+    asked_for = {"PREFECT_SERVER_API_AUTH_STRING": password(home)}
+    server = service.ensure(home, SERVER, inherited() | _variables(home) | asked_for)
+    return PrefectApi(f"{server.url}/api", password(home))
 
 
-def running(home: Home) -> str | None:
-    """The API address of the home's server if it answers; nothing is started."""
+def running(home: Home) -> PrefectApi | None:
+    """The home's server if it answers; nothing is started."""
     server = detached_process.find(home, SERVER.name)
-    return f"{server.url}/api" if server and service.answers(server.url, SERVER.health) else None
+    if server is None or not service.answers(server.url, SERVER.health):
+        return None
+    return PrefectApi(f"{server.url}/api", password(home))
+
+
+def password(home: Home) -> str:
+    """USER:PASSWORD of the home's server, made where there is none; the file is its owner's alone."""
+    file = home.prefect / "password"
+    with service.exclusive(home, "password"):
+        if not file.is_file():
+            made = file.with_suffix(".partial")
+            made.unlink(missing_ok=True)
+            made.touch(mode=0o600)
+            made.write_text(f"triptych:{secrets.token_urlsafe(24)}", encoding="utf-8")
+            made.rename(file)
+    return file.read_text(encoding="utf-8")
 
 
 def environment(home: Home) -> dict[str, str]:
@@ -56,7 +79,8 @@ def environment(home: Home) -> dict[str, str]:
 def worker_environment(home: Home) -> dict[str, str]:
     """The same for a process that nobody watches: its log is all that is left of it."""
     server = detached_process.recorded(home, SERVER.name)
-    return _variables(home) | ({"PREFECT_API_URL": f"{server.url}/api"} if server else {})
+    access = {"PREFECT_API_URL": f"{server.url}/api", "PREFECT_API_AUTH_STRING": password(home)} if server else {}
+    return _variables(home) | access
 
 
 def inherited() -> dict[str, str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.record import RunRecord, read
-from flows.servers import detached_process, prefect_api
+from flows.servers import detached_process
+from flows.servers.prefect_api import PrefectApi
 from flows.servers.schedule import FLOW
 from tasks.home import Home
 
@@ -30,18 +31,18 @@ def process_of(home: Home, flow_run: str) -> Iterator[None]:
     yield  # the note stays: `reconcile` checks whether Prefect has recorded the end
 
 
-def reconcile(home: Home, url: str) -> list[str]:
+def reconcile(home: Home, prefect: PrefectApi) -> list[str]:
     """The names of the flow runs that were held for running and are not any more."""
-    settled = [_settle(home, url, run) for run in _unfinished(url) if _is_gone(home, run)]
+    settled = [_settle(home, prefect, run) for run in _unfinished(prefect) if _is_gone(home, run)]
     for note in _note(home, "any").parent.glob("*.json"):
         if not _is_working(note):
             note.unlink(missing_ok=True)
     return settled
 
 
-def _unfinished(url: str) -> list[dict[str, Any]]:
+def _unfinished(prefect: PrefectApi) -> list[dict[str, Any]]:
     body = {"flows": {"name": {"any_": [FLOW]}}, "flow_runs": {"state": {"type": {"any_": UNFINISHED}}}}
-    return prefect_api.post(url, "/flow_runs/filter", body)
+    return prefect.post("/flow_runs/filter", body)
 
 
 def _is_gone(home: Home, run: dict[str, Any]) -> bool:
@@ -56,12 +57,12 @@ def _is_working(note: Path) -> bool:
     return process is not None and detached_process.is_alive(process)
 
 
-def _settle(home: Home, url: str, run: dict[str, Any]) -> str:
+def _settle(home: Home, prefect: PrefectApi, run: dict[str, Any]) -> str:
     record = _record_of(home, run["id"])
-    for task in prefect_api.post(url, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}):
+    for task in prefect.post("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}):
         if task["state_type"] in UNFINISHED:
-            _set_state(url, f"/task_runs/{task['id']}", _end_of_step(record, task["name"]))
-    _set_state(url, f"/flow_runs/{run['id']}", _end_of_run(record))
+            _set_state(prefect, f"/task_runs/{task['id']}", _end_of_step(record, task["name"]))
+    _set_state(prefect, f"/flow_runs/{run['id']}", _end_of_run(record))
     return run["name"]
 
 
@@ -88,8 +89,8 @@ def _end_of_step(record: RunRecord | None, label: str) -> dict[str, str]:
     return {"type": "CRASHED", "message": "its process is gone"}
 
 
-def _set_state(url: str, path: str, state: dict[str, str]) -> None:
-    prefect_api.post(url, f"{path}/set_state", {"state": state, "force": True})
+def _set_state(prefect: PrefectApi, path: str, state: dict[str, str]) -> None:
+    prefect.post(f"{path}/set_state", {"state": state, "force": True})
 
 
 def _note(home: Home, flow_run: str) -> Path:

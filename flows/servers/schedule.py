@@ -5,9 +5,10 @@ turns them into a webhook call.
 """
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from flows.servers import prefect_api
+from flows.servers.prefect_api import PrefectApi
 from flows.servers.prefect_server import running
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
@@ -20,14 +21,17 @@ RUNS_SHOWN = 20
 
 
 def set_schedule(home: Home, on: bool, recipe: str | None = None, cron: str | None = None) -> dict[str, Any]:
-    """The nightly schedule, resumed or paused; a recipe is what it runs, a cron expression (UTC) when, from now on."""
+    """The nightly schedule, resumed or paused; a recipe is what it runs, a cron expression (UTC) when, from now on.
+
+    The recipe, and relative paths in it, are looked up in the folder where this is called.
+    """
     import httpx
 
-    url = running(home)
-    if url is None:
+    prefect = running(home)
+    if prefect is None:
         raise UserError("the Prefect server of this home is not running", "triptych up")
     try:
-        nightly = prefect_api.get(url, f"/deployments/name/{FLOW}/{NIGHTLY}")
+        nightly = prefect.get(f"/deployments/name/{FLOW}/{NIGHTLY}")
     except httpx.HTTPStatusError as error:
         if error.response.status_code != httpx.codes.NOT_FOUND:
             raise
@@ -36,11 +40,10 @@ def set_schedule(home: Home, on: bool, recipe: str | None = None, cron: str | No
     when = entry["schedule"] | ({"cron": cron} if cron else {})
     if recipe is not None:
         runs = runs | {"recipe": recipe}
-        prefect_api.patch(url, f"/deployments/{nightly['id']}", {"parameters": runs})
+        variables = nightly["job_variables"] | {"working_dir": str(Path.cwd())}
+        prefect.patch(f"/deployments/{nightly['id']}", {"parameters": runs, "job_variables": variables})
     try:
-        prefect_api.patch(
-            url, f"/deployments/{nightly['id']}/schedules/{entry['id']}", {"active": on, "schedule": when}
-        )
+        prefect.patch(f"/deployments/{nightly['id']}/schedules/{entry['id']}", {"active": on, "schedule": when})
     except httpx.HTTPStatusError as error:
         if error.response.status_code != httpx.codes.UNPROCESSABLE_ENTITY:
             raise
@@ -53,8 +56,8 @@ def set_schedule(home: Home, on: bool, recipe: str | None = None, cron: str | No
 
 def missed_and_failed(home: Home) -> list[dict[str, Any]]:
     """Deployed runs of the last days that failed, crashed, or are late by now; empty where no server runs."""
-    url = running(home)
-    if url is None:
+    prefect = running(home)
+    if prefect is None:
         return []
     since = datetime.now(UTC) - timedelta(days=DAYS_LOOKED_BACK)
     wanted = {
@@ -63,14 +66,14 @@ def missed_and_failed(home: Home) -> list[dict[str, Any]]:
         "state": {"operator": "or_", "type": {"any_": ["FAILED", "CRASHED"]}, "name": {"any_": ["Late"]}},
     }
     body = {"flow_runs": wanted, "sort": "EXPECTED_START_TIME_DESC", "limit": RUNS_SHOWN}
-    return [_trouble(url, run) for run in prefect_api.post(url, "/flow_runs/filter", body)]
+    return [_trouble(prefect, run) for run in prefect.post("/flow_runs/filter", body)]
 
 
-def _trouble(url: str, run: dict[str, Any]) -> dict[str, Any]:
+def _trouble(prefect: PrefectApi, run: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": run["name"],
         "state": run["state"]["name"],
         "expected": run["expected_start_time"],
         "message": run["state"]["message"] or "",
-        "url": f"{url.removesuffix('/api')}/runs/flow-run/{run['id']}",
+        "url": f"{prefect.page}/runs/flow-run/{run['id']}",
     }

@@ -53,7 +53,7 @@ def address(home: Home, name: str) -> str:
     """Where the service of that name listens, or will once it is started: its port is kept for it from now on."""
     with exclusive(home, name):
         known = detached_process.recorded(home, name)
-        if known is None:
+        if known is None or (detached_process.is_alive(known) and not detached_process.is_ours(home, known)):
             known = Detached(NOT_STARTED, 0.0, f"http://{LOOPBACK}:{detached_process.free_port()}")
             detached_process.write_record(home, name, known)
     return known.url

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flows.servers import detached_process, prefect_api, service
+from flows.servers import detached_process, service
 from flows.servers.detached_process import LOOPBACK, Detached
+from flows.servers.prefect_api import PrefectApi
 from flows.servers.prefect_server import SERVER, ensure_server, environment, inherited, worker_environment
 from flows.servers.reconcile import reconcile
 from flows.servers.service import Service
@@ -28,19 +29,21 @@ STOPPED_IN_ORDER = (WORKER, MLFLOW, SERVER.name)  # the worker may still have so
 
 
 def start_servers(home: Home, webhook: str = "") -> dict[str, Any]:
-    """{"prefect": page, "mlflow": page, "worker": pid}; what was running already stays as it is.
+    """{"prefect": page, "password", "mlflow": page, "worker": pid}; what was running already stays as it is.
+
+    The password is Prefect's: its page asks for it once.
 
     A webhook is called from then on for each deployed run that failed or was missed (`flows/servers/webhook.py`).
     """
-    url = ensure_server(home)
-    reconcile(home, url)
+    prefect = ensure_server(home)
+    reconcile(home, prefect)
     with service.exclusive(home, "up"):
         if not mlflow_server():
             service.ensure(home, _mlflow(home), _mlflow_environment())
         say("deploying the pipeline, and a worker for it")
         _deploy(home, webhook)
-        worker = detached_process.find(home, WORKER) or start_worker(home, url)
-    return {"prefect": url.removesuffix("/api"), "mlflow": mlflow_address(home), "worker": worker.pid}
+        worker = detached_process.find(home, WORKER) or start_worker(home, prefect)
+    return {"prefect": prefect.page, "password": prefect.password, "mlflow": mlflow_address(home), "worker": worker.pid}
 
 
 def stop_servers(home: Home) -> dict[str, list[str]]:
@@ -48,14 +51,14 @@ def stop_servers(home: Home) -> dict[str, list[str]]:
     return {"stopped": [name for name in STOPPED_IN_ORDER if detached_process.end(home, name)]}
 
 
-def start_worker(home: Home, url: str) -> Detached:
+def start_worker(home: Home, prefect: PrefectApi) -> Detached:
     """A worker that takes the runs of the home's deployments, registered with the server."""
     name = f"{POOL}-{time.time():.0f}"  # an earlier worker's row is still there, and says ONLINE for a while
     command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
     settings = {"PREFECT_WORKER_QUERY_SECONDS": SECONDS_BETWEEN_QUERIES, "PYTHONUNBUFFERED": "1"}
     worker = detached_process.start(home, WORKER, command, inherited() | worker_environment(home) | settings)
     waited_from = time.monotonic()
-    while not _is_online(url, name):
+    while not _is_online(prefect, name):
         if not detached_process.is_alive(worker) or time.monotonic() - waited_from > SECONDS_FOR_WORKER:
             log = detached_process.log_of(home, WORKER)
             raise UserError(
@@ -82,8 +85,8 @@ def _deploy(home: Home, webhook: str) -> None:
         )
 
 
-def _is_online(url: str, name: str) -> bool:
-    workers = prefect_api.post(url, f"/work_pools/{POOL}/workers/filter", {})
+def _is_online(prefect: PrefectApi, name: str) -> bool:
+    workers = prefect.post(f"/work_pools/{POOL}/workers/filter", {})
     return any(worker["name"] == name and worker["status"] == "ONLINE" for worker in workers)
 
 
@@ -94,10 +97,17 @@ def _mlflow(home: Home) -> Service:
     return Service(
         name=MLFLOW,
         title="MLflow's pages",
-        command=lambda port: (*server, "--port", str(port)),
+        command=lambda port: (*server, "--port", str(port), *_only_itself(port)),
         health="/health",
         cure="`triptych up --stop`, then `triptych up`",
     )
+
+
+def _only_itself(port: int) -> tuple[str, ...]:
+    """Refused are names that another machine gives to this one, and pages of another origin."""
+    own = [f"{name}:{port}" for name in (LOOPBACK, "localhost")]
+    origins = ",".join(f"http://{name}" for name in own)
+    return ("--allowed-hosts", ",".join(own), "--cors-allowed-origins", origins)
 
 
 def _mlflow_environment() -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.servers import prefect_api
+from flows.servers.prefect_server import ensure_server
 from tasks.home import Home
 from tests.end_to_end.conftest import CommandLine, check_exit
 from tests.processes import wait_until
@@ -104,8 +104,7 @@ def test_a_run_that_is_ended_or_killed_in_training_goes_on_from_there_and_prefec
     assert last["state"] == "complete"
     whole = Path(last["path"], "metrics.jsonl").read_text().splitlines()
     assert whole[: len(rows)] == rows and len(whole) == 100
-    server = json.loads((cli.home.prefect / "prefect-server.json").read_text())["url"]
-    runs = prefect_api.post(f"{server}/api", "/flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 2})
+    runs = ensure_server(cli.home).post("/flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 2})
     assert [run["state"]["name"] for run in runs] == ["Completed", "Crashed"]
 
 

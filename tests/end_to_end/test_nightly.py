@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.servers import prefect_api
+from flows.servers.prefect_api import PrefectApi
 from tests.end_to_end.conftest import CommandLine
 from tests.processes import wait_until
 
@@ -38,9 +38,7 @@ def test_a_worker_completes_smoke_as_scheduled(own_smoke, pages):
 def test_prefects_page_links_each_step_to_its_mlflow_run(own_smoke, pages):
     cli, _ = own_smoke
     (run, *_) = flow_runs(pages, "COMPLETED")
-    artifacts = prefect_api.post(
-        f"{pages['prefect']}/api", "/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}
-    )
+    artifacts = prefect_of(pages).post("/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     (links,) = [artifact["data"] for artifact in artifacts if artifact["key"] == "mlflow"]
     for step in cli.json("status")["steps"]:
         assert f"({pages['mlflow']}/#/runs/{step['mlflow_run_id']})" in links, step["step"]
@@ -49,7 +47,11 @@ def test_prefects_page_links_each_step_to_its_mlflow_run(own_smoke, pages):
             assert json.load(reply)["run"]["info"]["run_name"] == step["step"]
 
 
+def prefect_of(pages: dict[str, Any]) -> PrefectApi:
+    return PrefectApi(f"{pages['prefect']}/api", pages["password"])
+
+
 def flow_runs(pages: dict[str, Any], state: str) -> list[dict[str, Any]]:
     """Runs of the deployment in that state."""
     wanted = {"state": {"type": {"any_": [state]}}, "deployment_id": {"is_null_": False}}
-    return prefect_api.post(f"{pages['prefect']}/api", "/flow_runs/filter", {"flow_runs": wanted})
+    return prefect_of(pages).post("/flow_runs/filter", {"flow_runs": wanted})

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from flows.servers import prefect_api
+from flows.servers.prefect_server import ensure_server
 from tasks.models.prompting import prompt_builder
 from tests.end_to_end.conftest import CommandLine
 
@@ -111,15 +111,15 @@ def test_every_step_has_an_mlflow_run_with_a_metric_and_an_artifact_that_opens_c
 
 def test_prefects_page_names_the_tasks_as_in_the_graph_and_shows_hits_as_cached(second_run):
     cli, _ = second_run
-    url = json.loads(next(cli.home.path.glob("**/prefect-server.json")).read_text())["url"] + "/api"
+    prefect = ensure_server(cli.home)
     states = []
-    for run in prefect_api.post(url, "/flow_runs/filter", {"sort": "START_TIME_ASC"}):
-        tasks = prefect_api.post(url, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+    for run in prefect.post("/flow_runs/filter", {"sort": "START_TIME_ASC"}):
+        tasks = prefect.post("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
         states.append([run["state"]["name"], sorted([task["name"], task["state"]["name"]] for task in tasks)])
     first, second, *_ = states
     assert first == ["Completed", sorted([label, "Completed"] for label in LABELS)]
     assert second == ["Cached", sorted([label, "Cached"] for label in LABELS)]
-    assert {"markdown", "table"} <= {artifact["type"] for artifact in prefect_api.post(url, "/artifacts/filter", {})}
+    assert {"markdown", "table"} <= {artifact["type"] for artifact in prefect.post("/artifacts/filter", {})}
 
 
 def test_prefects_page_contacts_its_own_server_wherever_that_listens(smoke):

@@ -11,7 +11,10 @@ import pytest
 
 from flows.servers import prefect_api
 from flows.servers.detached_process import LOOPBACK, free_port
+from flows.servers.prefect_api import PrefectApi
 from tasks.errors import UserError
+
+PASSWORD = "triptych:secret"
 
 
 @contextmanager
@@ -45,30 +48,30 @@ def server(*answers: tuple[int, bytes]) -> Iterator[tuple[str, list[tuple[str, s
 def test_a_busy_server_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefect_api, "AGAIN_SECONDS", 0.0)
     with server((503, b"busy"), (503, b"busy"), (200, b'{"id": 7}')) as (url, requests):
-        assert prefect_api.post(url, "/flows/", {"name": "pipeline"}) == {"id": 7}
+        assert PrefectApi(url, PASSWORD).post("/flows/", {"name": "pipeline"}) == {"id": 7}
     assert requests == [("POST", "/api/flows/", b'{"name":"pipeline"}')] * 3
 
 
 def test_a_server_that_stays_busy_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefect_api, "BUSY_SECONDS", 0.0)
     with server((503, b"busy")) as (url, requests), pytest.raises(httpx.HTTPStatusError, match="503"):
-        prefect_api.get(url, "/health")
+        PrefectApi(url, PASSWORD).get("/health")
     assert len(requests) == 1
 
 
-@pytest.mark.parametrize("send", [prefect_api.get, lambda url, path: prefect_api.patch(url, path, {})])
-def test_a_refusal_is_the_callers_to_read(send: Callable[[str, str], Any]) -> None:
+@pytest.mark.parametrize("send", [PrefectApi.get, lambda prefect, path: prefect.patch(path, {})])
+def test_a_refusal_is_the_callers_to_read(send: Callable[[PrefectApi, str], Any]) -> None:
     with server((404, b"{}")) as (url, _), pytest.raises(httpx.HTTPStatusError) as refused:
-        send(url, "/deployments/name/no/such")
+        send(PrefectApi(url, PASSWORD), "/deployments/name/no/such")
     assert refused.value.response.status_code == 404
 
 
 def test_an_answer_without_a_body_is_none() -> None:
     with server((204, b"")) as (url, _):
-        assert prefect_api.patch(url, "/deployments/1", {"paused": True}) is None
+        assert PrefectApi(url, PASSWORD).patch("/deployments/1", {"paused": True}) is None
 
 
 def test_a_server_that_does_not_answer_is_reported_with_a_fix() -> None:
     with pytest.raises(UserError, match="does not answer") as raised:
-        prefect_api.get(f"http://{LOOPBACK}:{free_port()}/api", "/health")
+        PrefectApi(f"http://{LOOPBACK}:{free_port()}/api", PASSWORD).get("/health")
     assert "triptych up --stop" in raised.value.cure

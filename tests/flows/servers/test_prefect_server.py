@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import psutil
 import pytest
 
-from flows.servers import detached_process, prefect_api, service
+from flows.servers import detached_process, service
 from flows.servers.detached_process import LOOPBACK, Detached
-from flows.servers.prefect_server import SERVER, ensure_server, environment
+from flows.servers.prefect_server import SERVER, ensure_server, environment, password, running
 from flows.servers.service import Service
 from tasks.errors import UserError
 from tasks.home import Home
@@ -31,7 +33,7 @@ PAGES = Service(
 
 def test_a_later_command_uses_the_running_server(home: Home) -> None:
     before = _server(home)
-    assert ensure_server(home) == f"{before.url}/api"
+    assert ensure_server(home).url == f"{before.url}/api"
     assert detached_process.find(home, SERVER.name) == before
 
 
@@ -65,11 +67,11 @@ def test_a_service_that_was_ended_comes_back_at_its_old_address(tmp_path: Path) 
 
 def test_two_homes_do_not_see_each_others_runs(home: Home, another_home: Home) -> None:
     here, there = ensure_server(home), ensure_server(another_home)
-    prefect_api.post(here, "/flows/", {"name": "only here"})
+    here.post("/flows/", {"name": "only here"})
     names = {"flows": {"name": {"any_": ["only here"]}}}
     assert here != there
-    assert [flow["name"] for flow in prefect_api.post(here, "/flows/filter", names)] == ["only here"]
-    assert prefect_api.post(there, "/flows/filter", names) == []
+    assert [flow["name"] for flow in here.post("/flows/filter", names)] == ["only here"]
+    assert there.post("/flows/filter", names) == []
 
 
 def test_a_reused_pid_is_not_taken_for_the_server(tmp_path: Path) -> None:
@@ -118,11 +120,58 @@ def test_a_home_that_cannot_be_written_is_an_error_with_a_fix(tmp_path: Path) ->
     assert "TRIPTYCH_HOME" in error.value.cure
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://evil.example"},
+        {"Host": "evil.example"},
+        {"Authorization": "Basic dHJpcHR5Y2g6Z3Vlc3M="},  # triptych:guess
+        {"Authorization": "Bearer triptych"},
+    ],
+)
+def test_what_a_web_page_can_send_is_refused(home: Home, headers: dict[str, str]) -> None:
+    prefect = ensure_server(home)
+    for path in ("/flows/filter", "/deployments/filter", "/block_documents/filter"):
+        for body in (b"{}", b""):
+            reply = httpx.post(prefect.url + path, content=body, headers=headers)
+            assert reply.status_code == 401, (path, reply.text)
+    assert httpx.get(prefect.url + "/admin/settings", headers=headers).status_code == 401
+
+
+def test_no_page_of_another_origin_may_read_an_answer(home: Home) -> None:
+    prefect = ensure_server(home)
+    for origin in ("http://evil.example", "http://127.0.0.1:1", "null"):
+        asks = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        reply = httpx.options(prefect.url + "/flows/filter", headers=asks)
+        assert reply.status_code == 400 and "access-control-allow-origin" not in reply.headers
+        assert "access-control-allow-origin" not in httpx.get(prefect.url + "/health", headers=asks).headers
+
+
+def test_the_password_is_the_owners_alone_and_stays(home: Home) -> None:
+    file = home.prefect / "password"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert ensure_server(home).password == file.read_text() == password(home)
+    assert len(file.read_text()) > 30
+
+
+def test_a_copied_home_has_no_process_of_the_original(home: Home, tmp_path: Path) -> None:
+    copy = Home(tmp_path / "copy")
+    copy.prefect.mkdir(parents=True)
+    for name in (f"{SERVER.name}.json", "password"):
+        shutil.copy(home.prefect / name, copy.prefect / name)
+    assert detached_process.find(home, SERVER.name) and running(home)
+    assert detached_process.find(copy, SERVER.name) is None and running(copy) is None
+    assert not detached_process.end(copy, SERVER.name)
+    assert service.address(copy, SERVER.name) != _server(home).url
+    assert running(home)
+
+
 def test_prefect_settings_of_another_server_do_not_reach_ours(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     monkeypatch.setenv("PREFECT_API_KEY", "secret")
     settings = environment(home)
-    assert settings["PREFECT_API_URL"] == ensure_server(home)
+    assert settings["PREFECT_API_URL"] == ensure_server(home).url
     assert settings["PREFECT_HOME"] == str(home / "prefect")
     assert settings["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 

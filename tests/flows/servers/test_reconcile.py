@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from flows.servers import detached_process, prefect_api
+from flows.servers import detached_process
+from flows.servers.prefect_api import PrefectApi
 from flows.servers.prefect_server import SERVER, ensure_server, running
 from flows.servers.reconcile import reconcile
 from tasks.home import Home
@@ -31,8 +32,8 @@ class Aftermath:
     killed_run: CompletedProcess[str]
     orphaned_run: CompletedProcess[str]
     orphaned_seconds: float
-    address_before: str
-    address_after: str
+    address_before: PrefectApi
+    address_after: PrefectApi
     states_before: list[str]
     settled: list[str]
     runs: list[dict[str, Any]]  # in the order of their start
@@ -83,21 +84,21 @@ def test_a_run_that_ended_well_without_its_server_becomes_completed(aftermath: A
 def test_an_active_run_is_left_alone_and_settled_with_its_tasks_once_its_process_is_gone(
     aftermath: Aftermath, another_home: Home
 ) -> None:
-    url, state = aftermath.address_after, {"type": "RUNNING"}
-    flow = prefect_api.post(url, "/flows/", {"name": "pipeline"})
-    run = prefect_api.post(url, "/flow_runs/", {"flow_id": flow["id"], "state": state})
+    prefect, state = aftermath.address_after, {"type": "RUNNING"}
+    flow = prefect.post("/flows/", {"name": "pipeline"})
+    run = prefect.post("/flow_runs/", {"flow_id": flow["id"], "state": state})
     task = {"flow_run_id": run["id"], "name": "ingest", "task_key": "ingest", "dynamic_key": "0", "state": state}
-    task = prefect_api.post(url, "/task_runs/", task)
+    task = prefect.post("/task_runs/", task)
     note = another_home / "prefect" / "running" / f"{run['id']}.json"
     own = detached_process.of(os.getpid())
     detached_process.write(note, own)
-    assert reconcile(another_home, url) == []
+    assert reconcile(another_home, prefect) == []
     detached_process.write(note, detached_process.Detached(own.pid, own.started - 3600))
-    assert reconcile(another_home, url) == [run["name"]]
-    assert prefect_api.get(url, f"/task_runs/{task['id']}")["state_name"] == "Crashed"
+    assert reconcile(another_home, prefect) == [run["name"]]
+    assert prefect.get(f"/task_runs/{task['id']}")["state_name"] == "Crashed"
     assert not note.exists()
 
 
-def _runs(url: str) -> list[dict[str, Any]]:
+def _runs(prefect: PrefectApi) -> list[dict[str, Any]]:
     body = {"flows": {"name": {"any_": ["pipeline"]}}, "sort": "START_TIME_ASC"}
-    return prefect_api.post(url, "/flow_runs/filter", body)
+    return prefect.post("/flow_runs/filter", body)

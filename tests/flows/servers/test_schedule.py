@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from commands.home.status import read_status
-from flows.servers import prefect_api, up
+from flows.servers import up
+from flows.servers.prefect_api import PrefectApi
 from flows.servers.prefect_server import ensure_server
 from flows.servers.schedule import missed_and_failed, set_schedule
 from tasks.errors import UserError
@@ -53,7 +54,9 @@ def calls() -> Iterator[list[dict[str, str]]]:
 
 
 @pytest.fixture(scope="module")
-def url(home: Home, calls: list[dict[str, str]], with_prefect: Callable[[Home, str], CompletedProcess[str]]) -> str:
+def prefect(
+    home: Home, calls: list[dict[str, str]], with_prefect: Callable[[Home, str], CompletedProcess[str]]
+) -> PrefectApi:
     """The server's address, with a cron deployment, one that fails, a webhook, and no worker yet."""
     address = ensure_server(home)
     code = DEPLOY.format(webhook=calls[0]["address"], home=str(home), folder=str(Path(__file__).parents[3]))
@@ -62,38 +65,55 @@ def url(home: Home, calls: list[dict[str, str]], with_prefect: Callable[[Home, s
     return address
 
 
-def test_a_cron_deployment_gets_its_runs_scheduled(url: str) -> None:
-    assert wait_until(lambda: _runs(url, "counts", "SCHEDULED"), SECONDS_TO_WAIT, pause=0.2)
+def test_a_cron_deployment_gets_its_runs_scheduled(prefect: PrefectApi) -> None:
+    assert wait_until(lambda: _runs(prefect, "counts", "SCHEDULED"), SECONDS_TO_WAIT, pause=0.2)
 
 
-def test_a_missed_run_is_detected_and_calls_the_webhook(url: str, home: Home, calls: list[dict[str, str]]) -> None:
+def test_a_missed_run_is_detected_and_calls_the_webhook(
+    prefect: PrefectApi, home: Home, calls: list[dict[str, str]]
+) -> None:
     an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     state = {"type": "SCHEDULED", "state_details": {"scheduled_time": an_hour_ago}}
-    deployment = prefect_api.get(url, "/deployments/name/fails/by-hand")
-    run = prefect_api.post(url, f"/deployments/{deployment['id']}/create_flow_run", {"state": state})
+    deployment = prefect.get("/deployments/name/fails/by-hand")
+    run = prefect.post(f"/deployments/{deployment['id']}/create_flow_run", {"state": state})
     wanted = {"event": "prefect.flow-run.Late", "flow": "fails", "run": run["name"]}
     assert wait_until(lambda: wanted in calls, SECONDS_TO_WAIT)
     assert (run["name"], "Late") in [(trouble["name"], trouble["state"]) for trouble in read_status(home)["schedule"]]
 
 
 @pytest.fixture(scope="module")
-def worker(url: str, home: Home) -> None:
+def worker(prefect: PrefectApi, home: Home) -> None:
     """A worker for them, from here on."""
-    up.start_worker(home, url)
+    up.start_worker(home, prefect)
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_failed_run_is_detected_and_calls_the_webhook(url: str, home: Home, calls: list[dict[str, str]]) -> None:
+def test_a_failed_run_is_detected_and_calls_the_webhook(
+    prefect: PrefectApi, home: Home, calls: list[dict[str, str]]
+) -> None:
     assert wait_until(lambda: any(call.get("event") == "prefect.flow-run.Failed" for call in calls), SECONDS_TO_WAIT)
     failed = [trouble for trouble in missed_and_failed(home) if trouble["state"] == "Failed"]
     assert [trouble["message"] for trouble in failed] == ["Flow run encountered an exception: ValueError: as it must"]
-    assert failed[0]["url"].startswith(url.removesuffix("/api"))
+    assert failed[0]["url"].startswith(prefect.page)
 
 
-def test_scheduled_runs_wait_for_each_other(url: str) -> None:
-    limits = prefect_api.post(url, "/v2/concurrency_limits/filter", {})
+@pytest.mark.usefixtures("worker")
+def test_a_run_cannot_bring_a_command_or_an_environment_of_its_own(prefect: PrefectApi, tmp_path: Path) -> None:
+    written = tmp_path / "written"
+    deployment = prefect.get("/deployments/name/counts/often")
+    own = {"command": f"touch {written}", "env": {"PYTHONSTARTUP": str(written)}}
+    body = {"job_variables": own, "state": {"type": "SCHEDULED"}}
+    run = prefect.post(f"/deployments/{deployment['id']}/create_flow_run", body)
+    assert wait_until(
+        lambda: prefect.get(f"/flow_runs/{run['id']}")["state_type"] in ("COMPLETED", "FAILED"), SECONDS_TO_WAIT
+    )
+    assert prefect.get(f"/flow_runs/{run['id']}")["state_type"] == "COMPLETED" and not written.exists()
+
+
+def test_scheduled_runs_wait_for_each_other(prefect: PrefectApi) -> None:
+    limits = prefect.post("/v2/concurrency_limits/filter", {})
     assert {limit["limit"] for limit in limits if limit["name"].startswith("deployment:")} == {1}
-    assert prefect_api.get(url, f"/work_pools/{up.POOL}")["concurrency_limit"] == 1
+    assert prefect.get(f"/work_pools/{up.POOL}")["concurrency_limit"] == 1
 
 
 def test_the_nightly_run_cannot_be_switched_where_nothing_is_deployed(tmp_path: Path) -> None:
@@ -103,6 +123,6 @@ def test_the_nightly_run_cannot_be_switched_where_nothing_is_deployed(tmp_path: 
     assert missed_and_failed(Home(tmp_path)) == []
 
 
-def _runs(url: str, flow: str, state: str) -> list[dict[str, Any]]:
+def _runs(prefect: PrefectApi, flow: str, state: str) -> list[dict[str, Any]]:
     body = {"flows": {"name": {"any_": [flow]}}, "flow_runs": {"state": {"type": {"any_": [state]}}}}
-    return prefect_api.post(url, "/flow_runs/filter", body)
+    return prefect.post("/flow_runs/filter", body)

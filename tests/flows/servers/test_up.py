@@ -7,9 +7,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from flows.servers import detached_process, prefect_api, up
+from flows.servers import detached_process, up
 from flows.servers.prefect_server import ensure_server, environment, inherited
 from flows.servers.schedule import set_schedule
 from tasks.errors import UsageError
@@ -47,7 +48,8 @@ def test_up_starts_pages_that_respond_and_a_worker_that_runs(addresses: dict[str
 
 
 def test_the_artifacts_of_a_run_open_in_mlflows_pages(addresses: dict[str, Any], home: Home) -> None:
-    run = prefect_api.post(addresses["mlflow"], "/api/2.0/mlflow/runs/create", {"experiment_id": "0"})["run"]["info"]
+    made = httpx.post(f"{addresses['mlflow']}/api/2.0/mlflow/runs/create", json={"experiment_id": "0"})
+    run = made.json()["run"]["info"]
     folder = Path(run["artifact_uri"].removeprefix("file://"))
     folder.mkdir(parents=True)
     (folder / "note.txt").write_text("it opens")
@@ -58,6 +60,33 @@ def test_the_artifacts_of_a_run_open_in_mlflows_pages(addresses: dict[str, Any],
 
 
 def test_a_second_up_leaves_running_services_as_they_are(addresses: dict[str, Any], home: Home) -> None:
+    assert up.start_servers(home) == addresses
+
+
+def test_mlflows_pages_refuse_other_names_and_other_origins(addresses: dict[str, Any]) -> None:
+    search = f"{addresses['mlflow']}/api/2.0/mlflow/experiments/search?max_results=1"
+    port = addresses["mlflow"].rpartition(":")[2]
+    assert httpx.get(search).status_code == 200
+    for host in ("evil.example", f"10.evil.example:{port}", f"192.168.1.evil.example:{port}", "10.0.0.1"):
+        assert httpx.get(search, headers={"Host": host}).status_code == 403, host
+    create, body = f"{addresses['mlflow']}/api/2.0/mlflow/experiments/create", {"name": "from a page"}
+    for origin in ("http://evil.example", "null"):  # pages of other servers on loopback are let in by MLflow itself
+        assert httpx.post(create, json=body, headers={"Origin": origin}).status_code == 403, origin
+
+
+def test_another_up_keeps_the_folder_of_a_scheduled_recipe(
+    addresses: dict[str, Any], home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    set_schedule(home, on=False, recipe="mine")
+    monkeypatch.chdir(tmp_path)
+    up.start_servers(home)
+    deployment = _deployment(home, "nightly")
+    assert deployment["job_variables"]["working_dir"] == str(tmp_path / "project")
+    assert _deployment(home, "pipeline")["job_variables"]["working_dir"] == str(tmp_path)
+    ensure_server(home).patch(f"/deployments/{deployment['id']}", {"parameters": {}})
+    monkeypatch.undo()
     assert up.start_servers(home) == addresses
 
 
@@ -79,7 +108,7 @@ def test_the_schedule_of_the_nightly_run_survives_another_up(addresses: dict[str
         set_schedule(home, on=False, cron="whenever")
     assert set_schedule(home, on=False) == schedule
     deployment = _deployment(home, "nightly")
-    prefect_api.patch(ensure_server(home), f"/deployments/{deployment['id']}", {"parameters": {}})
+    ensure_server(home).patch(f"/deployments/{deployment['id']}", {"parameters": {}})
     set_schedule(home, on=False, cron="0 3 * * *")
 
 
@@ -105,7 +134,7 @@ def test_stop_ends_all_of_this_home_and_nothing_else(addresses: dict[str, Any], 
 
 
 def _deployment(home: Home, name: str) -> dict[str, Any]:
-    return prefect_api.get(ensure_server(home), f"/deployments/name/pipeline/{name}")
+    return ensure_server(home).get(f"/deployments/name/pipeline/{name}")
 
 
 def _schedules(deployment: dict[str, Any]) -> list[tuple[bool, dict[str, Any]]]:
