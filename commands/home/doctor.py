@@ -12,6 +12,8 @@ from packaging.version import Version
 from commands.home.doctor_processes import findings
 from flows.retention import usage
 from flows.servers import detached_process
+from flows.servers.prefect_api import PrefectApi
+from flows.servers.prefect_server import running
 from flows.servers.up import STOPPED_IN_ORDER
 from flows.session import check_writable
 from tasks.errors import UserError
@@ -157,8 +159,23 @@ def _torch_build() -> dict[str, Any]:
 
 def _processes(home: Home) -> list[dict[str, Any]]:
     servers = {name: detached_process.find(home, name) for name in STOPPED_IN_ORDER}
-    return [
+    rows = [
         _row("ok", f"{name} runs, process {process.pid} {process.url}".strip(), "triptych up --stop ends it")
         for name, process in servers.items()
         if process is not None
     ]
+    return rows + _open_server(home)
+
+
+def _open_server(home: Home) -> list[dict[str, Any]]:
+    """The Prefect server of the home where it asks for no password: one that an earlier version started."""
+    import httpx
+
+    if (prefect := running(home)) is None:
+        return []
+    try:
+        PrefectApi(prefect.url, "nobody:").get("/admin/version")
+    except httpx.HTTPStatusError:
+        return []
+    what = f"the Prefect server at {prefect.page} takes orders from every program and every web page on this machine"
+    return [_row("error", what, "triptych up --stop; the next start has a password")]

@@ -13,7 +13,9 @@ from commands.home.doctor import examine
 from commands.home.doctor_processes import QUIET_IF
 from flows.servers import detached_process
 from flows.servers.detached_process import LOOPBACK, Detached
+from flows.servers.prefect_server import SERVER, running
 from tasks.home import Home
+from tests.processes import wait_until
 
 LISTEN = """
 import socket, sys
@@ -95,3 +97,19 @@ def test_a_server_that_may_send_usage_data_is_reported(home, start):
 def test_every_problem_has_a_fix(home, start):
     start(home, "0.0.0.0")
     assert all(row["cure"] for level in ("warning", "error") for row in findings(home, level))
+
+
+def test_a_prefect_server_without_a_password_is_an_error(home):
+    for name, content in {"health": "true", "admin/version": '"3.8"'}.items():
+        file = home / "api" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    port = detached_process.free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", LOOPBACK]
+    detached_process.start(home, SERVER.name, command, os.environ, f"http://{LOOPBACK}:{port}")
+    try:
+        wait_until(lambda: running(home) is not None, seconds=30)
+        (finding,) = findings(home, "error")
+        assert "takes orders from every program" in finding["what"] and "up --stop" in finding["cure"]
+    finally:
+        detached_process.end(home, SERVER.name)
