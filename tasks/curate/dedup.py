@@ -83,8 +83,12 @@ class Clusters:
         self.parent: dict[str, str] = {}
 
     def root(self, cluster_id: str) -> str:
+        path = []
         while (parent := self.parent.get(cluster_id, cluster_id)) != cluster_id:
+            path.append(cluster_id)
             cluster_id = parent
+        for passed in path:  # the next time it is one step
+            self.parent[passed] = cluster_id
         return cluster_id
 
     def join(self, cluster_id: str, others: list[str]) -> None:

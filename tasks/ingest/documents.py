@@ -5,6 +5,7 @@ the same however many processes read the groups.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from tasks.ingest.walk import root_of
 from tasks.passages import passages
 from tasks.store.hashing import file_sha256
 
+REASON_CHARACTERS = 200
 EXAMPLES = 5  # bad records in an error message
 REPAIRED_FILES = 3  # of each kind that a note names
 
@@ -148,11 +150,29 @@ class _Reading:
             if end not in self.readers:
                 self.readers[end] = reader_of(end, self.folder, self.source, self.quarantine)
             reader = self.readers[end]
-            for document in reader.read_file(file.name):
+            for document in self.read(reader, file):
                 self.keep(document)
             if isinstance(reader, Archives):
                 self.tally.unsupported += reader.unsupported
                 reader.unsupported.clear()
+
+    def read(self, reader: BaseDiskReader, file: File) -> Iterator[Document]:
+        """The documents of a file; what a reader raises on it in no foreseen way costs the rest of that file only."""
+        documents, position = reader.read_file(file.name), 0
+        while True:
+            try:
+                document = next(documents)
+            except StopIteration:
+                return
+            except (OSError, UserError):
+                raise
+            except Exception as error:
+                fault = f"unreadable from here on: {type(error).__name__}: {str(error)[:REASON_CHARACTERS]}"
+                lost = file.size if position == 0 else 0
+                self.quarantine(BadRecord(position, fault, b"", lost_bytes=lost))
+                return
+            position = document.metadata["position"] + 1
+            yield document
 
     def keep(self, document: Document) -> None:
         """Writes a document as one row or as the rows of its passages, unless its metadata are out of range."""

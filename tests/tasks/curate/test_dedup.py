@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.curate.config import DedupMode
-from tasks.curate.dedup import PassingDocument, dedup_decisions, near_texts
+from tasks.curate.dedup import Clusters, PassingDocument, dedup_decisions, near_texts
 
 HASHES = "abcdefgh"
 CORPUS = st.lists(st.sampled_from(HASHES), min_size=1, max_size=25)
@@ -67,6 +67,14 @@ def test_near_duplicates_that_stay_share_a_cluster(hashes: list[str], pairs: dic
 def test_a_chain_of_small_differences_does_not_drop_its_far_end() -> None:
     decisions = dedup_decisions(texts(["a", "b", "c"]), [], symmetric({("a", "b"): 0.8, ("b", "c"): 0.8}), "minhash")
     assert [decision.reason for decision in decisions.values()] == [None, "near_duplicate", None]
+
+
+def test_a_long_chain_of_joined_clusters_is_walked_once() -> None:
+    clusters = Clusters(set())
+    for i in range(50):
+        clusters.parent[f"d{i}"] = f"d{i + 1}"
+    assert clusters.root("d0") == "d50"
+    assert set(clusters.parent.values()) == {"d50"}
 
 
 def test_the_most_similar_kept_document_is_the_one_kept_for_a_duplicate() -> None:

@@ -5,6 +5,7 @@ import random
 import pyarrow as pa
 import pytest
 
+from tasks.curate import spans
 from tasks.curate.conditions import check
 from tasks.curate.config import CurateConfig, DocumentLimits, GopherQuality
 from tasks.curate.decide import verdicts
@@ -109,6 +110,14 @@ def test_a_near_duplicate_is_marked_where_it_differs_from_the_kept_one():
     text = "we shall fight on cold and windy beaches"
     (span,) = differences(text, "we shall fight on beaches")
     assert text[slice(*span)] == "cold and windy"
+    assert differences(text, text) == []
+
+
+def test_long_texts_are_compared_without_an_alignment(monkeypatch):
+    monkeypatch.setattr(spans, "SequenceMatcher", None)
+    kept = [f"word{i % 700}" for i in range(6000)]
+    text = " ".join([*kept[:3000], "another", "word", *kept[3000:]])
+    assert [text[slice(*span)] for span in differences(text, " ".join(kept))] == ["another word"]
     assert differences(text, text) == []
 
 

@@ -13,6 +13,7 @@ from tasks.errors import UserError
 from tasks.home import Home
 from tasks.ingest import steps as ingest_module
 from tasks.ingest.ledger import record_arrivals
+from tasks.ingest.readers import JsonLines
 from tasks.ingest.steps import IngestConfig
 from tests.tasks.corpora import IngestResult, config_of, ingest_newest, ingest_partition, jsonl, write
 
@@ -256,3 +257,22 @@ def test_every_line_is_a_document_or_a_quarantine_row(
     whole_file = [row for row in result.quarantine if row["reason"].endswith("the whole file is skipped")]
     assert whole_file or sorted(places) == list(range(len(records)))
     assert result.stats.funnel is not None and result.stats.funnel.read == len(places) + 1
+
+
+@pytest.mark.parametrize("error", [RecursionError("too deep"), KeyError("x"), MemoryError()])
+def test_what_a_reader_raises_in_no_foreseen_way_costs_the_rest_of_that_file(
+    tmp_path: Path, monkeypatch, error
+) -> None:
+    parse = JsonLines.parse
+
+    def parse_or_raise(self: JsonLines, line: bytes, path: str, position: int):
+        if b"odd" in line:
+            raise error
+        return parse(self, line, path, position)
+
+    monkeypatch.setattr(JsonLines, "parse", parse_or_raise)
+    files = {"a.jsonl": jsonl({"text": "one"}, {"text": "odd"}, {"text": "two"}), "b.jsonl": jsonl({"text": "three"})}
+    result = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path)
+    assert [row["text"] for row in result.documents] == ["one", "three"]
+    ((uri, position, reason),) = result.reasons
+    assert (uri, position) == ("a.jsonl", 1) and type(error).__name__ in reason
