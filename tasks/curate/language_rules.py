@@ -13,14 +13,12 @@ from importlib.util import find_spec
 from tasks.curate.config import C4Lines
 from tasks.curate.spacy_rules import NEED_A_SEGMENTER
 from tasks.curate.words import UNSPACED
-from tasks.language import detect_with_probability
+from tasks.language import detect, samples
 
 AUTO, NEUTRAL, UNSPACED_SCRIPT = "auto", "neutral", "unspaced"
 GOPHER = ("the", "be", "to", "of", "and", "that", "have", "with")  # arXiv 2112.11446, table A1: for English
 MAX_STOP_WORDS = 64  # one bit each
 MIN_STOP_WORDS = 30  # spaCy's shorter lists miss the commonest words
-MIN_LANGUAGE_PROBABILITY = 0.5  # of a detected language that counts; text in one that lid.176 lacks stays below
-CHARACTERS_READ = 1000
 SPACY_NAMES = {"no": "nb"}  # lid.176's code → spaCy's
 
 
@@ -28,17 +26,16 @@ def rule_set(text: str, declared: str | None, wanted: str) -> str:
     """The name of the rules for one text. `wanted` is the recipe's language: auto, or one for all texts."""
     if wanted != AUTO and has_rules(wanted):
         return wanted
-    head = text[:CHARACTERS_READ]
-    letters = sum(map(str.isalpha, head))
-    if len(UNSPACED.findall(head)) > 0.3 * letters:
+    shown = "".join(samples(text))
+    letters = sum(map(str.isalpha, shown))
+    if len(UNSPACED.findall(shown)) > 0.3 * letters:
         return UNSPACED_SCRIPT
-    cased = sum(c.lower() != c.upper() for c in head)
+    cased = sum(c.lower() != c.upper() for c in shown)
     if wanted != AUTO or cased < 0.5 * letters:
         return NEUTRAL
     language = _language_code(declared)
     if language is None:
-        detected, probability = detect_with_probability(text)
-        language = _language_code(detected) if probability >= MIN_LANGUAGE_PROBABILITY else None
+        language = _language_code(detect(text))
     return language or NEUTRAL
 
 

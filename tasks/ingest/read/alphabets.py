@@ -44,18 +44,19 @@ LETTERS = {  # of a language beside a to z, those of common loan words and names
     **{"he": HEBREW, "yi": HEBREW, "ar": ARABIC, "arz": ARABIC, "fa": ARABIC, "ur": ARABIC},
     **{"th": "".join(map(chr, range(0xE01, 0xE5C)))},
 }
-MARKS = "\xa0«»„“”‘’‚‹›–—…·•¿¡§°€£©®™±×²³¼½¾№‐―\u200e\u200f،؛؟"
+MARKS = "\xa0«»„“”‘’‚‹›–—…·•¿¡§°€£®™×²³№‐―\u200e\u200f،؛؟"
+APART = "©±¼½¾"  # stand beside no letter
 WITHIN_WORDS = "’·–—"
 WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")  # with a letter or mark beyond ASCII
 MANY_WORDS = 4000  # different ones
-MIN_WORDS = 5  # different ones, of another alphabet
+MIN_WORDS = 5  # different ones: fewer are no text in another alphabet, and in this one of a certain language alone
 MIN_THAI_WORD = 8  # letters between two blanks, on average: any letters make Thai for a detector
 SAMPLE_BYTES = 4096  # in which the language is detected
 MIN_ASCII_SHARE = 0.5  # of the bytes that may be letters, in Latin text
 MIN_FITTING_SHARE = 0.8  # of the letters and marks beyond ASCII
 MIN_LANGUAGE_PROBABILITY = 0.15
 CERTAINTY_OF_GREEK = 0.7  # its letters in any order are Greek for a detector
-CERTAIN = 0.5  # a probability of the language
+LIKELY, CERTAIN = 0.3, 0.5  # probabilities of a language
 
 
 class EncodingFit(NamedTuple):
@@ -84,7 +85,8 @@ def alphabet_encoding(raw: bytes) -> str | None:
         is_without_blanks = sum(map(len, words)) >= MIN_THAI_WORD * len(words)
         fits += [_fit(words, sample, encoding) for encoding in OTHERS + THAI * is_without_blanks]
     best = max(fits, key=lambda fit: fit.goodness, default=EncodingFit(0, 0, 0, ""))
-    return best.encoding if best.share >= MIN_FITTING_SHARE and best.probability >= MIN_LANGUAGE_PROBABILITY else None
+    least = MIN_LANGUAGE_PROBABILITY if len(words) >= MIN_WORDS else LIKELY
+    return best.encoding if best.share >= MIN_FITTING_SHARE and best.probability >= least else None
 
 
 def latin_encoding_of_few(raw: bytes) -> str | None:
@@ -100,7 +102,7 @@ def latin_encoding_of_few(raw: bytes) -> str | None:
 def _fit(words: list[bytes], sample: bytes, encoding: str) -> EncodingFit:
     from tasks.language import detect_with_probability
 
-    language, probability = detect_with_probability(sample.decode(encoding, errors="replace").lower())
+    language, probability = detect_with_probability(sample.decode(encoding, errors="replace"))
     letters = LETTERS.get(language or "")
     if letters is None:
         return EncodingFit(0, 0, 0, encoding)
@@ -124,8 +126,9 @@ def _fitting(letters: str, is_latin: bool) -> re.Pattern[str]:
     capital = rf"(?<![a-z{re.escape(letters)}])[{re.escape(upper)}]" if upper else r"(?!)"
     within = rf"(?<=[^\W\d_])[{WITHIN_WORDS}](?=[^\W\d_])"
     mark = rf"(?<![^\W\d_])[{re.escape(MARKS)}]|[{re.escape(MARKS)}](?![^\W\d_])"
+    apart = rf"(?<![^\W\d_])[{APART}](?![^\W\d_])"
     letter = f"(?:{small}|{capital})" if is_latin else f"(?<![A-Za-z])(?:{small}|{capital})(?![A-Za-z])"
-    return re.compile(f"{letter}|{within}|{mark}")
+    return re.compile(f"{letter}|{within}|{mark}|{apart}")
 
 
 def fits_latin(text: str, at: int) -> bool:
