@@ -8,7 +8,7 @@ json_files.py, spreadsheets.py  records: JSON, CSV and TSV (JSON Lines are in ..
 lenient_json.py                 JSON that Python's json writes, and the standard does not have
 dialects.py, table_rows.py      how a table is written; its rows, whatever its quotation marks do
 columnar.py, column_bytes.py,   Parquet and Arrow: how much each row stands for, and the values of a column
-  column_values.py
+  column_values.py, ipc_bytes.py
 web_pages.py, office.py, mail.py HTML; PDF and DOCX (the text of its XML: word_text.py); messages and mailboxes
 mailboxes.py, mail_body.py,     the messages of a mailbox; the parts of one; what its writer wrote himself
   own_words.py

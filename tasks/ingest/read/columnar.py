@@ -11,6 +11,7 @@ from datatrove.data import Document
 from tasks.ingest.lines import MIB, check_expansion
 from tasks.ingest.read.column_bytes import FIXED_BYTES, row_bytes
 from tasks.ingest.read.column_values import Values
+from tasks.ingest.read.ipc_bytes import MAGIC, unpacked_bytes
 from tasks.ingest.readers import BadRecord, QuarantiningReader
 
 ROWS_AT_ONCE = 256  # of which Python has the values
@@ -129,7 +130,9 @@ class ArrowFiles(TableReader):
     name = "🪶 Arrow"
 
     def batches(self, file: BinaryIO, size: int) -> Iterator[pa.RecordBatch]:
-        is_stream = file.read(6) != b"ARROW1"
+        is_stream = file.read(len(MAGIC)) != MAGIC
+        file.seek(0)
+        check_expansion(unpacked_bytes(file), size, self.rules.max_expansion)
         file.seek(0)
         if is_stream:
             with pa.ipc.open_stream(file) as stream:

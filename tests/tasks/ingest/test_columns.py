@@ -15,6 +15,7 @@ from tasks.ingest import lines
 from tasks.ingest.read import columnar
 from tasks.ingest.read.column_bytes import FIXED_BYTES, row_bytes
 from tasks.ingest.read.columnar import BYTES_AT_ONCE, ROWS_AT_ONCE, ParquetFiles, _spans
+from tasks.ingest.read.ipc_bytes import unpacked_bytes
 from tests.tasks.corpora import IngestResult, config_of, ingest_newest, write
 from tests.tasks.ingest.test_readers import parquet, stream
 
@@ -144,6 +145,31 @@ def test_rows_that_are_stored_once_count_each_time(tmp_path: Path, monkeypatch, 
     assert sum(decoded) <= max(8 * MIB, 200 * (tmp_path / "in" / name).stat().st_size) // len(TEXT)
     assert [reason for *_, reason in result.reasons if "unreadable" not in reason] == []
     assert "it unpacks to more than 200 times" in result.reasons[-1][2] and result.reasons[-1][0] == name
+
+
+def ipc(table: pa.Table, opened=pa.ipc.new_stream, compression: str | None = "zstd") -> bytes:
+    sink = io.BytesIO()
+    with opened(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("opened", [pa.ipc.new_stream, pa.ipc.new_file])
+@pytest.mark.parametrize("compression", [None, "zstd", "lz4"])
+def test_the_bytes_of_an_arrow_file_are_known_before_it_is_unpacked(opened, compression: str | None) -> None:
+    numbers = np.arange(100_000)
+    table = pa.table({"text": pa.array(["word " * 9] * 100_000), "n": numbers, "d": ["x"] * 100_000})
+    content = ipc(table.set_column(2, "d", table["d"].combine_chunks().dictionary_encode()), opened, compression)
+    assert unpacked_bytes(io.BytesIO(content)) == pytest.approx(100_000 * (45 + 4 + 8 + 4), rel=0.01)
+
+
+def test_a_compressed_arrow_file_that_is_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(lines, "FREE_EXPANSION", 4 * MIB)
+    content = ipc(pa.table({"text": ["x" * (8 * MIB)]}))
+    monkeypatch.setattr(pa.ipc, "open_stream", None)
+    result = read(tmp_path, content, "t.arrow")
+    ((_, position, reason),) = result.reasons
+    assert position == 0 and "it unpacks to more than 200 times" in reason
 
 
 def test_a_text_above_the_limit_is_quarantined_before_it_is_decoded(tmp_path: Path, monkeypatch) -> None:
