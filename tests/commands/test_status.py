@@ -19,7 +19,8 @@ def home(tmp_path):
     return Home(tmp_path)
 
 
-def test_a_missing_worker_is_reported_where_one_was_started(home):
+def test_a_missing_worker_is_reported_where_one_was_started(home, monkeypatch):
+    monkeypatch.chdir(home)  # where the processes of a home work
     assert read_status(home)["noticed"] == []
     detached_process.write_record(home, WORKER, detached_process.Detached(os.getpid(), 1.0))
     (note,) = read_status(home)["noticed"]

@@ -164,3 +164,32 @@ def test_rows_saved_twice_have_the_same_bytes(curated: Curated, tmp_path: Path) 
     for name in ("one", "two"):
         labelled_rows(LabelledRows(label=ERA), folders)[0].save_to_disk(str(tmp_path / name))
     assert content_hashes(tmp_path / "one") == content_hashes(tmp_path / "two")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "(select trim(text) from read_text('SECRET') as t(source, text))",
+        "(select count(*)::varchar from glob('/etc/*'))",
+        "(select text from read_csv('SECRET') as t(text))",
+        "(select text from 'SECRET' as t(text))",
+        "(select text from query('select content from read_text(''SECRET'')') as t(text))",
+    ],
+)
+def test_a_recipe_from_somebody_else_reads_no_file_into_the_rows(
+    curated: Curated, tmp_path: Path, expression: str
+) -> None:
+    (tmp_path / "secret.csv").write_text("the secret\n")
+    label = expression.replace("SECRET", str(tmp_path / "secret.csv"))
+    config = LabelledRows(label=f"case when year < 1850 then 'a' else {label} end")
+    with pytest.raises(UserError, match="disabled by configuration"):
+        labelled_rows(config, curated(addresses(20)))
+
+
+def test_a_condition_is_one_expression_and_changes_no_setting(curated: Curated, tmp_path: Path) -> None:
+    logging = f"enable_logging(storage := 'file', storage_path := '{tmp_path / 'log'}')"
+    where = f"true) as value from documents; select count(*) from {logging}; select (true"
+    template = Template(kind="t", prompt="p {year}", response="r", where=where)
+    with pytest.raises((UserError, ValueError)):
+        instruction_rows(InstructionRows(templates=(template,)), curated(addresses(20)))
+    assert not (tmp_path / "log").exists()

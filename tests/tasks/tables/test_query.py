@@ -1,10 +1,15 @@
 """Queries of DuckDB: named parameters, and SQL of users that can read nothing but the run's own tables."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import pyarrow as pa
 import pytest
 
 from tasks.errors import UsageError
-from tasks.tables.query import ask, parameters, query
+from tasks.tables.query import SqlError, ask, parameters, query
 
 DOCUMENTS = pa.table({"doc_id": ["a", "b", "c"], "language": ["en", None, "de"]})
 TABLES = {"documents": lambda: DOCUMENTS, "never": lambda: pytest.fail("opened a table that no query names")}
@@ -69,3 +74,46 @@ def test_a_query_binds_only_the_parameters_that_its_sql_names():
         {"t": pa.table({"x": [1, 2, 3]})},
     )
     assert result.to_pylist() == [{"n": 2}]
+
+
+ENDLESS = "select count(*) as n from range(100000000) a, range(100000000) b where (a.range * b.range) % 7 = 3"
+ASKING = f"""
+import sys
+from commands.process import exit_with_code, run_briefly
+from tasks.tables.query import ask
+
+def main():
+    print("asking", flush=True)
+    ask({ENDLESS!r}, {{}}, {{}}, {{}})
+
+run_briefly(lambda: exit_with_code(main))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_statement_that_takes_for_ever(number: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", ASKING], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr and process.stdout.readline()
+        time.sleep(0.5)
+        process.send_signal(number)
+        try:
+            assert process.wait(20) == 130
+        finally:
+            process.kill()
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_statement_spills_into_a_folder_of_its_own_that_cannot_be_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".tmp").mkdir()
+    (tmp_path / ".tmp" / "x.txt").write_text("secret")
+    for sql in ("select * from read_text('.tmp/x.txt')", "select * from glob('.tmp/*')"):
+        with pytest.raises(UsageError, match="disabled by configuration"):
+            ask(sql, {}, {}, {})
+        with pytest.raises(SqlError, match="disabled by configuration"):
+            query(sql, {}, {})
+
+
+def test_more_than_one_statement_is_refused():
+    with pytest.raises(SqlError, match="one statement"):
+        query("select 1; select 2", {}, {})
