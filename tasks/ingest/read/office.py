@@ -1,4 +1,4 @@
-"""PDF and DOCX: the text that pypdf and python-docx extract, with title and author as metadata."""
+"""PDF and DOCX: the text that pypdf and word_text.py extract, with title and author as metadata."""
 
 import io
 import logging
@@ -92,21 +92,28 @@ class DocxFiles(OfficeFiles):
     without_text = "no text in it"
 
     def text_of(self, raw: bytes) -> tuple[str, dict[str, Any]]:
-        import docx
-
         if raw.startswith(OLE_MARK):
             raise ValueError("encrypted, or a .doc of old: save it as .docx without a password")
         with zipfile.ZipFile(io.BytesIO(raw)) as parts:
             check_expansion(sum(part.file_size for part in parts.infolist()), len(raw), self.rules.max_expansion)
-        document = docx.Document(io.BytesIO(raw))
-        core = document.core_properties
-        return "\n\n".join(filter(str.strip, word_blocks(document))), {"title": core.title, "author": core.author}
+            text = "\n\n".join(filter(str.strip, word_blocks(parts)))
+        return text, _word_information(raw)
 
 
 def _pdf_information(reader: Any) -> dict[str, Any]:
     try:
         return {"title": reader.metadata.title, "author": reader.metadata.author} if reader.metadata else {}
     except Exception:  # damaged too, whatever pypdf raises, and no reason to lose the text
+        return {}
+
+
+def _word_information(raw: bytes) -> dict[str, Any]:
+    import docx
+
+    try:
+        core = docx.Document(io.BytesIO(raw)).core_properties
+        return {"title": core.title, "author": core.author}
+    except Exception:  # python-docx opens every part, and fails where one is missing
         return {}
 
 

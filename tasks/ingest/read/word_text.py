@@ -3,29 +3,52 @@
 Paragraphs stand in content controls, tables within tables and text boxes too, and runs in insertions, links and
 formulas as well as in the paragraph itself; so the tree is walked whole. What is deleted or moved away is left out, and
 of the same thing in two forms (mc:AlternateContent) the first is read.
+
+Only the parts with text are opened: a link to a picture that is gone, as some programs leave them, costs no text.
 """
 
+import posixpath
+import zipfile
 from collections.abc import Iterator
 from typing import Any
+
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # it has no stubs
 
 PROPERTIES = ("pPr", "rPr", "tblPr", "tblGrid", "trPr", "tcPr", "sectPr", "sdtPr", "sdtEndPr")
 DELETED = ("del", "moveFrom", "rt")  # and the pronunciation above a character
 SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "ptab": "\t", "noBreakHyphen": "-"}
 OTHER_BREAKS = ("page", "column")  # of pages and columns, not of lines
-NOTES = ("/footnotes", "/endnotes")  # how the relationships end that lead to their parts
+MAIN, NOTES = "/officeDocument", ("/footnotes", "/endnotes")  # how the types of relationships end, in both versions
 
 
-def word_blocks(document: Any) -> Iterator[str]:
-    """Paragraphs and rows of tables of a python-docx document, then its footnotes and endnotes."""
-    from docx.oxml import parse_xml
-
-    yield from _blocks(document.element.body)
-    relations = sorted(document.part.rels.values(), key=lambda relation: relation.reltype.endswith(NOTES[1]))
-    for relation in relations:
-        if relation.reltype.endswith(NOTES) and not relation.is_external:
-            for note in parse_xml(relation.target_part.blob):
+def word_blocks(archive: zipfile.ZipFile) -> Iterator[str]:
+    """Paragraphs and rows of tables of a DOCX, then its footnotes and endnotes; ValueError where it is none."""
+    main = _related(archive, "", MAIN)
+    if main is None:
+        raise ValueError("no document of Word in it")
+    yield from _blocks(_xml(archive, main))
+    for kind in NOTES:
+        if part := _related(archive, main, kind):
+            for note in _xml(archive, part):
                 if _attribute(note, "type") in (None, "normal"):  # else the line above the notes
                     yield from _blocks(note)
+
+
+def _related(archive: zipfile.ZipFile, part: str, kind: str) -> str | None:
+    """The part of that kind to which another one, or the whole archive (""), is related; None where it is missing."""
+    folder, name = posixpath.split(part)
+    relations = posixpath.join(folder, "_rels", f"{name}.rels")
+    names = archive.namelist()
+    for relation in _xml(archive, relations) if relations in names else ():
+        target = posixpath.normpath(posixpath.join("/", folder, relation.get("Target") or "")).lstrip("/")
+        if (relation.get("Type") or "").endswith(kind) and target in names:
+            return target
+    return None
+
+
+def _xml(archive: zipfile.ZipFile, part: str) -> Any:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    return etree.fromstring(archive.read(part), parser)
 
 
 def _blocks(parent: Any) -> Iterator[str]:

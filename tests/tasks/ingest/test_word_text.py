@@ -119,6 +119,40 @@ def test_footnotes_follow_the_text(tmp_path: Path) -> None:
     assert read(tmp_path / "b", word(paragraph(run("The path.")), footnotes=line + note)) == "The path.\n\nSee the map."
 
 
+def changed(content: bytes, part: str, old: bytes, new: bytes) -> bytes:
+    """The archive with something replaced in a part, or in all that end so."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(sink, "w") as after:
+        for name in before.namelist():
+            inside = before.read(name)
+            after.writestr(name, inside.replace(old, new) if name.endswith(part) else inside)
+    return sink.getvalue()
+
+
+def test_a_picture_that_is_gone_costs_no_text(tmp_path: Path) -> None:
+    content = word(paragraph(run("Beside a picture.")))
+    link = f'<Relationship Id="rId99" Type="{RELATIONS}/image" Target="NULL"/></Relationships>'.encode()
+    assert read(tmp_path, changed(content, "document.xml.rels", b"</Relationships>", link)) == "Beside a picture."
+
+
+def test_the_strict_version_of_the_format_is_read(tmp_path: Path) -> None:
+    content = word(paragraph(run("Strictly so.")), footnotes=f"<w:footnote>{paragraph(run('A note.'))}</w:footnote>")
+    strict = "http://purl.oclc.org/ooxml"
+    content = changed(content, ".rels", RELATIONS.encode(), f"{strict}/officeDocument/relationships".encode())
+    main = b"http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    content = changed(content, ".xml", main, f"{strict}/wordprocessingml/main".encode())
+    assert read(tmp_path, content) == "Strictly so.\n\nA note."
+
+
+def test_entities_of_a_word_file_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a secret")
+    content = word(paragraph(run("Before &amp;x; after.")))
+    entity = f'<!DOCTYPE a [<!ENTITY x SYSTEM "file://{tmp_path}/secret">]><w:document'.encode()
+    content = changed(changed(content, "word/document.xml", b"<w:document", entity), "document.xml", b"&amp;x;", b"&x;")
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.docx": content, "b.txt": "good"})), tmp_path)
+    assert not any("a secret" in row["text"] for row in result.documents)
+
+
 def test_a_word_file_that_holds_no_text_or_is_encrypted_is_reported_as_that(tmp_path: Path) -> None:
     ole = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(2000)
     empty = word(paragraph(""))
