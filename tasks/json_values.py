@@ -13,7 +13,7 @@ READ_CHARACTERS = 1 << 20  # at once, at least
 NUMBER_TAIL = 2  # characters that may stand between the end of a parsed number and its rest: e+
 BLANK, BETWEEN = re.compile(r"\s*"), re.compile(r"[\s,]*")
 FIRST_KEY = re.compile(r'\{\s*"(?:[^"\\]|\\.){0,200}"')  # of an object
-ANY_SEPARATOR = r"\s*,?\s*"
+ANY_END = r"\}\s*,?\s*|\n\s*"  # of a value, before another one
 LONGEST_SEPARATOR = 1000  # characters between two values and of the second one's first key
 SHOWN_CHARACTERS = 64 << 10  # of what is passed over
 CUT_TAIL = 8  # characters: a fault so near to the end of what was read may be the cut
@@ -43,9 +43,9 @@ def json_values(file: TextIO, max_characters: int) -> Iterator[str | BrokenValue
             if is_array:
                 yield BrokenValue("the array has no end", "", 0, is_last=True)
             return
-        if is_array and buffer.head() == "]":
+        if buffer.head() == ("]" if is_array else "["):
             buffer.at += 1
-            is_array = False  # what follows is another value, or nothing
+            is_array, is_after_value = not is_array, False  # another value may follow, or another array
             continue
         separator, own_key = between if is_after_value else separator, buffer.first_key()
         value = buffer.value()
@@ -122,16 +122,18 @@ class _Buffer:
     def pass_over(self, fault: str, separator: str | None, keys: list[str]) -> BrokenValue:
         """Goes on to the next object that begins as those before it do, in linear time."""
         rest, size, start = self.text[self.at : self.at + SHOWN_CHARACTERS], 0, self.at + 1
-        between = ANY_SEPARATOR if separator is None else re.escape(separator)
-        following = re.compile(rf"\}}{between}(?={'|'.join(map(re.escape, keys))})") if keys else None
+        between = rf"\}}{re.escape(separator)}" if separator is not None else ANY_END
+        if separator and "\n" in separator:  # the end of the broken value may be what is missing
+            between += f"|{re.escape(separator[separator.rindex(chr(10)) :])}"
+        following = re.compile(f"(?:{between})(?={'|'.join(map(re.escape, keys))})") if keys else None
         has_time = self.scanned_in_vain <= RESCAN_SHARE * (self.used + self.at + READ_CHARACTERS)
         while following and has_time and size <= self.max_characters:
             match = following.search(self.text, start)
             end = match.end() if match else max(self.at, len(self.text) - LONGEST_SEPARATOR)
-            size += len(self.text[self.at : end].encode(errors="surrogateescape"))
+            size += len(self.text[self.at : end].encode(errors="surrogatepass"))
             self.at = start = end
             if match:
                 return BrokenValue(fault, rest, size, is_last=False)
             if not self.grow():
                 break
-        return BrokenValue(fault, rest, size + len(self.text[self.at :].encode(errors="surrogateescape")), is_last=True)
+        return BrokenValue(fault, rest, size + len(self.text[self.at :].encode(errors="surrogatepass")), is_last=True)

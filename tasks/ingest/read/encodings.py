@@ -17,6 +17,7 @@ SHIFT_SEQUENCE = re.compile(rb"\x1b\$(?:[@B]|\([A-D@B]|\)[AC])")  # of ISO-2022,
 SHIFT_ENCODINGS = ("iso2022_kr", "iso2022_jp", "iso2022_jp_2", "iso2022_jp_2004", iso2022.NAME)  # of seven bits
 DETECTION_BYTES = 64 << 10  # from the first byte that is not ASCII
 NOT_IN_ENCODING = "bytes that the encoding of the text does not have became U+FFFD"
+NULS = "NUL bytes in text became U+FFFD"
 MIXED = "lines of UTF-8 in a text of another encoding"
 MAX_REPLACED_SHARE = 0.001  # of the characters
 NON_ASCII = bytes(range(128, 256))
@@ -43,8 +44,11 @@ def decode(raw: bytes) -> Decoded:
         certain = alphabets.latin_encoding_of_few(raw)
         if certain and (certain != alphabets.LATIN[0] or REPLACED in decoded.repairs):
             decoded = decode_as(raw, certain)
-    if "\0" in decoded.text:
+    nuls = decoded.text.count("\0")
+    if nuls > MAX_REPLACED_SHARE * len(decoded.text):
         raise Undecodable("NUL byte")
+    if nuls:
+        return decoded._replace(text=decoded.text.replace("\0", "\ufffd"), repairs={**decoded.repairs, NULS: nuls})
     return decoded
 
 

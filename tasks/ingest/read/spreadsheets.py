@@ -1,6 +1,7 @@
 """CSV and TSV: a row is a record, its columns named by the first line, or column1, column2, … where there is none."""
 
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -9,18 +10,21 @@ from datatrove.data import Document
 
 from tasks.ingest.lines import MIB, RAW_BYTES
 from tasks.ingest.read.dialects import named_columns, table_dialect
-from tasks.ingest.read.encodings import NOT_IN_ENCODING, UTF8, Undecodable, encoding_of
+from tasks.ingest.read.encodings import NOT_IN_ENCODING, UTF8, UTF16_NAME, Undecodable, encoding_of
 from tasks.ingest.read.plain import encoding_field
 from tasks.ingest.read.table_rows import TableRow, TableRows, complete_rows
-from tasks.ingest.read.utf8 import ESCAPED, Mended, is_damaged_utf8, mended
+from tasks.ingest.read.utf8 import Mended, is_damaged_utf8, mended
 from tasks.ingest.readers import BadRecord, QuarantiningReader, bytes_fault
 from tasks.ingest.unpack import count_rest
+
+UNDECODED = re.compile("[\ud800-\udfff]")
 
 
 class Spreadsheets(QuarantiningReader):
     """Documents of the rows, one in memory at a time."""
 
     name = "📊 CSV"
+    errors = "surrogateescape"
 
     def read_file(self, filepath: str) -> Iterator[Document]:
         with self.data_folder.open(filepath, "rb") as file:
@@ -33,7 +37,8 @@ class Spreadsheets(QuarantiningReader):
                 return
             file.seek(0)
             codec = "utf-8-sig" if encoding == "utf-8" else encoding
-            text = io.TextIOWrapper(file, codec, errors="surrogateescape", newline="")
+            self.errors = "surrogatepass" if encoding == UTF16_NAME else "surrogateescape"
+            text = io.TextIOWrapper(file, codec, errors=self.errors, newline="")
             yield from self.rows(text, filepath, head.decode(codec, errors="replace"), encoding_field(encoding))
 
     def rows(self, text: io.TextIOWrapper, path: str, head: str, extra: dict[str, str]) -> Iterator[Document]:
@@ -46,7 +51,7 @@ class Spreadsheets(QuarantiningReader):
             names = column_names(next(rows, TableRow([], [])).cells)
         if is_unsplit(names) and names[0] not in self.rules.text_fields:
             fault = f"no delimiter splits its lines into the columns {names[0]!r}; the whole file is skipped"
-            raw = head.encode(errors="surrogateescape")
+            raw = head.encode(errors="replace")
             self.quarantine(BadRecord(0, fault, raw[:RAW_BYTES], lost_bytes=count_rest(text.buffer) + len(raw)))
             return
         position = -1
@@ -59,7 +64,7 @@ class Spreadsheets(QuarantiningReader):
             self.quarantine(BadRecord(position + 1, fault, b"", lost_bytes=count_rest(text.buffer)))
 
     def row(self, row: TableRow, names: list[str], path: str, position: int, extra: dict[str, str]) -> Document | None:
-        raw = "".join(row.lines).encode(errors="surrogateescape")
+        raw = "".join(row.lines).encode(errors=self.errors)
         if row.fault:
             lost = len(raw) if len(row.lines) > 1 else 0  # several rows, perhaps
             self.quarantine(BadRecord(position, row.fault, raw[:RAW_BYTES], lost_bytes=lost))
@@ -89,12 +94,12 @@ def _encoding(head: bytes) -> str:
 
 def _mended(row: TableRow, is_utf8: bool) -> TableRow:
     """The row with a few bad bytes mended; with a fault where these are many."""
-    bad = sum(map(len, ESCAPED.findall("".join(row.cells))))
+    bad = sum(map(len, UNDECODED.findall("".join(row.cells))))
     if not bad or row.fault:
         return row
     if bad > 1 if not is_utf8 else not is_damaged_utf8("\t".join(row.cells)):
         return row._replace(fault="bytes that are no text in the encoding of the file's first megabyte")
-    cells = [mended(cell) if is_utf8 else Mended(ESCAPED.sub("\ufffd", cell), {}) for cell in row.cells]
+    cells = [mended(cell) if is_utf8 else Mended(UNDECODED.sub("\ufffd", cell), {}) for cell in row.cells]
     repairs = Counter(row.repairs) + Counter({} if is_utf8 else {NOT_IN_ENCODING: bad})
     for cell in cells:
         repairs.update(cell.repairs)

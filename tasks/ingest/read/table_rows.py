@@ -72,7 +72,7 @@ class _Unclosed(Exception):
 
 
 class TableRows:
-    """Iterates over the rows of a table, empty lines left out."""
+    """Iterates over the rows of a table, those left out that are empty."""
 
     def __init__(self, file: Iterable[str], dialect: Dialect, max_characters: int) -> None:
         csv.field_size_limit(max_characters)
@@ -94,7 +94,7 @@ class TableRows:
             row = TableRow(cells, self.lines.taken)
             if self._swallows_rows(row):
                 row = self._first_line_alone()
-            if cells:
+            if any(map(str.strip, cells)) or (cells and self.dialect.width == 1):  # spreadsheets end in empty rows
                 yield row
 
     def _swallows_rows(self, row: TableRow) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.ingest.read.encodings import Undecodable, decode
+from tasks.ingest.read.encodings import NULS, Undecodable, decode
 from tasks.ingest.read.utf8 import CUT, READ_AS_CP1252, REPLACED
 from tests.tasks.corpora import compress, config_of, ingest_newest, write
 from tests.tasks.languages import GERMAN, JAPANESE, PAGE
@@ -74,6 +74,11 @@ def test_every_kind_of_file_is_read_around_a_bad_byte_and_a_note_names_it(tmp_pa
     assert GERMAN[1] in page
     notes = [note for note in result.stats.notes if note.startswith(READ_AS_CP1252)]
     assert notes == [f"{READ_AS_CP1252}: 7 in 7 files (books: a.csv, books: b.csv, books: c.jsonl, …)"]
+
+
+def test_a_lone_nul_costs_itself_only() -> None:
+    decoded = decode(LINE.encode() * 20 + b"lamp\0 " + LINE.encode() * 20)
+    assert decoded == (LINE * 20 + "lamp\ufffd " + LINE * 20, "utf-8", {NULS: 1})
 
 
 def test_a_table_loses_rows_and_never_the_file(tmp_path: Path) -> None:

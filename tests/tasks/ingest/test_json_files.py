@@ -117,6 +117,29 @@ def test_a_broken_record_costs_itself_wherever_it_stands(layout: str, fault: str
     assert good == [f"The ferry {i} is late." for i in range(500) if i != broken]
 
 
+@pytest.mark.parametrize("layout", ["lines of an array", "objects alone"])
+@pytest.mark.parametrize("broken", [0, 10, 499])
+def test_a_record_without_an_end_costs_itself_where_each_has_a_line(layout: str, broken: int) -> None:
+    records = [json.dumps({"number": 1, "text": f"The ferry {i} is late."}) for i in range(500)]
+    records[broken] = records[broken][:-4]
+    values = list(json_values(io.StringIO(LAYOUTS[layout](records)), MIB))
+    assert isinstance(values.pop(broken), BrokenValue)
+    good = [json.loads(value)["text"] for value in values if isinstance(value, str)]
+    assert good == [f"The ferry {i} is late." for i in range(500) if i != broken]
+
+
+def test_arrays_one_after_another_are_read_as_one(tmp_path: Path) -> None:
+    raw = '[{"text": "one"}]\n[{"text": "two"}, {"text": "three"}]'
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
+    assert [row["text"] for row in result.documents] == ["one", "two", "three"]
+
+
+def test_half_a_character_of_utf16_costs_its_place_only(tmp_path: Path) -> None:
+    raw = '\ufeff[{"text": "a b"}, {"text": "two"}]'.encode("utf-16-le").replace(b"a\0 \0b", b"a\0\x00\xd8b")
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
+    assert [row["text"] for row in result.documents] == ["a\ufffdb", "two"]
+
+
 def test_control_characters_in_strings_are_text(tmp_path: Path) -> None:
     raw = '[{"text": "one\ttwo"}, {"text": "three\nfour"}]'
     result = ingest_newest(config_of(write(tmp_path / "in", {"a.json": raw})), tmp_path)
@@ -126,6 +149,7 @@ def test_control_characters_in_strings_are_text(tmp_path: Path) -> None:
 def test_a_value_that_python_writes_costs_no_record_and_is_noted(tmp_path: Path) -> None:
     score = [float("nan"), float("inf"), 1.5]
     lines = "".join(json.dumps({"text": f"The NaN number {i}.", "score": x}) + "\n" for i, x in enumerate(score))
+    lines = lines.replace("Infinity", "1e999")
     files = {
         "a.jsonl": lines,
         "b.json": f"[{lines.strip().replace(chr(10), ',')}]",

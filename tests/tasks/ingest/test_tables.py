@@ -79,19 +79,19 @@ def test_marks_in_a_row_of_one_line_are_text(tmp_path: Path) -> None:
 
 def test_time_is_linear_in_rows_whose_marks_nothing_closes() -> None:
     def seconds(count: int) -> float:
-        content = "a,b,c\n" + "1,2,3\n" * 50_000 + '"x\n' * count
+        content = "a,b,c\n" + "1,2,3\n" * 20_000 + '"x\n' * count
         began = time.process_time()
         assert (
             sum(
                 len(row.lines)
                 for row in TableRows(content.splitlines(keepends=True), table_dialect("a.csv", content), 1 << 25)
             )
-            > 50_000
+            > 20_000
         )
         return time.process_time() - began
 
     seconds(100)
-    assert seconds(40_000) < 20 * seconds(4000) + 0.5
+    assert seconds(20_000) < 20 * seconds(2000) + 0.5
 
 
 LATE = "The ferry is late."
@@ -145,6 +145,17 @@ def test_a_row_without_its_last_fields_is_read_and_noted_and_a_row_broken_in_two
     assert f"{SHORT}: 1 in 1 file (books: a.csv)" in result.stats.notes
 
 
+def test_empty_rows_below_a_table_are_no_records(tmp_path: Path) -> None:
+    result = ingest_table(tmp_path, f"id,text,year\n1,{LATE},1990\n" + ",,\n" * 200 + f"2,{LATE},1991\n")
+    assert (len(result.documents), result.quarantine) == (2, [])
+
+
+def test_half_a_character_of_utf16_costs_no_file(tmp_path: Path) -> None:
+    raw = f"\ufeffid,text\n1,{LATE}\n2,a b\n3,{LATE}\n".encode("utf-16-le").replace(b"a\0 \0b", b"a\0\x00\xd8b")
+    result = ingest_table(tmp_path, raw)
+    assert [row["text"] for row in result.documents] == [LATE, "a\ufffdb", LATE]
+
+
 def test_a_table_without_a_delimiter_that_its_lines_agree_on_has_no_text_field(tmp_path: Path) -> None:
     lines = (f"1{';2,3|' * (i % 7)}, the ferry{',' * (i % 5 + 3)} late\n" for i in range(40))
     folder = write(tmp_path / "in", {"a.csv": "id,text,year\n" + "".join(lines), "b.txt": LATE})
@@ -157,6 +168,7 @@ def test_a_table_without_a_delimiter_that_its_lines_agree_on_has_no_text_field(t
 
 @given(st.lists(st.lists(st.text(st.sampled_from('a1,;\t"\\ é')), min_size=3, max_size=3), max_size=6))
 def test_rows_written_by_the_csv_module_are_read_as_they_were(rows: list[list[str]]) -> None:
+    rows = [row for row in rows if any(map(str.strip, row))]
     sink = io.StringIO()
     csv.writer(sink, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["id", "text", "year"], *rows])
     assert rows_of(sink.getvalue()) == [["id", "text", "year"], *rows]
