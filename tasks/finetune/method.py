@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, DatasetDict
 
+STRONGEST = "strongest"  # the baseline that did best of those scored in the same run
 Notes = list[str]  # sentences for the person who watches the run
 
 
@@ -25,7 +26,7 @@ class JudgedBy:
     """What the gate decides on where the recipe does not say otherwise."""
 
     task: str
-    baseline: str  # what the first version must beat: base is the model that fine-tuning began from
+    baseline: str  # what a version must beat: STRONGEST, or the name of a scored model
     margin: float = 0.01  # loss that a candidate may give away against the champion
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.finetune.method import STRONGEST
+
 EXACT_ITEMS = 20  # up to 2^20 sign patterns are enumerated, above that they are drawn
 DRAWS, SEED = 19_999, 2024
 DRAWN_AT_ONCE = 4_000_000  # signs
@@ -64,7 +66,7 @@ class Standard:
     """The rule for a role: `task` decides; on a task in `guards` at most that much may be lost to the champion."""
 
     task: str
-    baseline: str  # the scored model that the first version must beat; "": none
+    baseline: str  # the scored model that a version must beat; STRONGEST: the best of its run; "": none
     margin: float  # loss that a candidate may give away against the champion, and all together against the anchor
     guards: Mapping[str, float]
     alpha: float
@@ -83,11 +85,11 @@ def judge(candidate: Scores, champion: Scores | None, anchor: Scores | None, sta
     reasons = [_sentence(task, "the champion", comparison)]
     faults = []
     if standard.baseline:
-        baseline = _against_baseline(candidate, standard, standard.margin)
-        if isinstance(baseline, str):
+        baseline, against = _against_baseline(candidate, standard, standard.margin)
+        if against is None:
             faults.append(baseline)
-        elif baseline.difference >= 0:
-            faults.append(_sentence(task, f"the baseline {standard.baseline}", baseline))
+        elif against.difference >= 0:
+            faults.append(_sentence(task, f"the baseline {baseline}", against))
     if anchor is not None:
         fixed = compare(own, anchor[task][MODEL], standard.margin, standard.alpha)
         if fixed.difference > standard.margin:
@@ -147,22 +149,24 @@ def _judge_first(candidate: Scores, standard: Standard) -> Verdict:
     task = standard.task
     if not standard.baseline:
         return Verdict("undecided", True, ("the first version, and the recipe names no baseline to beat",))
-    against = _against_baseline(candidate, standard, margin=0.0)
-    if isinstance(against, str):
-        return Verdict("undecided", False, (against,))
-    reason = _sentence(task, f"the baseline {standard.baseline}", against)
+    baseline, against = _against_baseline(candidate, standard, margin=0.0)
+    if against is None:
+        return Verdict("undecided", False, (baseline,))
+    reason = _sentence(task, f"the baseline {baseline}", against)
     return Verdict(against.outcome, against.outcome == "better", (reason,))
 
 
-def _against_baseline(candidate: Scores, standard: Standard, margin: float) -> Comparison | str:
-    """The comparison with the baseline, or the reason why there is none: it was not scored item by item."""
+def _against_baseline(candidate: Scores, standard: Standard, margin: float) -> tuple[str, Comparison | None]:
+    """The baseline's name and the comparison with it; or the reason why there is none: it was not scored by item."""
     scored = candidate[standard.task]
     fit = [name for name in scored if name != MODEL and set(scored[name].items) == set(scored[MODEL].items)]
-    if standard.baseline not in fit:
-        kind = "scores as a whole, not by item," if standard.baseline in scored else "no scores"
+    strongest = min(fit, key=lambda name: scored[name].mean, default=STRONGEST)
+    baseline = strongest if standard.baseline == STRONGEST else standard.baseline
+    if baseline not in fit:
+        kind = "scores as a whole, not by item," if baseline in scored else "no scores"
         known = ", ".join(fit) or "none"
-        return f"{standard.task}: {kind} of the baseline {standard.baseline}; to be judged by there are: {known}"
-    return compare(scored[MODEL], scored[standard.baseline], margin, standard.alpha)
+        return f"{standard.task}: {kind} of the baseline {baseline}; to be judged by there are: {known}", None
+    return baseline, compare(scored[MODEL], scored[baseline], margin, standard.alpha)
 
 
 def _sentence(task: str, reference: str, c: Comparison) -> str:

@@ -34,7 +34,7 @@ class StandardConfig(Frozen):
     """The standard that a role is judged by. Losses: the task's value, or minus it where a higher one is better."""
 
     task: str
-    baseline: str = ""  # scored model that the first version must beat; "": the first version is promoted
+    baseline: str = ""  # what a version must beat: strongest, or a scored model's name; "": nothing
     margin: float = Field(default=0.01, ge=0)  # loss a candidate may give away against the champion
     guards: dict[str, float] = Field(default_factory=dict)  # task → loss it may give away there
     alpha: float = Field(default=0.05, gt=0, lt=0.5)  # how often chance may pass for a difference

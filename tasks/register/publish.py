@@ -7,10 +7,11 @@ champion) is reached once and acted on once. So a cached run never undoes a roll
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import UserError
 from tasks.home import Home
 from tasks.progress import say
 from tasks.register.aliases import (
@@ -18,9 +19,11 @@ from tasks.register.aliases import (
     CANDIDATE,
     CHAMPION,
     PENDING,
+    PREVIOUS,
     audit_external_moves,
     move,
     set_champion,
+    write_line,
 )
 from tasks.register.gate import Scores, Standard, Verdict, judge, same_items
 from tasks.register.package import StandardConfig
@@ -112,14 +115,24 @@ class Publisher:
         if version is None:
             about["tags"] = self._tags(role, name, content)
             version = self.registry.add(name, self.info.recipe, self.package / role, about, self.info.mlflow_run_id)
-        champion = aliases(self.registry.home).get(name, {}).get(CHAMPION)
+        champion, gone = self._champion(name)
         verdict = self._verdict(role, version, champion, StandardConfig.model_validate(about["standard"]).standard())
         version = find(f"{name}/{version.version}", self.registry.home)
         if verdict.promote and version.tags.get(PENDING) == str(champion or 0):
             set_champion(self.registry, version, GATE, "; ".join(verdict.reasons))
             version = find(f"{name}/{version.version}", self.registry.home)
         is_champion = CHAMPION in version.aliases
-        return Published(name, role, version.version, version.aliases, verdict, is_champion, is_new, notes)
+        return Published(name, role, version.version, version.aliases, verdict, is_champion, is_new, (*gone, *notes))
+
+    def _champion(self, name: str) -> tuple[int | None, tuple[str, ...]]:
+        """The champion's version, and a note where the alias names a version that somebody has deleted."""
+        champion = aliases(self.registry.home).get(name, {}).get(CHAMPION)
+        if champion is None or champion in self._versions(name):
+            return champion, ()
+        return None, (f"{name}@{CHAMPION} names version {champion}, which is deleted: judged as a first version",)
+
+    def _versions(self, name: str) -> set[int]:
+        return {version.version for version in versions(self.registry.home, name)}
 
     def _verdict(self, role: str, version: Version, champion: int | None, standard: Standard) -> Verdict:
         """Read from the version where this pair was judged before; else reached now, and written there."""
@@ -138,6 +151,7 @@ class Publisher:
             return Verdict(
                 "undecided", False, ("the champion has other items, and nothing here can score it on these",)
             )
+        verdict = replace(verdict, reasons=(*verdict.reasons, *self._refused_base(version)))
         pending = {PENDING: str(champion or 0)} if verdict.promote else {}
         decided = {pair: json.dumps(asdict(verdict)), "verdict": verdict.outcome, "reasons": "; ".join(verdict.reasons)}
         self.registry.tag(version, {**pending, **decided})  # in this order: a verdict never stands without its act
@@ -150,13 +164,40 @@ class Publisher:
             return Verdict("undecided", False, (f"no scores on {standard.task} to judge by; there are: {known}",))
         if champion is None:
             return judge(candidate, None, None, standard)
-        anchor = int(self.registry.model_tag(version.name, ANCHOR) or champion)
         tasks = (standard.task, *standard.guards)
-        champions = self._scores_on(f"{version.name}/{champion}", role, candidate, tasks)
-        anchors = champions
-        if anchor != champion:
-            anchors = self._scores_on(f"{version.name}/{anchor}", role, candidate, tasks[:1])
-        return None if champions is None or anchors is None else judge(candidate, champions, anchors, standard)
+        try:
+            champions = self._scores_on(f"{version.name}/{champion}", role, candidate, tasks)
+            anchor, notes = self._anchor(version.name, champion)
+            anchors = champions
+            if anchor != champion:
+                anchors = self._scores_on(f"{version.name}/{anchor}", role, candidate, tasks[:1])
+        except UserError as error:
+            return Verdict("undecided", False, (f"what it is judged against cannot be read: {error.what}",))
+        if champions is None or anchors is None:
+            return None
+        verdict = judge(candidate, champions, anchors, standard)
+        return replace(verdict, reasons=(*verdict.reasons, *notes))
+
+    def _anchor(self, name: str, champion: int) -> tuple[int, tuple[str, ...]]:
+        """The first champion's version; where somebody has deleted it, the oldest one that is left, and a note."""
+        anchor, known = int(self.registry.model_tag(name, ANCHOR) or champion), self._versions(name)
+        if anchor in known:
+            return anchor, ()
+        oldest = min(known)
+        self.registry.tag_model(name, ANCHOR, str(oldest))
+        note = f"the first champion, {name}/{anchor}, is deleted: {name}/{oldest} stands for it from now on"
+        write_line(self.registry.home, GATE, f"{name} anchor", {"from": anchor, "to": oldest, "why": note})
+        return oldest, (note,)
+
+    def _refused_base(self, version: Version) -> tuple[str, ...]:
+        """A sentence where the base that it was tuned from was never promoted."""
+        parent = next((v for v in versions(self.registry.home) if version.tags.get("parent") == v.full_name), None)
+        if parent is None or {CHAMPION, PREVIOUS} & {*parent.aliases}:
+            return ()
+        verdicts = [json.loads(value) for tag, value in parent.tags.items() if VERDICT_TAG.fullmatch(tag)]
+        if not verdicts or any(verdict["promote"] for verdict in verdicts):
+            return ()
+        return (f"its base {parent.full_name} was not promoted ({verdicts[-1]['outcome']})",)
 
     def _scores_on(self, model: str, role: str, candidate: Scores, tasks: tuple[str, ...]) -> Scores | None:
         """A registered version's scores on the candidate's items: from its evidence, or scored again now."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.finetune.method import JudgedBy
+from tasks.finetune.method import STRONGEST, JudgedBy
 from tasks.finetune.methods.table import METHODS
 
 
@@ -17,7 +17,7 @@ class Role:
     starts_from: str = ""  # the role whose weights it begins from, where the recipe has that one; else the base
 
 
-BASE = Role("base", JudgedBy("bits_per_byte/test", baseline="ngram"), "continues a text", "prompt")
+BASE = Role("base", JudgedBy("bits_per_byte/test", baseline=STRONGEST), "continues a text", "prompt")
 ROLES = {"base": BASE} | {
     name: Role(method.registered_as, method.judged_by, method.does, method.takes, method.starts_from)
     for name, method in METHODS.items()

@@ -22,6 +22,11 @@ class Version:
     folder: Path
 
     @property
+    def full_name(self) -> str:
+        """NAME/VERSION."""
+        return f"{self.name}/{self.version}"
+
+    @property
     def weights(self) -> Path:
         return self.folder / "artifacts" / "weights"
 

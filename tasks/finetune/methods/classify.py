@@ -13,7 +13,7 @@ from pydantic import Field
 
 from tasks.errors import Skipped
 from tasks.finetune.columns import Documents
-from tasks.finetune.method import JudgedBy, Method
+from tasks.finetune.method import STRONGEST, JudgedBy, Method
 from tasks.finetune.own_rows import OwnRows, own_rows
 from tasks.finetune.row_formats import Row, text_of
 from tasks.finetune.rows import RowSource, as_splits, first_by_hash
@@ -133,7 +133,7 @@ CLASSIFY = Method(
     objective=objective,
     evaluate=evaluate,
     registered_as="classify",
-    judged_by=JudgedBy("classify/accuracy", baseline="majority", margin=0.02),
+    judged_by=JudgedBy("classify/accuracy", baseline=STRONGEST, margin=0.02),
     does="names the class of a text",
     answers=False,
     takes="text",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.errors import Skipped
 from tasks.finetune.instructions import InstructionRows, answers_by_split, instructions
-from tasks.finetune.method import JudgedBy, Method, OwnRowFiles
+from tasks.finetune.method import STRONGEST, JudgedBy, Method, OwnRowFiles
 from tasks.finetune.rows import RowSource
 from tasks.finetune.settings import FinetuneSettings
 from tasks.finetune.tokenised_rows import StartingModel, TooLong, answer_columns
@@ -73,7 +73,7 @@ INSTRUCT = Method(
     objective=objective,
     evaluate=evaluate,
     registered_as="instruct",
-    judged_by=JudgedBy("instruct/loss", baseline="base"),
+    judged_by=JudgedBy("instruct/loss", baseline=STRONGEST),
     does="answers a request",
     own_row_files=OwnRowFiles(
         fields=(

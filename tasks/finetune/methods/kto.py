@@ -13,7 +13,7 @@ from pydantic import Field
 
 from tasks.errors import Skipped
 from tasks.finetune.instructions import InstructionRows, against_others, answers_by_split, instructions
-from tasks.finetune.method import JudgedBy, Method, OwnRowFiles
+from tasks.finetune.method import STRONGEST, JudgedBy, Method, OwnRowFiles
 from tasks.finetune.row_formats import Row, conversation
 from tasks.finetune.rows import RowSource
 from tasks.finetune.settings import FinetuneSettings
@@ -134,7 +134,7 @@ KTO = Method(
     objective=objective,
     evaluate=evaluate,
     registered_as="instruct",
-    judged_by=JudgedBy("kto/ranking", baseline="base", margin=0.02),
+    judged_by=JudgedBy("kto/ranking", baseline=STRONGEST, margin=0.02),
     does="answers a request, tuned on good and bad answers",
     starts_from="instruct",
     own_row_files=OwnRowFiles(

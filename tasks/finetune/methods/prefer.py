@@ -15,7 +15,7 @@ from pydantic import Field
 
 from tasks.errors import Skipped
 from tasks.finetune.instructions import InstructionRows, against_others, answers_by_split, instructions
-from tasks.finetune.method import JudgedBy, Method, OwnRowFiles
+from tasks.finetune.method import STRONGEST, JudgedBy, Method, OwnRowFiles
 from tasks.finetune.row_formats import ANSWERS, PROMPTS, TURNS, Row, conversation
 from tasks.finetune.rows import RowSource
 from tasks.finetune.settings import FinetuneSettings
@@ -133,7 +133,7 @@ PREFER = Method(
     objective=objective,
     evaluate=evaluate,
     registered_as="instruct",  # a preference-tuned model is a version of it
-    judged_by=JudgedBy("prefer/ranking", baseline="base", margin=0.02),
+    judged_by=JudgedBy("prefer/ranking", baseline=STRONGEST, margin=0.02),
     does="answers a request, tuned on preferences",
     starts_from="instruct",
     own_row_files=OwnRowFiles(

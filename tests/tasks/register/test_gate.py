@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from tasks.finetune.method import STRONGEST
 from tasks.register.gate import MODEL, Losses, Standard, compare, judge, same_items, sign_flip
 
 STANDARD = Standard("text", baseline="ngram", margin=0.05, guards={"choice": 0.1}, alpha=0.05)
@@ -102,6 +103,22 @@ def test_the_first_version_is_promoted_only_when_it_beats_the_baseline():
     assert not refused.promote
     assert refused.outcome == "worse"
     assert not judge(scores(good), None, None, STANDARD).promote
+
+
+def test_the_standard_is_the_strongest_baseline_of_the_run():
+    """A model that beats a weak baseline and not the strongest is neither better nor promoted."""
+    rule = dataclasses.replace(STANDARD, baseline=STRONGEST, guards={})
+    noise = np.random.default_rng(1).normal(0, 0.01, 40)
+    beaten = scores(1.0 + noise, majority=np.full(40, 1.5), tfidf=np.full(40, 0.6))
+    first = judge(beaten, None, None, rule)
+    assert (first.outcome, first.promote) == ("worse", False)
+    assert "the baseline tfidf" in first.reasons[0] and "majority" not in " ".join(first.reasons)
+    better = judge(scores(0.5 + noise, majority=np.full(40, 1.5), tfidf=np.full(40, 0.6)), None, None, rule)
+    assert (better.outcome, better.promote) == ("better", True)
+    later = judge(beaten, scores(1.2 + noise), scores(1.2 + noise), rule)
+    assert (later.outcome, later.promote) == ("better", False) and "the baseline tfidf" in later.reasons[-1]
+    alone = judge(scores(1.0 + noise), None, None, rule)
+    assert not alone.promote and "no scores of the baseline strongest" in alone.reasons[0]
 
 
 @pytest.mark.parametrize("champion", [None, scores(np.full(30, 2.0))])

@@ -5,15 +5,18 @@ import multiprocessing
 import shutil
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
 
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
+from tasks.register import publish as publish_module
 from tasks.register.aliases import audit_external_moves, promote, rollback
-from tasks.register.publish import RunInfo, publish, publish_waiting
+from tasks.register.publish import Publisher, RunInfo, publish, publish_waiting
 from tasks.tracking.connection import DATABASE, tracking_uri
+from tasks.tracking.model_version import Version
 from tasks.tracking.registry import aliases, models, resolve, versions
 from tests.tasks.register.conftest import write_scores
 
@@ -65,6 +68,55 @@ def test_publishing_again_publishes_nothing_and_moves_nothing(home, make_package
     assert again[0].verdict == first[0].verdict
     assert not again[0].is_new
     assert (len(versions(home)), audit(home)) == (1, lines)
+
+
+def delete_version(home: Home, name: str, version: int) -> None:
+    """As MLflow's page does it."""
+    MlflowClient(tracking_uri(home)).delete_model_version(name, str(version))
+
+
+def test_a_deleted_first_champion_is_replaced_by_the_oldest_version_left(home, make_package):
+    publish(make_package(1.0), home, INFO)
+    publish(make_package(0.8), home, INFO)
+    delete_version(home, "demo-base", 1)
+    (made,) = publish(make_package(0.6), home, INFO)
+    assert (made.version, made.is_champion) == (3, True)
+    assert made.verdict.reasons[-1].startswith("the first champion, demo-base/1, is deleted: demo-base/2 stands for it")
+    assert ("demo-base anchor", 2) in [(line["what"], line["to"]) for line in audit(home)]
+    (later,) = publish(make_package(0.5), home, INFO)
+    assert later.is_champion and "is deleted" not in " ".join(later.verdict.reasons)
+
+
+def test_a_deleted_champion_leaves_a_model_that_is_judged_as_at_first(home, make_package):
+    publish(make_package(1.0), home, INFO)
+    delete_version(home, "demo-base", 1)
+    (made,) = publish(make_package(0.9), home, INFO)
+    assert (made.version, made.is_champion, made.verdict.outcome) == (2, True, "better")
+
+
+def test_a_champion_whose_files_are_gone_judges_nothing_and_ends_no_run(home, make_package):
+    publish(make_package(1.0), home, INFO)
+    shutil.rmtree(versions(home)[0].folder)
+    (made,) = publish(make_package(0.5), home, INFO)
+    assert (made.version, made.is_champion, made.verdict.outcome) == (2, False, "undecided")
+    assert "what it is judged against cannot be read" in made.verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("promote", "aliases", "reason"),
+    [
+        (False, (), ("its base demo-base/2 was not promoted (worse)",)),
+        (False, ("champion",), ()),  # by hand
+        (True, ("previous",), ()),
+    ],
+)
+def test_what_was_tuned_from_a_refused_base_says_so(home, tmp_path, monkeypatch, *, promote, aliases, reason):
+    verdict = json.dumps({"outcome": "worse", "promote": promote, "reasons": ["x"]})
+    base = Version("demo-base", 2, aliases, {"gate.1": verdict}, tmp_path)
+    tuned = Version("demo-instruct", 1, (), {"parent": "demo-base/2"}, tmp_path)
+    monkeypatch.setattr(publish_module, "versions", lambda *_: [base, tuned])
+    publisher = Publisher(SimpleNamespace(home=home), tmp_path, {}, INFO, None)
+    assert publisher._refused_base(tuned) == reason and publisher._refused_base(base) == ()
 
 
 def test_a_cached_run_never_undoes_a_rollback(home, make_package):
