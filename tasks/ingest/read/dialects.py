@@ -25,6 +25,7 @@ class Dialect(NamedTuple):
 
     delimiter: str
     quoting: Any  # a constant of `csv`
+    has_blanks: bool = False  # between a delimiter and a quotation mark
     has_backslashes: bool = False  # before quotation marks within quotes, in place of a second quotation mark
     has_sep_line: bool = False  # the first line names the delimiter: sep=;
     width: int = 1  # the fields of the first line, and of a row that is complete
@@ -35,7 +36,7 @@ class Dialect(NamedTuple):
     @property
     def csv(self) -> dict[str, Any]:
         """The arguments of csv.reader."""
-        return {"delimiter": self.delimiter, "quoting": self.quoting}
+        return {"delimiter": self.delimiter, "quoting": self.quoting, "skipinitialspace": self.has_blanks}
 
     def begins_row(self, cells: list[str]) -> bool:
         """Whether the first cell is a number or a date in a table where nearly all rows begin with one."""
@@ -63,7 +64,7 @@ def table_dialect(path: str, head: str) -> Dialect:
     best = min(fits, key=lambda fit: fit.oddness)
     if best.columns == 1:  # unless the first line has several names, as some of the lines have fields
         best = next((fit for fit in fits if _agrees_with_first_line(head, fit.delimiter)), best)
-    dialect = Dialect(best.delimiter, best.quoting, best.has_backslashes, bool(sep))
+    dialect = Dialect(best.delimiter, best.quoting, best.has_blanks, best.has_backslashes, bool(sep))
     return _with_width(dialect, head)
 
 
@@ -107,6 +108,7 @@ class DialectFit(NamedTuple):
 
     delimiter: str
     quoting: Any  # a constant of `csv`
+    has_blanks: bool
     has_backslashes: bool
     columns: int  # of most rows
     rows: int
@@ -125,16 +127,20 @@ def _quoted_or_bare(head: str, delimiter: str) -> DialectFit:
     quoted, bare = (_fit(head, delimiter, quoting) for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE))
     swallows = bare.odd == quoted.odd and bare.rows > quoted.rows and bare.columns > 1
     is_text = bare.columns == quoted.columns and bare.wrapped <= 0 and (bare.odd < quoted.odd or swallows)
+    best = bare if is_text else quoted
+    if f'{delimiter} "' in head:
+        spaced = _fit(head, delimiter, csv.QUOTE_MINIMAL, has_blanks=True)
+        best = spaced if spaced.odd < best.odd else best
     if '\\"' in head:
         escaped = _fit(unescape(head), delimiter, csv.QUOTE_MINIMAL)._replace(has_backslashes=True)
-        if escaped.wrapped >= 0 and escaped.odd < (bare if is_text else quoted).odd:
-            return escaped
-    return bare if is_text else quoted
+        best = escaped if escaped.wrapped >= 0 and escaped.odd < best.odd else best
+    return best
 
 
-def _fit(head: str, delimiter: str, quoting: Any) -> DialectFit:
+def _fit(head: str, delimiter: str, quoting: Any, has_blanks: bool = False) -> DialectFit:
     """The fit of one dialect; the last row of a head that may be cut off is not counted."""
-    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    rules: dict[str, Any] = {"delimiter": delimiter, "quoting": quoting, "skipinitialspace": has_blanks}
+    reader = csv.reader(io.StringIO(head, newline=""), strict=True, **rules)
     lengths, wrapped, broken = list[int](), 0, 0
     while True:
         try:
@@ -148,4 +154,4 @@ def _fit(head: str, delimiter: str, quoting: Any) -> DialectFit:
     lengths = lengths[: -1 if len(head) >= HEAD_CHARACTERS else None]
     columns = Counter(lengths).most_common(1)[0][0] if lengths else 1
     odd = sum(n != columns for n in lengths) + broken
-    return DialectFit(delimiter, quoting, False, columns, len(lengths), wrapped, odd)
+    return DialectFit(delimiter, quoting, has_blanks, False, columns, len(lengths), wrapped, odd)

@@ -19,7 +19,7 @@ DETECTION_BYTES = 64 << 10  # from the first byte that is not ASCII
 NOT_IN_ENCODING = "bytes that the encoding of the text does not have became U+FFFD"
 NULS = "NUL bytes in text became U+FFFD"
 MIXED = "lines of UTF-8 in a text of another encoding"
-MAX_REPLACED_SHARE = 0.001  # of the characters
+MAX_REPLACED_SHARE, MAX_NUL_SHARE = 0.01, 0.001  # of the characters
 NON_ASCII = bytes(range(128, 256))
 MIN_NON_ASCII = 3  # bytes: one or two may as well be damage in a UTF-8 file
 
@@ -39,36 +39,49 @@ class Decoded(NamedTuple):
 def decode(raw: bytes) -> Decoded:
     """The text without its mark, and the encoding; Undecodable with a reason."""
     encoding = encoding_of(raw)
-    decoded = _decode_lines(raw, encoding) if encoding in alphabets.ENCODINGS else decode_as(raw, encoding)
+    if encoding in alphabets.ENCODINGS and any(map(is_utf8, raw.split(b"\n"))):
+        rest = b"\n".join(line for line in raw.split(b"\n") if not is_utf8(line))
+        encoding = encoding_of(rest)
+    decoded = decode_as(raw, encoding)
     if decoded.repairs and non_ascii_bytes(raw) < MIN_NON_ASCII:
         certain = alphabets.latin_encoding_of_few(raw)
         if certain and (certain != alphabets.LATIN[0] or REPLACED in decoded.repairs):
             decoded = decode_as(raw, certain)
     nuls = decoded.text.count("\0")
-    if nuls > MAX_REPLACED_SHARE * len(decoded.text):
+    if nuls > MAX_NUL_SHARE * len(decoded.text):
         raise Undecodable("NUL byte")
     if nuls:
         return decoded._replace(text=decoded.text.replace("\0", "\ufffd"), repairs={**decoded.repairs, NULS: nuls})
     return decoded
 
 
-def _decode_lines(raw: bytes, encoding: str) -> Decoded:
-    """The text in a legacy encoding, some lines of which may be UTF-8: no other text is valid UTF-8 by chance."""
+def decode_as(raw: bytes, encoding: str) -> Decoded:
+    """The text in an encoding that is known, a few damaged characters mended; Undecodable where there are more.
+
+    Lines of UTF-8 within text of single bytes are read as UTF-8: no other text is valid UTF-8 by chance.
+    """
+    if encoding not in alphabets.ENCODINGS:
+        return _decode_whole(raw, encoding)
     lines = raw.split(b"\n")
-    is_utf8 = [not line.isascii() and _is_prefix(line, UTF8) for line in lines]
-    if not any(is_utf8):
-        return decode_as(raw, encoding)
-    rest = b"\n".join(line for line, is_good in zip(lines, is_utf8, strict=True) if not is_good)
-    encoding = encoding_of(rest)
-    decoded = [decode_as(line, UTF8 if is_good else encoding) for line, is_good in zip(lines, is_utf8, strict=True)]
-    repairs = Counter({MIXED: sum(is_utf8)})
+    of_utf8 = list(map(is_utf8, lines))
+    if not any(of_utf8):
+        return _decode_whole(raw, encoding)
+    decoded = [_decode_whole(line, UTF8 if good else encoding) for line, good in zip(lines, of_utf8, strict=True)]
+    repairs = Counter({MIXED: sum(of_utf8)})
     for line in decoded:
         repairs.update(line.repairs)
     return Decoded("\n".join(line.text for line in decoded), encoding, repairs)
 
 
-def decode_as(raw: bytes, encoding: str) -> Decoded:
-    """The text in an encoding that is known, a few damaged characters mended; Undecodable where there are more."""
+def is_utf8(raw: bytes) -> bool:
+    """Whether the bytes are UTF-8, and more than ASCII."""
+    try:
+        return not raw.isascii() and bool(raw.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _decode_whole(raw: bytes, encoding: str) -> Decoded:
     try:
         return Decoded(raw.decode(encoding).removeprefix("\ufeff"), encoding)
     except UnicodeDecodeError as error:

@@ -9,8 +9,9 @@ from typing import Any
 from datatrove.data import Document
 
 from tasks.ingest.lines import MIB, RAW_BYTES
+from tasks.ingest.read import alphabets
 from tasks.ingest.read.dialects import named_columns, table_dialect
-from tasks.ingest.read.encodings import NOT_IN_ENCODING, UTF8, UTF16_NAME, Undecodable, encoding_of
+from tasks.ingest.read.encodings import MIXED, NOT_IN_ENCODING, UTF8, UTF16_NAME, Undecodable, encoding_of, is_utf8
 from tasks.ingest.read.plain import encoding_field
 from tasks.ingest.read.table_rows import TableRow, TableRows, complete_rows
 from tasks.ingest.read.utf8 import Mended, is_damaged_utf8, mended
@@ -57,7 +58,7 @@ class Spreadsheets(QuarantiningReader):
         position = -1
         try:
             for position, row in enumerate(rows):
-                if document := self.row(_mended(row, is_utf8=not extra), names, path, position, extra):
+                if document := self.row(_mended(row, extra.get("encoding", UTF8)), names, path, position, extra):
                     yield document
         except UnicodeError as error:
             fault = f"unreadable from here on: {error}"
@@ -92,17 +93,26 @@ def _encoding(head: bytes) -> str:
         return UTF8
 
 
-def _mended(row: TableRow, is_utf8: bool) -> TableRow:
-    """The row with a few bad bytes mended; with a fault where these are many."""
-    bad = sum(map(len, UNDECODED.findall("".join(row.cells))))
-    if not bad or row.fault:
+def _mended(row: TableRow, encoding: str) -> TableRow:
+    """The row with a few bad bytes mended, or read as the UTF-8 that it is; with a fault where there are more."""
+    whole, cells = "\t".join(row.cells), list[Mended]()
+    bad = len(UNDECODED.findall(whole))
+    if row.fault or whole.isascii():
         return row
-    if bad > 1 if not is_utf8 else not is_damaged_utf8("\t".join(row.cells)):
+    if encoding in alphabets.ENCODINGS and is_utf8(whole.encode(encoding, errors="surrogateescape")):
+        texts = [cell.encode(encoding, errors="surrogateescape").decode() for cell in row.cells]
+        return row._replace(cells=texts, repairs=Counter(row.repairs) + Counter({MIXED: 1}))
+    if not bad:
+        return row
+    if encoding == UTF8 and is_damaged_utf8(whole):
+        cells = [mended(cell) for cell in row.cells]
+    elif encoding != UTF8 and bad == 1:
+        cells = [
+            Mended(UNDECODED.sub("\ufffd", cell), {NOT_IN_ENCODING: len(UNDECODED.findall(cell))}) for cell in row.cells
+        ]
+    if not cells:
         return row._replace(fault="bytes that are no text in the encoding of the file's first megabyte")
-    cells = [mended(cell) if is_utf8 else Mended(UNDECODED.sub("\ufffd", cell), {}) for cell in row.cells]
-    repairs = Counter(row.repairs) + Counter({} if is_utf8 else {NOT_IN_ENCODING: bad})
-    for cell in cells:
-        repairs.update(cell.repairs)
+    repairs = sum((Counter(cell.repairs) for cell in cells), Counter(row.repairs))
     return row._replace(cells=[cell.text for cell in cells], repairs=repairs)
 
 

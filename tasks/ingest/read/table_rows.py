@@ -10,7 +10,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tasks.ingest.lines import MIB
 from tasks.ingest.read.dialects import NEARLY_ALL, Dialect, unescape
@@ -153,8 +153,9 @@ class TableRows:
         """The cells of a line whose quotation marks are text, but those around a cell."""
         if self.dialect.width == 1:
             return [line.rstrip("\r\n")]
+        rules: dict[str, Any] = self.dialect.csv | {"quoting": csv.QUOTE_NONE}
         try:
-            cells = next(csv.reader([line], delimiter=self.dialect.delimiter, quoting=csv.QUOTE_NONE), [])
+            cells = next(csv.reader([line], **rules), [])
         except csv.Error:
             return []
         return [cell[1:-1].replace('""', '"') if _is_wrapped(cell) else cell for cell in cells]

@@ -12,6 +12,8 @@ STRAY_BYTES = 2  # so few may be damage in text that is ASCII otherwise
 LETTERS_PER_STRAY = 3  # letters of ASCII that such a text has at least, for each of them
 LATIN_END, PUNCTUATION = "\u024f", re.compile("[\u2000-\u206f]")
 ESCAPED = re.compile("[\udc80-\udcff]+")  # bytes that are no UTF-8, as `surrogateescape` decodes them
+HALVES = re.compile("\udced[\udca0-\udcaf][\udc80-\udcbf]\udced[\udcb0-\udcbf][\udc80-\udcbf]")
+JOINED = "characters written as two halves (CESU-8) were joined"
 READ_AS_CP1252 = "bytes that are no UTF-8 were read as signs of cp1252"
 REPLACED = "bytes that are no UTF-8 became U+FFFD"
 CUT = "an incomplete character at the end was left out"
@@ -29,10 +31,17 @@ def mend(escaped: str) -> Mended | None:
     return mended(escaped) if is_damaged_utf8(escaped) else None
 
 
+def _join(halves: re.Match[str]) -> str:
+    """The character that Java and old databases write as the two halves that UTF-16 has."""
+    raw = halves[0].encode(errors="surrogateescape")
+    return raw.decode(errors="surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
+
+
 def mended(escaped: str) -> Mended:
     """The text with the sign of cp1252 in place of a byte where it fits, else with U+FFFD."""
+    escaped, joined = HALVES.subn(_join, escaped)
     has_good = not ESCAPED.sub("", escaped).isascii()
-    pieces, at, repairs = list[str](), 0, dict[str, int]()
+    pieces, at, repairs = list[str](), 0, {JOINED: joined} if joined else dict[str, int]()
     for match in ESCAPED.finditer(escaped):
         raw = match[0].encode(errors="surrogateescape")
         if match.end() == len(escaped) and (has_good or len(raw) > 1) and _is_cut(raw):
@@ -51,6 +60,7 @@ def mended(escaped: str) -> Mended:
 
 def is_damaged_utf8(escaped: str) -> bool:
     """Whether text is mostly UTF-8, or ASCII with one or two bad bytes."""
+    escaped = HALVES.sub("\ufffd", escaped)
     ascii_bytes = escaped.encode("ascii", "ignore")
     letters = len(ascii_bytes) - len(ascii_bytes.translate(None, LETTERS))
     bad = sum(map(len, ESCAPED.findall(escaped)))
@@ -59,6 +69,7 @@ def is_damaged_utf8(escaped: str) -> bool:
 
 def is_mostly_utf8(escaped: str) -> bool:
     """Whether text has more good characters beyond ASCII than bad bytes."""
+    escaped = HALVES.sub("\ufffd", escaped)
     bad = sum(map(len, ESCAPED.findall(escaped)))
     return len(escaped) - len(escaped.encode("ascii", "ignore")) - bad > bad
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.ingest.read.encodings import NULS, Undecodable, decode
-from tasks.ingest.read.utf8 import CUT, READ_AS_CP1252, REPLACED
+from tasks.ingest.read.utf8 import CUT, JOINED, READ_AS_CP1252, REPLACED
 from tests.tasks.corpora import compress, config_of, ingest_newest, write
 from tests.tasks.languages import GERMAN, JAPANESE, PAGE
 
@@ -26,6 +26,11 @@ DAMAGED = {
     "a character cut in two": ("La città è lontan".encode() + b"\xc3", "La città è lontan", {CUT: 1}),
     "a dash cut in two": (b"along a road \xe2\x80", "along a road ", {CUT: 1}),
     "a lost byte": (LINE.encode() + b"a road \x80\x94 a lamp", f"{LINE}a road \ufffd\ufffd a lamp", {REPLACED: 1}),
+    "emoji as two halves": (
+        b"The ferry \xed\xa0\xbd\xed\xba\xa2 is late \xed\xa0\xbd\xed\xb9\x82",
+        "The ferry 🚢 is late 🙂",
+        {JOINED: 2},
+    ),
     "UTF-16 cut in two": ("\ufeffA road".encode("utf-16-le")[:-1], "A roa", {CUT: 1}),
 }
 

@@ -278,6 +278,30 @@ def test_lines_of_utf8_in_another_encoding_are_read_as_what_they_are() -> None:
     assert decoded.repairs == {MIXED: 2}
 
 
+def test_a_line_that_ends_in_an_accent_is_no_utf8() -> None:
+    text = "C'était un bel été\nmais la forêt était loin, là-bas, près de la mer où il avait été\n" * 4
+    assert decode(text.encode("cp1252")) == (text, "cp1252", {})
+
+
+def test_a_row_of_utf8_in_a_table_of_another_encoding_is_read_as_what_it_is(tmp_path: Path) -> None:
+    texts = [*PROSE["Russian"], PROSE["Ukrainian"][0]]
+    rows = [f"{i};{text}\n" for i, text in enumerate(texts)]
+    table = "".join(["id;text\n", *rows[:-1]]).encode("cp1251") + rows[-1].encode()
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.csv": table})), tmp_path)
+    assert [row["text"] for row in result.documents] == texts
+    assert any(note.startswith(f"{MIXED}: 1 in 1 file") for note in result.stats.notes)
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding"), [("Japanese", "euc_jp"), ("Chinese", "gb18030"), ("Korean", "cp949")]
+)
+def test_a_table_in_double_bytes_is_read(tmp_path: Path, language: str, encoding: str) -> None:
+    text = EAST_ASIAN[language][1].replace("\n", "")
+    table = "id;text\n" + "".join(f"{i};{text}\n" for i in range(9))
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.csv": table.encode(encoding)})), tmp_path)
+    assert [row["text"] for row in result.documents] == [text] * 9
+
+
 def test_letters_of_another_alphabet_among_much_ascii_are_never_taken_for_accents() -> None:
     code = "".join(f"def f_{i}(argument, other): return argument + other * {i}  # шаг {i}\n" for i in range(30))
     with pytest.raises(Undecodable, match="save it as UTF-8"):

@@ -111,6 +111,7 @@ TABLES = {
     ),
     "row names, as R writes them": ('"text","year"\n' + f'"1","{LATE}",1990\n' * 9, LATE),
     "empty fields behind the last column": ("id,text,year\n" + f"1,{LATE},1990,,\n" * 9, LATE),
+    "blanks before quotation marks": ("id, text, year\n" + '1, "The ferry, late", 1990\n' * 9, "The ferry, late"),
     "missing fields": ("id,text,note\n" + f"1,{LATE}\n" * 6 + f"2,{LATE},x\n" * 3, LATE),
     "commas in bare text": (
         "id,text\n" + f"1,{LATE}\n" * 4 + "2,The ferry, it seems, is late.\n" * 3 + "3,The ferry, is late.\n" * 2,
