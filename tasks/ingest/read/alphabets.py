@@ -55,6 +55,8 @@ SAMPLE_BYTES = 4096  # in which the language is detected
 MIN_ASCII_SHARE = 0.5  # of the bytes that may be letters, in Latin text
 MIN_FITTING_SHARE = 0.8  # of the letters and marks beyond ASCII
 MIN_LANGUAGE_PROBABILITY = 0.15
+TWO_ACCENTS = re.compile("[άέήίόύώΐΰ][α-ωϊϋ]*[άέήίόύώΐΰ]")  # in one word: few Greek words have them
+MAX_TWO_ACCENTS = 0.1  # of the words
 CERTAINTY_OF_GREEK = 0.7  # its letters in any order are Greek for a detector
 LIKELY, CERTAIN = 0.3, 0.5  # probabilities of a language
 
@@ -107,6 +109,8 @@ def _fit(words: list[bytes], sample: bytes, encoding: str) -> EncodingFit:
     if letters is None:
         return EncodingFit(0, 0, 0, encoding)
     text = b" ".join(words).decode(encoding, errors="replace")
+    if language == "el" and len(TWO_ACCENTS.findall(text.lower())) > MAX_TWO_ACCENTS * len(words):
+        return EncodingFit(0, 0, 0, encoding)
     beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
     fitting = "".join(_fitting(letters, encoding in LATIN).findall(text))
     share = len(fitting) / max(1, beyond_ascii)

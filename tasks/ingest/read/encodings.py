@@ -39,9 +39,6 @@ class Decoded(NamedTuple):
 def decode(raw: bytes) -> Decoded:
     """The text without its mark, and the encoding; Undecodable with a reason."""
     encoding = encoding_of(raw)
-    if encoding in alphabets.ENCODINGS and any(map(is_utf8, raw.split(b"\n"))):
-        rest = b"\n".join(line for line in raw.split(b"\n") if not is_utf8(line))
-        encoding = encoding_of(rest)
     decoded = decode_as(raw, encoding)
     if decoded.repairs and non_ascii_bytes(raw) < MIN_NON_ASCII:
         certain = alphabets.latin_encoding_of_few(raw)
@@ -121,7 +118,8 @@ def encoding_of(raw: bytes) -> str:
     if b"\0" in raw:
         raise Undecodable(f"{fault}, and NUL bytes: no text")
     first = raw.rfind(b"\n", 0, max(0, start - 1000)) + 1  # no character begins before and ends behind it
-    return _legacy(raw[first : start + DETECTION_BYTES], fault)
+    lines = raw[first : start + DETECTION_BYTES].split(b"\n")
+    return _legacy(b"\n".join(line for line in lines if not is_utf8(line)), fault)
 
 
 def _is_prefix(raw: bytes, encoding: str) -> bool:
