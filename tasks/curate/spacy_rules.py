@@ -18,6 +18,8 @@ from typing import Any
 
 NEED_A_SEGMENTER = ("ja", "th", "vi", "zh", "ko")  # more than rules: packages and dictionaries of their own
 LONG_CHUNK = 100  # characters, above which the signs around a chunk are cut off before spaCy sees it
+LONG_CORE = 1_000  # characters between those signs that are split at once where the patterns to split at repeat groups
+REPETITION = re.compile(r"[)\]][+*]")  # in a pattern, as in Greek's ([0-9])+(\.([0-9]+))*-: may take quadratic time
 PIECE = 32  # characters of such signs in one piece, and the window in which the next sign is looked for
 SIGNS_REMEMBERED = 1 << 16
 USER = r"(?:\S+(?::\S*)?@)?", r"(?:\S+@)?"  # in spaCy's pattern of addresses, and what matches the same in linear time
@@ -46,6 +48,8 @@ class SpacyRules:
         vocab: Any = nlp.vocab
         vocab.lex_attr_getters = {IS_PUNCT: vocab.lex_attr_getters[IS_PUNCT]}  # the only one that is read here
         self.tokenizer = nlp.tokenizer
+        infixes = getattr(self.tokenizer.infix_finditer, "__self__", None)
+        self.longest_core = LONG_CORE if infixes is None or REPETITION.search(infixes.pattern) else None
         self.tokenizer.url_match = _linear_address(self.tokenizer.url_match)
         if self.tokenizer.token_match:  # of few languages; each assignment costs spaCy its caches
             self.tokenizer.token_match = _short_only(self.tokenizer.token_match)
@@ -97,7 +101,8 @@ class SpacyRules:
                 after.append(end)
             if not prefix and not suffix:
                 break
-        cuts = [*before, begin, end, *reversed(after)]
+        inner = range(begin + self.longest_core, end, self.longest_core) if self.longest_core else ()
+        cuts = [*before, begin, *inner, end, *reversed(after)]
         return [chunk[left:right] for left, right in pairwise(cuts) if left < right]
 
     def _may_cut(self, chunk: str, at: int, size: int) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.curate.normalise import normalise
 from tasks.curate.signals import score
-from tasks.curate.spacy_rules import LONG_CHUNK, SpacyRules, _linear_address
+from tasks.curate.spacy_rules import LONG_CHUNK, LONG_CORE, SpacyRules, _linear_address
 from tasks.curate.words import WordMemo
 
 from .test_equality import ENGLISH
@@ -60,6 +60,13 @@ def test_a_long_chunk_has_the_words_that_spacy_finds(rules: SpacyRules, name: st
         assert len(split.words) <= len(expected) + 20
     else:
         assert split.words == expected
+
+
+def test_where_a_language_splits_by_repeated_groups_long_chunks_are_cut_anywhere(rules: SpacyRules) -> None:
+    chunk = "1." * 3000 + "x"
+    assert rules.pieces(chunk) == [chunk]
+    pieces = SpacyRules("el").pieces(chunk)
+    assert "".join(pieces) == chunk and max(map(len, pieces)) <= LONG_CORE
 
 
 def test_signs_at_either_end_of_a_long_word_are_split_as_by_spacy(rules: SpacyRules) -> None:
