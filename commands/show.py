@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flows.headline import headline, scores_of
 from flows.record import RunRecord, StepRecord
-from tasks.readable_numbers import bytes_in_words, count_in_words, plain_number
+from tasks.readable_numbers import bytes_in_words, plain_number
 
 WIDTH = 160  # characters, where stdout is no terminal
 NEXT = ("triptych chat", "triptych look near_duplicate", "triptych sql --list", "triptych up", "triptych status")
 STATES = {"complete": "green", "cached": "cyan", "skipped": "yellow", "failed": "red", "running": "yellow"}
-HEADLINE: dict[str, Callable[[float], str]] = {  # a step's metric → how it reads in the table of steps
-    "documents": lambda count: f"{count:,.0f} documents",
-    "kept_bytes": lambda count: f"kept {bytes_in_words(count)}",
-    "vocabulary": lambda size: f"vocabulary {size:,.0f}",
-    "tokens": lambda count: f"{count_in_words(count)} tokens",
-    "parameters": lambda count: f"{count_in_words(count)} parameters",
-    "loss": lambda value: f"loss {plain_number(value)}",
-    "val_bits_per_byte": lambda value: f"val bits per byte {plain_number(value)}",
-}
 
 
 def show_run(record: RunRecord, report: Path | None = None) -> None:
@@ -150,14 +142,9 @@ def _show_steps(out: Console, record: Mapping[str, Any]) -> None:
         table.add_column(name, justify="right" if name == "seconds" else "left")
     for step in record["steps"]:
         state = f"[{STATES.get(step['state'], 'white')}]{step['state'].capitalize()}[/]"
-        result = step["reason"].splitlines()[0] if step["reason"] else _headline(step)
+        result = step["reason"].splitlines()[0] if step["reason"] else headline(step["metrics"])
         table.add_row(step["step"], state, f"{step['seconds']:.1f}", (step["key"] or "")[:12], escape(result))
     out.print(table)
-
-
-def _headline(step: Mapping[str, Any]) -> str:
-    """The two or three metrics of a step that one looks at first."""
-    return " · ".join(words(step["metrics"][name]) for name, words in HEADLINE.items() if name in step["metrics"])
 
 
 def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
@@ -170,10 +157,7 @@ def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
     for name in ("model", "task", "value", "95 % interval", "items", "baselines"):
         table.add_column(name, no_wrap=name != "baselines")
     for step in steps:
-        summary = Path(step.path or "") / "summary.json"
-        if not step.step.startswith("evaluate/") or not summary.is_file():
-            continue
-        for task, entry in json.loads(summary.read_text()).items():
+        for task, entry in scores_of(step):
             baselines = " · ".join(f"{name} {value:.3f}" for name, value in entry.get("baselines", {}).items())
             interval = f"{entry['low']:.3f} – {entry['high']:.3f}"
             arrow = "↓" if entry["better"] == "lower" else "↑"

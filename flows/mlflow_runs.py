@@ -1,13 +1,15 @@
 """What MLflow shall show of a label: its config as params, its metrics, its artifacts and what it read."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flows.graph import Invocation, StepOutput
-from flows.record import StepRecord
+from flows.headline import description, headline_metrics, verdicts
+from flows.record import RunRecord, StepRecord
 from tasks.store.artifacts import Artifact
 from tasks.store.step import keyed
-from tasks.tracking.runs import Part, PipelineRun, StepRun
+from tasks.tracking.runs import Part, PipelineEnd, PipelineRun, StepRun
 
 
 def step_run(
@@ -63,3 +65,23 @@ def _inputs(call: Invocation) -> dict[str, Part]:
         for role, made in call.inputs.items()
         for partition, artifact in made.parts.items()
     }
+
+
+def pipeline_run(record: RunRecord) -> PipelineRun:
+    """The run of the whole recipe, by which MLflow knows it again."""
+    started = datetime.fromisoformat(record.started).timestamp()
+    return PipelineRun(run=record.run, recipe=record.recipe, started=started, params=record.settings)
+
+
+def end_of(record: RunRecord) -> PipelineEnd:
+    """What MLflow shows of a run first: scores beside their baselines, a description, each model's verdict."""
+    tags = {f"verdict {model}": verdict for model, verdict in verdicts(record).items()}
+    champions = [f"{m['name']}/{m['version']}" for m in record.models if "champion" in m["aliases"]]
+    tags |= {"champions": ", ".join(champions)} if champions else {}
+    return PipelineEnd(
+        state=record.state,
+        seconds=record.seconds,
+        metrics=headline_metrics(record),
+        description=description(record),
+        tags=tags,
+    )

@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.graph import StepOutput
@@ -20,7 +21,13 @@ from tasks.errors import UserError
 from tasks.home import Home
 
 
-@flow(name="pipeline", persist_result=False, validate_parameters=True)
+def readable_name() -> str:
+    """Of a run in Prefect's pages: its recipe and the name of its record, or when it was to begin."""
+    given = flow_run.parameters
+    return f"{given['recipe']} {given['run'] or flow_run.scheduled_start_time.strftime('%Y%m%d-%H%M')}"
+
+
+@flow(name="pipeline", flow_run_name=readable_name, persist_result=False, validate_parameters=True)
 def pipeline(
     recipe: str = DEFAULT,
     home: str | None = None,

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from flows.load import curation_of
+from flows.mlflow_runs import pipeline_run
 from flows.record import FORMAT, RunRecord, other_version
 from flows.run_tables import record_of, tables_of
 from tasks.home import Home
 from tasks.progress import say
+from tasks.tracking.tracker import attach_file
 
 
 def write_report(home: Home, run: str = "") -> Path:
@@ -28,7 +30,7 @@ def report_at_end(home: Home, record: RunRecord) -> None:
     if record.steps and all(step.state in ("cached", "skipped") for step in record.steps):
         return  # all of it is on an earlier run's page
     try:
-        _write(home, record)
+        attach_file(home, pipeline_run(record), _write(home, record))
     except Exception as error:
         say(f"  no report: {type(error).__name__}: {error}\n  fix: triptych report --run {record.run}")
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flows.graph import Invocation, InvocationOf, StepOutput
+from flows.headline import headline
 from flows.mlflow_runs import step_run
 from flows.record import RunRecord, StepRecord
 from flows.scope import Scope
 from tasks.errors import Skipped, UserError
 from tasks.home import Home
+from tasks.progress import say
 from tasks.store.artifacts import Artifact, Store
 from tasks.store.step import Step, canonical
 from tasks.tracking.tracker import Tracker
@@ -110,6 +112,9 @@ class Runner:
         """Writes the end of a label into the record, then queues it for MLflow; nothing waits for it."""
         record = step_record(made)
         self._record_step(record)
+        place = f"[{self.scope.labels.index(made.label) + 1}/{len(self.scope.labels)}]"
+        result = record.reason.split("\n")[0] or headline(record.metrics)
+        say(f"  {place:>7} {made.label:20} {made.state:9} {seconds:7.1f} s   {result}".rstrip())
         if self.tracker:
             self.tracker.step(step_run(self.tracker.pipeline, made, record, calls, began_at=began_at, seconds=seconds))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flows.graph import graph
 from flows.load import load
+from flows.mlflow_runs import end_of
 from flows.publish import publisher
 from flows.recipe import Recipe
 from flows.record import RunRecord
@@ -144,7 +145,7 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
         finally:
             runner.record = replace(runner.record, state=state, error=error)
             runner.record = replace(runner.record, seconds=round(time.monotonic() - runner.started, 3))
-            tracker.end(state, runner.record.seconds, {})
+            tracker.end(end_of(runner.record))
             tracker.close(SECONDS_FOR_MLFLOW)
             runner.record = with_mlflow_ids(runner.record, request.home)
             _write_last(runner.record, request.home)

@@ -18,7 +18,7 @@ from pydantic import Field
 from tasks.home import Home
 from tasks.store.step import Frozen, flatten
 from tasks.tracking.artifacts import file_uri, name_artifacts
-from tasks.tracking.series import ship_series
+from tasks.tracking.series import SERIES, series_names, ship_series
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 ID, COMPUTED, COMPUTED_BY = "triptych.id", "triptych.computed", "triptych.computed_by"
 DESCRIBED, DONE = "triptych.described", "triptych.done"  # tags set last: what they stand for is whole
-SERIES = ("metrics.jsonl", "timing/speed.jsonl")  # in a training artifact: one JSON object a line, each with its `step`
+DESCRIPTION = "mlflow.note.content"
+OF_AN_EXPERIMENT = {
+    "mlflow.experimentKind": "custom_model_development",  # else the page opens with traces and judges
+    DESCRIPTION: "Runs of one recipe of triptych: a run holds the headline scores, its children are the steps.",
+}
 PARAM_LENGTH, TAG_LENGTH, PER_BATCH = 6000, 8000, 100  # MLflow's limits
 STATUS = {"failed": "FAILED", "interrupted": "KILLED", "running": "RUNNING"}  # all else: FINISHED
 
@@ -38,6 +42,16 @@ class PipelineRun(Frozen):
     recipe: str
     started: float
     params: dict[str, Any] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+class PipelineEnd(Frozen):
+    """How a run ended, and what one reads of it first: metrics to compare it by, a description in Markdown, tags."""
+
+    state: str
+    seconds: float
+    metrics: dict[str, float] = Field(default_factory=dict)
+    description: str = ""
     tags: dict[str, str] = Field(default_factory=dict)
 
 
@@ -95,12 +109,21 @@ def open_pipeline(client: "MlflowClient", pipeline: PipelineRun) -> "Run":
     return run
 
 
-def close_pipeline(client: "MlflowClient", pipeline: PipelineRun, end: Mapping[str, Any]) -> "Run":
-    """The parent run with its last metrics and its end."""
+def close_pipeline(client: "MlflowClient", pipeline: PipelineRun, end: PipelineEnd) -> "Run":
+    """The parent run with what one reads of it first, and its end."""
     run = open_pipeline(client, pipeline)
-    _log(client, run, metrics={"seconds": end["seconds"], **end["metrics"]})
-    ended = _milliseconds(pipeline.started + end["seconds"])
-    client.set_terminated(run.info.run_id, STATUS.get(end["state"], "FINISHED"), ended)
+    tags = _tags(end.tags | ({DESCRIPTION: end.description} if end.description else {}))
+    _log(client, run, metrics={"seconds": end.seconds, **end.metrics}, tags=tags)
+    ended = _milliseconds(pipeline.started + end.seconds)
+    client.set_terminated(run.info.run_id, STATUS.get(end.state, "FINISHED"), ended)
+    return run
+
+
+def attach(client: "MlflowClient", pipeline: PipelineRun, file: Path) -> "Run":
+    """The parent run with the file among its artifacts."""
+    run = open_pipeline(client, pipeline)
+    if file.is_file():
+        client.log_artifact(run.info.run_id, str(file))
     return run
 
 
@@ -132,7 +155,9 @@ def close_step(client: "MlflowClient", step: StepRun) -> "Run":
     for name, rows in step.tables.items():
         client.log_text(run_id, _csv(rows), f"{name}.csv")
     client.log_dict(run_id, step.model_dump(mode="json") | {"computed_by": computed_by}, "step.json")
-    metrics = {"seconds": step.seconds, "cached": float(step.state == "cached"), **step.metrics}
+    series = {name for part in step.parts.values() if part.state != "cached" for name in series_names(Path(part.path))}
+    last = {f"final/{name}" if name in series else name: value for name, value in step.metrics.items()}
+    metrics = {"seconds": step.seconds, "cached": float(step.state == "cached"), **last}
     _log(client, run, step.params, metrics, _step_tags(step, computed_by))
     ended = _milliseconds(step.started + step.seconds)
     client.set_terminated(run_id, STATUS.get(step.state, "FINISHED"), ended)
@@ -161,11 +186,14 @@ def experiment(client: "MlflowClient", name: str) -> str:
     if known := client.get_experiment_by_name(name):
         if known.lifecycle_stage == "deleted":  # by hand, in MLflow's page
             client.restore_experiment(known.experiment_id)
+        for tag, value in OF_AN_EXPERIMENT.items():
+            if tag not in known.tags:
+                client.set_experiment_tag(known.experiment_id, tag, value)
         return known.experiment_id
-    if not client.tracking_uri.startswith("sqlite:"):
-        return client.create_experiment(name)  # a server knows where its artifacts go
+    if not client.tracking_uri.startswith("sqlite:"):  # a server knows where its artifacts go
+        return client.create_experiment(name, tags=OF_AN_EXPERIMENT)
     home = Home(Path(client.tracking_uri.removeprefix("sqlite:///")).parent)
-    return client.create_experiment(name, artifact_location=str(home.mlflow_artifacts / name))
+    return client.create_experiment(name, str(home.mlflow_artifacts / name), OF_AN_EXPERIMENT)
 
 
 def _computed_by(client: "MlflowClient", part: Part) -> str | None:
@@ -185,7 +213,9 @@ def _step_tags(step: StepRun, computed_by: Mapping[str, str | None]) -> dict[str
         "triptych.key": " ".join(part.key for part in step.parts.values()),
         COMPUTED: " ".join(part.key for part in step.parts.values() if part.state != "cached"),
         COMPUTED_BY: " ".join(others),
-        "mlflow.note.content": "\n\n".join([*step.notes, *(f"Computed by run {run_id}." for run_id in others)]),
+        DESCRIPTION: "\n\n".join(
+            [*step.notes, *(f"Computed by run [{run_id}](#/runs/{run_id})." for run_id in others)]
+        ),
     }
     return _tags({key: value for key, value in tags.items() if value} | step.tags)
 

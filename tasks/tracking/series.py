@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
 METRICS_PER_BATCH = 1000  # MLflow's limit
+SERIES = ("metrics.jsonl", "timing/speed.jsonl")  # in a training artifact: one JSON object a line, each with its `step`
+
+
+def series_names(folder: Path) -> set[str]:
+    """The metrics of which the folder of a training has a value a step."""
+    files = [file for name in SERIES if (file := folder / name).is_file()]
+    rows = [json.loads(line) for file in files for line in file.read_text().split("\n") if line]
+    return {name for row in rows for name in row}
 
 
 def ship_series(client: "MlflowClient", run: "Run", path: Path, name: str, last: bool = False) -> int:

@@ -19,8 +19,10 @@ from tasks.store.locks import exclusive, is_held
 from tasks.tracking.connection import REFUSALS, Connection, connect
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.runs import (
+    PipelineEnd,
     PipelineRun,
     StepRun,
+    attach,
     close_killed,
     close_pipeline,
     close_step,
@@ -130,9 +132,9 @@ class Tracker:
         self._followed[label] = (started, metrics)
         self._wake()
 
-    def end(self, state: str, seconds: float, metrics: Mapping[str, float]) -> None:
+    def end(self, end: PipelineEnd) -> None:
         """The run is over."""
-        self._put("end", self.pipeline.run, {"state": state, "seconds": seconds, "metrics": dict(metrics)})
+        self._put("end", self.pipeline.run, {"end": end.model_dump()})
 
     def mlflow_run_id(self, label: str = "", seconds: float = 1.0) -> str | None:
         """MLflow's id of that step's run (of the whole run: ""); None where MLflow does not have it in time."""
@@ -197,6 +199,16 @@ class Tracker:
         return None if empty else AGAIN_SECONDS
 
 
+def attach_file(home: Home, pipeline: PipelineRun, file: Path) -> None:
+    """Adds a file of the home to what MLflow shows of a run: now, or once MLflow is there."""
+    event = {"kind": "file", "id": f"{pipeline.run}/{file.name}", "pipeline": pipeline.model_dump()}
+    try:
+        Outbox(home).put({**event, "file": str(file.relative_to(home))})
+    except OSError as error:
+        say(f"  MLflow will not show {file}: {error}")
+    ship(home)
+
+
 def ship(home: Home) -> int:
     """Sends what earlier runs left in the outbox; how many events still wait. Imports MLflow only where some do."""
     shipper = Shipper(home)
@@ -211,7 +223,11 @@ def _apply(connection: Connection, event: Mapping[str, Any]) -> str:
         step = StepRun.model_validate(event["step"])
         return close_step(client, step.located(connection.home)).info.run_id
     if event["kind"] == "end":
-        return close_pipeline(client, pipeline, event).info.run_id
+        earlier = {name: event.get(name) for name in ("state", "seconds", "metrics")}  # an older version's event
+        given = event.get("end") or earlier
+        return close_pipeline(client, pipeline, PipelineEnd.model_validate(given)).info.run_id
+    if event["kind"] == "file":
+        return attach(client, pipeline, connection.home.path / event["file"]).info.run_id
     close_killed(client, lambda run: _is_killed(connection.home, run))
     return open_pipeline(client, pipeline).info.run_id
 

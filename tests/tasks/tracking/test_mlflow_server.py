@@ -28,6 +28,7 @@ from tasks.home import Home
 from tasks.register.aliases import audit_external_moves, promote, rollback
 from tasks.register.publish import RunInfo, publish, publish_waiting
 from tasks.tracking.registry import aliases, find, models, resolve, versions
+from tasks.tracking.runs import PipelineEnd
 from tasks.tracking.server import VARIABLE, MlflowUnavailable
 from tasks.tracking.tracker import Tracker, ship
 from tests.processes import wait_until
@@ -170,7 +171,7 @@ def test_promotion_and_rollback_move_aliases_on_the_server_and_are_audited(home,
 def test_a_run_that_starts_while_the_server_is_away_is_sent_later(home, server):
     with away(), Tracker(home, pipeline()) as tracker:
         tracker.step(training_run(make_artifact(home)))
-        tracker.end("complete", 70.0, {})
+        tracker.end(PipelineEnd(state="complete", seconds=70.0))
         assert tracker.mlflow_run_id("pretrain") is None
         assert tracker.close() == 3
     assert ship(home) == 0
@@ -187,7 +188,7 @@ def test_a_run_of_another_home_does_not_count_as_killed(home, another, server):
         with Tracker(home, pipeline("ours")) as ours:
             assert ours.mlflow_run_id(seconds=20)
         assert run_of(home, "theirs").info.status == "RUNNING"
-        theirs.end("complete", 1.0, {})
+        theirs.end(PipelineEnd(state="complete", seconds=1.0))
     assert run_of(home, "theirs").info.status == "FINISHED"
 
 

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from tasks.home import Home
 from tasks.store.artifacts import MANIFEST
 from tasks.tracking.connection import DATABASE, tracking_uri
+from tasks.tracking.runs import PipelineEnd
 from tasks.tracking.tracker import Tracker, ship
 from tests.tasks.tracking.mlflow_runs import (
     lock_database,
@@ -28,7 +29,7 @@ def test_a_locked_database_costs_a_run_no_time_and_no_event(home, artifact):
         began = time.monotonic()
         with Tracker(home, pipeline()) as tracker:
             tracker.step(training_run(artifact))
-            tracker.end("complete", 70.0, {})
+            tracker.end(PipelineEnd(state="complete", seconds=70.0))
             assert tracker.mlflow_run_id("pretrain") is None
             assert tracker.close() == 3
         assert time.monotonic() - began < 5
@@ -56,7 +57,7 @@ def test_a_database_moved_away_in_mid_run_gets_the_rest_later(home, artifact, tm
 def test_an_event_shipped_twice_changes_nothing(home, artifact, tmp_path):
     with lock_database(home), Tracker(home, pipeline()) as tracker:
         tracker.step(training_run(artifact))
-        tracker.end("complete", 70.0, {})
+        tracker.end(PipelineEnd(state="complete", seconds=70.0))
         tracker.close()
     shutil.copytree(home / "outbox", tmp_path / "again")
     assert ship(home) == 0

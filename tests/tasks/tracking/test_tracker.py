@@ -8,7 +8,7 @@ from tasks.home import Home
 from tasks.store.artifacts import MANIFEST
 from tasks.tracking.connection import tracking_uri
 from tasks.tracking.outbox import Outbox
-from tasks.tracking.runs import StepRun
+from tasks.tracking.runs import PipelineEnd, StepRun
 from tasks.tracking.tracker import Tracker
 from tests.processes import wait_until
 from tests.tasks.tracking.mlflow_runs import (
@@ -25,7 +25,7 @@ from tests.tasks.tracking.mlflow_runs import (
 def test_a_pipeline_run_holds_nested_runs_of_its_steps(home, artifact):
     with Tracker(home, pipeline()) as tracker:
         tracker.step(training_run(artifact))
-        tracker.end("complete", 70.0, {"documents": 7.0})
+        tracker.end(PipelineEnd(state="complete", seconds=70.0, metrics={"documents": 7.0}))
         mlflow_run_id = tracker.mlflow_run_id("pretrain", seconds=20)
         assert tracker.close(20) == 0
     parent, child = run_of(home, "r1"), run_of(home, "r1/pretrain")
@@ -100,7 +100,7 @@ def test_a_failed_and_a_skipped_step_are_marked_as_such(home):
         for label, state in (("pretrain", "failed"), ("finetune/classify", "skipped")):
             step = StepRun(pipeline=pipeline(), label=label, state=state, started=STARTED, seconds=1, reason="why")
             tracker.step(step)
-        tracker.end("failed", 2.0, {})
+        tracker.end(PipelineEnd(state="failed", seconds=2.0))
         assert tracker.close(20) == 0
     failed, skipped = run_of(home, "r1/pretrain"), run_of(home, "r1/finetune/classify")
     assert (failed.info.status, skipped.info.status, run_of(home, "r1").info.status) == ("FAILED", "FINISHED", "FAILED")

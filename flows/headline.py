@@ -1,0 +1,82 @@
+"""What one wants to know first of a step and of a run: in words, as metrics that can be compared, and as Markdown."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.record import RunRecord, StepRecord
+from tasks.readable_numbers import bytes_in_words, count_in_words, plain_number
+
+HEADLINE: dict[str, Callable[[float], str]] = {  # a step's metric → how it reads beside the step
+    "documents": lambda count: f"{count:,.0f} documents",
+    "kept_bytes": lambda count: f"kept {bytes_in_words(count)}",
+    "vocabulary": lambda size: f"vocabulary {size:,.0f}",
+    "tokens": lambda count: f"{count_in_words(count)} tokens",
+    "parameters": lambda count: f"{count_in_words(count)} parameters",
+    "loss": lambda value: f"loss {plain_number(value)}",
+    "val_bits_per_byte": lambda value: f"val bits per byte {plain_number(value)}",
+}
+OF_A_RUN = {"encode": ("tokens_train",), "pretrain": ("parameters", "tokens", "val_bits_per_byte")}
+
+
+def headline(metrics: Mapping[str, float]) -> str:
+    """The two or three metrics of a step that one looks at first."""
+    return " · ".join(words(metrics[name]) for name, words in HEADLINE.items() if name in metrics)
+
+
+def headline_metrics(record: RunRecord) -> dict[str, float]:
+    """What runs are compared by: sizes, the validation's result, and every score beside its baselines."""
+    metrics = {
+        f"{step.step}/{name}": step.metrics[name]
+        for step in record.steps
+        for name in OF_A_RUN.get(step.step, ())
+        if name in step.metrics
+    }
+    for model, task, entry in _scores(record):
+        metrics[f"{model}/{task}"] = entry["value"]
+        metrics |= {f"{model}/{task} of {name}": value for name, value in entry.get("baselines", {}).items()}
+    return metrics
+
+
+def verdicts(record: RunRecord) -> dict[str, str]:
+    """Each model's verdict and aliases, by the model's name."""
+    return {
+        f"{model['name']}/{model['version']}": ", ".join([model.get("verdict") or "not judged", *model["aliases"]])
+        for model in record.models
+    }
+
+
+def description(record: RunRecord) -> str:
+    """The run as Markdown: its steps, each model's scores beside its baselines, and the verdicts."""
+    steps = [f"| {s.step} | {s.state} | {s.seconds:.1f} | {s.reason or headline(s.metrics)} |" for s in record.steps]
+    scores = [
+        f"| {model} | {task} | {entry['value']:.3f} | {entry['low']:.3f} – {entry['high']:.3f} | {_baselines(entry)} |"
+        for model, task, entry in _scores(record)
+    ]
+    parts = [f"Recipe `{record.recipe}`, run `{record.run}`: {record.state}. {record.error}".strip()]
+    parts += ["\n".join(f"- {name}: {verdict}" for name, verdict in verdicts(record).items())] if record.models else []
+    if scores:
+        parts.append(
+            "\n".join(["| model | task | value | 95 % interval | baselines |", "|---|---|---|---|---|", *scores])
+        )
+    if steps:
+        parts.append("\n".join(["| step | state | seconds | |", "|---|---|---|---|", *steps]))
+    return "\n\n".join(parts)
+
+
+def _baselines(entry: Mapping[str, Any]) -> str:
+    return " · ".join(f"{name} {value:.3f}" for name, value in entry.get("baselines", {}).items())
+
+
+def _scores(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(model, task, its entry in the summary) of each evaluation that has a value."""
+    for step in record.steps:
+        yield from ((step.step.split("/")[1], task, entry) for task, entry in scores_of(step))
+
+
+def scores_of(step: StepRecord) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(task, its entry in the summary) of an evaluation; nothing of any other step."""
+    summary = Path(step.path or "") / "summary.json"
+    if step.step.startswith("evaluate/") and summary.is_file():
+        yield from ((t, e) for t, e in json.loads(summary.read_text()).items() if e.get("value") is not None)
