@@ -55,9 +55,13 @@ SAMPLE_BYTES = 4096  # in which the language is detected
 MIN_ASCII_SHARE = 0.5  # of the bytes that may be letters, in Latin text
 MIN_FITTING_SHARE = 0.8  # of the letters and marks beyond ASCII
 MIN_LANGUAGE_PROBABILITY = 0.15
-TWO_ACCENTS = re.compile("[άέήίόύώΐΰ][α-ωϊϋ]*[άέήίόύώΐΰ]")  # in one word: few Greek words have them
-MAX_TWO_ACCENTS = 0.1  # of the words
-CERTAINTY_OF_GREEK = 0.7  # its letters in any order are Greek for a detector
+MISSPELT = {  # what few words have, in scripts of one language: for a detector any letters in any order are that
+    "el": re.compile("[άέήίόύώΐΰ][α-ωϊϋ]*[άέήίόύώΐΰ]"),  # two accents
+    "th": re.compile("(?<![ก-ฮะ-ฺ็-๎])[ัิ-ฺ็-๎]|[เ-ไ](?![ก-ฮ])"),  # a mark below or above no consonant
+}
+MAX_MISSPELT_SHARE = 0.1  # of the words
+FEW_WORDS, NEARLY_ALL = 8, 0.95  # in so few words another script whose letters fit so well makes both uncertain
+SHARE_WEIGHT = 4  # of fitting letters, beside the probability of the language
 LIKELY, CERTAIN = 0.3, 0.5  # probabilities of a language
 
 
@@ -68,10 +72,12 @@ class EncodingFit(NamedTuple):
     probability: float
     letters: int  # of these: of two readings that are as good, the one with fewer marks is right
     encoding: str
+    language: str = ""
 
     @property
     def goodness(self) -> tuple[float, ...]:
-        return self.share, round(self.probability, 1), self.letters, self.probability
+        both = round(self.share * (SHARE_WEIGHT + self.probability), 1)  # one stray byte never decides
+        return both, self.share, self.letters, self.probability
 
 
 def alphabet_encoding(raw: bytes) -> str | None:
@@ -87,8 +93,16 @@ def alphabet_encoding(raw: bytes) -> str | None:
         is_without_blanks = sum(map(len, words)) >= MIN_THAI_WORD * len(words)
         fits += [_fit(words, sample, encoding) for encoding in OTHERS + THAI * is_without_blanks]
     best = max(fits, key=lambda fit: fit.goodness, default=EncodingFit(0, 0, 0, ""))
+    if len(words) < FEW_WORDS and any(_is_rival(fit, best) for fit in fits):
+        return None  # it may be in either script
     least = MIN_LANGUAGE_PROBABILITY if len(words) >= MIN_WORDS else LIKELY
     return best.encoding if best.share >= MIN_FITTING_SHARE and best.probability >= least else None
+
+
+def _is_rival(fit: EncodingFit, best: EncodingFit) -> bool:
+    """Whether a reading in another script fits as well as letters and a language can."""
+    letters, others = set(LETTERS.get(best.language, "")), set(LETTERS.get(fit.language, ""))
+    return fit.share >= NEARLY_ALL and fit.probability >= CERTAIN and bool(others) and letters.isdisjoint(others)
 
 
 def latin_encoding_of_few(raw: bytes) -> str | None:
@@ -109,14 +123,12 @@ def _fit(words: list[bytes], sample: bytes, encoding: str) -> EncodingFit:
     if letters is None:
         return EncodingFit(0, 0, 0, encoding)
     text = b" ".join(words).decode(encoding, errors="replace")
-    if language == "el" and len(TWO_ACCENTS.findall(text.lower())) > MAX_TWO_ACCENTS * len(words):
+    if language in MISSPELT and len(MISSPELT[language].findall(text.lower())) > MAX_MISSPELT_SHARE * len(words):
         return EncodingFit(0, 0, 0, encoding)
     beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
     fitting = "".join(_fitting(letters, encoding in LATIN).findall(text))
     share = len(fitting) / max(1, beyond_ascii)
-    if language == "el":
-        probability *= CERTAINTY_OF_GREEK
-    return EncodingFit(share, probability, sum(map(str.isalpha, fitting)), encoding)
+    return EncodingFit(share, probability, sum(map(str.isalpha, fitting)), encoding, language or "")
 
 
 @cache

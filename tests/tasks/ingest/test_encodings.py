@@ -271,6 +271,16 @@ def test_one_byte_that_an_encoding_does_not_have_never_decides_for_another() -> 
     assert decoded.text == f"{text} \ufffd {text * 9}" and decoded.encoding == "cp1252"
 
 
+@pytest.mark.parametrize("stray", [b"\xff", b"\x98", b"\x81"])
+@pytest.mark.parametrize(
+    ("language", "encoding"), [("Hebrew", "cp1255"), ("Greek", "iso8859_7"), ("Russian", "cp1251")]
+)
+def test_a_stray_byte_makes_no_other_alphabet(language: str, encoding: str, stray: bytes) -> None:
+    raw = NEIGHBOURS[language][1].encode(encoding)
+    decoded = decode(raw + b" " + stray + b" " + raw)
+    assert decoded.text.startswith(NEIGHBOURS[language][1]) and decoded.text.endswith(NEIGHBOURS[language][1])
+
+
 def test_lines_of_utf8_in_another_encoding_are_read_as_what_they_are() -> None:
     old, new = PROSE["Russian"], PROSE["Ukrainian"]
     decoded = decode("\n".join(old).encode("cp1251") + b"\n" + "\n".join(new[:2]).encode())
