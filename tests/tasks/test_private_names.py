@@ -4,7 +4,6 @@ Whatever is new among them has to be listed: the last test reads it from the cod
 """
 
 import ast
-import mailbox
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,15 +19,12 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("commands", "flows", "serve", "tasks", "model")
 FUNCTIONS = {  # where it is used
     "datatrove.executor.base:PipelineExecutor._run_for_rank": "tasks/executor.py",
-    "datatrove.pipeline.readers.ipc:IpcReader._iter_file_batches": "tasks/ingest/readers.py",
-    "datatrove.pipeline.readers.ipc:IpcReader._iter_stream_batches": "tasks/ingest/readers.py",
     "fasttext.FastText:_FastText": "tasks/language.py",
     "mlflow.store.db.utils:_initialize_tables": "tasks/tracking/connection.py",
     "os:_exit": "commands/process.py, tasks/pool.py",
     "torch.cpu:_is_amx_tile_supported": "model/machine.py",
     "torch.cpu:_is_avx512_bf16_supported": "model/machine.py",
 }
-MAILBOX = ("_file", "_file_length", "_locked", "_message_factory", "_next_key", "_pending", "_pending_sync", "_toc")
 COLUMNS = ADDRESSES | {
     "model_versions": ("name", "version", "storage_location", "source", "current_stage"),
     "model_version_tags": ("name", "version", "key", "value"),
@@ -46,12 +42,6 @@ def test_a_private_function_exists(name: str) -> None:
     assert callable(value)
 
 
-@pytest.mark.parametrize("name", MAILBOX)
-def test_a_private_field_of_a_mailbox_exists(name: str, tmp_path: Path) -> None:
-    with closing(mailbox.mbox(tmp_path / "box")) as box:
-        assert name in vars(box)
-
-
 @pytest.mark.parametrize("table", COLUMNS)
 def test_a_table_of_mlflows_has_the_columns_that_are_read_and_written(table: str, fresh_home: Home) -> None:
     with closing(sqlite3.connect(fresh_home.mlflow_database)) as database:
@@ -62,9 +52,9 @@ def test_a_table_of_mlflows_has_the_columns_that_are_read_and_written(table: str
 def test_every_private_name_that_the_code_uses_and_does_not_define_is_listed() -> None:
     trees = [ast.parse(file.read_text()) for package in PACKAGES for file in (REPOSITORY / package).rglob("*.py")]
     defined, used = ({name for tree in trees for name in names(tree)} for names in (names_defined, private_names_used))
-    listed = {name.rpartition(":")[2].rpartition(".")[2] for name in FUNCTIONS} | set(MAILBOX)
+    listed = {name.rpartition(":")[2].rpartition(".")[2] for name in FUNCTIONS}
     assert used - defined - METHODS_OF_NAMED_TUPLES - listed == set()
-    assert listed - set(MAILBOX) <= used, "listed, but used no more"
+    assert listed <= used, "listed, but used no more"
 
 
 def names_defined(tree: ast.AST) -> Iterator[str]:
