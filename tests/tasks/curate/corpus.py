@@ -78,7 +78,7 @@ NASTY = [
     "foo:( (bar :( ( : ( x:) ) : ) o.O O_o xD :') :' ) 8) 8 ) " * 5,
     "emoji 👍🏽 family 👨‍👩‍👧 and flags 🇫🇷. ok! \u200bzero width\u200d joined.",
     "combining e\u0301 and \ufb01 ligature ½ ² ™. Ⅷ roman. ﹗small mark﹗ next one。and",
-    "IS_ALPHA is a word. LOWER too. SHAPE as well.",
+    "DIGIT is a word. LOWER too. SHAPE as well.",
     "line\u2028separator\u2029paragraph\x0bvertical\x0cform\x85next\x1cfile\x1ecode.",
     "One.\nTwo words.\nThree words here.\nFour words are here.\nAnd five words are here.",
     "“Curly quotes end here.”\n‘Single too.’\nPlain end.\nQuestion mark?\nBang!\nSemi;\nColon:\nComma,",
