@@ -7,11 +7,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flows.record import latest
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
+from tasks.models.pretrained import GGUF, PACKAGE, copy_tokenizer, locate
 from tasks.models.prompting import ChatModel
 from tasks.progress import say
 from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
@@ -175,7 +177,24 @@ def _weights(home: Home, model: str) -> Path:
 def chat_model(home: Home, model: str) -> ChatModel:
     """The named model, or the latest run's, ready to generate."""
     model = model or at_hand(home)
+    if model.startswith(PACKAGE) or model.endswith(GGUF):
+        return _public_model(model)
     return ChatModel(model, _weights(home, model))
+
+
+def _public_model(model: str) -> ChatModel:
+    """One that no run has made: a .gguf file, or what an installed package holds."""
+    try:
+        place = locate(model)
+    except ValueError as error:
+        raise UsageError(str(error), "give package:NAME/FILE.gguf, or the path of a .gguf file") from error
+    if not place.exists():
+        raise UsageError(f"{place}: no such file", "give package:NAME/FILE.gguf, or the path of a .gguf file")
+    if place.is_dir():
+        return ChatModel(model, place)
+    with TemporaryDirectory() as folder:  # of its tokenizer, which is read at once
+        copy_tokenizer(place, Path(folder))
+        return ChatModel(model, place, Path(folder))
 
 
 def _champion_facts(version: Version) -> dict[str, Any]:

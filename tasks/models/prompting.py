@@ -1,7 +1,6 @@
 """A model's prompts and answers: turns or text in, generated text out piece by piece, whole characters only."""
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +21,13 @@ class PromptBuilder:
     A model that answers in turns gets the whole conversation; any other continues the text of the last turn.
     """
 
-    def __init__(self, weights: Path) -> None:
-        self.vocabulary, self.answers = Vocabulary(weights), answers_in_turns(weights)
-        self._weights = weights
+    def __init__(self, folder: Path, ends: Collection[int] | None = None) -> None:
+        """`folder` holds the tokenizer, and the configs that name the ids of `ends` where these are not given."""
+        from model.hub_files import read_special_ids
+
+        self.vocabulary, self.answers = Vocabulary(folder), answers_in_turns(folder)
+        named = read_special_ids(folder).end if ends is None else ends
+        self._folder, self._ends = folder, {self.vocabulary.separator, *named}
 
     def of_turns(self, turns: Sequence["Turn"]) -> tuple[list[int], set[int]]:
         """Raises UsageError where the model's turns are marked in a way that is not supported."""
@@ -42,26 +45,23 @@ class PromptBuilder:
     def encode(self, text: str) -> list[int]:
         return self.vocabulary.encode(text)
 
-    @cached_property
-    def _ends(self) -> set[int]:
-        """What ends any text or answer, as the folder's configs say, for us and for whatever else reads it."""
-        from model.hub_files import read_special_ids
-
-        return {self.vocabulary.separator, *read_special_ids(self._weights).end}
-
     def _markup(self) -> "Markup":
         try:
             return self.vocabulary.markup()
         except KeyError as error:
-            what = f"{self._weights}: its chat template marks turns without {error}"
+            what = f"{self._folder}: its chat template marks turns without {error}"
             raise UsageError(what, "give a model whose turns are ChatML's, or one that triptych trained") from error
 
 
 class ChatModel:
     """The weights in a folder, ready to generate and to score."""
 
-    def __init__(self, model: str, weights: Path) -> None:
-        self.prompt_builder, self.decoder = prompt_builder(model, weights), decoder_of(weights)
+    def __init__(self, model: str, weights: Path, tokenizer: Path | None = None) -> None:
+        """`weights`: a folder in the Hugging Face layout; or a .gguf file, with its tokenizer in a folder."""
+        self.decoder = decoder_of(weights)
+        self.prompt_builder = (
+            PromptBuilder(tokenizer, self.decoder.special_ids.end) if tokenizer else prompt_builder(model, weights)
+        )
         self._never = self.prompt_builder.vocabulary.ids_without_token(self.decoder.shape.vocabulary)
 
     @property
