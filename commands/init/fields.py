@@ -27,6 +27,7 @@ LICENCE_FIELDS = ("licence", "license")
 NO_TEXT = {*LICENCE_FIELDS, "language", "lang", "id", "encoding", "passage", "part", "rejected"}
 NO_PROSE = re.compile(r"[\W\d_]*|[\da-fA-F-]{8,}|\S*://\S*")  # numbers and dates, ids, addresses
 ROW_FORMS = {name: method.own_row_files.fields for name, method in METHODS.items() if method.own_row_files}
+ROW_ENDINGS = (".jsonl", ".json", ".csv", ".tsv")
 CONVERSATIONS = ("messages", "conversations")  # of these, lists that end with an answer of the assistant
 
 
@@ -141,9 +142,10 @@ def _notes(peeks: list[Peek], names: Sequence[str]) -> tuple[str, ...]:
 def _rows_files(peeks: list[Peek], files: Mapping[str, Times]) -> dict[str, str]:
     """The largest file of rows for each method of fine-tuning, by the fields of its records."""
     largest = dict[str, str]()
-    candidates = [file for file in peeks if file.ending in (".jsonl", ".json") and not file.is_member]
+    candidates = [file for file in peeks if file.ending in ROW_ENDINGS and not file.is_member]
     for file in sorted(candidates, key=lambda file: -files[file.name][0]):
-        if len(file.records) >= MIN_ROWS and (method := _method(file.records)):
+        lines = len(file.records) + file.is_table  # the first of a table has its names
+        if lines >= MIN_ROWS and (method := _method(file.records)):
             largest.setdefault(method, file.name)
     return largest
 

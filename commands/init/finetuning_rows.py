@@ -18,6 +18,7 @@ class RowsFile(NamedTuple):
 
     path: Path
     name: str  # in the folder
+    good: int
     bad: int
     max_bad: int  # rows, for the recipe
 
@@ -50,7 +51,7 @@ def notes(tried: TriedRows) -> list[str]:
             sentences.append(f"{file.name} is not proposed, though its records look like {method} rows: {file.why}")
         else:
             bad = f"; {file.bad:,} of its rows cannot be used" if file.bad else ""
-            sentences.append(f"{file.name}, for finetune.{method}{bad}")
+            sentences.append(f"{file.name}, for finetune.{method}: {file.good:,} rows{bad}")
     return sentences
 
 
@@ -62,4 +63,4 @@ def _try(method: str, path: Path, name: str) -> RowsFile | UnusableRows:
     good, bad, is_whole = config.tally(TRIED_ROWS)
     if bad > good:
         return UnusableRows(name, f"{bad:,} of {bad + good:,} rows cannot be used")
-    return RowsFile(path, name, bad, bad if is_whole else math.ceil(MARGIN * bad))
+    return RowsFile(path, name, good, bad, bad if is_whole else math.ceil(MARGIN * bad))

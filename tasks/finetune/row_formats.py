@@ -10,6 +10,7 @@ not learned. These are the forms of OpenAI, TRL, LLaMA-Factory (Alpaca, ShareGPT
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 Row = dict[str, Any]
@@ -23,6 +24,11 @@ ROLES |= dict.fromkeys(("assistant", "gpt", "model", "chatgpt", "bot"), "assista
 TOOL_ROLES = ("tool", "function", "function_call", "observation", "ipython")
 UNREAD = ("tools", "functions", "tool_calls", "function_call", "images", "image", "videos", "video", "audios", "audio")
 SHAPES = "prompt + response, instruction (+ input) + output, question + answer, messages or conversations"
+
+
+def pairs(answers: Sequence[str]) -> list[frozenset[str]]:
+    """The fields by which records of a prompt and an answer are recognised."""
+    return [frozenset({prompt, answer}) for prompt in PROMPTS for answer in answers]
 
 
 def conversation(record: Row) -> Row:

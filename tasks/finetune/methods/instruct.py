@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import Skipped
 from tasks.finetune.instructions import InstructionRows, answers_by_split, instructions
 from tasks.finetune.method import STRONGEST, JudgedBy, Method, OwnRowFiles
+from tasks.finetune.row_formats import ANSWERS, TURNS, pairs
 from tasks.finetune.rows import RowSource
 from tasks.finetune.settings import FinetuneSettings
 from tasks.finetune.tokenised_rows import StartingModel, TooLong, answer_columns
@@ -76,12 +77,7 @@ INSTRUCT = Method(
     judged_by=JudgedBy("instruct/loss", baseline=STRONGEST),
     does="answers a request",
     own_row_files=OwnRowFiles(
-        fields=(
-            frozenset({"prompt", "response"}),
-            frozenset({"instruction", "output"}),
-            frozenset({"messages"}),
-            frozenset({"conversations"}),
-        ),
+        fields=(*pairs(ANSWERS), *(frozenset({name}) for name in TURNS)),
         what="questions with answers",
         settings={"batch": 8, "steps": 60},
     ),

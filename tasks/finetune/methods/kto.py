@@ -14,7 +14,7 @@ from pydantic import Field
 from tasks.errors import Skipped
 from tasks.finetune.instructions import InstructionRows, against_others, answers_by_split, instructions
 from tasks.finetune.method import STRONGEST, JudgedBy, Method, OwnRowFiles
-from tasks.finetune.row_formats import Row, conversation
+from tasks.finetune.row_formats import ANSWERS, Row, conversation, pairs
 from tasks.finetune.rows import RowSource
 from tasks.finetune.settings import FinetuneSettings
 from tasks.finetune.tokenised_rows import StartingModel, TooLong, answer_columns
@@ -138,7 +138,7 @@ KTO = Method(
     does="answers a request, tuned on good and bad answers",
     starts_from="instruct",
     own_row_files=OwnRowFiles(
-        fields=(frozenset({"prompt", "completion", "label"}),),
+        fields=(*(pair | {"label"} for pair in pairs(ANSWERS)),),
         what="answers with whether each is good",
         settings={"batch": 8, "steps": 30},
     ),

@@ -137,7 +137,7 @@ PREFER = Method(
     does="answers a request, tuned on preferences",
     starts_from="instruct",
     own_row_files=OwnRowFiles(
-        fields=(frozenset({"prompt", *SIDES}), frozenset({"instruction", *SIDES})),
+        fields=(*(frozenset({prompt, *SIDES}) for prompt in PROMPTS),),
         what="pairs of answers, the better one chosen",
         settings={"batch": 8, "steps": 30},
     ),

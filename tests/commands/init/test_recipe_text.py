@@ -23,6 +23,7 @@ from commands.init.trial import MAX_DROP_SHARE, MIN_KEPT_SHARE, Trial
 from flows.load import load
 from flows.session import Request, open_session, perform
 from tasks.errors import UserError
+from tasks.finetune.own_rows import own_rows
 from tasks.home import Home
 from tasks.ingest.sources import IngestConfig
 from tests.tasks.corpora import jsonl, write
@@ -40,6 +41,16 @@ def test_rows_of_questions_and_of_pairs_are_proposed_for_their_method(tmp_path: 
     tune = load("tuning").recipe.finetune
     assert tune.instruct is not None and tune.instruct.path == tmp_path / "tuning" / "a.json"
     assert tune.prefer is not None and tune.prefer.path == tmp_path / "tuning" / "b.json"
+
+
+def test_a_table_of_questions_and_answers_is_taught_as_such(tmp_path: Path) -> None:
+    draw = random.Random(6)
+    lines = "".join(f'{i},"Frage {i}?","{document(GERMAN, draw)}",Ana\n' for i in range(60))
+    propose(write(tmp_path / "helpdesk", {"t.csv": f"id,question,answer,agent\n{lines}"}), Home(tmp_path / "home"))
+    instruct = load("helpdesk").recipe.finetune.instruct
+    assert instruct is not None and instruct.path == tmp_path / "helpdesk" / "t.csv"
+    rows, _ = own_rows(instruct)
+    assert len(rows) == 60 and rows[7]["prompt"] == "Frage 7?"
 
 
 def test_a_folder_of_conversations_alone_gives_texts_and_fine_tuning_rows(tmp_path: Path) -> None:
