@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from commands.models.use import chat_model
 from flows.load import load
 from model.chat import Turn, render
+from tasks.errors import UsageError
+from tasks.home import Home
 from tasks.models.pretrained import copy_tokenizer, locate
 from tasks.models.vocabulary import Vocabulary
 
@@ -54,3 +57,13 @@ def test_a_missing_package_or_file_is_reported_with_the_command_to_type():
         locate("package:no-such-package/model.gguf")
     with pytest.raises(ValueError, match=r"has no nothing\.gguf"):
         locate("package:numpy/nothing.gguf")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_public_model_in_a_package_can_be_talked_to_without_any_run(tmp_path: Path):
+    speaker = chat_model(Home(tmp_path), SMOLLM2)
+    answer = "".join(speaker.reply([Turn("user", "What is the capital of France?")], 12, temperature=0.0, seed=0))
+    assert speaker.answers and "Paris" in answer
+    for absent in ("package:no-such-package/model.gguf", str(tmp_path / "none.gguf")):
+        with pytest.raises(UsageError, match=r"not installed|no such file"):
+            chat_model(Home(tmp_path), absent)
