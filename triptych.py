@@ -1,6 +1,10 @@
 """The command line: each room of commands/ brings its commands. stdout carries data; messages go to stderr."""
 
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
 import typer
+from typer.core import TyperGroup
 
 import commands.ask.cli
 import commands.home.cli
@@ -9,22 +13,63 @@ import commands.models.cli
 import commands.run.cli
 from commands.process import exit_with_code, run_briefly
 
+PANELS = {  # the commands in the order of --help
+    "Start": ("init", "run", "status", "chat"),
+    "Ask": ("report", "sql", "look", "trace", "what-if"),
+    "Models": ("serve", "keys", "eval", "score", "attention", "mask", "export", "promote", "rollback"),
+    "Home": ("up", "schedule", "doctor", "gc", "backup", "restore", "forget"),
+}
+
+
+class InPanels(TyperGroup):
+    """The commands under the headings of PANELS, whichever room they come from."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        panel_of = {name: panel for panel, names in PANELS.items() for name in names}
+        for name, panel in panel_of.items():
+            self.commands[name].rich_help_panel = panel  # type: ignore[attr-defined]
+        self.commands = {name: self.commands[name] for name in panel_of} | self.commands
+
+
 app = typer.Typer(
     name="triptych",
+    cls=InPanels,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="A folder of text becomes a language model that you can evaluate, promote, serve and explain.",
     epilog="Start here:  `triptych run demo`  then  `triptych chat`  and  `triptych sql --list`",
 )
+
+
+def print_version(is_wanted: bool) -> None:
+    """`triptych 0.1.0` on stdout, and the end."""
+    if is_wanted:
+        try:
+            print(f"triptych {version('triptych')}")
+        except PackageNotFoundError:  # a checkout that is not installed
+            print("triptych, not installed")
+        raise typer.Exit
+
+
 for room in (commands.run.cli, commands.ask.cli, commands.models.cli, commands.init.cli, commands.home.cli):
     app.add_typer(room.app)
 
 
+@app.callback()
+def options(
+    is_version: Annotated[
+        bool, typer.Option("--version", "-V", is_eager=True, callback=print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What can be given without a command."""
+
+
 def main() -> None:
     """The command that sys.argv names; ends in SystemExit."""
-    exit_with_code(lambda: app(standalone_mode=False))  # a command's typer.Exit comes back as its code
+    exit_with_code(lambda: app(prog_name="triptych", standalone_mode=False))  # a typer.Exit comes back as its code
 
 
 def console_script() -> None:

@@ -5,6 +5,7 @@ ask         sql, what-if, look, trace, report
 models      chat, serve, score, eval, export, mask, promote, rollback, keys
 init        init
 home        status, doctor, gc, backup, restore, forget
+complete    what a shell completes: recipes, models, steps, questions, reasons, runs
 options     arguments that several commands take; JSON on stdout
 show        tables and summaries on the terminal
 process     exit codes, error messages and signals of the process

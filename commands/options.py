@@ -7,15 +7,30 @@ from typing import Annotated, Any
 
 import typer
 
+from commands import complete
 from tasks.home import Home
 
-RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name, or the path of a .toml file.")]
+complete_recipe, complete_model = complete.completer(complete.recipes), complete.completer(complete.models)
+RecipeArgument = Annotated[
+    str, typer.Argument(help="A recipe's name, or the path of a .toml file.", autocompletion=complete_recipe)
+]
 SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the recipe.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value, on the last line of stdout.")]
 ModelArgument = Annotated[
-    str, typer.Argument(help="NAME@ALIAS, NAME/VERSION or a path; default: the champion of the latest run.")
+    str,
+    typer.Argument(
+        help="NAME@ALIAS, NAME/VERSION or a path; default: the champion of the latest run.",
+        autocompletion=complete_model,
+    ),
 ]
-RunOption = Annotated[str, typer.Option("--run", help="The id of an earlier run; default: the latest.")]
+RunOption = Annotated[
+    str,
+    typer.Option(
+        "--run",
+        help="The id of an earlier run; default: the latest.",
+        autocompletion=complete.completer(complete.runs),
+    ),
+]
 
 
 def current_home() -> Home:

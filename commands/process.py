@@ -60,7 +60,9 @@ def _end_on_usage(error: Exception) -> None:
     """Typer's own complaints about flags and arguments, printed as ours are."""
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         if message := error.format_message():  # type: ignore[attr-defined]  # empty: no command, and the help was shown
-            print(f"error: {message}\n  fix: triptych --help", file=sys.stderr)
+            context = getattr(error, "ctx", None)  # of the command that refused its arguments
+            path = context.command_path if context else "triptych"
+            print(f"error: {message}\n  fix: {path} --help", file=sys.stderr)
         sys.exit(UsageError.exit_code if message else 0)
 
 

@@ -17,6 +17,7 @@ HEADLINE: dict[str, Callable[[float], str]] = {  # a step's metric → how it re
     "loss": lambda value: f"loss {plain_number(value)}",
     "val_bits_per_byte": lambda value: f"val bits per byte {plain_number(value)}",
 }
+DROPPED = "dropped_"  # metrics of curate begin with it, and go on with the reason
 OF_A_RUN = {"encode": ("tokens_train",), "pretrain": ("parameters", "tokens", "val_bits_per_byte")}
 
 
@@ -37,6 +38,13 @@ def headline_metrics(record: RunRecord) -> dict[str, float]:
         metrics[f"{model}/{task}"] = entry["value"]
         metrics |= {f"{model}/{task} of {name}": value for name, value in entry.get("baselines", {}).items()}
     return metrics
+
+
+def drop_reasons(record: RunRecord) -> list[str]:
+    """The reasons for which a run dropped documents, the commonest first."""
+    metrics = next((step.metrics for step in record.steps if step.step == "curate"), {})
+    dropped = {name: count for name, count in metrics.items() if name.startswith(DROPPED) and count}
+    return [name.removeprefix(DROPPED) for name in sorted(dropped, key=lambda name: (-dropped[name], name))]
 
 
 def verdicts(record: RunRecord) -> dict[str, str]:

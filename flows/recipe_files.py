@@ -40,6 +40,40 @@ def read_values(name: str, changes: Sequence[str] = ()) -> RecipeValues:
     return RecipeValues(path, {"name": path.stem, **values}, origins)
 
 
+@dataclass(frozen=True)
+class RecipeFile:
+    """A recipe that can be run by its name."""
+
+    name: str
+    summary: str  # the first line of its comment
+    is_shipped: bool
+
+
+def available() -> list[RecipeFile]:
+    """The recipes in ./ and ./recipes, then those shipped; of two files with one name, that which the name means."""
+    recipes, shipped = dict[str, RecipeFile](), shipped_folder().resolve()
+    for folder in (Path(), Path("recipes"), shipped):
+        for path in sorted(folder.glob("*.toml")):
+            if path.stem in recipes or not RECIPE_NAME.fullmatch(path.stem):
+                continue
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if _is_recipe(text):
+                recipes[path.stem] = RecipeFile(path.stem, _first_comment(text), folder.resolve() == shipped)
+    return list(recipes.values())
+
+
+def _is_recipe(text: str) -> bool:
+    """Whether it is one, or means to be one and has a mistake."""
+    try:
+        return not {"ingest", "extends"}.isdisjoint(tomllib.loads(text))
+    except tomllib.TOMLDecodeError:
+        return "[ingest" in text or "extends" in text
+
+
+def _first_comment(text: str) -> str:
+    return text.partition("\n")[0].lstrip("# ").strip() if text.startswith("#") else ""
+
+
 def find(name: str, beside: Path | None = None) -> Path:
     """A path as it stands, ./NAME.toml, ./recipes/NAME.toml, then the recipe shipped under that name."""
     folders = [*([beside] if beside else []), Path(), Path("recipes"), shipped_folder()]
@@ -48,7 +82,7 @@ def find(name: str, beside: Path | None = None) -> Path:
         candidates.insert(0, beside / name)
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
-        names = sorted({file.stem for folder in folders[-3:] for file in folder.glob("*.toml")} - {"pyproject"})
+        names = sorted(recipe.name for recipe in available())
         near = get_close_matches(Path(name).stem, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"no recipe {name!r}", f"{hint}there are: {', '.join(names)}; or give a path to a .toml file")

@@ -67,7 +67,8 @@ def test_every_command_shows_examples_that_parse(name):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("status", "--json"), ("run", "smoke", "--explain"), ("sql", "--list")]
+    "arguments",
+    [("--help",), ("-h",), ("--version",), ("status", "--json"), ("run", "smoke", "--explain"), ("sql", "--list")],
 )
 def test_a_command_that_needs_no_heavy_library_imports_none(arguments, tmp_path: Path):
     done = subprocess.run(
@@ -81,6 +82,27 @@ def test_a_command_that_needs_no_heavy_library_imports_none(arguments, tmp_path:
     code, loaded = json.loads(done.stderr.splitlines()[-1])
     assert code == 0, done.stderr
     assert not HEAVY & set(loaded)
+
+
+def test_help_shows_each_command_on_one_line_of_80_columns_under_a_heading(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        ROOT.main(["-h"], prog_name="triptych")
+    lines = capsys.readouterr().out.splitlines()
+    panels = {line.split()[1]: number for number, line in enumerate(lines) if line.startswith("╭")}
+    assert list(panels) == ["Options", *triptych.PANELS] and max(map(len, lines)) <= 80
+    for panel, names in triptych.PANELS.items():
+        shown = lines[panels[panel] + 1 : panels[panel] + 1 + len(names)]
+        assert [line.split()[1] for line in shown] == list(names)
+        assert all(line.rstrip("│ ").endswith(".") for line in shown)
+    assert {name for names in triptych.PANELS.values() for name in names} == set(ROOT.commands)
+
+
+def test_a_mistake_in_arguments_names_the_help_of_that_command(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["triptych", "keys", "add"])
+    with pytest.raises(SystemExit, match="2"):
+        triptych.main()
+    assert capsys.readouterr().err == "error: Missing argument 'name'.\n  fix: triptych keys add --help\n"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ app = typer.Typer()
 
 @app.command(epilog="Example:  triptych status --json")
 def status(as_json: JsonOption = False) -> None:
-    """Show the latest run step by step, the registered models, and scheduled runs that failed or were missed."""
+    """Show the latest run, its scores and models, and the schedule.
+
+    Scheduled runs that failed or were missed are listed too.
+    """
     from commands.home.status import read_status
     from commands.show import show_status
 
@@ -22,7 +25,10 @@ def status(as_json: JsonOption = False) -> None:
 
 @app.command(epilog="Example:  triptych doctor --json")
 def doctor(as_json: JsonOption = False) -> None:
-    """Check this machine and home: versions, disk, CPU, ports, leftover processes. Each finding has a fix."""
+    """Check this machine and home; each finding has a fix.
+
+    Versions, disk, CPU, ports and leftover processes are checked.
+    """
     from commands.home.doctor import examine
     from commands.show import show_findings
 
@@ -39,7 +45,10 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this, only show it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show, or with --yes remove, artifacts that no registered version and no latest run needs."""
+    """Show, or with --yes remove, artifacts that nothing needs.
+
+    Needed is what a registered version or a latest run was made of.
+    """
     from commands.show import show_garbage
     from flows.retention import collect
 
@@ -53,7 +62,10 @@ def backup(
     everything: Annotated[bool, typer.Option("--all", help="Include artifacts that gc would remove.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy the home into a folder, each file with its hash: store, records, both databases, registry, audit, keys."""
+    """Copy the home into a folder, each file with its hash.
+
+    The store, records, both databases, the registry, the audit log and the keys of the API.
+    """
     from commands.home.backup import backup
 
     print_facts(backup(current_home(), to, everything), as_json)
@@ -64,7 +76,10 @@ def restore(
     source: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `triptych backup` made.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Restore a backup into an empty home. Every file's hash is verified first; if one differs, nothing is written."""
+    """Restore a backup into an empty home.
+
+    Every file's hash is verified first; if one differs, nothing is written.
+    """
     from commands.home.backup import restore
 
     print_facts(restore(current_home(), source), as_json)
@@ -76,7 +91,10 @@ def forget(
     why: Annotated[str, typer.Option(help="The reason, for the audit log.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a document's text from the home for good, and list the models that saw it. No later run reads it."""
+    """Remove a document's text from the home for good.
+
+    The models that saw it are listed. No later run reads it.
+    """
     from commands.home.forget import forget
     from commands.show import show_forgotten
 

@@ -20,7 +20,10 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a recipe of that name.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Survey a folder and write a recipe for it: what it contains, what a run will cost, and what it can give."""
+    """Survey a folder and write a recipe for it.
+
+    It is printed what the folder contains, what a run will cost, and what it can give.
+    """
     from commands.init.propose import propose
     from commands.init.show import summary
 

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from commands.options import JsonOption, ModelArgument, RecipeArgument, current_home, print_facts, print_json
+from commands.complete import completer, model_names
+from commands.options import (
+    JsonOption,
+    ModelArgument,
+    RecipeArgument,
+    complete_model,
+    current_home,
+    print_facts,
+    print_json,
+)
 from model.chat import TOP_P
 
 app = typer.Typer()
@@ -29,7 +38,10 @@ def chat(
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of probability drawn from; 1: all.")] = TOP_P,
     seed: Annotated[int, typer.Option(help="Of the sampling.")] = 0,
 ) -> None:
-    """Talk to a model: the champion of the latest run, unless another is named."""
+    """Talk to a model.
+
+    The champion of the latest run, unless another is named.
+    """
     from commands.models.use import Knobs, answer_prompt, converse
 
     knobs = Knobs(max_tokens, temperature, top_p, seed)
@@ -53,7 +65,10 @@ def serve(
     ] = [],  # noqa: B006
     as_json: JsonOption = False,
 ) -> None:
-    """Serve a model behind an OpenAI-compatible API and a chat page. It follows its alias; Ctrl-C ends it."""
+    """Serve a model: an OpenAI-compatible API and a chat page.
+
+    The server follows the model's alias; Ctrl-C ends it.
+    """
     from commands.models.use import champion
     from serve.limits import limits
 
@@ -104,7 +119,10 @@ def keys_list(as_json: JsonOption = False) -> None:
 def score(
     model: ModelArgument, prompt: Annotated[str, typer.Option(help="The text.")], as_json: JsonOption = False
 ) -> None:
-    """Print the log-probability (nats) of each token of a text, given the tokens before it."""
+    """Print the log-probability of each token of a text.
+
+    In nats, given the tokens before it.
+    """
     from commands.models.use import score_prompt
     from commands.show import show_table
 
@@ -123,7 +141,10 @@ def attention(
     to: Annotated[Path, typer.Option(metavar="FILE", help="The picture, an SVG file.")] = Path("attention.svg"),
     as_json: JsonOption = False,
 ) -> None:
-    """Draw how much each token of a text attends to each token before it, by block or by head."""
+    """Draw how much each token attends to those before it.
+
+    By block, or by head of one block.
+    """
     from commands.models.attention import attention, draw_attention
 
     shares = attention(current_home(), model, prompt, block)
@@ -143,7 +164,10 @@ def evaluate(
     tasks_in: Annotated[Path, typer.Option(metavar="DIR", help="The folder of .yaml files of tasks by name.")] = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Show the stored scores of a model, or score it on tasks in lm-eval's format, by path or by name."""
+    """Show the stored scores of a model, or score it on other tasks.
+
+    These are in lm-eval's format, given by path or by name.
+    """
     from commands.models.use import evaluate_model
     from commands.show import show_table
 
@@ -171,7 +195,10 @@ def mask(
     rows: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 3,
     as_json: JsonOption = False,
 ) -> None:
-    """Show which tokens of the instruction rows the loss counts: the assistant's, in colour."""
+    """Show which tokens of the instruction rows the loss counts.
+
+    Those are the assistant's, in colour.
+    """
     from commands.models.use import show_mask
 
     tokens = show_mask(current_home(), recipe, rows, as_json)
@@ -181,11 +208,19 @@ def mask(
 
 @app.command(epilog="Example:  triptych promote demo-base/2 --why 'better on our own questions'")
 def promote(
-    model: Annotated[str, typer.Argument(help="NAME/VERSION or NAME@ALIAS of the model that becomes champion.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="NAME/VERSION or NAME@ALIAS of the model that becomes champion.", autocompletion=complete_model
+        ),
+    ],
     why: WhyOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a version the champion by hand; the one before it becomes `previous`. Recorded in the audit log."""
+    """Make a version the champion by hand.
+
+    The one before it becomes `previous`. Recorded in the audit log.
+    """
     from commands.models.use import promote_by_hand
 
     print_facts(promote_by_hand(current_home(), model, why), as_json)
@@ -193,11 +228,14 @@ def promote(
 
 @app.command(epilog="Example:  triptych rollback demo-base")
 def rollback(
-    model: Annotated[str, typer.Argument(help="The registered model's NAME.")],
+    model: Annotated[str, typer.Argument(help="The registered model's NAME.", autocompletion=completer(model_names))],
     why: WhyOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Make the `previous` version the champion again. Recorded in the audit log."""
+    """Make the previous version the champion again.
+
+    Recorded in the audit log.
+    """
     from commands.models.use import roll_back
 
     print_facts(roll_back(current_home(), model, why), as_json)

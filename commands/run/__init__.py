@@ -1,4 +1,5 @@
 """Running recipes.
 
-cli   run, schedule, up
+cli      run, schedule, up
+choice   the recipes that there are, where `run` names none
 """

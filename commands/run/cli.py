@@ -5,29 +5,55 @@ from typing import Annotated
 
 import typer
 
-from commands.options import JsonOption, RecipeArgument, SetOption, current_home, print_facts, print_json
+from commands.complete import completer, steps
+from commands.options import (
+    JsonOption,
+    RecipeArgument,
+    SetOption,
+    complete_recipe,
+    current_home,
+    print_facts,
+    print_json,
+)
 from tasks.errors import INTERRUPTED
 
 app = typer.Typer()
+complete_step = completer(steps)
 
 
 @app.command(epilog="Example:  triptych run demo --set pretrain.steps=200 --until evaluate/base")
 def run(
-    recipe: RecipeArgument = "demo",
-    start: Annotated[str, typer.Option("--from", metavar="STEP", help="Recompute STEP and what depends on it.")] = "",
-    until: Annotated[str, typer.Option(metavar="STEP", help="Run only STEP and what it needs.")] = "",
-    only: Annotated[str, typer.Option(metavar="STEP", help="Run STEP alone; its inputs must be complete.")] = "",
+    recipe: RecipeArgument = "",  # none: an error that lists them
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="STEP", help="Recompute STEP and what depends on it.", autocompletion=complete_step
+        ),
+    ] = "",
+    until: Annotated[
+        str, typer.Option(metavar="STEP", help="Run only STEP and what it needs.", autocompletion=complete_step)
+    ] = "",
+    only: Annotated[
+        str,
+        typer.Option(metavar="STEP", help="Run STEP alone; its inputs must be complete.", autocompletion=complete_step),
+    ] = "",
     change: SetOption = [],  # noqa: B006
     explain: Annotated[bool, typer.Option("--explain", help="Show which steps would run, and why; run none.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Also rerun steps whose code or libraries changed.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a recipe: text in, evaluated and promoted models out. Steps that are complete are not run again."""
+    """Run a recipe: text in, evaluated and promoted models out.
+
+    Steps that are complete are not run again.
+    """
+    from commands.run.choice import no_recipe
     from commands.show import show_explanations, show_run
     from flows.report import page_of
     from flows.session import Request
     from flows.start import explain_run, run_pipeline
 
+    if not recipe:
+        raise no_recipe()
     request = Request(current_home(), recipe, tuple(change), start, until, only, strict)
     if explain:
         explanations = explain_run(request)
@@ -46,11 +72,16 @@ def run(
 @app.command(epilog="Example:  triptych schedule --on --recipe demo --cron '0 3 * * *'")
 def schedule(
     on: Annotated[bool, typer.Option("--on/--off", help="Resume or pause the nightly run.")],
-    recipe: Annotated[str, typer.Option(help="The recipe it runs from now on: a name or a path.")] = "",
+    recipe: Annotated[
+        str, typer.Option(help="The recipe it runs from now on: a name or a path.", autocompletion=complete_recipe)
+    ] = "",
     cron: Annotated[str, typer.Option(metavar="CRON", help="When, in UTC: minute hour day month weekday.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Resume or pause the nightly run; `triptych up` must have been run once."""
+    """Resume or pause the nightly run.
+
+    `triptych up` must have been run once.
+    """
     from flows.servers.schedule import set_schedule
 
     if recipe:
@@ -66,7 +97,10 @@ def up(
     notify: Annotated[str, typer.Option(metavar="URL", help="Call it when a run fails, crashes or is late.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Start the Prefect server, a worker for scheduled runs, and the MLflow server; print their addresses."""
+    """Start the servers of Prefect and MLflow; print their addresses.
+
+    A worker for scheduled runs starts beside them.
+    """
     from flows.servers.up import start_servers, stop_servers
 
     home = current_home()

@@ -1,0 +1,76 @@
+"""What a shell completes: names that small files of the home and the installation hold; no heavy library is loaded."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from importlib.resources import files
+from itertools import islice
+
+from tasks.home import Home
+
+STEPS = (
+    *("ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base"),
+    *("finetune/classify", "evaluate/classify", "finetune/instruct", "evaluate/instruct"),
+    *("finetune/prefer", "evaluate/prefer", "finetune/kto", "evaluate/kto", "register"),
+)
+RUNS_SHOWN = 20
+
+
+def completer(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """The `autocompletion` of an argument: those of the names that begin with what is typed so far."""
+
+    def begin_with(incomplete: str) -> list[str]:
+        return [name for name in names() if name.startswith(incomplete)]
+
+    return begin_with
+
+
+def recipes() -> list[str]:
+    """The recipes of the folder, then those shipped."""
+    from flows.recipe_files import available
+
+    return [recipe.name for recipe in available()]
+
+
+def models() -> Iterator[str]:
+    """NAME@ALIAS as triptych last set them."""
+    for path in sorted(_home().path.glob("aliases*.json")):
+        for name, versions in json.loads(path.read_text()).items():
+            yield from (f"{name}@{alias}" for alias in versions)
+
+
+def model_names() -> Iterator[str]:
+    """NAME of each registered model."""
+    yield from dict.fromkeys(model.partition("@")[0] for model in models())
+
+
+def steps() -> Iterable[str]:
+    """The labels of all steps."""
+    return STEPS
+
+
+def questions() -> list[str]:
+    """The queries that come with triptych."""
+    return sorted(f.name.removesuffix(".sql") for f in files("sql").iterdir() if f.name.endswith(".sql"))
+
+
+def reasons() -> Iterator[str]:
+    """`kept`, and the reasons of the latest run for which documents were dropped."""
+    from flows.headline import drop_reasons
+    from flows.record import latest
+
+    yield "kept"
+    if record := latest(_home()):
+        yield from drop_reasons(record)
+
+
+def runs() -> list[str]:
+    """The latest runs."""
+    from flows.record import records
+
+    return [record.run for record in islice(records(_home()), RUNS_SHOWN)]
+
+
+def _home() -> Home:
+    from commands.options import current_home  # whose arguments are completed here
+
+    return current_home()
