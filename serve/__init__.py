@@ -1,7 +1,8 @@
 """The private API and the chat page: one model behind an OpenAI-compatible address that follows its alias.
 
-listen.py                        `triptych serve`: address, start and a clean end
+listen.py, connections.py        `triptych serve`: address, start and a clean end; how many connections, for how long
 app.py, requests.py, responses.py, api_error.py    endpoints; bodies in OpenAI's format, in and out
+parsing.py                       a body and its prompt, prepared off the event loop
 access.py, keys.py, limits.py    host, origin, API keys, rate and size, before any endpoint
 generation.py, slots.py          one answer: its slot, its text up to a stop sequence
 engine.py                        what generates tokens; a second engine goes beside it

@@ -11,7 +11,6 @@ import socket
 from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
-from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,12 +43,12 @@ class AccessControl:
     def __init__(self, app: ASGIApp, host: str, keyring: Keyring, limits: Limits, names: Collection[str] = ()) -> None:
         """`names`: further names by which the server is reached, through a proxy or from a container."""
         self.app, self.keyring, self.limits = app, keyring, limits
-        self.rate = Rate(limits.requests_per_minute)
+        self.rate = Rate(limits.requests_per_minute, "requests")
+        self._wrong_keys = Rate(limits.wrong_keys_per_minute, "wrong keys")
         own_name = socket.gethostname() if host in EVERYWHERE else host
         self._names = frozenset(name.lower() for name in names)
         self._hosts = LOOPBACK_NAMES | {own_name.lower()} | self._names
         self._takes_addresses = host in EVERYWHERE
-        self._checking = CapacityLimiter(1)  # guessing keys occupies one thread at most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # lifespan; a websocket finds no route
@@ -88,23 +87,25 @@ class AccessControl:
             if page is None or (page.netloc.lower() != host.netloc.lower() and page.hostname not in self._names):
                 raise ApiError(403, "no page of another origin may ask", "wrong_origin")
         if scope["path"] not in OPEN:
-            self.rate.count(await self._client(scope, headers))
+            self.rate.count(self._client(scope, headers))
 
-    async def _client(self, scope: Scope, headers: Headers) -> str:
+    def _client(self, scope: Scope, headers: Headers) -> str:
         """The client for its rate: the key's name, or the address where no key is required."""
+        address = (scope.get("client") or ("",))[0]
         if not self.keyring.required:
-            return (scope.get("client") or ("",))[0]
+            return address
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise ApiError(
                 401, "a key is required: Authorization: Bearer KEY", "missing_key", WWW_Authenticate="Bearer"
             )
         try:
-            name = await to_thread.run_sync(self.keyring.holder, key.strip(), limiter=self._checking)
+            name = self.keyring.holder(key.strip())
         except UserError as error:
             say(f"all requests are refused: {error}")
             raise ApiError(503, "the keys cannot be read; the server's log says why", "keys_unreadable") from error
         if name is None:
+            self._wrong_keys.count(address)  # a known key is never refused for the wrong ones beside it
             raise ApiError(401, "this key is not known, or was revoked", "invalid_api_key", WWW_Authenticate="Bearer")
         return name
 

@@ -17,6 +17,10 @@ class ApiError(Exception):
     def busy(cls, message: str, code: str, wait_seconds: int) -> "ApiError":
         return cls(429, f"{message}; try again in {wait_seconds} s", code, Retry_After=str(wait_seconds))
 
+    @classmethod
+    def internal(cls) -> "ApiError":
+        return cls(500, "the server failed; its log says why", "internal_error")
+
     @property
     def body(self) -> dict[str, Any]:
         kind = TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")

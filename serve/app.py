@@ -1,6 +1,7 @@
 """The HTTP endpoints: a request becomes a generation job, its pieces become a response or a stream of events."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from importlib.resources import files
@@ -8,7 +9,6 @@ from typing import Any, TypeVar
 
 import anyio
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -19,11 +19,12 @@ from serve.api_error import ApiError
 from serve.engine import Sampling
 from serve.generation import GenerationJob, Generations, max_answer_tokens, seed_or_random
 from serve.limits import Limits
+from serve.parsing import Parser
 from serve.requests import ROLES, ChatRequest, GenerationRequest, TextRequest
 from serve.responses import DONE, Piece, ResponseBuilder, error_event, model_list
 
+log = logging.getLogger("uvicorn.error")
 T = TypeVar("T")
-MAX_MISTAKES = 3
 PAGE = {"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/icon.svg": "image/svg+xml"}
 CLIENT_CLOSED_REQUEST = 499  # nobody reads it
 
@@ -33,10 +34,16 @@ def application(follower: AliasFollower, generations: Generations, limits: Limit
     app = FastAPI(title="triptych", openapi_url=None)  # its pages of documentation would load scripts from elsewhere
     _handle_errors(app)
     _serve_page(app)
+    parser = Parser()
 
     @app.get("/health")
     async def health() -> dict[str, str]:
-        return {"status": "behind its alias", "why": follower.trouble} if follower.trouble else {"status": "ok"}
+        if not follower.trouble:
+            return {"status": "ok"}
+        why = (
+            f"{follower.served.name} answers, as what {follower.model} names cannot be used; the server's log says why"
+        )
+        return {"status": "behind its alias", "why": why}  # open to all: no path of the home
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -49,15 +56,19 @@ def application(follower: AliasFollower, generations: Generations, limits: Limit
         return model_list((name,), served)["data"][0]
 
     @app.post("/v1/chat/completions")
-    async def chat(body: ChatRequest, request: Request) -> Response:
+    async def chat(request: Request) -> Response:
+        body = await parser.parse(request, ChatRequest)
         served = await _served(body.model)
         turns = [Turn(ROLES.get(message.role, message.role), message.content) for message in body.messages]
-        return await _answer(ResponseBuilder("chat", served), served.prompt_builder.of_turns(turns), body, request)
+        prompt = await parser.run(lambda: served.prompt_builder.of_turns(turns))
+        return await _answer(ResponseBuilder("chat", served), prompt, body, request)
 
     @app.post("/v1/completions")
-    async def completions(body: TextRequest, request: Request) -> Response:
+    async def completions(request: Request) -> Response:
+        body = await parser.parse(request, TextRequest)
         served = await _served(body.model)
-        return await _answer(ResponseBuilder("text", served), served.prompt_builder.of_text(body.prompt), body, request)
+        prompt = await parser.run(lambda: served.prompt_builder.of_text(body.prompt))
+        return await _answer(ResponseBuilder("text", served), prompt, body, request)
 
     async def _served(model: str) -> LoadedVersion:
         served = await follower.current()
@@ -106,6 +117,9 @@ async def _events(builder: ResponseBuilder, pieces: AsyncGenerator[Piece], with_
                 yield builder.usage(piece)
     except ApiError as error:
         yield error_event(error)
+    except Exception:  # the status 200 is sent already, so the client learns of it from an event
+        log.exception("an answer failed")
+        yield error_event(ApiError.internal())
     else:
         yield DONE
 
@@ -140,13 +154,6 @@ def _handle_errors(app: FastAPI) -> None:
     async def refused(_: Request, error: ApiError) -> Response:
         return JSONResponse(error.body, error.status, error.headers)
 
-    @app.exception_handler(RequestValidationError)
-    async def wrong(_: Request, error: RequestValidationError) -> Response:
-        mistakes = [_mistake(details) for details in error.errors()[:MAX_MISTAKES]]
-        message = "; ".join(f"{field or 'body'}: {what}" for field, what in mistakes)
-        refusal = ApiError(400, message, "invalid_request", mistakes[0][0] or None)
-        return JSONResponse(refusal.body, refusal.status)
-
     @app.exception_handler(HTTPException)
     async def not_found(request: Request, error: HTTPException) -> Response:
         message = f"{request.method} {request.url.path}: {error.detail}"
@@ -155,18 +162,8 @@ def _handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def failed(_: Request, error: Exception) -> Response:
-        refusal = ApiError(500, "the server failed; its log says why", "internal_error")
+        refusal = ApiError.internal()
         return JSONResponse(refusal.body, refusal.status)
-
-
-def _mistake(error: dict[str, Any]) -> tuple[str, str]:
-    """The field, "" for the body as a whole, and what is wrong with it."""
-    if error["type"] == "json_invalid":
-        return "", f"not JSON ({error['ctx']['error']} at character {error['loc'][-1]})"
-    if len(error["loc"]) == 1:
-        return "", "not a JSON object sent as application/json"
-    what = "no such field" if error["type"] == "extra_forbidden" else error["msg"]
-    return ".".join(map(str, error["loc"][1:])), what
 
 
 def _serve_page(app: FastAPI) -> None:

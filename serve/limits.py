@@ -18,12 +18,15 @@ class Limits(BaseModel):
 
     body_bytes: int = Field(1_000_000, ge=1)  # of a request; more is a 413
     body_seconds: float = Field(10.0, gt=0)  # until a request has arrived whole
+    head_seconds: float = Field(10.0, gt=0)  # until a request's line and headers have arrived
+    connections: int = Field(512, ge=1)  # open at once, within half of what `ulimit -n` allows
     answer_tokens: int = Field(4096, ge=1)  # the most that `max_tokens` may say, within the model's context
     default_tokens: int = Field(512, ge=1)  # where a request says nothing
     answer_seconds: float = Field(300.0, gt=0)  # then an answer ends as if its tokens were used up
     slots: int = Field(2, ge=1)  # answers made side by side
     queue: int = Field(32, ge=0)  # requests that wait for a slot; one more is a 429
     queue_seconds: float = Field(60.0, gt=0)  # that a request waits at most, then it is a 429 too
+    wrong_keys_per_minute: int = Field(60, ge=1)  # per address; one more is a 429
     requests_per_minute: int = Field(600, ge=1)  # per key, or per address where no key is required; more is a 429
 
 
@@ -40,19 +43,25 @@ def limits(changes: Sequence[str]) -> Limits:
 class Rate:
     """A token bucket per client: a minute's requests at once, refilled at the same rate."""
 
-    def __init__(self, requests_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.capacity, self.per_second, self.clock = requests_per_minute, requests_per_minute / 60, clock
-        self._left: dict[str, tuple[float, float]] = {}  # client → what was left, and when
+    def __init__(self, per_minute: int, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.capacity, self.per_second, self.what, self.clock = per_minute, per_minute / 60, what, clock
+        self._left: dict[str, tuple[float, float]] = {}  # client → what was left, and when; the latest last
 
     def count(self, client: str) -> None:
         """Takes one; ApiError with the seconds until there is one again."""
         now = self.clock()
-        left, then = self._left.get(client, (float(self.capacity), now))
+        left, then = self._left.pop(client, (float(self.capacity), now))
         left = min(self.capacity, left + (now - then) * self.per_second)
+        self._forget_before(now - 60)
+        self._left[client] = (left - 1 if left >= 1 else left, now)
         if left < 1:
             wait = math.ceil((1 - left) / self.per_second)
-            raise ApiError.busy(f"more than {self.capacity} requests a minute", "rate_limit_exceeded", wait)
-        self._left[client] = (left - 1, now)
+            raise ApiError.busy(f"more than {self.capacity} {self.what} a minute", "rate_limit_exceeded", wait)
+
+    def _forget_before(self, time: float) -> None:
+        """Whose last request is that old has a full bucket again, as one who never came."""
+        while self._left and next(iter(self._left.values()))[1] <= time:
+            del self._left[next(iter(self._left))]
 
 
 def _mistake(name: str, kind: str, value: object, message: str) -> str:

@@ -11,6 +11,7 @@ from serve import keys
 from serve.access import AccessControl, is_loopback
 from serve.alias_follower import AliasFollower
 from serve.app import application
+from serve.connections import accept_failures_reported_once, with_limits
 from serve.engine import DecoderEngine
 from serve.generation import Generations
 from serve.keys import Keyring
@@ -20,7 +21,7 @@ from tasks.home import Home
 from tasks.progress import say
 
 SECONDS_TO_FINISH = 5.0  # for answers in progress when the server stops
-WAITING_CONNECTIONS = 2048
+WAITING_CONNECTIONS = 128  # asyncio accepts so many at once, and reports each that fails
 OnStart = Callable[[dict[str, str]], None]
 
 
@@ -46,6 +47,8 @@ def serve(home: Home, model: str, address: Address, limits: Limits, on_start: On
         app = AccessControl(application(follower, generations, limits), host, keyring, limits, names)
         config = uvicorn.Config(
             app,
+            http=with_limits(limits),
+            backlog=WAITING_CONNECTIONS,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -70,6 +73,7 @@ class Server(uvicorn.Server):
         self._generations, self._up = generations, up
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(accept_failures_reported_once())
         await super().startup(sockets)
         self._up()
 

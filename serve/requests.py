@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from model.chat import TOP_P
 
 ROLES = {"developer": "system"}  # OpenAI's newer word for it
 MAX_STOP_CHARACTERS = 200
+MAX_TAGS = 16  # entries of `metadata`, as at OpenAI's
 
 
 def _only(*neutral: Any) -> AfterValidator:
@@ -49,6 +50,14 @@ def _default(value: Any) -> Callable[[Any], Any]:
     return lambda given: value if given is None else given
 
 
+def _few(tags: Any) -> Any:
+    if isinstance(tags, dict) and len(tags) > MAX_TAGS:
+        raise PydanticCustomError(
+            "too_many", "{count} entries, and {most} are the most", {"count": len(tags), "most": MAX_TAGS}
+        )
+    return tags
+
+
 def _encodable(text: str) -> str:
     try:
         text.encode()
@@ -64,6 +73,16 @@ Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 class RequestModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, fields: Any) -> Any:
+        """Refuses an object of more fields than there are by one of them: a list of all would be without bound."""
+        if isinstance(fields, dict) and len(fields) > len(cls.model_fields):
+            unknown = next(name for name in fields if name not in cls.model_fields)
+            about = {"count": len(fields), "unknown": unknown[:40]}
+            raise PydanticCustomError("too_many", "{count} fields, of which {unknown} does not exist", about)
+        return fields
 
 
 class Message(RequestModel):
@@ -90,13 +109,13 @@ class GenerationRequest(RequestModel):
     temperature: Annotated[float, Field(ge=0, le=2), BeforeValidator(_default(1.0))] = 1.0
     top_p: Annotated[float, Field(ge=0, le=1), BeforeValidator(_default(TOP_P))] = TOP_P
     seed: Seed | None = None
-    stop: Annotated[list[Stop], Field(max_length=4), BeforeValidator(_as_list)] = []
+    stop: Annotated[list[Stop], Field(max_length=4), FailFast(), BeforeValidator(_as_list)] = []
     stream: Annotated[bool, BeforeValidator(_default(False))] = False
     stream_options: StreamOptions | None = None
     user: str | None = None  # for whoever logs it; we do not
     safety_identifier: str | None = None  # the newer names of it
     prompt_cache_key: str | None = None
-    metadata: dict[str, str] | None = None
+    metadata: Annotated[dict[str, str] | None, BeforeValidator(_few)] = None
     service_tier: Annotated[Any, _only(None, "auto", "default")] = None
     n: Annotated[Any, _only(None, 1)] = None
     frequency_penalty: Annotated[Any, _only(None, 0)] = None
@@ -111,7 +130,7 @@ class GenerationRequest(RequestModel):
 class ChatRequest(GenerationRequest):
     """POST /v1/chat/completions."""
 
-    messages: list[Message] = Field(min_length=1)
+    messages: Annotated[list[Message], Field(min_length=1), FailFast()]
     max_completion_tokens: int | None = Field(None, ge=1)  # the newer name of max_tokens
     logprobs: Annotated[Any, _only(None, False)] = None
     top_logprobs: Annotated[Any, _only(None, 0)] = None

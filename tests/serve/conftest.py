@@ -102,7 +102,14 @@ def key(guarded_home: Home) -> str:
 @pytest.fixture(scope="session")
 def guarded(guarded_home: Home, key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that requires keys, with one answer at a time, no queue, and 40 requests per minute and key."""
-    limits = ("slots=1", "queue=0", "requests_per_minute=40", "answer_tokens=16000", "body_bytes=10000")
+    limits = (
+        "slots=1",
+        "queue=0",
+        "requests_per_minute=40",
+        "answer_tokens=16000",
+        "body_bytes=10000",
+        "wrong_keys_per_minute=20",
+    )
     with serving(guarded_home, tmp_path_factory.mktemp("guarded"), limits, "--name", "api.example.com") as server:
         yield server
 

@@ -1,5 +1,6 @@
 """Keys and limits, on a server that requires keys and has low limits."""
 
+import contextlib
 import time
 import urllib.error
 import urllib.request
@@ -92,6 +93,17 @@ def test_requests_beyond_the_rate_limit_get_a_retry_after(guarded: Server, guard
             for _ in range(60):
                 client.models.list()
         assert 1 <= int(refused.value.response.headers["Retry-After"]) <= 2
+
+
+def test_wrong_keys_are_counted_per_address_and_keep_no_holder_of_a_key_out(guarded: Server, key):
+    id = key.split("-")[1]
+    with pytest.raises(RateLimitError, match="wrong keys a minute") as refused:
+        for number in range(100):
+            with guarded.client(f"tk-{id}-guess{number}") as client, contextlib.suppress(AuthenticationError):
+                client.models.list()
+    assert int(refused.value.response.headers["Retry-After"]) >= 1
+    with guarded.client(key) as client:
+        assert client.models.list().data
 
 
 def test_no_key_is_ever_stored_or_logged(guarded: Server, guarded_home, key):

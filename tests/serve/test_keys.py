@@ -51,3 +51,15 @@ def test_names_are_unique_and_revoking_an_unknown_one_is_an_error(home):
         keys.add(home, "laptop")
     with pytest.raises(UsageError, match="no key named 'phone'\n  fix: there are: laptop"):
         keys.revoke(home, "phone")
+
+
+def test_an_unknown_id_costs_as_many_hashes_as_a_known_one(home, monkeypatch):
+    key = keys.add(home, "laptop")["key"]
+    keyring, hashes, hash = Keyring(home, required=True), [], keys._hash
+    monkeypatch.setattr(keys, "_hash", lambda *given: hashes.append(1) or hash(*given))
+    counts = []
+    for given in (key, key[:-1] + "!", "tk-00000000-guess", "tk", ""):
+        hashes.clear()
+        keyring.holder(given)
+        counts.append(len(hashes))
+    assert counts == [1] * 5

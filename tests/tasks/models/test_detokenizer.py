@@ -25,7 +25,7 @@ def test_pieces_add_up_to_the_text_before_the_stop_that_is_complete_first(text, 
 
 def test_a_rate_limit_refills_over_time():
     now = [0.0]
-    rate = Rate(requests_per_minute=2, clock=lambda: now[0])
+    rate = Rate(2, "requests", clock=lambda: now[0])
     outcomes = []
     for second in (0, 0, 0, 29, 30, 31):
         now[0] = second
