@@ -7,7 +7,6 @@ timing/speed.jsonl  seconds, tokens a second, MFU                 curve.svg     
 weights/began_from.json   where training went on from pretrained weights: their name, hash and licence
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -20,7 +19,7 @@ from tasks.models.pretrained import PretrainedModel, as_folder, check_weights
 from tasks.models.provenance import write_provenance
 from tasks.models.vocabulary import Vocabulary
 from tasks.store.step import Inputs, Stats, Step
-from tasks.training import PROGRAM, TrainingConfig, tidy, train
+from tasks.training import PROGRAM, TrainingConfig, last_metrics, tidy, train
 
 if TYPE_CHECKING:
     from model.family import Shape
@@ -148,10 +147,8 @@ def _files(shards: Mapping[str, Path], split: str) -> dict[str, Path]:
 
 
 def _stats(out: Path, spec: "Spec", parameters: int) -> Stats:
-    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    last = rows[-1]
-    metrics = {name: last[name] for name in ("loss", "val_loss", "val_bits_per_byte")}
-    metrics |= {"tokens": float(spec.schedule.steps * spec.batch * spec.context), "steps": float(last["step"])}
+    metrics = last_metrics(out / "metrics.jsonl", ("loss", "val_loss", "val_bits_per_byte"))
+    metrics |= {"tokens": float(spec.schedule.steps * spec.batch * spec.context)}
     return Stats(metrics=metrics | {"parameters": float(parameters)})
 
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -64,6 +64,20 @@ def train(spec: "Spec", ranks: int = 1, what: str = "training") -> None:
 def tidy(out: Path) -> None:
     """Removes what only a resume needs; the last thing a step does."""
     shutil.rmtree(out / "work", ignore_errors=True)
+
+
+def last_metrics(log: Path, names: Sequence[str]) -> dict[str, float]:
+    """Where training came: of a step's own metrics the mean of the last tenth, of the validation's the last value.
+
+    One batch's loss is noise of the batch.
+    """
+    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").split("\n") if line]
+    tail = rows[-max(1, len(rows) // 10) :]
+    metrics = dict[str, float]()
+    for name in (name for name in names if name in rows[-1]):
+        values = [row[name] for row in (rows[-1:] if name.startswith("val_") else tail) if name in row]
+        metrics[name] = sum(values) / len(values)
+    return metrics | {"steps": float(rows[-1]["step"])}
 
 
 def _command(spec: Path, ranks: int) -> list[str]:

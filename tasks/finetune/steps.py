@@ -7,13 +7,13 @@ tokens/    the same rows as the trainer reads them, Arrow IPC streams
 adapter/   where only a low-rank change was learned: that change, in peft's layout
 """
 
-import json
 import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks import training
 from tasks.errors import Skipped
 from tasks.finetune.method import Method
 from tasks.finetune.rows import RowSource
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from model.spec import Spec
 
 TRAINED_ON = ("train", "validation")  # the test rows are evaluation's alone
-METRICS = ("loss", "accuracy", "margin", "val_loss", "val_accuracy", "val_margin")  # of the last step
+METRICS = ("loss", "accuracy", "margin", "val_loss", "val_accuracy", "val_margin")
 LIBRARIES = ("torch", "numpy", "pyarrow", "safetensors", "datasets", "duckdb", "tokenizers", "tiktoken")
 
 
@@ -58,7 +58,7 @@ def finetune(method: Method, config: Any, inputs: Inputs, out: Path) -> Stats:
     if method.answers:
         spec = spec.model_copy(update=answering(model, config))
     train(spec, config.ranks, method.label)
-    metrics = last_metrics(spec) | row_counts(rows, tables)
+    metrics = draw_and_summarise(spec) | row_counts(rows, tables)
     tidy(spec.out)
     if method.answers:
         write_chat_template(out / "weights")
@@ -140,14 +140,13 @@ def answering(model: StartingModel, config: FinetuneSettings) -> dict[str, Any]:
     return {"special_ids": special_ids, "copied_rows": dict.fromkeys(sorted(new), model.vocabulary.separator)}
 
 
-def last_metrics(spec: "Spec") -> dict[str, float]:
-    """What the last step of training reported; draws the curve."""
+def draw_and_summarise(spec: "Spec") -> dict[str, float]:
+    """Where training came; draws the curve."""
     from tasks.report.pictures import draw_training
 
     metrics = spec.out / "metrics.jsonl"
     draw_training(metrics, spec.out / "curve.svg")
-    last = json.loads(metrics.read_text(encoding="utf-8").splitlines()[-1])
-    return {name: last[name] for name in METRICS if name in last} | {"steps": float(last["step"])}
+    return training.last_metrics(metrics, METRICS)
 
 
 def row_counts(rows: "DatasetDict", tables: Mapping[str, "pa.Table"]) -> dict[str, float]:

@@ -16,7 +16,7 @@ import pytest
 from model import checkpoint
 from model.spec import Spec
 from tasks.errors import UserError
-from tasks.training import train
+from tasks.training import last_metrics, train
 from tests.processes import is_running, wait_until
 from tests.tiny_training import spec, write_partition
 
@@ -186,3 +186,13 @@ def content(out: Path) -> dict[str, bytes]:
     """Every byte that is promised equal."""
     kept = [path for path in out.rglob("*") if path.is_file() and not {"work", "timing"} & set(path.parts)]
     return {str(path.relative_to(out)): path.read_bytes() for path in kept}
+
+
+def test_what_training_came_to_is_a_mean_and_not_the_last_batch(tmp_path: Path) -> None:
+    rows = [{"step": n, "loss": float(n), "accuracy": 1.0} for n in range(1, 41)]
+    rows[19] |= {"val_loss": 9.0}
+    rows[39] |= {"val_loss": 2.5}
+    log = tmp_path / "metrics.jsonl"
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    metrics = last_metrics(log, ("loss", "accuracy", "margin", "val_loss"))
+    assert metrics == {"loss": 38.5, "accuracy": 1.0, "val_loss": 2.5, "steps": 40.0}
