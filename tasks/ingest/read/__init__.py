@@ -1,7 +1,8 @@
 """Readers of the formats that people have: each yields documents and quarantines the records that cannot be used.
 
 choose.py                       the reader of an ending
-plain.py, encodings.py          text files, and which encoding they are in
+plain.py, markdown.py           text files; Markdown, whose front matter is metadata
+encodings.py                    which encoding a text is in
 alphabets.py, east_asian.py     legacy encodings, by the letters of a language, and by the commonest characters
 utf8.py, iso2022.py, declared.py UTF-8 with a few damaged bytes; mail in Japanese; what pages and messages declare
 json_files.py, spreadsheets.py  records: JSON, CSV and TSV (JSON Lines are in ../readers.py)

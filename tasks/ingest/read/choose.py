@@ -8,6 +8,7 @@ from tasks.ingest.read.archives import Archives
 from tasks.ingest.read.columnar import ArrowFiles, ParquetFiles
 from tasks.ingest.read.json_files import JsonFiles
 from tasks.ingest.read.mail import Mailboxes, MailFiles
+from tasks.ingest.read.markdown import MarkdownFiles
 from tasks.ingest.read.office import DocxFiles, PdfFiles
 from tasks.ingest.read.packed import PackedFiles
 from tasks.ingest.read.plain import TextFiles
@@ -18,6 +19,8 @@ from tasks.ingest.sources import Reading
 
 READERS = {
     **dict.fromkeys(PLAIN, TextFiles),
+    ".md": MarkdownFiles,
+    ".markdown": MarkdownFiles,
     ".html": WebPages,
     ".htm": WebPages,
     ".pdf": PdfFiles,

@@ -1,0 +1,61 @@
+"""Markdown: what stands between dashes at its head is YAML about the text (front matter), and becomes metadata."""
+
+import json
+import re
+from typing import Any
+
+import yaml
+from datatrove.data import Document
+
+from tasks.ingest.lines import RAW_BYTES
+from tasks.ingest.read.encodings import Undecodable
+from tasks.ingest.read.plain import TextFiles, encoding_field
+from tasks.ingest.readers import BadRecord
+
+FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.{0,65536}?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
+UNREAD = "front matter that is no YAML table is left in the text"
+
+
+class MarkdownFiles(TextFiles):
+    """As text; the keys of its front matter are the document's metadata."""
+
+    name = "📄 Markdown"
+
+    def one(self, raw: bytes, path: str) -> Document | None:
+        try:
+            decoded = self.text_of(raw)
+        except Undecodable as fault:
+            self.quarantine(BadRecord(0, str(fault), raw[:RAW_BYTES]))
+            return None
+        fields, body = split_front_matter(decoded.text)
+        reserved = (*self.rules.text_fields, self.rules.id_field, "metadata")
+        fields = {f"front_matter_{name}" if name in reserved else name: value for name, value in fields.items()}
+        repairs = dict(decoded.repairs) | ({UNREAD: 1} if not fields and FRONT_MATTER.match(decoded.text) else {})
+        if document := self.whole(body, path, raw, fields | encoding_field(decoded.encoding)):
+            self.report_repairs(repairs)
+        return document
+
+
+def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
+    """Its keys with values as JSON has them, and the text after it; no keys and the whole text where there is none."""
+    match = FRONT_MATTER.match(text)
+    if match is None:
+        return {}, text
+    try:
+        content = yaml.load(match[1], _WithoutAliases)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}, text
+    if not isinstance(content, dict):
+        return {}, text
+    return json.loads(json.dumps({str(name): value for name, value in content.items()}, default=str)), text[
+        match.end() :
+    ]
+
+
+class _WithoutAliases(yaml.SafeLoader):
+    """An alias repeats what it names: a few lines would become gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not read")
+        return super().compose_node(parent, index)
