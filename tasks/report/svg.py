@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
+
 from tasks.readable_numbers import plain_number
 
 WIDTH, HEIGHT = 360, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 34
 ROW = 26  # height of a bar with its label
 LABELS, MOST_LETTERS = 100, 15  # width of the labels beside a heat map, and what of a label fits there
+MOST_LABELS = 40  # rows of a heat map: with more, a cell would be thinner than its border
 MOST_NUMBERED = 12  # labels of a heat map whose cells still have room for their numbers
 TITLE, MARGIN, SCALE = 18, 12, 2  # of a picture in a file of its own
 MOST_POINTS = 300  # drawn of a series; the data beside it is cut to MOST_ROWS
@@ -167,7 +170,13 @@ def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float |
 
 
 def heat_map(title: str, labels: Sequence[str], counts: Sequence[Sequence[float]]) -> Plot:
-    """Counts in a square, one row and one column per label, each cell coloured by its share of its row."""
+    """Counts in a square, one row and one column per label, each cell coloured by its share of its row.
+
+    Of many labels those with most outside the diagonal are shown, all others as one.
+    """
+    if len(labels) > MOST_LABELS:
+        title = f"{title}; the {MOST_LABELS - 1} of {len(labels):,} with most mistakes"
+        labels, counts = _most_confused(labels, counts)
     size = (WIDTH - LABELS) / len(labels)
     drawn = []
     for row, (label, line) in enumerate(zip(labels, counts, strict=True)):
@@ -185,6 +194,17 @@ def heat_map(title: str, labels: Sequence[str], counts: Sequence[Sequence[float]
         drawn.append(_text(LABELS + (column + 0.5) * size, height - 8, label[:letters], "middle"))
     rows = tuple((label, *map(plain_number, line)) for label, line in zip(labels, counts, strict=True))
     return Plot(title, _svg(f"{title}.", drawn, height), ("", *labels), rows, height)
+
+
+def _most_confused(labels: Sequence[str], counts: Sequence[Sequence[float]]) -> tuple[list[str], list[list[float]]]:
+    """MOST_LABELS rows and columns: the labels with most outside the diagonal in their order, then the others' sums."""
+    table = np.asarray(counts, dtype=np.float64)
+    mistakes = table.sum(0) + table.sum(1) - 2 * np.diag(table)
+    chosen = np.sort(np.argsort(-mistakes, kind="stable")[: MOST_LABELS - 1])
+    others = np.setdiff1d(np.arange(len(labels)), chosen)
+    rows = np.vstack([table[chosen], table[others].sum(0)])
+    cells = np.column_stack([rows[:, chosen], rows[:, others].sum(1)])
+    return [*(labels[n] for n in chosen.tolist()), f"{len(others):,} others"], cells.tolist()
 
 
 def standalone(plots: Sequence[Plot]) -> str:

@@ -58,3 +58,14 @@ def test_a_smoothed_value_looks_back_on_a_tenth_of_the_series_and_on_no_later_va
     assert len(series) == len(smoothed) == 40
     assert smoothed[0] == (0, 0.0)
     assert smoothed[39] == (39, pytest.approx((36 + 37 + 38 + 39) / 4))
+
+
+def test_many_classes_make_a_picture_of_those_that_are_confused_most(tmp_path):
+    labels = [f"class {n}" for n in range(300)]
+    counts = [[50.0 if n == m else 0.0 for m in range(300)] for n in range(300)]
+    counts[7][250], counts[250][7], counts[90][91] = 20.0, 10.0, 5.0
+    draw_confusion(counts, labels, tmp_path / "confusion.svg")
+    text = (tmp_path / "confusion.svg").read_text()
+    assert len(text) < 500_000 and 'width="-' not in text
+    for shown in ("the 39 of 300 with most mistakes", "class 7<", "class 250<", "class 90<", "261 others"):
+        assert shown in text
