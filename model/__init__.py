@@ -2,7 +2,8 @@
 
 attention.py, decoder.py     the network; family.py: shapes and families; head.py: a classifier's head; lora.py
 depth.py                     from one number to a shape, a batch, a learning rate and steps
-hub.py, gguf_weights.py      weights in and out: Hugging Face (hub_files.py, hub_config.py, hub_tensors.py), GGUF
+hub.py                       weights in and out: Hugging Face (hub_files.py, hub_config.py, hub_tensors.py)
+gguf_weights.py              weights in: GGUF, by way of gguf_header.py
 spec.py, session.py          a training run as JSON, and as objects
 train.py                     the training process: logs, evaluation, checkpoints, weights; training_log.py, lifeline.py
 fit.py                       the loop; optimizer.py and schedule.py: AdamW and learning rates; ranks.py: processes

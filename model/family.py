@@ -5,6 +5,8 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+MAX_SIZE, MAX_DEPTH = 1 << 24, 1000  # far beyond any model: what a damaged config says is refused before it is built
+
 
 class Traits(NamedTuple):
     """What a family is made of. The network and the export read these, never the family's name."""
@@ -62,14 +64,14 @@ class Shape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     family: Literal["gpt2", "llama", "qwen3"]
-    vocabulary: int = Field(ge=1)
-    context: int = Field(ge=1)  # longest sequence, in tokens
-    depth: int = Field(ge=1)  # blocks
-    width: int = Field(ge=1)
-    heads: int = Field(ge=1)
-    kv_heads: int = Field(ge=1)
-    head_width: int = Field(ge=1)
-    ffn_width: int = Field(ge=1)
+    vocabulary: int = Field(ge=1, le=MAX_SIZE)
+    context: int = Field(ge=1, le=MAX_SIZE)  # longest sequence, in tokens
+    depth: int = Field(ge=1, le=MAX_DEPTH)  # blocks
+    width: int = Field(ge=1, le=MAX_SIZE)
+    heads: int = Field(ge=1, le=MAX_SIZE)
+    kv_heads: int = Field(ge=1, le=MAX_SIZE)
+    head_width: int = Field(ge=1, le=MAX_SIZE)
+    ffn_width: int = Field(ge=1, le=MAX_SIZE)
     tied: bool  # the head is the embedding
     rope_theta: float = Field(default=10_000.0, gt=0)
     rope_scaling: RopeScaling | None = None

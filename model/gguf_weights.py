@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from model.decoder import Decoder
 from model.family import Shape, SpecialIds
+from model.gguf_header import DAMAGE, damaged, open_gguf
 from model.hub_config import WeightsError
+from model.hub_tensors import refuse_not_finite
 
 LLAMA = {
     "embedding.weight": "token_embd.weight",
@@ -48,13 +51,19 @@ FIELDS = {  # Shape's field: GGUF's, after the architecture's name
 
 def load(file: Path) -> Decoder:
     """The decoder of a GGUF file, llama or qwen3, in float32; WeightsError where it is not one."""
+    try:
+        return _load(file)
+    except WeightsError:
+        raise
+    except DAMAGE as error:
+        raise damaged(file, error) from error
+
+
+def _load(file: Path) -> Decoder:
     from gguf.quants import dequantize
 
-    reader = _reader(file)
-    metadata = {
-        name: field.contents() for name, field in reader.fields.items() if not name.startswith("tokenizer.ggml.t")
-    }
-    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    fields, tensors = open_gguf(file)
+    metadata = {name: field.contents() for name, field in fields.items() if not name.startswith("tokenizer.ggml.t")}
     shape = _shape(metadata, file, HEAD not in tensors, int(tensors["token_embd.weight"].shape[1]))
     with torch.device("meta"):
         decoder = Decoder(shape, special_ids(metadata))
@@ -64,7 +73,9 @@ def load(file: Path) -> Decoder:
         if theirs not in tensors:
             raise WeightsError(f"{file}: the tensor {theirs} is missing", "copy the file again")
         stored = tensors.pop(theirs)
-        values = torch.tensor(dequantize(stored.data, stored.tensor_type), dtype=torch.float32)
+        with np.errstate(all="ignore"):  # what comes out is looked at below
+            values = torch.tensor(dequantize(stored.data, stored.tensor_type), dtype=torch.float32)
+        refuse_not_finite(values, theirs, file)
         state[name] = _turned_back(values.reshape(parameter.shape), name, shape).contiguous()
     if tensors:
         some = ", ".join(sorted(tensors)[:3])
@@ -79,15 +90,6 @@ def special_ids(metadata: Mapping[str, Any]) -> SpecialIds:
     ids = {name: metadata.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "padding")}
     end = () if ids["eos"] is None else (int(ids["eos"]),)
     return SpecialIds(begin=ids["bos"], end=end, pad=ids["padding"])
-
-
-def _reader(file: Path) -> Any:
-    from gguf import GGUFReader
-
-    try:
-        return GGUFReader(file)
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{file}: not a GGUF file ({error})", "copy it again") from error
 
 
 def _shape(metadata: Mapping[str, Any], file: Path, tied: bool, vocabulary: int) -> Shape:

@@ -16,7 +16,7 @@ from torch import Tensor
 from model.decoder import Decoder
 from model.hub_config import WeightsError, special_ids_to_config, to_config
 from model.hub_files import CONFIG, GENERATION_CONFIG, SINGLE, read_shape, read_special_ids, weight_files
-from model.hub_tensors import BUFFERS, PREFIX, place_of
+from model.hub_tensors import BUFFERS, PREFIX, place_of, refuse_not_finite
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
@@ -74,6 +74,7 @@ class Tensors:
                 f"{self.file_of[name]}: {name} has the shape {list(tensor.shape)}, config.json asks for {list(stored)}",
                 "take the config.json that came with these weights",
             )
+        refuse_not_finite(tensor, name, self.file_of[name])
         ours = tensor.T if place.transposed else tensor
         return ours.chunk(cuts)[place.third or 0].to(dtype, copy=True, memory_format=torch.contiguous_format)
 

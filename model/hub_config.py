@@ -106,7 +106,7 @@ def rope_to_config(shape: Shape) -> dict[str, Any]:
 def to_shape(config: Mapping[str, Any], file: Path) -> Shape:
     """The shape that a config.json describes; `file` is named in what is raised."""
     family = config.get("model_type")
-    if family not in FIELDS:
+    if not isinstance(family, str) or family not in FIELDS:
         raise WeightsError(
             f"{file}: model_type = {family!r}, but only {', '.join(FIELDS)} are read",
             "take weights of one of these families",
@@ -169,7 +169,7 @@ def _rope(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
     rope: dict[str, Any] = stated[0] | stated[1]
     kind = rope.get("rope_type") or rope.get("type") or "default"
     theta = rope.get("rope_theta") or config.get("rope_theta") or 10_000.0
-    if kind not in {"default", "llama3"} or rope.get("partial_rotary_factor", 1.0) != 1.0:
+    if kind not in ("default", "llama3") or rope.get("partial_rotary_factor", 1.0) != 1.0:
         raise WeightsError(
             f"{file}: rotary positions of the kind {rope!r} are not built here",
             "take a model whose rope_type is default or llama3",

@@ -30,7 +30,11 @@ def weight_files(folder: Path) -> Iterable[Path]:
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]
     if (folder / INDEX).is_file():
-        names = sorted(set(read_json(folder / INDEX).get("weight_map", {}).values()))
+        weight_map = read_json(folder / INDEX).get("weight_map")
+        files = list(weight_map.values()) if isinstance(weight_map, dict) else []
+        if not files or not all(isinstance(name, str) for name in files):
+            raise WeightsError(f"{folder / INDEX}: weight_map is no table of tensors and their files", "download anew")
+        names = sorted(set(files))
         for name in names:
             if Path(name).name != name or not name.endswith(".safetensors"):
                 raise WeightsError(f"{folder / INDEX}: {name!r} is no safetensors file of this folder", "download anew")
@@ -53,7 +57,7 @@ def read_json(file: Path) -> dict[str, Any]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise WeightsError(f"{file}: missing", "give a folder in the Hugging Face layout") from error
-    except ValueError as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise WeightsError(f"{file}: not JSON ({error})", "copy it again") from error
     if not isinstance(content, dict):
         raise WeightsError(f"{file}: not a JSON object", "copy it again")

@@ -1,7 +1,12 @@
 """Where each of our tensors lies in a Hugging Face file: a table a family, and the few that are stored otherwise."""
 
 import re
+from pathlib import Path
 from typing import NamedTuple
+
+import torch
+
+from model.hub_config import WeightsError
 
 
 class Place(NamedTuple):
@@ -63,3 +68,11 @@ def place_of(family: str, parameter: str) -> Place:
     number = re.search(r"blocks\.(\d+)\.", parameter)
     place = PLACES[family][re.sub(r"blocks\.\d+\.", "blocks.{n}.", parameter)]
     return place._replace(name=place.name.format(n=number[1])) if number else place
+
+
+def refuse_not_finite(tensor: torch.Tensor, name: str, file: Path) -> None:
+    """WeightsError where a weight is NaN or infinite: each answer would be, without a warning."""
+    if not torch.isfinite(tensor).all():
+        raise WeightsError(
+            f"{file}: {name} holds weights that are not finite", "take weights from before that happened"
+        )

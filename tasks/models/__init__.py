@@ -5,5 +5,6 @@ provenance.py       its name, hash and licence, kept beside the weights that beg
 vocabulary.py       a tokenizer folder: text to ids, ids to bytes, special tokens by name
 chat_template.py    whether a model answers in turns
 prompting.py        turns or text to ids, ids to text; detokenizer.py: bytes to text, up to a stop sequence
+damage.py           what a library raises over a file that somebody else made
 likelihood.py       log-probabilities of given tokens
 """

@@ -1,10 +1,9 @@
 """Whether a model answers in turns: its folder holds a chat template, in the place where transformers reads it too."""
 
-import json
 from pathlib import Path
 
 from model.chat import IM_END, IM_START
-from tasks.models.vocabulary import ASSISTANT, END, Vocabulary
+from tasks.models.vocabulary import ASSISTANT, END, Vocabulary, read_object
 
 FILE = "chat_template.jinja"
 _CHECK_ROLE = (
@@ -31,9 +30,7 @@ CHATML = (
 def answers_in_turns(weights: Path) -> bool:
     """Whether the model in that folder was trained to answer; any other continues a text."""
     config = weights / "tokenizer_config.json"
-    return (weights / FILE).is_file() or (
-        config.is_file() and bool(json.loads(config.read_text()).get("chat_template"))
-    )
+    return (weights / FILE).is_file() or bool(read_object(config).get("chat_template"))
 
 
 def write_chat_template(weights: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.models.damage import reading
 from tasks.models.vocabulary import pre_tokenizer
 
 SPECIAL = (3, 4)  # token types of llama.cpp: control, user-defined
@@ -13,10 +14,16 @@ KINDS = {"bos_token": "bos", "eos_token": "eos", "pad_token": "padding", "unk_to
 
 def save_tokenizer(file: Path, out: Path) -> None:
     """tokenizer.json, tokenizer_config.json and special_tokens_map.json of a byte-level BPE."""
-    from gguf import GGUFReader
+    with reading(file, "not a GGUF file with a tokenizer that can be read"):
+        _save_tokenizer(file, out)
+
+
+def _save_tokenizer(file: Path, out: Path) -> None:
     from tokenizers import AddedToken, Tokenizer, decoders, models
 
-    fields = {name: field for name, field in GGUFReader(file).fields.items() if name.startswith("tokenizer.")}
+    from model.gguf_header import open_gguf
+
+    fields = {name: field for name, field in open_gguf(file).fields.items() if name.startswith("tokenizer.")}
     kind = fields["tokenizer.ggml.model"].contents()
     if kind != "gpt2":
         raise UserError(

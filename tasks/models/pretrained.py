@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from model.spec import TOKENIZER_FILES
 from tasks.errors import UserError
-from tasks.models.vocabulary import Vocabulary
+from tasks.models.vocabulary import Vocabulary, read_object
 from tasks.store.hashing import file_sha256
 from tasks.store.step import NOT_IN_KEY
 
@@ -134,7 +134,7 @@ def copy_tokenizer(model: Path, out: Path) -> None:
         if (model / name).is_file():
             shutil.copyfile(model / name, out / name)
     config = out / TOKENIZER_FILES[1]
-    described = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    described = read_object(config)
     if not described.get("eos_token"):  # it is in config.json, which stays behind
         described["eos_token"] = vocabulary.token(vocabulary.separator)
         config.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tasks.models.damage import reading
 from tasks.models.pretrained import BEGAN_FROM, GGUF, LICENCE_FILES, README, content_of
 from tasks.store.step import Frozen
 
@@ -31,7 +32,10 @@ def write_provenance(model: Path, weights: Path) -> None:
 def read_provenance(weights: Path) -> Provenance | None:
     """What the weights began from; None for weights trained from scratch."""
     file = weights / BEGAN_FROM
-    return Provenance.model_validate_json(file.read_text(encoding="utf-8")) if file.is_file() else None
+    if not file.is_file():
+        return None
+    with reading(file, "not what triptych writes there"):
+        return Provenance.model_validate_json(file.read_text(encoding="utf-8"))
 
 
 def provenance_of(model: Path) -> Provenance:
@@ -78,10 +82,11 @@ def _package_licence(package: metadata.Distribution) -> str | None:
 
 
 def _gguf_licence(file: Path) -> str | None:
-    from gguf import GGUFReader
+    from model.gguf_header import open_gguf
 
-    field = GGUFReader(file).get_field("general.license")
-    return str(field.contents()) if field else None
+    with reading(file, "not a GGUF file that can be read"):
+        field = open_gguf(file).fields.get("general.license")
+        return str(field.contents()) if field else None
 
 
 def _readme_licence(folder: Path) -> str | None:
@@ -94,7 +99,7 @@ def _readme_licence(folder: Path) -> str | None:
     _, fence, rest = readme.read_text(encoding="utf-8", errors="replace").partition("---\n")
     try:
         front: Any = yaml.safe_load(rest.partition("\n---")[0]) if fence else None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return None
     licence = front.get("license") if isinstance(front, dict) else None
     names = licence if isinstance(licence, list) else [licence]

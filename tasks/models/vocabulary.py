@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
+from tasks.models.damage import reading
 
 if TYPE_CHECKING:
     from model.chat import Markup
@@ -44,6 +45,7 @@ PRE_SPLITS = {  # llama.cpp knows pre-splits by name only, so these three are wh
     "qwen2": _LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}"),
 }
 
+MAX_IDS = 1 << 24
 _LONG_WHITESPACE = re.compile(r"\s{1000}")  # tiktoken's regex engine overflows its stack on some hundred thousand
 
 
@@ -56,17 +58,18 @@ class Vocabulary:
         file = folder / "tokenizer.json"
         if not file.is_file():
             raise UserError(f"{folder}: no tokenizer.json", "put the model's tokenizer.json beside its weights")
-        self.folder, self._described = folder, _read_object(file)
-        try:
+        self.folder, self._described = folder, read_object(file)
+        with reading(file, "not a tokenizer that can be read"):
             self._tokenizer = Tokenizer.from_file(str(file))
-        except Exception as error:  # the library has no narrower one
-            raise UserError(f"{file}: not a tokenizer that can be read ({error})", "copy it again") from error
-        _refuse_other_kinds(self._described, file)
-        self._tokenizer.encode_special_tokens = True  # a special token's name in a text is text
-        self._ids = self._tokenizer.get_vocab(with_added_tokens=True)
-        self.specials: dict[str, int] = {
-            added["content"]: added["id"] for added in self._described["added_tokens"] if added["special"]
-        }
+            _refuse_other_kinds(self._described, file)
+            self._tokenizer.encode_special_tokens = True  # a special token's name in a text is text
+            self._ids = self._tokenizer.get_vocab(with_added_tokens=True)
+            self.specials: dict[str, int] = {
+                added["content"]: added["id"] for added in self._described["added_tokens"] if added["special"]
+            }
+            self._tokenizer.encode("a")  # a pre-split that cannot be used fails only here
+        if not self._ids or max(self._ids.values()) >= MAX_IDS:
+            raise UserError(f"{file}: no tokens, or ids beyond {MAX_IDS:,}", "copy it again")
 
     @property
     def size(self) -> int:
@@ -107,25 +110,26 @@ class Vocabulary:
     def _named(self, role: str) -> int | None:
         """The id of the token to which the configs in the folder give that role."""
         for name in ("tokenizer_config.json", "special_tokens_map.json"):
-            token = _read_object(self.folder / name).get(role)
+            token = read_object(self.folder / name).get(role)
             token = token.get("content") if isinstance(token, dict) else token
             if isinstance(token, str) and token in self._ids:
                 return self._ids[token]
-        ids = _read_object(self.folder / "config.json").get(f"{role}_id")
+        ids = read_object(self.folder / "config.json").get(f"{role}_id")
         first: Any = ids[0] if isinstance(ids, list) and ids else ids
         return first if first in self._ids.values() else None
 
     def _ends_turns(self, id: int) -> bool:
         template = self.folder / "chat_template.jinja"
         written = template.read_text(encoding="utf-8") if template.is_file() else ""
-        written += str(_read_object(self.folder / "tokenizer_config.json").get("chat_template", ""))
+        written += str(read_object(self.folder / "tokenizer_config.json").get("chat_template", ""))
         return self.token(id) in written or "eos_token" in written
 
     def encode_ordinary(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, never a special token among them, nothing added before or after."""
         if self._fast is None or any(map(_LONG_WHITESPACE.search, texts)):
-            found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-            return [encoding.ids for encoding in found]
+            with reading(self.folder / "tokenizer.json", "its tokenizer fails on a text"):
+                encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+            return [encoding.ids for encoding in encodings]
         return [self._fast.encode_ordinary(text) for text in texts]
 
     def encode(self, text: str) -> list[int]:
@@ -183,7 +187,7 @@ def _refuse_other_kinds(described: dict[str, Any], file: Path) -> None:
         raise UserError(what, "take a model with a byte-level BPE, such as GPT-2, Llama 3, Qwen or SmolLM")
 
 
-def _read_object(file: Path) -> dict[str, Any]:
+def read_object(file: Path) -> dict[str, Any]:
     """The JSON object in a file; an empty one where there is no file."""
     if not file.is_file():
         return {}
@@ -215,10 +219,10 @@ def pre_tokenizer(pre_split: str) -> Any:
 
 
 def _name_of_pre_split(described: dict[str, Any]) -> str | None:
-    if described["normalizer"] is not None:
+    if described.get("normalizer") is not None:
         return None
     for name in PRE_SPLITS:
-        if described["pre_tokenizer"] == json.loads(pre_tokenizer(name).__getstate__()):
+        if described.get("pre_tokenizer") == json.loads(pre_tokenizer(name).__getstate__()):
             return name
     return None
 

@@ -1,3 +1,6 @@
+import random
+import struct
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +79,43 @@ def test_what_cannot_be_read_is_reported_with_a_fix(tmp_path: Path):
     writer.close()
     with pytest.raises(WeightsError, match=r"'mamba'.*only llama, qwen3"):
         gguf_weights.load(tmp_path / "mamba.gguf")
+
+
+def test_each_damaged_file_loads_or_is_refused_with_a_fix(tmp_path: Path):
+    shape = from_depth(1, vocabulary=64, context=32, family="llama", width=32)
+    whole = write(initialise(Decoder(shape), seed=0), tmp_path / "whole.gguf", GGMLQuantizationType.Q4_1).read_bytes()
+    head = whole.index(b"output_norm.weight")
+    chance, file, outcomes = random.Random(0), tmp_path / "damaged.gguf", Counter[str]()
+    for _ in range(400):
+        damaged = bytearray(whole)
+        for _ in range(chance.choice((1, 1, 2, 8))):
+            damaged[chance.randrange(head)] = chance.choice((0, 1, 8, 9, 127, 255, chance.randrange(256)))
+        cut = chance.choice((len(whole), len(whole), chance.randrange(head), chance.randrange(len(whole))))
+        file.write_bytes(damaged[:cut])
+        try:
+            gguf_weights.load(file)
+            outcomes["loaded"] += 1
+        except WeightsError as error:
+            assert str(file) in error.what and error.cure
+            outcomes["refused"] += 1
+    assert outcomes["loaded"] > 10 and outcomes["refused"] > 100
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        struct.pack("<IIQ", 9, 0, 1 << 60),  # an array of bytes that is larger than any file
+        struct.pack("<IIQ", 9, 9, 1 << 60),  # of arrays
+        struct.pack("<IIQ", 9, 8, 1 << 60),  # of texts
+        struct.pack("<IQ", 8, 1 << 60),
+        struct.pack("<I", 99),
+    ],
+)
+def test_a_length_that_the_file_does_not_back_is_not_believed(value: bytes, tmp_path: Path):
+    file = tmp_path / "long.gguf"
+    file.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"x" + value)
+    with pytest.raises(WeightsError, match=r"damaged one \(at byte"):
+        gguf_weights.load(file)
+    file.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 1 << 60))
+    with pytest.raises(WeightsError, match=r"damaged one \(at byte"):
+        gguf_weights.load(file)
