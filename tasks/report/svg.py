@@ -204,7 +204,7 @@ def _most_confused(labels: Sequence[str], counts: Sequence[Sequence[float]]) -> 
     others = np.setdiff1d(np.arange(len(labels)), chosen)
     rows = np.vstack([table[chosen], table[others].sum(0)])
     cells = np.column_stack([rows[:, chosen], rows[:, others].sum(1)])
-    return [*(labels[n] for n in chosen.tolist()), f"{len(others):,} others"], cells.tolist()
+    return [*(labels[int(n)] for n in chosen), f"{len(others):,} others"], cells.tolist()
 
 
 def standalone(plots: Sequence[Plot]) -> str:
