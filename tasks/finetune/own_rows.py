@@ -88,9 +88,11 @@ def own_rows(config: OwnRows) -> tuple[list[Row], list[str]]:
     return rows, bad
 
 
-def _row(config: OwnRows, number: int, text: bytes) -> Row | str:
+def _row(config: OwnRows, number: int, text: bytes | str) -> Row | str:
     """The row with its split and origin, or what is wrong with it."""
     assert config.path is not None
+    if isinstance(text, str):
+        return f"{config.path.name}:{number}: {text}"
     try:
         record = json.loads(text)
         if not isinstance(record, dict):
@@ -128,8 +130,8 @@ def digest(text: str) -> str:
     return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()[:16]
 
 
-def _records(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Each row's JSON and its number: the line, or the place among the values of a .json file."""
+def _records(path: Path) -> Iterator[tuple[int, bytes | str]]:
+    """The JSON of each row, or its fault, and its number: the line, or the place among the values of a .json file."""
     if path.suffix.lower() == ".json":
         yield from _json_values(path)
         return
@@ -158,7 +160,7 @@ def _table_rows(path: Path) -> Iterator[tuple[int, bytes]]:
             raise UserError(what, "save it as UTF-8 with quotation marks around texts, or give JSON lines") from error
 
 
-def _json_values(path: Path) -> Iterator[tuple[int, bytes]]:
+def _json_values(path: Path) -> Iterator[tuple[int, bytes | str]]:
     """As ingest reads such a file: one array, one object, or several after another."""
     from tasks.json_values import BrokenValue, json_values
 
@@ -166,6 +168,9 @@ def _json_values(path: Path) -> Iterator[tuple[int, bytes]]:
         is_utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     with path.open(encoding="utf-16" if is_utf16 else "utf-8-sig", errors="surrogateescape") as file:
         for number, value in enumerate(json_values(file, LONGEST_ROW), 1):
+            if isinstance(value, BrokenValue) and not value.is_last:
+                yield number, f"not JSON: {value.fault}"
+                continue
             if isinstance(value, BrokenValue):
                 what = f"{path}: row {number} is not JSON, and nothing after it can be read: {value.fault}"
                 raise UserError(what, "correct it there, or give a file of JSON lines (.jsonl)")

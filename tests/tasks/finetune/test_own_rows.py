@@ -125,3 +125,14 @@ def test_own_rows_are_identified_by_content_and_not_by_path(tmp_path: Path) -> N
 def test_a_missing_file_is_an_error_of_the_recipe(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no file"):
         OwnRows(path=tmp_path / "none.jsonl").resolve()
+
+
+def test_a_broken_row_of_a_json_array_costs_itself(tmp_path: Path) -> None:
+    rows = [json.dumps({"prompt": f"p{n}", "response": f"r{n}"}) for n in range(100)]
+    rows[7] = '{"prompt": "p7", "response": nothing}'
+    (tmp_path / "own.json").write_text("[" + ",\n".join(rows) + "]")
+    config = InstructionRows(path=tmp_path / "own.json").resolve()
+    read, notes = instruction_rows(config, RowSource())
+    assert sum(len(split) for split in read.values()) == 99
+    (note,) = notes
+    assert note.startswith("own.json:8: not JSON")
