@@ -60,7 +60,7 @@ for room in (commands.run.cli, commands.ask.cli, commands.models.cli, commands.i
 
 @app.callback()
 def options(
-    is_version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", "-V", is_eager=True, callback=print_version, help="Show the version and exit.")
     ] = False,
 ) -> None:
