@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,25 +50,54 @@ def _without_page(record: RunRecord) -> str:
 
 
 def show_status(status: Mapping[str, Any]) -> None:
-    """The latest run, the models, and scheduled runs that need a look."""
+    """The latest run with its scores, the models, the schedule, and scheduled runs that need a look."""
     out = standard_output()
     if status["run"] is None:
         out.print("no run here yet; next:  triptych run demo")
     else:
-        out.print(f"run {status['run']} of recipe {status['recipe']}: {status['state']}, {status['seconds']:.1f} s")
+        how = f"{status['state']}, {status['seconds']:.1f} s, started {_local_time(status['started'])}"
+        out.print(f"run {status['run']} of recipe {status['recipe']}: {how}")
         _show_steps(out, status)
+        _show_judged(out, status["scores"])
         _show_models(out, status["models"])
-        if status["disk"]:
-            _show_disk(out, status["disk"])
+        out.print(f"report: {escape(status['report'] or 'none was drawn; triptych report draws it')}", soft_wrap=True)
+    out.print(f"schedule: {escape(_schedule(status['nightly']))}")
     for trouble in status["schedule"]:
         out.print(f"[red]scheduled run {trouble['name']}: {trouble['state']}[/red] {trouble.get('message', '')}")
     for line in status["noticed"]:
         out.print(f"[yellow]{escape(line)}[/yellow]")
 
 
-def show_garbage(report: Mapping[str, Any]) -> None:
-    """What goes, folder by folder, and how many bytes that frees."""
+def _show_judged(out: Console, scores: Sequence[Mapping[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("model", "judged by", "value", "strongest baseline", ""):
+        table.add_column(name)
+    for score in scores:
+        arrow = "↓" if score["better"] == "lower" else "↑"
+        baseline = f"{score['baseline']} {score['baseline_value']:.3f}" if score["baseline"] else "none"
+        result = {True: "[green]✓ better[/]", False: "[red]✗ not better[/]", None: ""}[score["beats_baseline"]]
+        table.add_row(score["model"], score["task"], f"{score['value']:.3f} {arrow}", escape(baseline), result)
+    if scores:
+        out.print(table)
+
+
+def _schedule(nightly: Mapping[str, Any] | None) -> str:
+    if nightly is None:
+        return "off, as no Prefect server of this home runs (triptych up)"
+    if not nightly["on"]:
+        return f"off (triptych schedule --on), for recipe {nightly['recipe']}"
+    following = _local_time(nightly["next"]) if nightly["next"] else f"by {nightly['cron']} ({nightly['timezone']})"
+    return f"on, recipe {nightly['recipe']}, next {following}"
+
+
+def _local_time(iso: str) -> str:
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def show_garbage(report: Mapping[str, Any], disk: Mapping[str, Any]) -> None:
+    """What the home holds; then what goes, folder by folder, and how many bytes that frees."""
     out = standard_output()
+    _show_disk(out, disk)
     for folder in report["folders"]:
         out.print(f"{folder['step']:20} {folder['folder']:34} {bytes_in_words(folder['bytes']):>10}")
     outcome = "removed" if report["removed"] else "would go"
@@ -198,8 +228,7 @@ def _show_disk(out: Console, disk: Mapping[str, Any]) -> None:
         if room != "store":
             table.add_row(room, "", bytes_in_words(size), "")
     out.print(table)
-    cure = f", {bytes_in_words(disk['can_go'])} can go: triptych gc" if disk["can_go"] else ""
-    out.print(f"the home holds {bytes_in_words(disk['bytes'])}, {bytes_in_words(disk['free'])} are free{cure}")
+    out.print(f"the home holds {bytes_in_words(disk['bytes'])}, {bytes_in_words(disk['free'])} are free")
 
 
 def standard_output() -> Console:

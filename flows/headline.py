@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,42 @@ def drop_reasons(record: RunRecord) -> list[str]:
     metrics = next((step.metrics for step in record.steps if step.step == "curate"), {})
     dropped = {name: count for name, count in metrics.items() if name.startswith(DROPPED) and count}
     return [name.removeprefix(DROPPED) for name in sorted(dropped, key=lambda name: (-dropped[name], name))]
+
+
+@dataclass(frozen=True)
+class JudgedScore:
+    """A score that the gate judges a model by, beside the strongest of its baselines."""
+
+    model: str  # its role: base, classify, …
+    task: str
+    value: float
+    better: str  # lower, higher
+    baseline: str | None
+    baseline_value: float | None
+
+    @property
+    def beats_baseline(self) -> bool | None:
+        """None without a baseline."""
+        if self.baseline_value is None:
+            return None
+        return self.value < self.baseline_value if self.better == "lower" else self.value > self.baseline_value
+
+
+def judged_scores(record: RunRecord) -> list[JudgedScore]:
+    """One for each model that the run evaluated; every score where the run does not say which one is judged."""
+    standards = record.settings.get("registry", {})
+    return [
+        _beside_strongest(model, task, entry)
+        for model, task, entry in _scores(record)
+        if standards.get(model, {}).get("task", task) == task
+    ]
+
+
+def _beside_strongest(model: str, task: str, entry: Mapping[str, Any]) -> JudgedScore:
+    baselines = entry.get("baselines", {})
+    best = min if entry["better"] == "lower" else max
+    strongest = best(baselines, key=baselines.__getitem__) if baselines else None
+    return JudgedScore(model, task, entry["value"], entry["better"], strongest, baselines.get(strongest))
 
 
 def verdicts(record: RunRecord) -> dict[str, str]:

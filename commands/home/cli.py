@@ -47,13 +47,13 @@ def gc(
 ) -> None:
     """Show, or with --yes remove, artifacts that nothing needs.
 
-    Needed is what a registered version or a latest run was made of.
+    What the home holds is shown too, by step. Needed is what a registered version or a latest run was made of.
     """
     from commands.show import show_garbage
-    from flows.retention import collect
+    from flows.retention import collect, usage
 
     garbage = collect(current_home(), keep, partials, yes)
-    print_json(garbage) if as_json else show_garbage(garbage)
+    print_json(garbage) if as_json else show_garbage(garbage, usage(current_home()))
 
 
 @app.command(epilog="Example:  triptych backup backups/monday")

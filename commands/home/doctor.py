@@ -18,6 +18,7 @@ from flows.servers.up import STOPPED_IN_ORDER
 from flows.session import check_writable
 from tasks.errors import UserError
 from tasks.home import Home
+from tasks.readable_numbers import bytes_in_words
 from tasks.tracking.registry_tables import RegistryTables
 from tasks.tracking.server import VARIABLE, mlflow_server
 
@@ -104,14 +105,14 @@ def _disk(home: Home) -> dict[str, Any]:
 
 
 def _garbage(home: Home) -> list[dict[str, Any]]:
-    """What could be freed, where it is worth a word."""
+    """What the home holds, and what could be freed where that is worth a word."""
     try:
         disk = usage(home)
     except UserError as error:
         return [_row("error", error.what, error.cure)]
     spare = disk["can_go"] + disk["partials"]
     if spare < MUCH_GARBAGE:
-        return []
+        return [_row("ok", f"the home holds {bytes_in_words(disk['bytes'])}", "triptych gc shows it by step")]
     return [_row("warning", f"{spare / 1e9:.1f} GB of the home are needed by nothing", "triptych gc --partials")]
 
 

@@ -1,12 +1,14 @@
 """`triptych status`: the latest run, the registered models, and what went wrong while nobody was looking."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from flows.headline import judged_scores
 from flows.record import RunRecord, latest
+from flows.report import page_of
 from flows.retention import usage
 from flows.servers import detached_process
-from flows.servers.schedule import missed_and_failed
+from flows.servers.schedule import missed_and_failed, read_schedule
 from flows.servers.up import WORKER
 from flows.session import with_mlflow_ids
 from tasks.errors import UserError
@@ -18,12 +20,15 @@ from tasks.tracking.registry import models
 from tasks.tracking.server import MlflowUnavailable
 from tasks.tracking.tracker import ship
 
-NO_RUN = {"run": None, "recipe": None, "state": None, "seconds": 0.0, "steps": [], "models": []}
+NO_RUN = {
+    **{"run": None, "recipe": None, "state": None, "started": None, "seconds": 0.0, "steps": [], "models": []},
+    **{"scores": [], "report": None},
+}
 
 
 def read_status(home: Home) -> dict[str, Any]:
     """The JSON value of `status --json`; every field is there in a home without a run too."""
-    watched = {"schedule": missed_and_failed(home), "disk": {}}
+    watched = {"schedule": missed_and_failed(home), "nightly": read_schedule(home), "disk": {}}
     noticed = _worker_notes(home)
     try:
         watched["disk"] = usage(home)
@@ -48,13 +53,15 @@ def read_status(home: Home) -> dict[str, Any]:
 
 
 def _current(record: RunRecord, home: Home) -> dict[str, Any]:
-    """The record with MLflow's ids; a run whose process is gone is not running, whatever it says."""
+    """The record with MLflow's ids, its scores and its page; a run whose process is gone is not running."""
     record = with_mlflow_ids(record, home)
     if record.state == "running" and not is_held(home.live / record.run):
         record = replace(record, state="killed", error="its process is gone; the same command goes on from there")
         steps = (replace(s, state="failed", reason="killed") if s.state == "running" else s for s in record.steps)
         record = replace(record, steps=tuple(steps))
-    return record.as_json()
+    page = page_of(home, record.run)
+    scores = [asdict(score) | {"beats_baseline": score.beats_baseline} for score in judged_scores(record)]
+    return record.as_json() | {"scores": scores, "report": str(page) if page else None}
 
 
 def _worker_notes(home: Home) -> list[str]:

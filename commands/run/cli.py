@@ -15,7 +15,7 @@ from commands.options import (
     print_facts,
     print_json,
 )
-from tasks.errors import INTERRUPTED
+from tasks.errors import INTERRUPTED, UsageError, UserError
 
 app = typer.Typer()
 complete_step = completer(steps)
@@ -71,19 +71,26 @@ def run(
 
 @app.command(epilog="Example:  triptych schedule --on --recipe demo --cron '0 3 * * *'")
 def schedule(
-    on: Annotated[bool, typer.Option("--on/--off", help="Resume or pause the nightly run.")],
+    on: Annotated[bool | None, typer.Option("--on/--off", help="Resume or pause the nightly run.")] = None,
     recipe: Annotated[
         str, typer.Option(help="The recipe it runs from now on: a name or a path.", autocompletion=complete_recipe)
     ] = "",
     cron: Annotated[str, typer.Option(metavar="CRON", help="When, in UTC: minute hour day month weekday.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Resume or pause the nightly run.
+    """Show, resume or pause the nightly run.
 
     `triptych up` must have been run once.
     """
-    from flows.servers.schedule import set_schedule
+    from flows.servers.schedule import read_schedule, set_schedule
 
+    if on is None:
+        if recipe or cron:
+            raise UsageError("--recipe and --cron go with --on or --off", "triptych schedule --on --recipe NAME")
+        if (nightly := read_schedule(current_home())) is None:
+            raise UserError("no Prefect server of this home runs, so nothing is scheduled", "triptych up")
+        print_facts(nightly, as_json)
+        return
     if recipe:
         from flows.load import load
 

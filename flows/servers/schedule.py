@@ -30,12 +30,9 @@ def set_schedule(home: Home, on: bool, recipe: str | None = None, cron: str | No
     prefect = running(home)
     if prefect is None:
         raise UserError("the Prefect server of this home is not running", "triptych up")
-    try:
-        nightly = prefect.get(f"/deployments/name/{FLOW}/{NIGHTLY}")
-    except httpx.HTTPStatusError as error:
-        if error.response.status_code != httpx.codes.NOT_FOUND:
-            raise
-        raise UserError("nothing is deployed in this home yet", "triptych up") from error
+    nightly = _nightly(prefect)
+    if nightly is None:
+        raise UserError("nothing is deployed in this home yet", "triptych up")
     entry, runs = nightly["schedules"][0], nightly["parameters"]
     when = entry["schedule"] | ({"cron": cron} if cron else {})
     if recipe is not None:
@@ -50,6 +47,39 @@ def set_schedule(home: Home, on: bool, recipe: str | None = None, cron: str | No
         raise UsageError(
             f"not a cron expression: {cron!r}", "minute hour day month weekday, in UTC, such as '0 3 * * *'"
         ) from error
+    return _as_json(on, runs, when)
+
+
+def read_schedule(home: Home) -> dict[str, Any] | None:
+    """The nightly schedule and when it runs next (ISO, or None); None where no server of the home has one."""
+    prefect = running(home)
+    nightly = _nightly(prefect) if prefect else None
+    if prefect is None or nightly is None:
+        return None
+    entry = nightly["schedules"][0]
+    wanted = {
+        "deployment_id": {"any_": [nightly["id"]]},
+        "expected_start_time": {"after_": datetime.now(UTC).isoformat()},
+        "state": {"type": {"any_": ["SCHEDULED"]}},
+    }
+    runs = prefect.post("/flow_runs/filter", {"flow_runs": wanted, "sort": "EXPECTED_START_TIME_ASC", "limit": 1})
+    following = runs[0]["expected_start_time"] if runs and entry["active"] else None
+    return _as_json(entry["active"], nightly["parameters"], entry["schedule"]) | {"next": following}
+
+
+def _nightly(prefect: PrefectApi) -> dict[str, Any] | None:
+    """Its deployment; None where nothing is deployed yet."""
+    import httpx
+
+    try:
+        return prefect.get(f"/deployments/name/{FLOW}/{NIGHTLY}")
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.NOT_FOUND:
+            raise
+        return None
+
+
+def _as_json(on: bool, runs: dict[str, Any], when: dict[str, Any]) -> dict[str, Any]:
     settings = {"recipe": runs.get("recipe", DEFAULT), "cron": when["cron"], "timezone": when["timezone"]}
     return {"deployment": f"{FLOW}/{NIGHTLY}", "on": on, **settings}
 

@@ -1,9 +1,25 @@
 """Numbers that a person reads in the tables of the command line."""
 
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
 import pytest
 
 from commands.show import show_status, show_table
+from flows.headline import judged_scores
 from flows.record import RunRecord, StepRecord
+
+
+def status_of(record: RunRecord, **changes: Any) -> dict[str, Any]:
+    """What `status` knows of a run, without a home."""
+    rest = {"scores": [], "report": None, "nightly": None, "disk": {"bytes": 1}, "schedule": [], "noticed": []}
+    return {**record.as_json(), **rest, **changes}
+
+
+def local(iso: str) -> str:
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 @pytest.mark.parametrize(
@@ -21,8 +37,10 @@ from flows.record import RunRecord, StepRecord
 def test_a_steps_line_shows_its_first_metrics_with_units(metrics, words, capsys):
     step = StepRecord("step", "0" * 64, "complete", "", 1.0, None, None, metrics=metrics)
     record = RunRecord("1", "demo", "complete", "2026-01-01T00:00:00+00:00", 1.0, steps=(step,))
-    show_status({**record.as_json(), "disk": None, "schedule": [], "noticed": []})
-    assert capsys.readouterr().out.splitlines()[-1].rstrip().endswith(f"000000000000  {words}")
+    show_status(status_of(record))
+    assert f"000000000000  {words}" in [
+        line.rstrip()[-len(words) - 14 :] for line in capsys.readouterr().out.splitlines()
+    ]
 
 
 def test_a_large_threshold_is_not_shown_as_a_power_of_ten(capsys):
@@ -31,3 +49,27 @@ def test_a_large_threshold_is_not_shown_as_a_power_of_ten(capsys):
     assert "100,000" in row
     assert "0.07143" in row
     assert "–" in row
+
+
+def test_status_shows_the_date_the_judged_scores_the_page_and_the_schedule_and_no_disk(capsys, tmp_path):
+    entry = {"value": 0.6, "low": 0.5, "high": 0.7, "items": 9, "better": "higher"}
+    entry["baselines"] = {"majority": 0.4, "tfidf": 0.8}
+    other = entry | {"baselines": {}, "better": "lower"}
+    (tmp_path / "summary.json").write_text(json.dumps({"classify/accuracy": entry, "classify/loss": other}))
+    step = StepRecord("evaluate/classify", "0" * 64, "complete", "", 1.0, None, str(tmp_path))
+    settings = {"registry": {"classify": {"task": "classify/accuracy"}}}
+    record = RunRecord("1", "demo", "complete", "2026-01-01T04:05:06+00:00", settings=settings, steps=(step,))
+    (score,) = judged_scores(record)
+    assert (score.baseline, score.beats_baseline) == ("tfidf", False)
+    nightly = {"on": True, "recipe": "demo", "cron": "0 3 * * *", "timezone": "UTC", "next": "2026-01-02T03:00:00Z"}
+    scores = [asdict(score) | {"beats_baseline": score.beats_baseline}]
+    show_status(status_of(record, scores=scores, report="/home/page.html", nightly=nightly))
+    shown = capsys.readouterr().out
+    assert f"started {local(record.started)}\n" in shown
+    assert ["classify", "classify/accuracy", "0.600", "↑", "tfidf", "0.800", "✗", "not", "better"] in [
+        line.split() for line in shown.splitlines()
+    ]
+    assert f"report: /home/page.html\nschedule: on, recipe demo, next {local(nightly['next'])}\n" in shown
+    assert "holds" not in shown
+    show_status(status_of(record, nightly=nightly | {"on": False}))
+    assert "schedule: off" in capsys.readouterr().out

@@ -15,7 +15,7 @@ from commands.home.status import read_status
 from flows.servers import up
 from flows.servers.prefect_api import PrefectApi
 from flows.servers.prefect_server import ensure_server
-from flows.servers.schedule import missed_and_failed, set_schedule
+from flows.servers.schedule import missed_and_failed, read_schedule, set_schedule
 from tasks.errors import UserError
 from tasks.home import Home
 from tests.processes import wait_until
@@ -120,7 +120,7 @@ def test_the_nightly_run_cannot_be_switched_where_nothing_is_deployed(tmp_path: 
     with pytest.raises(UserError) as error:
         set_schedule(Home(tmp_path), on=True)
     assert error.value.cure == "triptych up"
-    assert missed_and_failed(Home(tmp_path)) == []
+    assert missed_and_failed(Home(tmp_path)) == [] and read_schedule(Home(tmp_path)) is None
 
 
 def _runs(prefect: PrefectApi, flow: str, state: str) -> list[dict[str, Any]]:

@@ -12,9 +12,10 @@ import pytest
 
 from flows.servers import detached_process, up
 from flows.servers.prefect_server import ensure_server, environment, inherited
-from flows.servers.schedule import set_schedule
+from flows.servers.schedule import read_schedule, set_schedule
 from tasks.errors import UsageError
 from tasks.home import Home
+from tests.processes import wait_until
 
 REPOSITORY = Path(__file__).parents[3]
 FIELDS_OF_PREFECT_YAML = (
@@ -95,7 +96,9 @@ def test_the_nightly_run_is_paused_until_it_is_switched_on(addresses: dict[str, 
     nightly = {"deployment": "pipeline/nightly", "timezone": "UTC"}
     assert set_schedule(home, on=True) == {**nightly, "on": True, "recipe": "demo", "cron": "0 3 * * *"}
     assert _deployment(home, "nightly")["schedules"][0]["active"]
+    assert wait_until(lambda: (read_schedule(home) or {})["next"]).endswith("T03:00:00Z")
     set_schedule(home, on=False)
+    assert read_schedule(home) == {**nightly, "on": False, "recipe": "demo", "cron": "0 3 * * *", "next": None}
     assert not _deployment(home, "nightly")["schedules"][0]["active"]
 
 
