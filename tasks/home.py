@@ -139,5 +139,10 @@ class Home(os.PathLike[str]):
         return self / "logs"
 
     @property
+    def chat_history(self) -> Path:
+        """Lines that were typed in `triptych chat`."""
+        return self / "chat_history"
+
+    @property
     def api_keys(self) -> Path:
         return self / "api" / "keys.json"

@@ -40,14 +40,16 @@ def chat(
 ) -> None:
     """Talk to a model.
 
-    The champion of the latest run, unless another is named.
+    The champion of the latest run, unless another is named. /help in the conversation shows its commands.
     """
-    from commands.models.use import Knobs, answer_prompt, converse
+    from commands.models.use import Knobs, answer_prompt
 
     knobs = Knobs(max_tokens, temperature, top_p, seed)
     if prompt:
         print(answer_prompt(current_home(), model, prompt, knobs))
     else:
+        from commands.models.chat import converse
+
         converse(current_home(), model, knobs)
 
 

@@ -1,11 +1,10 @@
-"""What is done with a model that exists: talk, score, evaluate, export, promote, roll back."""
+"""What is done with a model that exists: answer, score, evaluate, export, promote, roll back."""
 
 import json
 import os
 import shutil
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -39,23 +38,6 @@ def answer_prompt(home: Home, model: str, prompt: str, knobs: Knobs) -> str:
     from model.chat import Turn
 
     return "".join(chat_model(home, model).reply([Turn("user", prompt)], **asdict(knobs)))
-
-
-def converse(home: Home, model: str, knobs: Knobs) -> None:
-    """A conversation on the terminal, until the input ends."""
-    from model.chat import Turn
-
-    speaker, turns = chat_model(home, model), list[Turn]()
-    say("write, and end with Ctrl-D" + ("" if speaker.answers else " (a base model: it continues your text)"))
-    while (text := _read_line()) is not None:
-        turns = [*turns, Turn("user", text)] if speaker.answers else [Turn("user", text)]
-        pieces = []
-        for piece in speaker.reply(turns, **asdict(replace(knobs, seed=knobs.seed + len(turns)))):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-            pieces.append(piece)
-        print()
-        turns.append(Turn("assistant", "".join(pieces)))
 
 
 def score_prompt(home: Home, model: str, prompt: str) -> dict[str, Any]:
@@ -199,10 +181,3 @@ def _public_model(model: str) -> ChatModel:
 
 def _champion_facts(version: Version) -> dict[str, Any]:
     return {"name": version.name, "version": version.version, "aliases": list(version.aliases)}
-
-
-def _read_line() -> str | None:
-    try:
-        return input("» ")
-    except EOFError:
-        return None

@@ -1,0 +1,202 @@
+"""`triptych chat`: a conversation with a model on the terminal; piped lines are answered one by one."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from commands.complete import models
+from commands.models.use import Knobs, at_hand, chat_model
+from tasks.errors import UsageError, UserError
+from tasks.home import Home
+from tasks.models.prompting import ChatModel
+from tasks.progress import say
+
+if TYPE_CHECKING:
+    from model.chat import Turn
+
+HELP = """\
+/new          begin a new conversation
+/retry        answer the last message again
+/model NAME   talk to another model; without NAME: list those there are
+/temp T       draw answers at temperature T; 0: always the most likely token
+/save FILE    write the conversation to a new text file
+/help         show this
+exit, quit    end, as Ctrl-D does; Ctrl-C ends an answer"""
+PROMPT = "» "
+EXIT = ("exit", "quit", "/exit", "/quit")
+LINES_REMEMBERED = 1000
+
+
+@dataclass
+class Conversation:
+    """A model and what was written so far; a model that continues texts is given the last message alone."""
+
+    home: Home
+    name: str
+    knobs: Knobs
+    speaker: ChatModel = field(init=False)
+    turns: list["Turn"] = field(init=False, default_factory=list)
+    earlier: list["Turn"] = field(init=False, default_factory=list)  # those before the last message
+    message: str = field(init=False, default="")
+    retries: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.speaker = chat_model(self.home, self.name)
+
+    @property
+    def greeting(self) -> str:
+        return f"{self.name} {'answers' if self.speaker.answers else 'continues your text (a base model)'}"
+
+    def answer(self, text: str) -> Iterator[str]:
+        """The pieces of the answer. What was written by the time the caller stops is part of the conversation."""
+        from model.chat import Turn
+
+        self.message, self.earlier = text, self.turns if self.speaker.answers else []
+        turns, pieces = [*self.earlier, Turn("user", text)], list[str]()
+        seed = self.knobs.seed + len(turns) + self.retries
+        try:
+            for piece in self.speaker.reply(turns, **asdict(replace(self.knobs, seed=seed))):
+                pieces.append(piece)
+                yield piece
+        finally:
+            self.turns = [*turns, Turn("assistant", "".join(pieces))] if pieces else self.earlier
+
+    def command(self, line: str) -> str | None:
+        """Does what `/NAME ARGUMENT` says; a message that is to be answered again, or None."""
+        name, _, argument = line.partition(" ")
+        argument = argument.strip()
+        if name == "/retry":
+            return self._last_message()
+        match name:
+            case "/help":
+                say(HELP)
+            case "/new":
+                self.turns = self.earlier = []
+                say("a new conversation")
+            case "/model":
+                self._change_model(argument)
+            case "/temp":
+                self._change_temperature(argument)
+            case "/save":
+                self._save(argument)
+            case _:
+                raise UsageError(f"no command {name}", "/help shows all")
+        return None
+
+    def _last_message(self) -> str:
+        if not self.message:
+            raise UsageError("/retry: there is no message yet", "write one first")
+        self.turns, self.retries = self.earlier, self.retries + 1
+        return self.message
+
+    def _change_model(self, name: str) -> None:
+        if not name:
+            say("\n".join([self.greeting, *models()]))
+            return
+        self.speaker = chat_model(self.home, name)
+        self.name, self.turns, self.earlier = name, [], []
+        say(self.greeting)
+
+    def _change_temperature(self, text: str) -> None:
+        try:
+            temperature = float(text)
+        except ValueError:
+            temperature = -1.0
+        if not 0 <= temperature < float("inf"):
+            raise UsageError(f"/temp {text}: a number from 0 is expected", f"now it is {self.knobs.temperature:g}")
+        self.knobs = replace(self.knobs, temperature=temperature)
+        say(f"temperature {temperature:g}")
+
+    def _save(self, file: str) -> None:
+        if not file:
+            raise UsageError("/save: a file is expected", "write e.g. /save talk.txt")
+        path = Path(file).expanduser()
+        speakers = {"user": "you", "assistant": self.name}
+        text = "\n\n".join(f"{speakers[turn.role]}: {turn.text}" for turn in self.turns)
+        try:
+            with path.open("x", encoding="utf-8") as out:
+                out.write(f"{text}\n")
+        except OSError as error:
+            raise UsageError(f"/save {file}: {error.strerror}", "name a new file in a folder that is there") from error
+        say(f"written: {path}")
+
+
+def converse(home: Home, model: str, knobs: Knobs) -> None:
+    """A conversation until the input ends."""
+    conversation = Conversation(home, model or at_hand(home), knobs)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        say(f"{conversation.greeting}; it ends with the input")
+        with suppress(EOFError):
+            while True:
+                _print_answer(conversation.answer(input(PROMPT)))
+        return
+    say(f"{conversation.greeting}; /help shows the commands, Ctrl-D ends")
+    signal.signal(signal.SIGTERM, _end)  # Ctrl-C alone is to mean: no more of this answer
+    with _line_history(home):
+        _converse_on_terminal(conversation)
+
+
+def _converse_on_terminal(conversation: Conversation) -> None:
+    interrupts = 0
+    while interrupts < 2:  # in a row, where nothing is being written
+        try:
+            line = input(PROMPT).strip()
+        except EOFError:
+            print()
+            return
+        except KeyboardInterrupt:
+            interrupts += 1
+            say("\nCtrl-D or another Ctrl-C ends" if interrupts == 1 else "")
+            continue
+        interrupts = 0
+        if line in EXIT:
+            return
+        try:
+            message = conversation.command(line) if line.startswith("/") else line
+            if message:
+                _print_answer(_printable(conversation.answer(message)))
+        except KeyboardInterrupt:
+            print(" …")
+        except UserError as error:
+            say(f"error: {error}")
+    raise KeyboardInterrupt
+
+
+def _print_answer(pieces: Iterator[str]) -> None:
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    print()
+
+
+def _printable(pieces: Iterator[str]) -> Iterator[str]:
+    """Nothing that steers a terminal."""
+    for piece in pieces:
+        yield "".join(c for c in piece if c.isprintable() or c in "\n\t")
+
+
+@contextmanager
+def _line_history(home: Home) -> Iterator[None]:
+    """Inside, lines can be edited, and earlier ones, of other conversations too, are at the arrow keys."""
+    try:
+        import readline
+    except ModuleNotFoundError:  # a Python that was built without it
+        yield
+        return
+    readline.set_history_length(LINES_REMEMBERED)
+    with suppress(OSError):  # none yet, or of another library's making
+        readline.read_history_file(home.chat_history)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # a home that cannot be written, or that is not there, is no reason to fail
+            home.chat_history.touch(mode=0o600)
+            readline.write_history_file(home.chat_history)
+
+
+def _end(*_: object) -> NoReturn:
+    sys.exit(130)
