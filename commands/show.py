@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.headline import headline, scores_of
+from flows.headline import drop_reasons, headline, scores_of
 from flows.record import RunRecord, StepRecord
 from tasks.readable_numbers import bytes_in_words, plain_number
 
 WIDTH = 160  # characters, where stdout is no terminal
-NEXT = ("triptych chat", "triptych look near_duplicate", "triptych sql --list", "triptych up", "triptych status")
 STATES = {"complete": "green", "cached": "cyan", "skipped": "yellow", "failed": "red", "running": "yellow"}
 
 
@@ -37,7 +36,9 @@ def show_run(record: RunRecord, report: Path | None = None) -> None:
     page = escape(str(report)) if report else _without_page(record)
     out.print(f"report: {page}", soft_wrap=True)
     if record.state == "complete":
-        out.print(f"next:  {'   ·   '.join(NEXT)}", soft_wrap=True)
+        look = [f"triptych look {reason}" for reason in drop_reasons(record)[:1]]
+        following = ["triptych chat", *look, "triptych sql --list", "triptych up", "triptych status"]
+        out.print(f"next:  {'   ·   '.join(following)}", soft_wrap=True)
     else:
         talk = Console(stderr=True, soft_wrap=True, highlight=False)
         talk.print(f"[red]{record.state}:[/red] {escape(record.error)}")

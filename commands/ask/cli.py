@@ -58,7 +58,7 @@ def what_if(
 ) -> None:
     """Show what other thresholds would keep.
 
-    Uses stored scores, reads ten texts, and writes nothing.
+    Uses stored scores, reads some texts, and writes nothing. The sums come last.
     """
     from commands.ask.show import show_what_if
     from commands.ask.what_if import what_if

@@ -15,14 +15,40 @@ from tasks.readable_numbers import plain_number
 EXCERPT = 320  # characters of a passage
 WINDOW, BEFORE_A_MARK = 1000, 200  # characters of a text shown around its first mark
 STEPS_SHOWN, ROWS_SHOWN = 8, 20
+TEXTS_SHOWN = 3  # of the changed documents
 GROUPS_SHOWN = 8  # sources and languages; the others are summed up
 
 _DIFFERENCE = {True: "where this one differs is marked", False: "this one has no words that it lacks"}
 
 
 def show_what_if(comparison: Mapping[str, Any]) -> None:
-    """Totals, then by source and language, then reasons, then changed documents to read."""
-    out, total = standard_output(), comparison["total"]
+    """Changed documents to read, then reasons, sources and languages, and the totals last, where they are seen."""
+    out = standard_output()
+    _show_changed(out, comparison["changed"])
+    table = _table("dropped for", "today", "then")
+    for row in comparison["reasons"]:
+        table.add_row(escape(row["reason"]), f"{row['today']:,}", f"{row['then']:,}")
+    out.print(table)
+    for title, rows in (("language", comparison["languages"]), ("source", comparison["sources"])):
+        _show_groups(out, title, rows)
+    _show_totals(out, comparison)
+
+
+def _show_changed(out: Console, changed: Sequence[Mapping[str, Any]]) -> None:
+    for row in changed[:TEXTS_SHOWN]:
+        was = "kept" if row["reason_today"] is None else f"dropped, {row['reason_today']}"
+        becomes = "kept" if row["kept_then"] else f"dropped, {row['reason_then']}"
+        out.print(f"[bold]{escape(row['doc_id'])}[/bold]  {escape(was)} → {escape(becomes)}", soft_wrap=True)
+        out.print(escape(_excerpt(row["text"])), style="dim")
+    if len(changed) > TEXTS_SHOWN:
+        out.print("(--seed N shows others; --json ten of them)", style="dim")
+
+
+def _show_totals(out: Console, comparison: Mapping[str, Any]) -> None:
+    total = comparison["total"]
+    if comparison["bytes_per_token"]:
+        note = f"tokens of what was never encoded are estimated at {comparison['bytes_per_token']:.2f} bytes a token"
+        out.print(note, style="dim")
     decision = (
         comparison["expression"]
         or " ".join(f"--set {change}" for change in comparison["changes"])
@@ -37,20 +63,6 @@ def show_what_if(comparison: Mapping[str, Any]) -> None:
         f"of {total['documents']:,} documents: {total['newly_kept']:,} newly kept, "
         f"{total['newly_dropped']:,} newly dropped"
     )
-    for title, rows in (("source", comparison["sources"]), ("language", comparison["languages"])):
-        _show_groups(out, title, rows)
-    table = _table("dropped for", "today", "then")
-    for row in comparison["reasons"]:
-        table.add_row(escape(row["reason"]), f"{row['today']:,}", f"{row['then']:,}")
-    out.print(table)
-    for row in comparison["changed"]:
-        was = "kept" if row["reason_today"] is None else f"dropped, {row['reason_today']}"
-        becomes = "kept" if row["kept_then"] else f"dropped, {row['reason_then']}"
-        out.print(f"[bold]{escape(row['doc_id'])}[/bold]  {escape(was)} → {escape(becomes)}", soft_wrap=True)
-        out.print(escape(_excerpt(row["text"])), style="dim")
-    if comparison["bytes_per_token"]:
-        note = f"tokens of what was never encoded are estimated at {comparison['bytes_per_token']:.2f} bytes a token"
-        out.print(note, style="dim")
 
 
 def _show_groups(out: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -31,14 +31,14 @@ def propose(
 ) -> Proposal:
     """The proposal for a folder, whose recipe is written to ./NAME.toml; UserError where there is nothing to read.
 
-    as_text: endings of further files that hold plain text.
+    as_text: endings of further files that hold plain text. adapt: to ./NAME-adapt.toml, beside an earlier ./NAME.toml.
     """
     endings = _endings(as_text)
     if not folder.expanduser().exists():
         raise UserError(f"no folder {folder}", "give the path of a folder of text: triptych init FOLDER")
     folder = folder.expanduser()
     folder = folder.parent.resolve() / folder.name if folder.is_file() else folder.resolve()  # a link keeps its ending
-    path = _recipe_path(folder, force)
+    path = _recipe_path(folder, force, adapt)
     if adapt:
         _require_model(shipped_adapt_recipe()["pretrain"]["init_from"])
     surveyed = survey(folder, home, endings)
@@ -60,14 +60,16 @@ def recipe_name(folder: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip(".-_") or "folder"
 
 
-def _recipe_path(folder: Path, force: bool) -> Path:
-    """The path for the folder's recipe; UserError where it cannot be written there."""
+def _recipe_path(folder: Path, force: bool, adapt: bool) -> Path:
+    """The path for the folder's recipe, NAME-adapt.toml beside an earlier one; UserError where it cannot be written."""
     try:
         str(folder).encode()
     except UnicodeEncodeError as error:
         what = f"{folder}: this path is not UTF-8, and a recipe is"
         raise UserError(what, "rename the folder, or the one above it that is not") from error
     path = Path(f"{recipe_name(folder)}.toml")
+    if adapt and path.exists():
+        path = path.with_stem(f"{path.stem}-adapt")
     if path.exists() and not force:
         raise UsageError(f"{path} is there already", f"triptych run {path.stem}, or init with --force to replace it")
     if path.stem in TAKEN:

