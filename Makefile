@@ -8,7 +8,7 @@ BIN := .venv/bin
 TWO_AT_ONCE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
-.PHONY: help setup demo test check bench up clean
+.PHONY: help setup demo test check bench picture up clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -47,6 +47,10 @@ bench: .venv/installed-dev ## tokens/s, MFU, seconds and MB/s of each step; rati
 	@$(BIN)/python -m benchmarks.steps
 	@$(BIN)/python -m benchmarks.curation
 	@$(BIN)/python -m benchmarks.training
+
+picture: ## docs/report.png: the top of the latest run's report (needs chromium)
+	@chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1000,760 \
+	  --screenshot=docs/report.png "file://$$(ls -t $$PWD/runs/reports/*.html | head -1)" 2> /dev/null
 
 up: .venv/installed ## Prefect server, worker and MLflow UI on loopback
 	@$(BIN)/triptych up
