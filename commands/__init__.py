@@ -7,6 +7,6 @@ init        init
 home        status, doctor, gc, backup, restore, forget
 complete    what a shell completes: recipes, models, steps, questions, reasons, runs
 options     arguments that several commands take; JSON on stdout
-show        tables and summaries on the terminal
+show        tables and named values on the terminal
 process     exit codes, error messages and signals of the process
 """

@@ -93,7 +93,7 @@ def look(
 
 @app.command(epilog="Example:  triptych trace addresses/1790-Washington-1#0    triptych trace --step 37")
 def trace(
-    document: Annotated[str, typer.Argument(help="A doc_id, a file, or a source text.")] = "",
+    document: Annotated[str, typer.Argument(help="A doc_id; or a file or source text of one document.")] = "",
     step: Annotated[int | None, typer.Option(help="A training step, from 1, of the base or of --model.")] = None,
     model: Annotated[str, typer.Option(help="NAME@ALIAS or NAME/VERSION.", autocompletion=complete_model)] = "",
     run_id: RunOption = "",

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from commands.show import show_table, standard_output
+from commands.show import print_table, show_table, standard_output
 from tasks.readable_numbers import plain_number
 
 EXCERPT = 320  # characters of a passage
@@ -28,7 +28,7 @@ def show_what_if(comparison: Mapping[str, Any]) -> None:
     table = _table("dropped for", "today", "then")
     for row in comparison["reasons"]:
         table.add_row(escape(row["reason"]), f"{row['today']:,}", f"{row['then']:,}")
-    out.print(table)
+    print_table(out, table)
     for title, rows in (("language", comparison["languages"]), ("source", comparison["sources"])):
         _show_groups(out, title, rows)
     _show_totals(out, comparison)
@@ -58,7 +58,7 @@ def _show_totals(out: Console, comparison: Mapping[str, Any]) -> None:
     table = _table("", "documents", "tokens", "bytes")
     for name, word in (("kept today", "today"), ("kept then", "then")):
         table.add_row(name, *(f"{total[f'{what}_{word}']:,}" for what in ("kept", "tokens", "bytes")))
-    out.print(table)
+    print_table(out, table)
     out.print(
         f"of {total['documents']:,} documents: {total['newly_kept']:,} newly kept, "
         f"{total['newly_dropped']:,} newly dropped"
@@ -73,7 +73,7 @@ def _show_groups(out: Console, title: str, rows: Sequence[Mapping[str, Any]]) ->
         table.add_row(escape(row["name"]), *(f"{row[key]:,}" for key in keys))
     if others := rows[GROUPS_SHOWN:]:
         table.add_row(f"{len(others)} others", *(f"{sum(row[key] for row in others):,}" for key in keys))
-    out.print(table)
+    print_table(out, table)
 
 
 def _table(first: str, *names: str) -> Table:
@@ -104,7 +104,7 @@ def show_look(sample: Mapping[str, Any]) -> None:
             out.print(f"  {escape(value)}   [dim]{row['setting']}[/dim]")
         if row["kept_id"]:
             out.print(f"  kept for it: {escape(row['kept_id'])}; {_DIFFERENCE[bool(row['spans'])]}", soft_wrap=True)
-        out.print(marked(row["text"], row["spans"], brackets=not out.is_terminal), soft_wrap=True)
+        out.print(marked(row["text"], row["spans"], brackets=not out.is_terminal), soft_wrap=not out.is_terminal)
 
 
 def marked(text: str, spans: Sequence[Sequence[int]], brackets: bool) -> Text:

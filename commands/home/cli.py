@@ -16,8 +16,8 @@ def status(as_json: JsonOption = False) -> None:
 
     Scheduled runs that failed or were missed are listed too.
     """
+    from commands.home.show import show_status
     from commands.home.status import read_status
-    from commands.show import show_status
 
     value = read_status(current_home())
     print_json(value) if as_json else show_status(value)
@@ -30,7 +30,7 @@ def doctor(as_json: JsonOption = False) -> None:
     Versions, disk, CPU, ports and leftover processes are checked.
     """
     from commands.home.doctor import examine
-    from commands.show import show_findings
+    from commands.home.show import show_findings
 
     findings = examine(current_home())
     print_json(findings) if as_json else show_findings(findings)
@@ -49,7 +49,7 @@ def gc(
 
     What the home holds is shown too, by step. Needed is what a registered version or a latest run was made of.
     """
-    from commands.show import show_garbage
+    from commands.home.show import show_garbage
     from flows.retention import collect, usage
 
     garbage = collect(current_home(), keep, partials, yes)
@@ -96,7 +96,7 @@ def forget(
     The models that saw it are listed. No later run reads it.
     """
     from commands.home.forget import forget
-    from commands.show import show_forgotten
+    from commands.home.show import show_forgotten
 
     removal = forget(current_home(), document, why)
     print_json(removal) if as_json else show_forgotten(removal)

@@ -55,9 +55,7 @@ def _versions() -> list[dict[str, Any]]:
         if _version(name) >= Version(ceiling):
             rows.append(_row("error", f"{name} {metadata.version(name)}: {why}", "make setup"))
     rows += [_row("error", what, "make setup") for what in _outside_their_ranges()]
-    versions = ", ".join(
-        f"{name} {metadata.version(name)}" for name in ("prefect", "mlflow", "torch", "datatrove", "duckdb")
-    )
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("prefect", "mlflow", "datatrove", "duckdb"))
     return rows or [_row("ok", versions)]
 
 

@@ -47,7 +47,7 @@ def run(
     Steps that are complete are not run again.
     """
     from commands.run.choice import no_recipe
-    from commands.show import show_explanations, show_run
+    from commands.run.show import show_explanations, show_run
     from flows.report import page_of
     from flows.session import Request
     from flows.start import explain_run, run_pipeline

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from commands.ask.show import show_what_if
-from commands.show import show_run, show_status, show_table
+from commands.home.show import show_findings, show_status
+from commands.run.show import show_run
+from commands.show import show_table
 from flows.headline import judged_scores
 from flows.record import RunRecord, StepRecord
 
@@ -104,3 +106,24 @@ def test_what_if_ends_with_the_sums_and_shows_three_texts(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert sum("→" in line for line in lines) == 3
     assert lines[-1] == "of 9 documents: 0 newly kept, 5 newly dropped"
+
+
+def test_a_piped_table_has_right_aligned_numbers_and_no_trailing_blanks(capsys):
+    show_table([{"name": "a", "bytes": 11_459_842, "of": ["x/1", "y"]}, {"name": "long", "bytes": 1790, "of": []}])
+    assert capsys.readouterr().out.splitlines() == [
+        "name       bytes  of",
+        "a     11,459,842  x/1, y",
+        "long        1790",
+    ]
+
+
+def test_the_findings_end_with_their_sum(capsys):
+    ok = {"level": "ok", "what": "Python 3.11", "cure": ""}
+    show_findings([ok])
+    assert capsys.readouterr().out.splitlines() == ["ok       Python 3.11", "all is well"]
+    show_findings([ok, {"level": "error", "what": "no disk", "cure": "buy one"}])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "error    no disk",
+        "         fix: buy one",
+        "errors: 1, warnings: 0",
+    ]
