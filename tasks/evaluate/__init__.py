@@ -9,7 +9,8 @@ reference_models.py  public models on the same documents
 score_table.py       scores.parquet, summary.json and the picture; intervals.py: 95 % bootstrap intervals
 perplexity.py        bits per byte of documents; choices.py: multiple choice (both by tasks/models/likelihood.py)
 held_out.py          the documents that are scored; contamination.py: which items are in the training text
-task_files.py        multiple choice in lm-eval's format; next_passage.py: such a task, made of test documents
+task_files.py        multiple choice in lm-eval's format, by templates.py
+next_passage.py      such a task, made of test documents
 baselines.py         n-grams (ngrams.py) and xz
 harness.py           lm-eval on a model of ours, for tasks given by name
 """

@@ -7,6 +7,7 @@ KEYS are those of lm-eval 0.4 that are obeyed, IGNORED those that change no scor
 import ast
 import hashlib
 import json
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,19 @@ KEYS = {
 IGNORED = {"dataset_name", "fewshot_delimiter", "fewshot_split", "metadata", "num_fewshot", "tag", "task_alias"} | {
     "training_split", "should_decontaminate", "doc_to_decontamination_query", "description"
 }  # fmt: skip
+TYPES: dict[str, tuple[type, ...]] = {
+    "task": (str,),
+    "doc_to_text": (str,),
+    "doc_to_choice": (str, list),
+    "doc_to_target": (str, int, list),
+    "target_delimiter": (str,),
+    "test_split": (str, type(None)),
+    "validation_split": (str, type(None)),
+    "dataset_kwargs": (dict, type(None)),
+}
+MAX_TASK_BYTES = 1_000_000
+MAX_SHOWN = 200  # characters of a value in a message
+LITERAL_ERRORS = (SyntaxError, TypeError, ValueError, MemoryError, RecursionError)
 CURE = (
     "triptych reads the multiple-choice part of lm-eval's format from local JSON lines (tasks/evaluate/task_files.py)"
 )
@@ -65,13 +79,18 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
+        if path.stat().st_size > MAX_TASK_BYTES:
+            raise ValueError(f"more than {MAX_TASK_BYTES:,} bytes")
         task = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, TypeError, yaml.YAMLError) as error:
         raise UsageError(f"{path}: not a readable task file: {error}", CURE) from error
     if not isinstance(task, dict) or "task" not in task:
         raise UsageError(f"{path}: no key `task` in it", CURE)
-    if unknown := sorted(set(task) - KEYS - IGNORED):
+    if unknown := sorted(map(_short, set(task) - KEYS - IGNORED)):
         raise UsageError(f"{path}: {', '.join(unknown)}: not obeyed here", CURE)
+    for key, types in TYPES.items():
+        if not isinstance(task.get(key, types[0]()), types):
+            raise UsageError(f"{path}: {key}: {_short(task[key])} is no {types[0].__name__}", CURE)
     if task.get("output_type") != "multiple_choice" or task.get("dataset_path") != "json":
         raise UsageError(f"{path}: output_type multiple_choice and dataset_path json are read, nothing else", CURE)
     if task.get("num_fewshot") or task.get("description"):
@@ -83,8 +102,9 @@ def _data_files(path: Path, task: dict[str, Any]) -> list[Path]:
     split = task.get("test_split") or task.get("validation_split") or "test"
     given = (task.get("dataset_kwargs") or {}).get("data_files")
     names = given.get(split) if isinstance(given, dict) else given
-    files = [path.parent / name for name in ([names] if isinstance(names, str) else names or [])]
-    if not files or not all(file.is_file() for file in files):
+    listed = names if isinstance(names, list) else [names]
+    files = [path.parent / name for name in listed if isinstance(name, str) and "\0" not in name]
+    if len(files) < len(listed) or not files or not all(file.is_file() for file in files):
         missing = ", ".join(str(file) for file in files if not file.is_file()) or f"none named for {split!r}"
         raise UsageError(f"{path}: no data files: {missing}", "name JSON lines files under dataset_kwargs.data_files")
     return files
@@ -92,12 +112,15 @@ def _data_files(path: Path, task: dict[str, Any]) -> list[Path]:
 
 def _documents(file: Path) -> list[dict[str, Any]]:
     documents = []
-    with file.open(encoding="utf-8", newline="\n") as lines:  # a text may hold other marks of a line's end
+    with file.open("rb") as lines:  # ended by \n alone: a text may hold other marks of a line's end
         for number, line in enumerate(lines, start=1):
             try:
-                documents += [json.loads(line)] if line.strip() else []
-            except json.JSONDecodeError as error:
+                row = json.loads(line.decode()) if line.strip() else {}
+            except (ValueError, RecursionError) as error:
                 raise UsageError(f"{file}, line {number}: not JSON: {error}", "one JSON object a line") from error
+            if not isinstance(row, dict):
+                raise UsageError(f"{file}, line {number}: not a JSON object", "one JSON object a line")
+            documents += [row] if line.strip() else []
     return documents
 
 
@@ -108,22 +131,32 @@ def _question(path: Path, task: dict[str, Any], number: int, row: dict[str, Any]
             return row[given] if given in row else _render(path, given, row)
         return given
 
-    choices, gold = fill("doc_to_choice"), fill("doc_to_target")
-    choices = _parse_list(path, choices) if isinstance(choices, str) else list(choices)
+    context, choices, gold = fill("doc_to_text"), fill("doc_to_choice"), fill("doc_to_target")
+    choices = _parse_list(path, choices) if isinstance(choices, str) else choices
     name = str(row.get("id", number))
-    right = _right(gold, choices)
-    if not right or not all(isinstance(choice, str) and choice for choice in choices):
-        raise UsageError(f"{path}: row {name}: target {gold!r} is none of the choices {choices!r}", CURE)
+    if not isinstance(context, str):
+        raise UsageError(f"{path}: row {name}: doc_to_text gives {_short(context)}, which is no text", CURE)
+    is_list = isinstance(choices, list) and all(isinstance(choice, str) and choice for choice in choices)
+    right = _right(gold, choices) if is_list else ()
+    if not right:
+        which = f"target {_short(gold)} is none of the choices {_short(choices)}"
+        raise UsageError(f"{path}: row {name}: {which}", CURE)
     delimiter = task.get("target_delimiter", " ")
     origin = str(row.get("origin", name))
-    return Question(f"{task['task']}/{name}", fill("doc_to_text"), tuple(choices), right, delimiter, origin)
+    return Question(f"{task['task']}/{name}", context, tuple(choices), right, delimiter, origin)
+
+
+def _short(value: object) -> str:
+    """How a value is spelt in a message: lists of lists of lists, which YAML's aliases make, are cut."""
+    return reprlib.repr(value)[:MAX_SHOWN]
 
 
 def _parse_list(path: Path, text: str) -> list[Any]:
     try:
         return list(ast.literal_eval(text))
-    except (SyntaxError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: doc_to_choice gives {text!r}, which is not a list: {error}", CURE) from error
+    except LITERAL_ERRORS as error:
+        what = f"{path}: doc_to_choice gives {_short(text)}, which is not a list: {error}"
+        raise UsageError(what, CURE) from error
 
 
 def _right(gold: Any, choices: Sequence[str]) -> tuple[int, ...]:
@@ -131,7 +164,7 @@ def _right(gold: Any, choices: Sequence[str]) -> tuple[int, ...]:
     if isinstance(gold, str) and gold not in choices:
         try:
             gold = ast.literal_eval(gold)
-        except (SyntaxError, ValueError):
+        except LITERAL_ERRORS:
             return ()
     golds = gold if isinstance(gold, list) else [gold]
     places = [choices.index(answer) if isinstance(answer, str) and answer in choices else answer for answer in golds]
@@ -139,11 +172,9 @@ def _right(gold: Any, choices: Sequence[str]) -> tuple[int, ...]:
 
 
 def _render(path: Path, template: str, row: dict[str, Any]) -> str:
-    from jinja2 import StrictUndefined, TemplateError
-    from jinja2.sandbox import SandboxedEnvironment
+    from tasks.evaluate.templates import TemplateFailure, render
 
-    environment = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
     try:
-        return environment.from_string(template).render(**row)
-    except TemplateError as error:
-        raise UsageError(f"{path}: template {template!r}: {error}", f"the row has {', '.join(row)}") from error
+        return render(template, row)
+    except TemplateFailure as error:
+        raise UsageError(f"{path}: template {error}", f"the row has {', '.join(row)}; {CURE}") from error
