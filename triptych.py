@@ -22,7 +22,7 @@ PANELS = {  # the commands in the order of --help
 
 
 class InPanels(TyperGroup):
-    """The commands under the headings of PANELS, whichever room they come from."""
+    """The commands under the headings of PANELS, whichever room they come from; flags are shown without a type."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -30,6 +30,24 @@ class InPanels(TyperGroup):
         for name, panel in panel_of.items():
             self.commands[name].rich_help_panel = panel  # type: ignore[attr-defined]
         self.commands = {name: self.commands[name] for name in panel_of} | self.commands
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_type(super().get_params(ctx))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        for one in (command, *getattr(command, "commands", {}).values()):
+            if one is not None:
+                _without_type(one.get_params(ctx))
+        return name, command, rest
+
+
+def _without_type(params: list[Any]) -> list[Any]:
+    """The same, where --help shows no type beside a flag, which takes no value."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
 
 
 app = typer.Typer(

@@ -85,7 +85,8 @@ def find(name: str, beside: Path | None = None) -> Path:
         names = sorted(recipe.name for recipe in available())
         near = get_close_matches(Path(name).stem, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"no recipe {name!r}", f"{hint}there are: {', '.join(names)}; or give a path to a .toml file")
+        what = f"no file {name}" if name.endswith(".toml") else f"no recipe {name!r}"
+        raise UsageError(what, f"{hint}there are: {', '.join(names)}; or give a path to a .toml file")
     if not RECIPE_NAME.fullmatch(path.stem):
         raise UsageError(f"{path}: a recipe's name is its file's stem, and names models and folders", "rename it")
     return path

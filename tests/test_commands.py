@@ -98,6 +98,14 @@ def test_help_shows_each_command_on_one_line_of_80_columns_under_a_heading(capsy
     assert {name for names in triptych.PANELS.values() for name in names} == set(ROOT.commands)
 
 
+@pytest.mark.parametrize("words", [["-h"], ["run", "-h"], ["keys", "add", "--help"], ["schedule", "-h"]])
+def test_help_shows_no_type_beside_a_flag(capsys, words):
+    with pytest.raises(SystemExit):
+        ROOT.main(words, prog_name="triptych")
+    shown = capsys.readouterr().out
+    assert "--help" in shown and "bool" not in shown
+
+
 def test_a_mistake_in_arguments_names_the_help_of_that_command(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["triptych", "keys", "add"])
     with pytest.raises(SystemExit, match="2"):

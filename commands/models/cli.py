@@ -17,6 +17,7 @@ from commands.options import (
     print_json,
 )
 from model.chat import TOP_P
+from tasks.errors import UsageError
 
 app = typer.Typer()
 keys = typer.Typer(
@@ -37,6 +38,7 @@ def chat(
     temperature: Annotated[float, typer.Option(min=0.0, help="0: always the most likely token.")] = 0.8,
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of probability drawn from; 1: all.")] = TOP_P,
     seed: Annotated[int, typer.Option(help="Of the sampling.")] = 0,
+    as_json: JsonOption = False,
 ) -> None:
     """Talk to a model.
 
@@ -46,7 +48,10 @@ def chat(
 
     knobs = Knobs(max_tokens, temperature, top_p, seed)
     if prompt:
-        print(answer_prompt(current_home(), model, prompt, knobs))
+        text = answer_prompt(current_home(), model, prompt, knobs)
+        print_json({"text": text}) if as_json else print(text)
+    elif as_json:
+        raise UsageError("--json goes with --prompt", "triptych chat --prompt TEXT --json")
     else:
         from commands.models.chat import converse
 
@@ -119,18 +124,21 @@ def keys_list(as_json: JsonOption = False) -> None:
 
 @app.command(epilog="Example:  triptych score demo-base@champion --prompt 'Fellow citizens of the Senate' --json")
 def score(
-    model: ModelArgument, prompt: Annotated[str, typer.Option(help="The text.")], as_json: JsonOption = False
+    prompt: Annotated[str, typer.Option(help="The text.")], model: ModelArgument = "", as_json: JsonOption = False
 ) -> None:
     """Print the log-probability of each token of a text.
 
     In nats, given the tokens before it.
     """
-    from commands.models.use import score_prompt
+    from commands.models.use import score_prompt, total_in_words
     from commands.show import show_table
 
     columns = score_prompt(current_home(), model, prompt)
-    rows = zip(*columns.values(), strict=True)
-    print_json(columns) if as_json else show_table([dict(zip(columns, row, strict=True)) for row in rows])
+    if as_json:
+        print_json(columns)
+        return
+    show_table([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
+    print(total_in_words(columns["logprobs"], prompt))
 
 
 @app.command(epilog="Example:  triptych attention demo-base --prompt 'Fellow citizens of the Senate' --block 2")
@@ -179,8 +187,8 @@ def evaluate(
 
 @app.command(epilog="Example:  triptych export demo-instruct@champion --format hf --to exported/")
 def export(
-    model: ModelArgument,
     to: Annotated[Path, typer.Option(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+    model: ModelArgument = "",
     form: Annotated[str, typer.Option("--format", help="hf: a folder that transformers loads.")] = "hf",
     as_json: JsonOption = False,
 ) -> None:

@@ -1,6 +1,7 @@
 """What is done with a model that exists: answer, score, evaluate, export, promote, roll back."""
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -43,6 +44,12 @@ def answer_prompt(home: Home, model: str, prompt: str, knobs: Knobs) -> str:
 def score_prompt(home: Home, model: str, prompt: str) -> dict[str, Any]:
     """Ids, tokens and log-probabilities of a text."""
     return chat_model(home, model).score(prompt)
+
+
+def total_in_words(logprobs: Sequence[float], text: str) -> str:
+    """`together -12.3 nats, 2.37 bits per byte`"""
+    nats, size = sum(logprobs), len(text.encode())
+    return f"together {nats:.1f} nats" + (f", {-nats / math.log(2) / size:.3f} bits per byte" if size else "")
 
 
 def evaluate_model(home: Home, model: str, tasks: Sequence[str], folder: Path) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The model that a command uses where none is named."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,11 @@ def registered(home: Home, monkeypatch: pytest.MonkeyPatch) -> list[Version]:
     entries: list[Version] = []
     monkeypatch.setattr(use, "versions", lambda _: entries)
     return entries
+
+
+def test_the_sum_of_a_scored_text_is_shown_in_nats_and_in_bits_per_byte():
+    assert use.total_in_words([-math.log(2), -math.log(8)], "é") == "together -2.8 nats, 2.000 bits per byte"
+    assert use.total_in_words([], "") == "together 0.0 nats"
 
 
 def test_without_a_champion_the_candidate_answers_and_a_note_says_so(home, registered, capsys):
