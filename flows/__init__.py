@@ -9,6 +9,7 @@ start            a run from the command line                 pipeline         th
 publish          what `register` does after packaging        explain          `run --explain`
 record           the record of a run                         run_tables       the tables of one run
 mlflow_runs      what MLflow shows of a label                prefect_pages    what Prefect shows of a label
-report           one HTML page on a run                      retention        the disk of a home, and `gc`
+report           one HTML page on a run                      report_opening   its first section: the run in short
+headline         what one wants to know first of a run       retention        the disk of a home, and `gc`
 servers/         the home's Prefect server, worker and pages
 """

@@ -5,6 +5,7 @@ from pathlib import Path
 from flows.load import curation_of
 from flows.mlflow_runs import pipeline_run
 from flows.record import FORMAT, RunRecord, other_version
+from flows.report_opening import opening
 from flows.run_tables import record_of, tables_of
 from tasks.home import Home
 from tasks.progress import say
@@ -22,7 +23,8 @@ def write_report(home: Home, run: str = "") -> Path:
 def _write(home: Home, record: RunRecord) -> Path:
     from tasks.report.page import write_page
 
-    return write_page(tables_of(home, record), curation_of(record), home.reports / f"{record.run}.html")
+    tables, config = tables_of(home, record), curation_of(record)
+    return write_page(tables, config, home.reports / f"{record.run}.html", opening(record))
 
 
 def report_at_end(home: Home, record: RunRecord) -> None:

@@ -18,8 +18,8 @@ from tasks.tracking.registry import versions
 MOST_TOKENS = 50_000_000  # of training text that samples are compared with: some ten seconds
 
 
-def write_page(tables: RunTables, config: CurateConfig, path: Path) -> Path:
-    """The report of a run, whole or not, at `path`."""
+def write_page(tables: RunTables, config: CurateConfig, path: Path, opening: Section) -> Path:
+    """The report of a run, whole or not, at `path`; it begins with `opening`."""
     record = tables.record
     published = [v for v in versions(tables.home) if _is_of(v, record)] if record["models"] else []
     builders: dict[str, Callable[[], Section | None]] = {
@@ -35,7 +35,7 @@ def write_page(tables: RunTables, config: CurateConfig, path: Path) -> Path:
         "steps": lambda: account.steps(tables, record),
         "lineage": lambda: account.lineage(tables, record, published),
     }
-    sections = [section for name, build in builders.items() if (section := _built(name, build))]
+    sections = [opening, *(section for name, build in builders.items() if (section := _built(name, build)))]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_durably(path, render(record, sections).encode())
     return path

@@ -8,6 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from flows.record import RunRecord, StepRecord
+from flows.report_opening import opening
 from flows.run_tables import record_of
 from tasks.curate.config import CurateConfig
 from tasks.report.blocks import Paragraph, Passage, Section
@@ -16,7 +18,7 @@ from tasks.tables.views import RunTables
 from tests.browser import Page, browser, chromium
 from tests.end_to_end.conftest import CommandLine
 
-SECTIONS = ["funnel", "corpus", "planted", "signals", "training", "samples", "copying", "scores", "gate"]
+SECTIONS = ["summary", "funnel", "corpus", "planted", "signals", "training", "samples", "copying", "scores", "gate"]
 SECTIONS += ["steps", "lineage"]
 BRIGHTNESS = "getComputedStyle(document.body).{}.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + +part, 0)"
 
@@ -40,11 +42,14 @@ def sections(html: str) -> list[str]:
 
 def partial(cli: CommandLine, path: Path, until: str, **changes: object) -> str:
     """The page of the run as if it had ended after the step `until`."""
-    record = record_of(cli.home).as_json()
+    whole = record_of(cli.home)
+    record = whole.as_json()
     labels = [step["step"] for step in record["steps"]]
     record |= {"steps": record["steps"][: labels.index(until) + 1], "models": [], **changes}
     tables = RunTables(cli.home, record, lambda: [], lambda: pa.table({}))
-    return write_page(tables, CurateConfig.model_validate(record["settings"]["curate"]), path).read_text()
+    steps = tuple(StepRecord(**step) for step in record["steps"])
+    first = opening(RunRecord(**{**record, "steps": steps, "models": ()}))
+    return write_page(tables, CurateConfig.model_validate(record["settings"]["curate"]), path, first).read_text()
 
 
 def test_a_run_ends_with_a_report_that_has_a_section_for_every_part(smoke, page):
@@ -56,9 +61,18 @@ def test_a_run_ends_with_a_report_that_has_a_section_for_every_part(smoke, page)
     assert "<script" not in html and "smoke-base/1" in html and "first version" in html
 
 
+def test_the_report_opens_with_the_run_in_short(page):
+    """What was read, each model beside the strongest baseline with a mark, the settings, and the command."""
+    short = page.read_text().partition('id="summary"')[2].partition("<h2")[0]
+    for words in ("documents were read", "records went to the quarantine", "parameters read", "trained from scratch"):
+        assert words in short, words
+    assert "✗ not better" in short and "ngram" in short and "tfidf" in short
+    assert "learning_rate" in short and "context 64" in short and "To make it again: triptych run smoke" in short
+
+
 def test_a_run_that_ended_after_curation_has_a_report_of_that(smoke, tmp_path):
     assert sections(partial(smoke[0], tmp_path / "page.html", "curate")) == [
-        "funnel", "corpus", "planted", "signals", "steps", "lineage",
+        "summary", "funnel", "corpus", "planted", "signals", "steps", "lineage",
     ]  # fmt: skip
 
 

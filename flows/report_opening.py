@@ -1,0 +1,93 @@
+"""What the report opens with: what came of the run in plain words, what it was made with, and what to do next."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flows.headline import drop_reasons, judged_scores
+from flows.record import RunRecord
+from tasks.readable_numbers import bytes_in_words, count_in_words, plain_number
+from tasks.report.blocks import Block, Paragraph, Section, table
+
+SETTINGS = (  # of a training: what one asks for first
+    "family", "depth", "width", "context", "init_sha256", "lora", "steps", "batch", "learning_rate", "epochs", "path",
+)  # fmt: skip
+SMALL = 100e6  # parameters of a model from scratch that imitates and does not know
+
+
+def opening(record: RunRecord) -> Section:
+    """The first section of the page."""
+    blocks: list[Block] = [Paragraph(sentence) for sentence in _sentences(record)]
+    if scores := list(_score_rows(record)):
+        blocks.append(
+            table("Each model by the score it is judged by, beside the strongest baseline of the run", scores)
+        )
+    if settings := list(_setting_rows(record)):
+        blocks.append(table("Trained with", settings))
+    blocks.append(Paragraph(f"To make it again: triptych run {record.recipe}. Next: {'; '.join(_next(record))}."))
+    return Section("summary", "In short", blocks)
+
+
+def _sentences(record: RunRecord) -> Iterator[str]:
+    metrics = {step.step: step.metrics for step in record.steps}
+    read, kept = metrics.get("ingest", {}), metrics.get("curate", {})
+    if read:
+        lost = f", {read['quarantined']:,.0f} records went to the quarantine" if read.get("quarantined") else ""
+        yield f"{read.get('documents', 0):,.0f} documents were read ({bytes_in_words(read.get('bytes', 0))}){lost}" + (
+            f"; {bytes_in_words(kept['kept_bytes'])} were kept." if kept.get("kept_bytes") else "."
+        )
+    if trained := metrics.get("pretrain"):
+        seen = metrics.get("encode", {}).get("tokens_train")
+        of = f" of a text of {count_in_words(seen)}" if seen else ""
+        size = count_in_words(trained["parameters"])
+        yield f"A network of {size} parameters read {count_in_words(trained['tokens'])} tokens{of}."
+        if not record.settings.get("pretrain", {}).get("init_sha256") and trained["parameters"] < SMALL:
+            yield (
+                "It was trained from scratch and is small: it imitates the style of its text, without knowledge. For "
+                "anything that is to be used, continue a public model: triptych init FOLDER --adapt."
+            )
+    if record.state != "complete":
+        yield f"The run did not end well: {record.state}. {record.error}"
+
+
+def _score_rows(record: RunRecord) -> Iterator[dict[str, Any]]:
+    verdicts = {model["name"]: model for model in record.models}
+    marks = {True: "✓ better", False: "✗ not better", None: "–"}
+    for score in judged_scores(record):
+        model = verdicts.get(f"{record.settings.get('name', record.recipe)}-{score.model}", {})
+        yield {
+            "model": score.model,
+            "judged by": score.task,
+            "value": score.value,
+            "strongest baseline": f"{score.baseline} {plain_number(score.baseline_value)}"
+            if score.baseline
+            else "none",
+            "beside it": marks[score.beats_baseline],
+            "champion": "yes" if "champion" in model.get("aliases", ()) else "no",
+        }
+
+
+def _setting_rows(record: RunRecord) -> Iterator[dict[str, Any]]:
+    if vocabulary := next((s.metrics.get("vocabulary") for s in record.steps if s.step == "tokenizer"), None):
+        yield {"step": "tokenizer", "settings": f"vocabulary {plain_number(vocabulary)}"}
+    finetune: Mapping[str, Any] = record.settings.get("finetune", {})
+    steps = {"pretrain": record.settings.get("pretrain", {})}
+    steps |= {f"finetune/{name}": values for name, values in finetune.items()}
+    for label, values in steps.items():
+        if values and any(step.step == label for step in record.steps):
+            set_ = {name: values[name] for name in SETTINGS if values.get(name) is not None}
+            yield {"step": label, "settings": ", ".join(f"{name} {_value(value)}" for name, value in set_.items())}
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{name} {inner}" for name, inner in value.items() if name != "targets") + ")"
+    return plain_number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)[:24]
+
+
+def _next(record: RunRecord) -> Iterator[str]:
+    champions = [model["name"] for model in record.models if "champion" in model["aliases"]]
+    if answering := [name for name in champions if not name.endswith(("-base", "-classify"))] or champions:
+        yield f"triptych chat {answering[0]}@champion"
+    if reasons := drop_reasons(record):
+        yield f"triptych look {reasons[0]}"
+    yield "triptych sql --list"
