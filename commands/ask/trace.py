@@ -19,7 +19,7 @@ def trace_document(home: Home, name: str, model: str, run: str = "") -> dict[str
     """What happened to a document: decision, shard row, and for each model (or that one) the steps that saw it."""
     record = record_of(home, run)
     tables = tables_of(home, record)
-    doc_id = _doc_id(name, tables, record.recipe)
+    doc_id = _doc_id(name, tables)
     (document,) = _ask("document", tables, name=doc_id)
     wanted = [model_of(find(model, home), home)] if model else all_models(home, record.as_json())
     steps = dict[str, list[int]]()  # by training: children share their base's
@@ -89,7 +89,7 @@ def trace_model(home: Home, model: str, run: str = "") -> dict[str, Any]:
     }
 
 
-def _doc_id(name: str, tables: "RunTables", recipe: str) -> str:
+def _doc_id(name: str, tables: "RunTables") -> str:
     """The one document of that id, file or source text; UsageError with the nearest ids otherwise."""
     matches = [row["doc_id"] for row in _ask("matches", tables, name=name)]
     if name in matches or len(matches) == 1:
@@ -101,7 +101,7 @@ def _doc_id(name: str, tables: "RunTables", recipe: str) -> str:
     near = [row["doc_id"] for row in _ask("similar", tables, name=name)]
     raise UsageError(
         f"no document {name!r} in this run",
-        f"did you mean {' or '.join(near)}?" if near else f"triptych run {recipe}",
+        f"did you mean {' or '.join(near)}?" if near else "triptych sql -e 'SELECT doc_id FROM documents' lists all",
     )
 
 

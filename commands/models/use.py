@@ -95,7 +95,9 @@ def show_mask(home: Home, recipe: str, rows: int, as_json: bool) -> list[list[li
         from rich.console import Console
 
         for conversation in shown:
-            Console().print(painted(conversation), "\n")
+            learned = sum(is_target for _, is_target in conversation)
+            Console().print(painted(conversation))
+            Console().print(f"[dim]the loss counts {learned} of {len(conversation)} tokens: those in colour[/dim]\n")
     return [[list(token) for token in conversation] for conversation in shown]
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -109,7 +110,9 @@ def test_what_if_ends_with_the_sums_and_shows_three_texts(capsys):
 
 
 def test_a_piped_table_has_right_aligned_numbers_and_no_trailing_blanks(capsys):
-    show_table([{"name": "a", "bytes": 11_459_842, "of": ["x/1", "y"]}, {"name": "long", "bytes": 1790, "of": []}])
+    show_table(
+        [{"name": "a", "bytes": Decimal(11_459_842), "of": ["x/1", "y"]}, {"name": "long", "bytes": 1790, "of": []}]
+    )
     assert capsys.readouterr().out.splitlines() == [
         "name       bytes  of",
         "a     11,459,842  x/1, y",
