@@ -33,7 +33,7 @@ def recipes() -> list[str]:
 
 def models() -> Iterator[str]:
     """NAME@ALIAS as triptych last set them."""
-    for path in sorted(_home().path.glob("aliases*.json")):
+    for path in sorted(Home.current().path.glob("aliases*.json")):
         for name, versions in json.loads(path.read_text()).items():
             yield from (f"{name}@{alias}" for alias in versions)
 
@@ -59,7 +59,7 @@ def reasons() -> Iterator[str]:
     from flows.record import latest
 
     yield "kept"
-    if record := latest(_home()):
+    if record := latest(Home.current()):
         yield from drop_reasons(record)
 
 
@@ -67,10 +67,4 @@ def runs() -> list[str]:
     """The latest runs."""
     from flows.record import records
 
-    return [record.run for record in islice(records(_home()), RUNS_SHOWN)]
-
-
-def _home() -> Home:
-    from commands.options import current_home  # whose arguments are completed here
-
-    return current_home()
+    return [record.run for record in islice(records(Home.current()), RUNS_SHOWN)]

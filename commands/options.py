@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from typing import Annotated, Any
 
 import typer
@@ -34,8 +33,8 @@ RunOption = Annotated[
 
 
 def current_home() -> Home:
-    """The root of everything written, absolute: TRIPTYCH_HOME, by default ./runs."""
-    return Home.at(os.environ.get("TRIPTYCH_HOME") or "runs")
+    """The home that a command works in."""
+    return Home.current()
 
 
 def print_facts(facts: Any, as_json: bool) -> None:

@@ -14,6 +14,11 @@ class Home(os.PathLike[str]):
     path: Path
 
     @classmethod
+    def current(cls) -> Self:
+        """The root of everything written, absolute: TRIPTYCH_HOME, by default ./runs."""
+        return cls.at(os.environ.get("TRIPTYCH_HOME") or "runs")
+
+    @classmethod
     def at(cls, path: str | os.PathLike[str]) -> Self:
         """The home at that path, made absolute against the working directory."""
         return cls(Path(path).absolute())
