@@ -80,13 +80,14 @@ def _check(node: nodes.Node) -> None:
 class BoundedEnvironment(SandboxedEnvironment):
     """The sandbox, where what makes a long text of short ones is measured first."""
 
-    intercepted_binops = frozenset("+")
+    intercepted_binops = SandboxedEnvironment.intercepted_binops | {"+"}
 
     def __init__(self) -> None:
         super().__init__(undefined=StrictUndefined, keep_trailing_newline=True)
         filters = {name: self.filters[name] for name in FILTERS}
         self.filters = {**filters, "join": _joined}
-        self.globals = {"range": _range}
+        self.globals.clear()
+        self.globals["range"] = _range
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if isinstance(left, Sized) and isinstance(right, Sized):

@@ -79,7 +79,7 @@ def publish(package: Path, home: Home, info: RunInfo, rescore: Rescore | None = 
     except MlflowUnavailable as error:
         later.parent.mkdir(parents=True, exist_ok=True)
         write_durably(later, json.dumps({"package": str(package), "info": info.model_dump()}).encode())
-        say(f"  not published yet: {error.what}; the next command that reaches MLflow does it")
+        say(f"  not published yet: {error.what}; the next command that reaches MLflow does it\n  fix: {error.cure}")
         return []
     later.unlink(missing_ok=True)
     return published

@@ -28,6 +28,7 @@ REFUSALS = {  # MLflow's codes for what it will never take
     "RESOURCE_DOES_NOT_EXIST",
     "RESOURCE_ALREADY_EXISTS",
 }
+DAMAGED = ("file is not a database", "malformed", "disk I/O error", "file is encrypted", "unsupported file format")
 LOCK_SECONDS = 0.5  # a lock held longer than this is somebody else's work: come again later
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -68,6 +69,24 @@ def connect(home: Home) -> Connection | str:
         return Connection(client, home, partial(_away, home, home.mlflow_database.stat().st_ino))
     except OSError as error:
         return str(error)
+    except sqlite3.Error as error:
+        return f"{home.mlflow_database}: {error}"
+
+
+def is_damage(reason: str) -> bool:
+    """Whether that is what SQLite says of a database whose bytes have changed."""
+    return any(words in reason for words in DAMAGED)
+
+
+def cure_for(home: Home, reason: str) -> str:
+    """What to do where the home's own MLflow cannot be used for that reason."""
+    if not is_damage(reason):
+        return "end the program that holds it (MLflow's page?), and run again"
+    database = home.mlflow_database
+    return (
+        f"put {database.name} back from a backup, or move {database} away: the next run makes "
+        "another, and publishes its models there again"
+    )
 
 
 def locked(home: Home) -> str | None:

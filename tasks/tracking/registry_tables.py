@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import UserError
 from tasks.home import Home
-from tasks.tracking.connection import ARTIFACTS
+from tasks.tracking.connection import ARTIFACTS, cure_for
 from tasks.tracking.model_version import Version, check_files
+from tasks.tracking.server import MlflowUnavailable
 
 WAIT_SECONDS = 5.0  # for a lock that another program holds on the database
 
@@ -49,7 +49,7 @@ class RegistryTables:
         return by_model
 
     def verify(self, version: Version) -> None:
-        """UserError that names the first file that is not what was registered."""
+        """Raises UserError, which names the first file that is not what was registered."""
         cure = f"restore the file from a backup, or roll back: triptych rollback {version.name}"
         check_files(version, version.folder, cure)
 
@@ -60,12 +60,10 @@ class RegistryTables:
         try:
             with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=WAIT_SECONDS)) as connection:
                 return connection.execute(query).fetchall()
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             if "no such table" in str(error):  # MLflow is making them at this moment
                 return []
-            raise UserError(
-                f"{database}: {error}", "wait for the program that holds it (MLflow's page?), or end it"
-            ) from error
+            raise MlflowUnavailable(f"{database}: {error}", cure_for(self.home, str(error))) from error
 
     def _folder(self, location: str) -> Path:
         """Where a model's files lie, in a home that was moved as well."""

@@ -16,7 +16,7 @@ from typing import Any
 from tasks.home import Home
 from tasks.progress import say
 from tasks.store.locks import exclusive, is_held
-from tasks.tracking.connection import REFUSALS, Connection, connect
+from tasks.tracking.connection import REFUSALS, Connection, connect, is_damage
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.runs import (
     PipelineEnd,
@@ -84,7 +84,7 @@ class Shipper:
                 return False
             mlflow_run_id = send(connection)
         except MlflowException as error:
-            if path and error.error_code in REFUSALS:
+            if path and error.error_code in REFUSALS and not is_damage(str(error)):
                 self.outbox.refuse(path, str(error))
                 say(f"  MLflow rejected {our_id} ({error}); it is kept in {self.outbox.folder / 'refused'}")
                 return True

@@ -1,5 +1,6 @@
 """Changes to the registry: a new version of a model, its tags, an alias that moves."""
 
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.home import Home
-from tasks.tracking.connection import REFUSALS, connect
+from tasks.tracking.connection import REFUSALS, connect, cure_for, is_damage
 from tasks.tracking.model_version import FILES_TAG, Version, list_files
 from tasks.tracking.registry import versions
 from tasks.tracking.runs import experiment
@@ -82,26 +83,26 @@ def open_registry(home: Home) -> Iterator[Registry]:
     """The registry; MlflowUnavailable where it cannot be written, at the start or later."""
     if server := mlflow_server():
         server.check()
-    connection = connect(home)
-    if isinstance(connection, str):
-        raise _unavailable(server, connection)
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
+        connection = connect(home)
+        if isinstance(connection, str):
+            raise _unavailable(home, server, connection)
         yield Registry(home, connection.client)
-    except (SQLAlchemyError, RequestException) as error:
-        raise _unavailable(server, str(error)) from error
+    except (SQLAlchemyError, RequestException, sqlite3.Error) as error:
+        raise _unavailable(home, server, str(error)) from error
     except MlflowException as error:
         passes = error.error_code not in REFUSALS if server else error.error_code == "TEMPORARILY_UNAVAILABLE"
-        if not passes:
+        if not passes and not is_damage(str(error)):
             raise
-        raise _unavailable(server, str(error)) from error
+        raise _unavailable(home, server, str(error)) from error
 
 
-def _unavailable(server: MlflowServer | None, reason: str) -> MlflowUnavailable:
-    cure = f"see the log of {server}, and run again" if server else "end the program that holds it, and run again"
+def _unavailable(home: Home, server: MlflowServer | None, reason: str) -> MlflowUnavailable:
+    cure = f"see the log of {server}, and run again" if server else cure_for(home, reason)
     return MlflowUnavailable(f"MLflow cannot be written: {reason}", cure)
 
 

@@ -220,6 +220,19 @@ def test_a_locked_database_postpones_publishing(home, make_package):
     assert publish_waiting(home) == []
 
 
+@pytest.mark.parametrize("where", [0, 4096])
+def test_a_corrupt_database_postpones_publishing_and_is_reported_with_a_fix(home, make_package, capsys, where):
+    package, whole = make_package(1.0), (home / DATABASE).read_bytes()
+    (home / DATABASE).write_bytes(whole[:where] + b"\x2a" * (len(whole) - where))
+    assert publish(package, home, INFO) == []
+    assert "from a backup, or move" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"mlflow\.db: .*\n.*from a backup"):
+        versions(home)
+    (home / DATABASE).write_bytes(whole)
+    (made,) = publish_waiting(home)
+    assert made.is_champion
+
+
 def test_postponed_publishing_happens_in_a_home_that_was_moved(home, make_package):
     package = make_package(1.0)
     holder = sqlite3.connect(home / DATABASE)

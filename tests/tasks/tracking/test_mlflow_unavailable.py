@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from mlflow import MlflowClient
 
 from tasks.home import Home
@@ -37,6 +38,30 @@ def test_a_locked_database_costs_a_run_no_time_and_no_event(home, artifact):
     assert ship(home) == 0
     assert len(losses(home)) == 300
     assert {our_id: len(copies) for our_id, copies in runs(home).items()} == {"r1": 1, "r1/pretrain": 1}
+
+
+@pytest.mark.parametrize(("when", "where"), [("before", 0), ("before", 4096), ("in mid-run", 0)])
+def test_a_corrupt_database_stops_no_run_and_loses_no_event(home, artifact, when: str, where: int):
+    whole = (home / DATABASE).read_bytes()
+
+    def damage() -> None:
+        with (home / DATABASE).open("r+b") as file:
+            file.seek(where)
+            file.write(b"\x2a" * (len(whole) - where))
+
+    if when == "before":
+        damage()
+    with Tracker(home, pipeline()) as tracker:
+        if when == "in mid-run":
+            assert tracker.mlflow_run_id(seconds=20)
+            damage()
+        tracker.step(training_run(artifact))
+        tracker.end(PipelineEnd(state="complete", seconds=70.0))
+        assert tracker.close(5) >= 2
+    assert not (home / "outbox" / "refused").exists()
+    (home / DATABASE).write_bytes(whole)
+    assert ship(home) == 0
+    assert len(losses(home)) == 300
 
 
 def test_a_database_moved_away_in_mid_run_gets_the_rest_later(home, artifact, tmp_path):
