@@ -11,6 +11,7 @@ import commands.home.cli
 import commands.init.cli
 import commands.models.cli
 import commands.run.cli
+from commands.complete import join_words
 from commands.process import exit_with_code, run_briefly
 
 PANELS = {  # the commands in the order of --help
@@ -87,6 +88,7 @@ def options(
 
 def main() -> None:
     """The command that sys.argv names; ends in SystemExit."""
+    join_words()
     exit_with_code(lambda: app(prog_name="triptych", standalone_mode=False))  # a typer.Exit comes back as its code
 
 

@@ -1,6 +1,7 @@
 """What a shell completes: names that small files of the home and the installation hold; no heavy library is loaded."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
 from itertools import islice
@@ -13,15 +14,36 @@ STEPS = (
     *("finetune/prefer", "evaluate/prefer", "finetune/kto", "evaluate/kto", "register"),
 )
 RUNS_SHOWN = 20
+WORDS, CURRENT = "COMP_WORDS", "COMP_CWORD"  # bash: the words of the line, and the number of the one at the cursor
+BREAK, BEFORE = "@", "_TRIPTYCH_BEFORE"  # bash breaks a word there; what the word at the cursor has before it
 
 
 def completer(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
     """The `autocompletion` of an argument: those of the names that begin with what is typed so far."""
 
     def begin_with(incomplete: str) -> list[str]:
-        return [name for name in names() if name.startswith(incomplete)]
+        before = os.environ.get(BEFORE, "")
+        return [name.removeprefix(before) for name in names() if name.startswith(before + incomplete)]
 
     return begin_with
+
+
+def join_words() -> None:
+    """Mends what bash broke at @: NAME@ALIAS is one word again, but at the cursor @ALIAS, which bash replaces."""
+    if WORDS not in os.environ:
+        return
+    words, at_cursor = os.environ[WORDS].split("\n"), int(os.environ[CURRENT])
+    joined, before = list[str](), ""
+    for number, word in enumerate(words[: at_cursor + 1]):
+        if not (joined and word and (word == BREAK or joined[-1].endswith(BREAK))):
+            joined.append(word)
+        elif number < at_cursor:
+            joined[-1] += word
+        else:
+            before, _, alias = (joined[-1] + word).rpartition(BREAK)
+            joined[-1] = BREAK + alias
+    current = len(joined) - (at_cursor < len(words))  # else a new word begins there
+    os.environ |= {WORDS: "\n".join(joined), CURRENT: str(current), BEFORE: before}
 
 
 def recipes() -> list[str]:

@@ -42,6 +42,9 @@ def home(tmp_path: Path) -> Home:
         ("run m", ["mine"]),
         ("run demo --until evaluate/i", ["evaluate/instruct"]),
         ("chat ", ["mine-base@candidate", "mine-base@champion"]),
+        ("chat mine-base @ ch", ["@champion"]),  # as bash breaks mine-base@ch
+        ("chat mine-base @", ["@candidate", "@champion"]),
+        ("chat mine-base @ champion --js", ["--json"]),
         ("rollback m", ["mine-base"]),
         ("look ", ["kept", "near_duplicate", "too_short"]),
         ("sql drop", ["drop_reasons"]),
@@ -55,7 +58,7 @@ def test_names_are_completed_and_no_heavy_library_is_loaded(home, typed, complet
             "PYTHONPATH": str(Path(triptych.__file__).parent),
             "TRIPTYCH_HOME": str(home),
             "_TRIPTYCH_COMPLETE": "complete_bash",
-            "COMP_WORDS": f"triptych {typed}",
+            "COMP_WORDS": f"triptych {typed}".replace(" ", "\n"),
             "COMP_CWORD": str(len(typed.split()) + typed.endswith(" ")),
         },
         cwd=home.path.parent,
