@@ -1,6 +1,8 @@
 """The record of a run, written after every step: what a run achieved is read from here, not from Prefect's answer."""
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -11,6 +13,8 @@ from tasks.home import Home
 from tasks.store.artifacts import write_durably
 
 RECORDS = "records"  # folder in the home, one JSON file a run, names in order of their start
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+ERROR_KEPT = 200  # characters of it where a full disk leaves no more room
 FORMAT = 2  # raise it when a record holds other settings than before
 
 
@@ -58,8 +62,34 @@ class RunRecord:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_durably(path, json.dumps(asdict(self), indent=1).encode())
         except OSError as error:
+            if self.state != "running" and error.errno in NO_SPACE and self._overwrite(path):
+                return
             cure = "free some space, or set TRIPTYCH_HOME elsewhere; what is complete is kept"
             raise UserError(f"{path}: {error.strerror}", cure) from error
+
+    def end(self, state: str, error: str, reason: str) -> "RunRecord":
+        """The record of a run that is over though it says "running": so does the step that it was in."""
+        steps = (replace(s, state="failed", reason=reason) if s.state == "running" else s for s in self.steps)
+        return replace(self, state=state, error=error, steps=tuple(steps))
+
+    def _overwrite(self, path: Path) -> bool:
+        """Writes the end of the run over the bytes that are there, which needs no space; False where it does not fit.
+
+        Where it is longer, the record that is there is kept, with the end's state and the beginning of its error.
+        """
+        try:
+            size = path.stat().st_size
+            short = read(path).end(self.state, self.error[:ERROR_KEPT], "see the error of the run")
+            fits = (text for text in map(_compact, (self, short, replace(short, error=""))) if len(text) <= size)
+            if (text := next(fits, None)) is None:
+                return False
+            with path.open("r+b") as file:
+                file.write(text.ljust(size))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            return False
+        return True
 
     def as_json(self) -> dict[str, Any]:
         """The value that `run --json` and `status --json` print."""
@@ -74,6 +104,10 @@ def read(path: Path) -> RunRecord:
             entry["path"] = entry["path"] and str(home.artifact(entry["path"]))
     steps = tuple(StepRecord(**_known(StepRecord, step)) for step in values["steps"])
     return RunRecord(**_known(RunRecord, {**values, "steps": steps}))
+
+
+def _compact(record: RunRecord) -> bytes:
+    return json.dumps(asdict(record), separators=(",", ":")).encode()
 
 
 def other_version(record: RunRecord) -> UserError:

@@ -19,7 +19,7 @@ from flows.runner import AsTask, Runner, bare
 from flows.scope import Scope, edges, scope
 from flows.takedown import takedown_as_made
 from tasks.encode.takedown import read_takedown_list
-from tasks.errors import INTERRUPTED, UserError
+from tasks.errors import INTERRUPTED, UserError, as_user_error
 from tasks.home import Home
 from tasks.ingest.hub import fetch_datasets, require_datasets
 from tasks.ingest.ledger import Corpus, read_corpus, record_arrivals
@@ -139,6 +139,11 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
             state, error = "interrupted", INTERRUPTED
         except UserError as mistake:
             error = str(mistake)
+        except OSError as mistake:
+            if (known := as_user_error(mistake, request.home)) is None:
+                error = f"{type(mistake).__name__}: {mistake}"
+                raise
+            error = str(known)
         except Exception as mistake:
             error = f"{type(mistake).__name__}: {mistake}"
             raise

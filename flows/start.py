@@ -38,7 +38,10 @@ def run_pipeline(request: Request) -> RunRecord:
     if not path.is_file():
         why = answer.message if answer else "the Prefect server went away"
         raise UserError(f"the run did not begin: {why}", f"see {home / 'prefect'}, and run again")
-    return read(path)
+    record = read(path)
+    if record.state == "running":  # its end could not be written either
+        record = record.end("failed", f"the end of this run could not be recorded in {path}", "see above")
+    return record
 
 
 def flow_parameters(request: Request) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`triptych status`: the latest run, the registered models, and what went wrong while nobody was looking."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from flows.headline import judged_scores
@@ -56,9 +56,7 @@ def _current(record: RunRecord, home: Home) -> dict[str, Any]:
     """The record with MLflow's ids, its scores and its page; a run whose process is gone is not running."""
     record = with_mlflow_ids(record, home)
     if record.state == "running" and not is_held(home.live / record.run):
-        record = replace(record, state="killed", error="its process is gone; the same command goes on from there")
-        steps = (replace(s, state="failed", reason="killed") if s.state == "running" else s for s in record.steps)
-        record = replace(record, steps=tuple(steps))
+        record = record.end("killed", "its process is gone; the same command goes on from there", "killed")
     page = page_of(home, record.run)
     scores = [asdict(score) | {"beats_baseline": score.beats_baseline} for score in judged_scores(record)]
     return record.as_json() | {"scores": scores, "report": str(page) if page else None}

@@ -1,6 +1,8 @@
 """Records of runs, those of other versions too."""
 
+import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 
 from commands.ask.look import look
 from flows.load import curation_of
-from flows.record import FORMAT, RunRecord, latest, read
+from flows.record import FORMAT, RunRecord, StepRecord, latest, read
 from flows.report import write_report
 from tasks.errors import UserError
 from tasks.home import Home
@@ -60,3 +62,27 @@ def test_the_format_is_in_the_file_and_not_in_what_commands_print(tmp_path: Path
     path = Home(tmp_path).records / f"{record.run}.json"
     assert json.loads(path.read_text())["format"] == FORMAT == read(path).format
     assert "format" not in record.as_json()
+
+
+@pytest.mark.parametrize("length", [20, 5000])
+def test_a_full_disk_leaves_no_record_that_says_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int):
+    def write_durably(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    steps = [StepRecord(**STEP | {"step": name}) for name in ("ingest", "curate")]
+    running = replace(steps[1], state="running")
+    settings = {"curate": {f"setting {number}": number for number in range(50)}}
+    record = RunRecord("20260101-000000-abcd", "mine", "running", "2026-01-01T00:00:00", settings=settings)
+    record = replace(record, steps=(steps[0], running))
+    record.write(Home(tmp_path))
+    path = Home(tmp_path).records / f"{record.run}.json"
+    size = path.stat().st_size
+    monkeypatch.setattr("flows.record.write_durably", write_durably)
+    with pytest.raises(UserError, match="free some space"):
+        replace(record, seconds=2.0).write(Home(tmp_path))  # a run that goes on reports it
+    failed = replace(steps[1], state="failed")
+    replace(record, state="failed", error="x" * length, steps=(steps[0], failed)).write(Home(tmp_path))
+    written = read(path)
+    assert (written.state, written.error) == ("failed", "x" * min(length, 200))
+    assert [step.state for step in written.steps] == ["complete", "failed"]
+    assert path.stat().st_size == size
