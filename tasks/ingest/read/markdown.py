@@ -2,15 +2,13 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
-from datatrove.data import Document
 
-from tasks.ingest.lines import RAW_BYTES
-from tasks.ingest.read.encodings import Undecodable
-from tasks.ingest.read.plain import TextFiles, encoding_field
-from tasks.ingest.readers import BadRecord
+from tasks.ingest.read.encodings import Decoded
+from tasks.ingest.read.plain import TextFiles
 
 FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.{0,65536}?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
 UNREAD = "front matter that is no YAML table is left in the text"
@@ -21,19 +19,12 @@ class MarkdownFiles(TextFiles):
 
     name = "📄 Markdown"
 
-    def one(self, raw: bytes, path: str) -> Document | None:
-        try:
-            decoded = self.text_of(raw)
-        except Undecodable as fault:
-            self.quarantine(BadRecord(0, str(fault), raw[:RAW_BYTES]))
-            return None
+    def split(self, decoded: Decoded) -> tuple[dict[str, Any], str, Mapping[str, int]]:
         fields, body = split_front_matter(decoded.text)
         reserved = (*self.rules.text_fields, self.rules.id_field, "metadata")
         fields = {f"front_matter_{name}" if name in reserved else name: value for name, value in fields.items()}
-        repairs = dict(decoded.repairs) | ({UNREAD: 1} if not fields and FRONT_MATTER.match(decoded.text) else {})
-        if document := self.whole(body, path, raw, fields | encoding_field(decoded.encoding)):
-            self.report_repairs(repairs)
-        return document
+        is_unread = not fields and FRONT_MATTER.match(decoded.text)
+        return fields, body, dict(decoded.repairs) | ({UNREAD: 1} if is_unread else {})
 
 
 def split_front_matter(text: str) -> tuple[dict[str, Any], str]:

@@ -1,7 +1,7 @@
 """Plain text in any encoding: a file is one document; a file above `max_record_bytes` is cut at blank lines."""
 
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 from datatrove.data import Document
 
@@ -34,12 +34,17 @@ class TextFiles(QuarantiningReader):
         except Undecodable as fault:
             self.quarantine(BadRecord(0, str(fault), raw[:RAW_BYTES]))
             return None
-        if document := self.whole(decoded.text, path, raw, encoding_field(decoded.encoding)):
-            self.report_repairs(decoded.repairs)
+        fields, body, repairs = self.split(decoded)
+        if document := self.whole(body, path, raw, fields | encoding_field(decoded.encoding)):
+            self.report_repairs(repairs)
         return document
 
     def text_of(self, raw: bytes) -> Decoded:
         return decode(raw)
+
+    def split(self, decoded: Decoded) -> tuple[dict[str, Any], str, Mapping[str, int]]:
+        """What of the text is metadata, the rest, and what was repaired."""
+        return {}, decoded.text, decoded.repairs
 
     def parts(self, head: bytes, file: BinaryIO, path: str) -> Iterator[Document]:
         """The parts of a large file; one that cannot be decoded goes to the quarantine, and the next is read."""
