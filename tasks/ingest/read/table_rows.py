@@ -77,7 +77,7 @@ class TableRows:
     def __init__(self, file: Iterable[str], dialect: Dialect, max_characters: int) -> None:
         csv.field_size_limit(max_characters)
         self.dialect = dialect
-        self.lines = _Lines(dialect.plain_lines(file), dialect, max_characters)
+        self.lines = _TableLines(dialect.plain_lines(file), dialect, max_characters)
         self.strict = csv.reader(self.lines, strict=True, **dialect.csv)
         self.lenient = csv.reader(self.lines, **dialect.csv)
 
@@ -169,7 +169,7 @@ def _is_open(cells: list[str]) -> bool:
     return any(cell.startswith('"') for cell in cells)
 
 
-class _Lines:
+class _TableLines:
     """The lines of a file for csv.reader: those of the present row are kept, and can be read again."""
 
     def __init__(self, file: Iterator[str], dialect: Dialect, max_characters: int) -> None:
@@ -182,7 +182,7 @@ class _Lines:
         """The next line is the first of a row."""
         self.taken, self.size, self.alike, self.is_ended = list[str](), 0, 0, False
 
-    def __iter__(self) -> "_Lines":
+    def __iter__(self) -> "_TableLines":
         return self
 
     def __next__(self) -> str:
