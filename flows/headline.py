@@ -96,7 +96,7 @@ def description(record: RunRecord) -> str:
     """The run as Markdown: its steps, each model's scores beside its baselines, and the verdicts."""
     steps = [f"| {s.step} | {s.state} | {s.seconds:.1f} | {s.reason or headline(s.metrics)} |" for s in record.steps]
     scores = [
-        f"| {model} | {task} | {entry['value']:.3f} | {entry['low']:.3f} – {entry['high']:.3f} | {_baselines(entry)} |"
+        f"| {model} | {task} | {entry['value']:.3f} | {entry['low']:.3f} – {entry['high']:.3f} | {baselines_in_words(entry)} |"
         for model, task, entry in _scores(record)
     ]
     parts = [f"Recipe `{record.recipe}`, run `{record.run}`: {record.state}. {record.error}".strip()]
@@ -110,7 +110,8 @@ def description(record: RunRecord) -> str:
     return "\n\n".join(parts)
 
 
-def _baselines(entry: Mapping[str, Any]) -> str:
+def baselines_in_words(entry: Mapping[str, Any]) -> str:
+    """The baselines of one task in a summary: `ngram 1.565 · xz 1.973`."""
     return " · ".join(f"{name} {value:.3f}" for name, value in entry.get("baselines", {}).items())
 
 

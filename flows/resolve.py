@@ -4,9 +4,11 @@ A config is a plain value: to read one opens no file and runs no query. What mus
 before anything runs is established here, once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from flows.recipe import FinetuneConfig, Recipe
@@ -23,6 +25,7 @@ from tasks.models.vocabulary import Vocabulary
 from tasks.pretrain import PretrainConfig
 
 StartsFromModel = TypeVar("StartsFromModel", TokenizerConfig, PretrainConfig)
+TokenizerOf = Callable[[Path], Vocabulary]  # of a model's folder; UserError where it cannot be read
 INIT_FROM = "init_from"  # the reference model that pretraining began from
 
 
@@ -56,13 +59,14 @@ def resolve(recipe: Recipe) -> tuple[Recipe, list[Mistake]]:
     """The recipe as run, and its mistakes: a table that has one stays as it is written."""
     mistakes = Mistakes()
     curate = _curation(recipe.curate, mistakes)
-    pretrain = _with_pretrained("pretrain", recipe.pretrain, mistakes)
+    tokenizer_of = cache(check_tokenizer)  # read once for all tables that name the model
+    pretrain = _with_pretrained("pretrain", recipe.pretrain, tokenizer_of, mistakes)
     tables = {
         "curate": curate,
-        "tokenizer": _with_pretrained("tokenizer", recipe.tokenizer, mistakes),
+        "tokenizer": _with_pretrained("tokenizer", recipe.tokenizer, tokenizer_of, mistakes),
         "pretrain": pretrain,
         "evaluate": _evaluation(recipe.evaluate, pretrain, mistakes),
-        "finetune": _finetuning(recipe.finetune, recipe.tokenizer, mistakes),
+        "finetune": _finetuning(recipe, tokenizer_of, mistakes),
     }
     return recipe.model_copy(update=tables), mistakes.entries
 
@@ -95,13 +99,15 @@ def check_curation(config: CurateConfig, mistakes: Mistakes) -> None:
         read_takedown_list(config.takedown)
 
 
-def _with_pretrained(key: str, config: StartsFromModel, mistakes: Mistakes) -> StartsFromModel:
+def _with_pretrained(
+    key: str, config: StartsFromModel, tokenizer_of: TokenizerOf, mistakes: Mistakes
+) -> StartsFromModel:
     """With the model that `init_from` names located, and its content hashed."""
     with mistakes.at(f"{key}.init_from", config.init_from):
         if config.init_from:
             model = locate(config.init_from)
             if model.is_dir():  # what two JSON files tell is reported before any work
-                vocabulary = check_tokenizer(model)
+                vocabulary = tokenizer_of(model)
                 if isinstance(config, PretrainConfig):
                     check_weights(model, vocabulary.size, config.context)
             return config.model_copy(update={"init_from": model, "init_sha256": content_of(model)})
@@ -128,21 +134,24 @@ def _beside_its_beginning(config: EvaluateConfig, pretrain: PretrainConfig) -> E
     return config.model_copy(update={"reference_models": models, "reference_models_sha256": hashes})
 
 
-def _finetuning(config: FinetuneConfig, tokenizer: TokenizerConfig, mistakes: Mistakes) -> FinetuneConfig:
-    _check_marks(config, tokenizer, mistakes)
+def _finetuning(recipe: Recipe, tokenizer_of: TokenizerOf, mistakes: Mistakes) -> FinetuneConfig:
+    config = recipe.finetune
+    _check_marks(config, recipe.tokenizer, tokenizer_of, mistakes)
     return config.model_copy(
         update={method: _rows(method, rows, mistakes) for method, rows in config.methods.items()},
     )
 
 
-def _check_marks(config: FinetuneConfig, tokenizer: TokenizerConfig, mistakes: Mistakes) -> None:
+def _check_marks(
+    config: FinetuneConfig, tokenizer: TokenizerConfig, tokenizer_of: TokenizerOf, mistakes: Mistakes
+) -> None:
     """Notes a method that teaches answers where the model's tokenizer has no tokens that mark turns."""
     answering = [name for name in config.methods if METHODS[name].answers]
     if not (answering and tokenizer.init_from and locate(tokenizer.init_from).is_dir()):
         return
     for name in answering:
         with mistakes.at(f"finetune.{name}"):
-            markup_of(Vocabulary(locate(tokenizer.init_from)))
+            markup_of(tokenizer_of(locate(tokenizer.init_from)))
 
 
 def _rows(method: str, config: OwnRows, mistakes: Mistakes) -> OwnRows:

@@ -49,7 +49,7 @@ class TrainingSettings(Strict):
 
 
 class Spec(TrainingSettings):
-    """One training run. What is written goes under `out`; `out/work` holds what only a resume needs."""
+    """One training run. What is written goes under `out`; its folder `work` holds what only a resume needs."""
 
     out: Path
     data: dict[str, Any]  # `kind` names the objective (model/objectives/table.py), whose fields are the others

@@ -1,7 +1,7 @@
 """The training process: `python -m model.train SPEC.json` (by torchrun where ranks > 1).
 
-Exit codes: 0 done, and `out/weights` is there; 130 ended early with a checkpoint; 1 failed (`out/work/error.json` says
-what happened and how to fix it, where that is known). Progress goes to stdout as JSON lines.
+Exit codes: 0 done, and the weights are there; 130 ended early with a checkpoint; 1 failed (`error.json` in the spec's
+work folder says what happened and how to fix it, where that is known). Progress goes to stdout as JSON lines.
 """
 
 import fcntl

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from commands.show import print_table, standard_output
-from flows.headline import drop_reasons, headline, scores_of
+from flows.headline import baselines_in_words, drop_reasons, headline, scores_of
 from flows.record import RunRecord, StepRecord
 
 STATES = {"complete": "green", "cached": "cyan", "skipped": "yellow", "failed": "red", "running": "yellow"}
@@ -81,7 +81,7 @@ def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
         table.add_column(name, no_wrap=name != "baselines")
     for step in steps:
         for task, entry in scores_of(step):
-            baselines = " · ".join(f"{name} {value:.3f}" for name, value in entry.get("baselines", {}).items())
+            baselines = baselines_in_words(entry)
             interval = f"{entry['low']:.3f} – {entry['high']:.3f}"
             arrow = "↓" if entry["better"] == "lower" else "↑"
             row = (step.step.split("/")[1], task, f"{entry['value']:.3f} {arrow}", interval)

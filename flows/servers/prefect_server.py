@@ -45,9 +45,9 @@ SERVER = Service(
 
 def ensure_server(home: Home) -> PrefectApi:
     """The home's server, which answers: the running one, or one started now."""
-    asked_for = {"PREFECT_SERVER_API_AUTH_STRING": password(home)}
-    server = service.ensure(home, SERVER, inherited() | _variables(home) | asked_for)
-    return PrefectApi(f"{server.url}/api", password(home))
+    secret = password(home)
+    settings = inherited() | _variables(home) | {"PREFECT_SERVER_API_AUTH_STRING": secret}
+    return PrefectApi(f"{service.ensure(home, SERVER, settings).url}/api", secret)
 
 
 def running(home: Home) -> PrefectApi | None:
@@ -61,8 +61,10 @@ def running(home: Home) -> PrefectApi | None:
 def password(home: Home) -> str:
     """USER:PASSWORD of the home's server, made where there is none; the file is its owner's alone."""
     file = home.prefect / "password"
+    if file.is_file():
+        return file.read_text(encoding="utf-8")
     with service.exclusive(home, "password"):
-        if not file.is_file():
+        if not file.is_file():  # another process may have made it meanwhile
             made = file.with_suffix(".partial")
             made.unlink(missing_ok=True)
             made.touch(mode=0o600)
