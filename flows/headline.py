@@ -96,8 +96,9 @@ def description(record: RunRecord) -> str:
     """The run as Markdown: its steps, each model's scores beside its baselines, and the verdicts."""
     steps = [f"| {s.step} | {s.state} | {s.seconds:.1f} | {s.reason or headline(s.metrics)} |" for s in record.steps]
     scores = [
-        f"| {model} | {task} | {entry['value']:.3f} | {entry['low']:.3f} – {entry['high']:.3f} | {baselines_in_words(entry)} |"
+        f"| {model} | {task} | {entry['value']:.3f} | {entry['low']:.3f} – {entry['high']:.3f} | {baselines} |"
         for model, task, entry in _scores(record)
+        for baselines in [baselines_in_words(entry)]
     ]
     parts = [f"Recipe `{record.recipe}`, run `{record.run}`: {record.state}. {record.error}".strip()]
     parts += ["\n".join(f"- {name}: {verdict}" for name, verdict in verdicts(record).items())] if record.models else []

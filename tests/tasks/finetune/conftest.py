@@ -10,9 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from model import hub
+from model.decoder import Decoder, initialise
+from model.depth import from_depth
 from tasks.finetune.rows import RowSource
 from tasks.finetune.templates import Template
-from tasks.store.step import TIMING
+from tasks.store.step import TIMING, Inputs
+from tests.tasks.finetune import eras
+from tests.tasks.finetune.eras import CONTEXT, save_tokenizer
 
 Curated = Callable[..., RowSource]
 ERA = "case when year < 1861 then '1790–1860' when year < 1946 then '1861–1945' else '1946–2000' end"
@@ -55,3 +60,18 @@ def curated(tmp_path: Path) -> Curated:
         return RowSource(folders)
 
     return write
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """Documents of two eras that differ in their words, a tokenizer of them, and an untrained base."""
+    folder = tmp_path_factory.mktemp("inputs")
+    documents = [eras.document(number) for number in range(160)]
+    (folder / "curate").mkdir()
+    pq.write_table(pa.Table.from_pylist(documents), folder / "curate" / "texts.parquet")
+    weights = folder / "pretrain" / "weights"
+    weights.mkdir(parents=True)
+    save_tokenizer([str(row["text"]) for row in documents], weights)
+    shape = from_depth(2, vocabulary=400, context=CONTEXT, family="llama", width=32)
+    hub.save(initialise(Decoder(shape), seed=0), weights)
+    return Inputs({"model": weights.parent, "texts": {"0001": folder / "curate"}, "tokenizer": weights})

@@ -1,87 +1,34 @@
 """Fine-tuned models of a base: a classifier and an instruct model, trained for real on a tiny network."""
 
 import json
-import random
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from datasets import DatasetDict, load_from_disk
 
 from model import head, hub
 from model.chat import Turn
-from model.decoder import Decoder, initialise
-from model.depth import from_depth
 from model.lora import merge
 from model.spec import Lora
 from tasks.errors import Skipped, UserError
 from tasks.finetune import masks
-from tasks.finetune.methods.classify import CLASSIFY, ClassifyConfig
-from tasks.finetune.methods.instruct import INSTRUCT, InstructConfig, instruction_rows
+from tasks.finetune.methods.classify import CLASSIFY
+from tasks.finetune.methods.instruct import INSTRUCT
 from tasks.finetune.methods.prefer import PREFER, PreferConfig, preference
 from tasks.finetune.own_rows import SPLITS
-from tasks.finetune.rows import RowSource
 from tasks.finetune.steps import answering, finetune, starting_model
-from tasks.finetune.templates import Template
 from tasks.models.prompting import ChatModel
-from tasks.models.rendering import rendered_rows
-from tasks.models.vocabulary import SPECIALS, Vocabulary, pre_tokenizer
+from tasks.models.vocabulary import Vocabulary
 from tasks.store.step import TIMING, Inputs, Stats
 from tests.model.adapters import load_adapter
 from tests.processes import wait_until
 from tests.tasks.finetune.conftest import content_hashes
-from tests.tasks.languages import JAPANESE
-
-CONTEXT = 48
-ERAS = {"old": "whale sail harbour oar mast", "new": "engine wire signal rail lamp"}
-QUICK = {"batch": 16, "steps": 40, "learning_rate": 5e-3, "eval_every": 20, "threads": 1, "dtype": "float32"}
-LABELS = ClassifyConfig.model_validate({**QUICK, "label": "era"})
-WHEN = Template(kind="when", prompt="When was this?\n{text}", response="{era}")
-ANSWERS = InstructConfig.model_validate({**QUICK, "steps": 150, "templates": [WHEN]})
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    """Documents of two eras that differ in their words, a tokenizer of them, and an untrained base."""
-    folder = tmp_path_factory.mktemp("inputs")
-    documents = [document(number) for number in range(160)]
-    (folder / "curate").mkdir()
-    pq.write_table(pa.Table.from_pylist(documents), folder / "curate" / "texts.parquet")
-    weights = folder / "pretrain" / "weights"
-    weights.mkdir(parents=True)
-    save_tokenizer([str(row["text"]) for row in documents], weights)
-    shape = from_depth(2, vocabulary=400, context=CONTEXT, family="llama", width=32)
-    hub.save(initialise(Decoder(shape), seed=0), weights)
-    return Inputs({"model": weights.parent, "texts": {"0001": folder / "curate"}, "tokenizer": weights})
-
-
-def document(number: int) -> dict[str, str | int]:
-    choice = random.Random(number)
-    era = ("old", "new")[number % 2]
-    text = f"The {' and the '.join(choice.choices(ERAS[era].split(), k=4))}."
-    split = "validation" if number % 10 in (4, 5) else "test" if number % 10 in (6, 7) else "train"
-    whence = {"source": "s", "origin": f"o{number}", "metadata": json.dumps({"era": era})}
-    return {"doc_id": f"s/{number}", "text": text, "split": split, "bytes": len(text), **whence}
-
-
-def save_tokenizer(texts: list[str], folder: Path) -> None:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizer("gpt2")
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=list(SPECIALS), initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.save(str(folder / "tokenizer.json"))
+from tests.tasks.finetune.eras import ANSWERS, CONTEXT, LABELS
 
 
 @pytest.fixture(scope="module")
@@ -204,68 +151,6 @@ def test_the_mask_shows_every_token_and_marks_only_the_answer_as_target(instruct
     assert "".join(text for text, is_target in tokens if is_target) == f"{row['response']}<|end|>"
     spans = {text.strip() for text in (str(part) for part in masks.painted(tokens).divide([1]))}
     assert spans and masks.LEARNED in {str(span.style) for span in masks.painted(tokens).spans}
-
-
-def test_a_context_too_short_for_own_rows_is_an_error_with_a_fix_before_training(
-    inputs: Inputs, tmp_path: Path
-) -> None:
-    rows = [{"prompt": f"{n} " * CONTEXT, "response": "yes"} for n in range(60)]
-    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    config = InstructConfig.model_validate({**QUICK, "path": tmp_path / "own.jsonl"}).resolve()
-    with pytest.raises(UserError, match=f"context of {CONTEXT} tokens") as error:
-        finetune(INSTRUCT, config, inputs, tmp_path / "out")
-    assert "longer context" in error.value.cure and not (tmp_path / "out").exists()
-
-
-def test_rows_and_ends_that_do_not_fit_the_context_are_noted(inputs: Inputs, tmp_path: Path) -> None:
-    long = " ".join(["whale"] * 60)
-    kinds = [("Short?", "Yes."), (f"{long}?", "Yes."), ("Long?", long)]
-    path = tmp_path / "own.jsonl"
-    rows = [
-        {"prompt": f"{n} {prompt}", "response": response, "split": SPLITS[n % 3]}
-        for n in range(20)
-        for prompt, response in kinds
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = ANSWERS.model_copy(update={"path": path, "steps": 2}).resolve()
-    stats = finetune(INSTRUCT, config, inputs, tmp_path / "out")
-    assert stats.notes == (
-        f"20 of 60 rows are left out: their answers begin after the {CONTEXT} tokens of the context",
-        f"20 of 60 answers are cut after the {CONTEXT} tokens of the context, and their ends are not learned",
-    )
-    assert stats.metrics["rows_too_long"] == 20
-    assert [stats.metrics[f"rows_{split}"] for split in SPLITS] == [14, 14, 12]
-
-
-def test_derived_rows_that_all_exceed_the_context_are_skipped_and_the_run_goes_on(
-    inputs: Inputs, tmp_path: Path
-) -> None:
-    long = Template(kind="long", prompt="{text} {text} {text} {text} {text} {text}", response="{era}")
-    for config, method in ((ANSWERS, INSTRUCT), (PreferConfig(), PREFER)):
-        with pytest.raises(Skipped, match=rf"context of {CONTEXT} tokens: shorten the prompts"):
-            finetune(method, config.model_copy(update={"templates": (long,)}), inputs, tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "".join(JAPANESE),
-        "吾輩は猫である名前はまだ無い" * 60,
-        "गाँव के पास एक नदी बहती है। बच्चे वहाँ रोज़ खेलते हैं। " * 40,
-        "ชาวบ้านเดินไปตลาดทุกเช้าเพื่อซื้อผักสดและปลาจากแม่น้ำ" * 60,
-        "yeah so i was like no way and then she goes\nwell ok then see you there " * 40,
-    ],
-    ids=["Japanese", "Chinese signs without marks", "Hindi", "Thai", "chat"],
-)
-def test_an_opening_and_its_continuation_fit_the_model_in_any_script(inputs: Inputs, tmp_path: Path, text: str) -> None:
-    documents = [document(n) | {"text": text[n:]} for n in range(20)]
-    pq.write_table(pa.Table.from_pylist(documents), tmp_path / "texts.parquet")
-    parent = starting_model(inputs, CONTEXT)
-    rows, _ = instruction_rows(InstructConfig(), RowSource({"0001": tmp_path}, {}, parent.max_piece_chars))
-    for split in SPLITS:
-        rendered = list(rendered_rows(rows[split].to_list(), parent.vocabulary, CONTEXT))
-        assert rendered and None not in rendered
 
 
 def test_a_corpus_without_the_column_skips_the_classifier_before_any_work(inputs: Inputs, tmp_path: Path) -> None:

@@ -9,9 +9,8 @@ from flows.recipe import FinetuneConfig
 from tasks.finetune.methods.kto import KTO, KtoConfig, labelled_answer, rank
 from tasks.finetune.steps import finetune
 from tasks.store.step import Inputs
-from tests.tasks.finetune.test_finetune import ANSWERS, inputs, rows_of
-
-__all__ = ["inputs"]
+from tests.tasks.finetune.eras import ANSWERS
+from tests.tasks.finetune.test_finetune import rows_of
 
 
 def test_good_answers_rise_above_the_reference_point_and_bad_ones_fall_below(inputs: Inputs, tmp_path: Path) -> None:
