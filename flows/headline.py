@@ -95,11 +95,7 @@ def verdicts(record: RunRecord) -> dict[str, str]:
 def description(record: RunRecord) -> str:
     """The run as Markdown: its steps, each model's scores beside its baselines, and the verdicts."""
     steps = [f"| {s.step} | {s.state} | {s.seconds:.1f} | {s.reason or headline(s.metrics)} |" for s in record.steps]
-    scores = [
-        f"| {model} | {task} | {entry['value']:.3f} | {entry['low']:.3f} – {entry['high']:.3f} | {baselines} |"
-        for model, task, entry in _scores(record)
-        for baselines in [baselines_in_words(entry)]
-    ]
+    scores = [f"| {model} | {task} | {_in_words(entry)} |" for model, task, entry in _scores(record)]
     parts = [f"Recipe `{record.recipe}`, run `{record.run}`: {record.state}. {record.error}".strip()]
     parts += ["\n".join(f"- {name}: {verdict}" for name, verdict in verdicts(record).items())] if record.models else []
     if scores:
@@ -109,6 +105,11 @@ def description(record: RunRecord) -> str:
     if steps:
         parts.append("\n".join(["| step | state | seconds | |", "|---|---|---|---|", *steps]))
     return "\n\n".join(parts)
+
+
+def _in_words(entry: Mapping[str, Any]) -> str:
+    interval = f"{entry['low']:.3f} – {entry['high']:.3f}"
+    return f"{entry['value']:.3f} | {interval} | {baselines_in_words(entry)}"
 
 
 def baselines_in_words(entry: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What the report opens with: what came of the run in plain words, what it was made with, and what to do next."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from flows.headline import drop_reasons, judged_scores
@@ -50,10 +51,11 @@ def _sentences(record: RunRecord) -> Iterator[str]:
 
 
 def _score_rows(record: RunRecord) -> Iterator[dict[str, Any]]:
-    verdicts = {model["name"]: model for model in record.models}
+    champions = {model["weights_key"] for model in record.models if "champion" in model["aliases"]}
+    folders = {step.step: Path(step.path).name for step in record.steps if step.path}  # called by the artifact's key
     marks = {True: "✓ better", False: "✗ not better", None: "–"}
     for score in judged_scores(record):
-        model = verdicts.get(f"{record.settings.get('name', record.recipe)}-{score.model}", {})
+        training = "pretrain" if score.model == "base" else f"finetune/{score.model}"
         yield {
             "model": score.model,
             "judged by": score.task,
@@ -62,7 +64,7 @@ def _score_rows(record: RunRecord) -> Iterator[dict[str, Any]]:
             if score.baseline
             else "none",
             "beside it": marks[score.beats_baseline],
-            "champion": "yes" if "champion" in model.get("aliases", ()) else "no",
+            "champion": "yes" if folders.get(training) in champions else "no",
         }
 
 

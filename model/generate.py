@@ -48,7 +48,9 @@ def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
         if not read:
             caches = [KVCache(context) for _ in decoder.blocks]
         logits_v = next_logits(decoder, unread, len(read), caches)
-        token = draw(logits_v.index_fill(0, never_n, -torch.inf), temperature, top_k, top_p, generator)
+        if never:
+            logits_v = logits_v.index_fill(0, never_n, -torch.inf)
+        token = draw(logits_v, temperature, top_k, top_p, generator)
         read, unread = read + unread, [token]
         yield token
         if token in stop:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
+from tasks.models.pretrained import MAX_VOCABULARY
 from tasks.models.vocabulary import Vocabulary
 from tasks.pool import Pool
 
@@ -59,6 +60,6 @@ def encode_texts(tokenizer: Path, texts: Sequence[str]) -> EncodedTexts:
 @lru_cache(maxsize=1)
 def _vocabulary(folder: Path) -> Vocabulary:
     vocabulary = Vocabulary(folder)
-    if vocabulary.size > 2**16:
-        raise UserError(f"{folder}: {vocabulary.size:,} tokens do not fit uint16", "use a vocabulary of ≤ 65,536")
+    if vocabulary.size > MAX_VOCABULARY:
+        raise UserError(f"{folder}: {vocabulary.size:,} tokens do not fit uint16", f"use one of ≤ {MAX_VOCABULARY:,}")
     return vocabulary
