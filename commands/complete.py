@@ -65,6 +65,13 @@ def model_names() -> Iterator[str]:
     yield from dict.fromkeys(model.partition("@")[0] for model in models())
 
 
+def scopes() -> Iterable[str]:
+    """What a key of the API may be for."""
+    from serve.keys import SCOPES
+
+    return SCOPES
+
+
 def steps() -> Iterable[str]:
     """The labels of all steps."""
     return STEPS

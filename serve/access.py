@@ -1,4 +1,4 @@
-"""Access control: every path but the page's and /health requires a key where there are keys.
+"""Access control: every path but the page's and /health requires a key where there are keys, below /admin one for it.
 
 Two things guard a server on loopback against the pages that a browser has open: only names of this machine are taken
 as Host (a foreign name that was pointed at 127.0.0.1, DNS rebinding, is not), and a request that a page of another
@@ -16,12 +16,14 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.api_error import ApiError
-from serve.keys import Keyring
+from serve.keys import ADMIN, Keyring
 from serve.limits import Limits, Rate
+from serve.page_files import PAGE
 from tasks.errors import UserError
 from tasks.progress import say
 
-OPEN = frozenset({"/", "/page.css", "/page.js", "/icon.svg", "/health"})
+OPEN = frozenset({*PAGE, "/health"})
+ADMIN_PATHS = "/admin/"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
 HEADERS = {
@@ -57,7 +59,9 @@ class AccessControl:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)  # a report brings a policy of its own
             await send(message)
 
         try:
@@ -100,14 +104,17 @@ class AccessControl:
                 401, "a key is required: Authorization: Bearer KEY", "missing_key", WWW_Authenticate="Bearer"
             )
         try:
-            name = self.keyring.holder(key.strip())
+            holder = self.keyring.holder(key.strip())
         except UserError as error:
             say(f"all requests are refused: {error}")
             raise ApiError(503, "the keys cannot be read; the server's log says why", "keys_unreadable") from error
-        if name is None:
+        if holder is None:
             self._wrong_keys.count(address)  # a known key is never refused for the wrong ones beside it
             raise ApiError(401, "this key is not known, or was revoked", "invalid_api_key", WWW_Authenticate="Bearer")
-        return name
+        if scope["path"].startswith(ADMIN_PATHS) and holder.scope != ADMIN:
+            message = f"this key is for {holder.scope}; here one is needed of: triptych keys add NAME --scope admin"
+            raise ApiError(403, message, "insufficient_scope")
+        return holder.name
 
     async def _body(self, receive: Receive, limit: int) -> bytes:
         """All of the body; of one that is larger than the limit nothing is kept."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from serve.engine import Engine
+from serve.model_facts import ModelFacts, model_facts, name_of
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.models.prompting import PromptBuilder, prompt_builder
@@ -32,6 +33,7 @@ class LoadedVersion:
     fingerprint: str  # of its files: with a seed, what an answer depends on
     prompt_builder: PromptBuilder
     engine: Engine
+    facts: ModelFacts
 
 
 class AliasFollower:
@@ -65,7 +67,7 @@ class AliasFollower:
             return self._served
         try:
             target = locate(self.model, self._home)
-            if _name(target) != self._served.name:
+            if name_of(target) != self._served.name:
                 self._served = self._load(target)
                 say(f"now answering with {self._served.name}")
             self.trouble = ""
@@ -79,8 +81,5 @@ class AliasFollower:
     def _load(self, target: Version | Path) -> LoadedVersion:
         weights = target if isinstance(target, Path) else verified(target, self._home).weights
         fingerprint = "" if isinstance(target, Path) else target.tags[FILES_TAG][:12]
-        return LoadedVersion(_name(target), fingerprint, prompt_builder(_name(target), weights), self._engine(weights))
-
-
-def _name(target: Version | Path) -> str:
-    return target.absolute().name if isinstance(target, Path) else f"{target.name}/{target.version}"
+        name, facts = name_of(target), model_facts(target, self._home)
+        return LoadedVersion(name, fingerprint, prompt_builder(name, weights), self._engine(weights), facts)

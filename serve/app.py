@@ -2,80 +2,67 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from importlib.resources import files
 from typing import Any, TypeVar
 
 import anyio
 from fastapi import FastAPI, Request
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from model.chat import Turn
-from serve.alias_follower import AliasFollower, LoadedVersion
-from serve.api_error import ApiError
+from serve.api_error import ApiError, handle_errors
+from serve.catalog import Catalog, model_row
 from serve.engine import Sampling
 from serve.generation import GenerationJob, Generations, max_answer_tokens, seed_or_random
 from serve.limits import Limits
+from serve.page_files import serve_page
 from serve.parsing import Parser
-from serve.requests import ROLES, ChatRequest, GenerationRequest, TextRequest
-from serve.responses import DONE, Piece, ResponseBuilder, error_event, model_list
+from serve.requests import ROLES, ChatRequest, CountRequest, GenerationRequest, Message, TextRequest
+from serve.responses import DONE, Piece, ResponseBuilder, error_event
 
 log = logging.getLogger("uvicorn.error")
 T = TypeVar("T")
-PAGE = {"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/icon.svg": "image/svg+xml"}
 CLIENT_CLOSED_REQUEST = 499  # nobody reads it
 
 
-def application(follower: AliasFollower, generations: Generations, limits: Limits) -> FastAPI:
+def application(catalog: Catalog, generations: Generations, limits: Limits) -> FastAPI:
     """The app, without access control (access.py)."""
     app = FastAPI(title="triptych", openapi_url=None)  # its pages of documentation would load scripts from elsewhere
-    _handle_errors(app)
-    _serve_page(app)
+    handle_errors(app)
+    serve_page(app)
+    _list_models(app, catalog, limits)
     parser = Parser()
 
     @app.get("/health")
     async def health() -> dict[str, str]:
-        if not follower.trouble:
+        if not catalog.main.trouble:
             return {"status": "ok"}
-        why = (
-            f"{follower.served.name} answers, as what {follower.model} names cannot be used; the server's log says why"
-        )
+        served, named = catalog.main.served.name, catalog.main.model
+        why = f"{served} answers, as what {named} names cannot be used; the server's log says why"
         return {"status": "behind its alias", "why": why}  # open to all: no path of the home
-
-    @app.get("/v1/models")
-    async def models() -> dict[str, Any]:
-        served = await follower.current()
-        return model_list(follower.names, served)
-
-    @app.get("/v1/models/{name:path}")  # a name has slashes
-    async def model(name: str) -> dict[str, Any]:
-        served = await _served(name or "/")
-        return model_list((name,), served)["data"][0]
 
     @app.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:
         body = await parser.parse(request, ChatRequest)
-        served = await _served(body.model)
-        turns = [Turn(ROLES.get(message.role, message.role), message.content) for message in body.messages]
-        prompt = await parser.run(lambda: served.prompt_builder.of_turns(turns))
+        served = await catalog.served(body.model)
+        prompt = await parser.prompt(lambda: served.prompt_builder.of_turns(_turns(body.messages)))
         return await _answer(ResponseBuilder("chat", served), prompt, body, request)
 
     @app.post("/v1/completions")
     async def completions(request: Request) -> Response:
         body = await parser.parse(request, TextRequest)
-        served = await _served(body.model)
-        prompt = await parser.run(lambda: served.prompt_builder.of_text(body.prompt))
+        served = await catalog.served(body.model)
+        prompt = await parser.prompt(lambda: served.prompt_builder.of_text(body.prompt))
         return await _answer(ResponseBuilder("text", served), prompt, body, request)
 
-    async def _served(model: str) -> LoadedVersion:
-        served = await follower.current()
-        if model and model not in follower.names:
-            message = f"no model {model!r} here; there is {', '.join(follower.names)}"
-            raise ApiError(404, message, "model_not_found", "model")
-        return served
+    @app.post("/tokenize")  # as vLLM has it: whether a conversation fits is known before it is sent
+    async def tokenize(request: Request) -> dict[str, Any]:
+        body = await parser.parse(request, CountRequest)
+        served = await catalog.served(body.model)
+        ids, _ = await parser.prompt(lambda: served.prompt_builder.of_turns(_turns(body.messages)))
+        return {"count": len(ids), "max_model_len": served.engine.context, "tokens": ids}
 
     async def _answer(
         builder: ResponseBuilder, prompt: tuple[list[int], set[int]], body: GenerationRequest, request: Request
@@ -106,6 +93,21 @@ class EventStream(StreamingResponse):
         finally:
             await self._events.aclose()
             await self._pieces.aclose()
+
+
+def _list_models(app: FastAPI, catalog: Catalog, limits: Limits) -> None:
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        rows = await catalog.rows()
+        return {"object": "list", "data": [model_row(id, facts, limits.answer_tokens) for id, facts in rows.items()]}
+
+    @app.get("/v1/models/{name:path}")  # a name has slashes
+    async def model(name: str) -> dict[str, Any]:
+        return model_row(name, await catalog.row(name), limits.answer_tokens)
+
+
+def _turns(messages: Sequence[Message]) -> list[Turn]:
+    return [Turn(ROLES.get(message.role, message.role), message.content) for message in messages]
 
 
 async def _events(builder: ResponseBuilder, pieces: AsyncGenerator[Piece], with_usage: bool) -> AsyncGenerator[str]:
@@ -145,29 +147,3 @@ async def _when_gone(request: Request, then: Callable[[], None]) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
     then()
-
-
-def _handle_errors(app: FastAPI) -> None:
-    """Every error response has the same shape."""
-
-    @app.exception_handler(ApiError)
-    async def refused(_: Request, error: ApiError) -> Response:
-        return JSONResponse(error.body, error.status, error.headers)
-
-    @app.exception_handler(HTTPException)
-    async def not_found(request: Request, error: HTTPException) -> Response:
-        message = f"{request.method} {request.url.path}: {error.detail}"
-        refusal = ApiError(error.status_code, message, "invalid_request")
-        return JSONResponse(refusal.body, refusal.status, error.headers)
-
-    @app.exception_handler(Exception)
-    async def failed(_: Request, error: Exception) -> Response:
-        refusal = ApiError.internal()
-        return JSONResponse(refusal.body, refusal.status)
-
-
-def _serve_page(app: FastAPI) -> None:
-    folder = files("serve") / "page"
-    for path, kind in PAGE.items():
-        page = Response((folder / (path.strip("/") or "index.html")).read_bytes(), media_type=kind)
-        app.add_route(path, lambda _, page=page: page)

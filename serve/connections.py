@@ -1,8 +1,9 @@
-"""Connections, limited: in number, and in the time that the head of a request may take.
+"""Connections, limited: in number, in the time that a request's head may take, and in how long an answer stays unread.
 
-uvicorn limits neither: `limit_concurrency` counts requests whose head is complete, and its only timer runs between
-two requests. Where all connections are in use, a new one takes the place of the one that has waited longest without a
-request, so that slow or idle clients keep nobody out.
+uvicorn limits none of these: `limit_concurrency` counts requests whose head is complete, and its only timer runs
+between two requests. Where all connections are in use, a new one takes the place of the one that has waited longest
+without a request, so that slow or idle clients keep nobody out. A client that does not read what it asked for holds a
+slot of the engine: when nothing more can be written for `write_seconds`, its connection ends and the slot is free.
 """
 
 import resource
@@ -29,6 +30,7 @@ class LimitedProtocol(H11Protocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Transport, transport))
         self._waits_since, self._head_timer = time.monotonic(), cast(TimerHandle | None, None)
+        self._write_timer = cast(TimerHandle | None, None)
         if len(self.connections) > self.connections_at_most and not self._make_room():
             self.transport.write(FULL)
             self.transport.close()
@@ -42,8 +44,17 @@ class LimitedProtocol(H11Protocol):
         super().on_response_complete()
         self._waits_since = time.monotonic()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(self.limits.write_seconds, self._end_unread)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._end_write_timer()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_timer()
+        self._end_write_timer()
         super().connection_lost(exc)
 
     @property
@@ -71,6 +82,16 @@ class LimitedProtocol(H11Protocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _end_unread(self) -> None:
+        address = self.client[0] if self.client else "a client"
+        say(f"{address} has read nothing of its answer for {self.limits.write_seconds:g} s: its connection is ended")
+        self.transport.abort()
+
+    def _end_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
 
 def with_limits(limits: Limits) -> type[LimitedProtocol]:

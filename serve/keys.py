@@ -1,7 +1,8 @@
 """API keys: shown once when made, stored as salted hashes, revoked by name.
 
-    HOME/api/keys.json   name → {"id", "salt", "sha256", "created"}; only its owner can read the folder
+    HOME/api/keys.json   name → {"id", "salt", "sha256", "scope", "created"}; only its owner can read the folder
     tk-ID-SECRET         a key: its id finds the entry, its secret is 256 random bits
+    scope                chat: models and answers; admin: besides these what is below /admin
 
 A secret of 256 random bits cannot be guessed however fast the hash, so SHA-256 is enough. A home that has ever had a
 key requires one: revoking the last does not give access to everybody.
@@ -16,7 +17,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
@@ -24,15 +25,25 @@ from tasks.store.artifacts import write_durably
 from tasks.store.locks import exclusive
 
 PREFIX = "tk"
+CHAT, ADMIN = SCOPES = ("chat", "admin")
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NO_KEY = {"salt": secrets.token_hex(16), "sha256": "0" * 64}  # what no secret gives
 Entries = dict[str, dict[str, str]]
 
 
-def add(home: Home, name: str) -> dict[str, str]:
+class Holder(NamedTuple):
+    """Whose key it is, and what it is for."""
+
+    name: str
+    scope: str
+
+
+def add(home: Home, name: str, scope: str = CHAT) -> dict[str, str]:
     """{"name", "key"}: the only time that the key is shown."""
     if not NAMES.fullmatch(name):
         raise UsageError(f"keys add {name!r}: not a name", "use letters, digits, dot, dash and underscore, 64 at most")
+    if scope not in SCOPES:
+        raise UsageError(f"--scope {scope}: no such scope", f"there are: {', '.join(SCOPES)}")
     with _editing(home) as entries:
         if name in entries:
             raise UsageError(f"there is a key named {name!r}", f"choose another name, or: triptych keys revoke {name}")
@@ -41,6 +52,7 @@ def add(home: Home, name: str) -> dict[str, str]:
             "id": secrets.token_hex(4),
             "salt": salt.hex(),
             "sha256": _hash(secret, salt),
+            "scope": scope,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
     return {"name": name, "key": f"{PREFIX}-{entries[name]['id']}-{secret}"}
@@ -56,8 +68,9 @@ def revoke(home: Home, name: str) -> dict[str, str]:
 
 
 def list_keys(home: Home) -> list[dict[str, str]]:
-    """Name and date of each key; never anything that could be used."""
-    return [{"name": name, "created": entry["created"]} for name, entry in _read(home).items()]
+    """Name, scope and date of each key; never anything that could be used."""
+    entries = _read(home).items()
+    return [{"name": name, "scope": entry["scope"], "created": entry["created"]} for name, entry in entries]
 
 
 def are_required(home: Home) -> bool:
@@ -79,8 +92,8 @@ class Keyring:
         self._required = self._required or are_required(self._home)
         return self._required
 
-    def holder(self, key: str) -> str | None:
-        """The name of the key; None for one that is unknown or revoked."""
+    def holder(self, key: str) -> Holder | None:
+        """Name and scope of the key; None for one that is unknown or revoked."""
         self._reread()
         prefix, _, rest = key.partition("-")
         id, _, secret = rest.partition("-")
@@ -88,7 +101,8 @@ class Keyring:
         name = holders.get(id) if prefix == PREFIX else None
         entry = self._entries[name] if name else NO_KEY  # an unknown id costs what a known one costs
         digest = _hash(secret, bytes.fromhex(entry["salt"]))
-        return name if hmac.compare_digest(digest, entry["sha256"]) else None
+        is_right = hmac.compare_digest(digest, entry["sha256"])
+        return Holder(name, entry["scope"]) if name and is_right else None
 
     def _reread(self) -> None:
         """Reads the file again where it is another one than before."""
@@ -132,4 +146,4 @@ def _read(home: Home) -> Entries:
         ) from error
     if any("sha256" not in entry for entry in entries.values()):
         raise UserError(f"{file}: keys of an earlier version of triptych", "move the file away and add the keys again")
-    return entries
+    return {name: {"scope": CHAT, **entry} for name, entry in entries.items()}  # a key without one is for chat

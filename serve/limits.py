@@ -19,10 +19,12 @@ class Limits(BaseModel):
     body_bytes: int = Field(1_000_000, ge=1)  # of a request; more is a 413
     body_seconds: float = Field(10.0, gt=0)  # until a request has arrived whole
     head_seconds: float = Field(10.0, gt=0)  # until a request's line and headers have arrived
+    write_seconds: float = Field(30.0, gt=0)  # that a client may leave its answer unread; then its connection ends
     connections: int = Field(512, ge=1)  # open at once, within half of what `ulimit -n` allows
     answer_tokens: int = Field(4096, ge=1)  # the most that `max_tokens` may say, within the model's context
     default_tokens: int = Field(512, ge=1)  # where a request says nothing
     answer_seconds: float = Field(300.0, gt=0)  # then an answer ends as if its tokens were used up
+    models: int = Field(3, ge=1)  # in memory: the one served, and others of the registry; 1: no others
     slots: int = Field(2, ge=1)  # answers made side by side
     queue: int = Field(32, ge=0)  # requests that wait for a slot; one more is a 429
     queue_seconds: float = Field(60.0, gt=0)  # that a request waits at most, then it is a 429 too

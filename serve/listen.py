@@ -9,8 +9,10 @@ import uvicorn
 
 from serve import keys
 from serve.access import AccessControl, is_loopback
+from serve.admin import add_admin
 from serve.alias_follower import AliasFollower
 from serve.app import application
+from serve.catalog import Catalog
 from serve.connections import accept_failures_reported_once, with_limits
 from serve.engine import DecoderEngine
 from serve.generation import Generations
@@ -44,7 +46,10 @@ def serve(home: Home, model: str, address: Address, limits: Limits, on_start: On
         follower = AliasFollower(home, model, DecoderEngine)
         keyring = Keyring(home, required=keys.are_required(home))
         generations = Generations(limits)
-        app = AccessControl(application(follower, generations, limits), host, keyring, limits, names)
+        catalog = Catalog(home, follower, DecoderEngine, limits.models)
+        endpoints = application(catalog, generations, limits)
+        add_admin(endpoints, catalog, generations, home)
+        app = AccessControl(endpoints, host, keyring, limits, names)
         config = uvicorn.Config(
             app,
             http=with_limits(limits),

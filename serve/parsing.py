@@ -8,9 +8,10 @@ from fastapi import Request
 from pydantic import ValidationError
 
 from serve.api_error import ApiError
-from serve.requests import GenerationRequest
+from serve.requests import RequestModel
+from tasks.errors import UserError
 
-R = TypeVar("R", bound=GenerationRequest)
+R = TypeVar("R", bound=RequestModel)
 T = TypeVar("T")
 MAX_MISTAKES = 3
 THREADS = 2
@@ -28,6 +29,14 @@ class Parser:
         if not _is_json(request.headers.get("content-type", "")):
             raise ApiError(400, "body: not a JSON object sent as application/json", "invalid_request")
         return await self.run(lambda: _parsed(body, kind))
+
+    async def prompt(self, build: Callable[[], T]) -> T:
+        """The prompt that is built; ApiError with the reason where the model cannot have one of such turns."""
+        try:
+            return await self.run(build)
+        except UserError as error:
+            message = f"{error.what}; {error.cure}"
+            raise ApiError(400, message, "unsupported_chat_template", "messages") from error
 
     async def run(self, work: Callable[[], T]) -> T:
         """What the work gives."""

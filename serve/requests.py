@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from model.chat import TOP_P
@@ -18,10 +28,14 @@ def _only(*neutral: Any) -> AfterValidator:
 
     def check(value: Any) -> Any:
         if value not in neutral:
-            raise PydanticCustomError("unsupported", "not supported here; leave it out")
+            raise _unsupported()
         return value
 
     return AfterValidator(check)
+
+
+def _unsupported() -> PydanticCustomError:
+    return PydanticCustomError("unsupported", "not supported here; leave it out")
 
 
 def _texts_joined(content: Any) -> Any:
@@ -135,15 +149,29 @@ class ChatRequest(GenerationRequest):
     logprobs: Annotated[Any, _only(None, False)] = None
     top_logprobs: Annotated[Any, _only(None, 0)] = None
     response_format: Annotated[Any, _only(None, {"type": "text"})] = None
-    tools: Annotated[Any, _only(None, [])] = None
-    tool_choice: Annotated[Any, _only(None, "none", "auto")] = None
+    tool_choice: Annotated[Any, _only(None, "none", "auto")] = None  # before `tools`, whose check reads it
+    tools: list[Any] | None = None
     parallel_tool_calls: Annotated[Any, _only(None, False, True)] = None
     store: Annotated[Any, _only(None, False)] = None
     modalities: Annotated[Any, _only(None, ["text"])] = None
 
+    @field_validator("tools")
+    @classmethod
+    def _tools_are_not_to_be_called(cls, tools: Any, others: ValidationInfo) -> Any:
+        if tools and others.data.get("tool_choice") != "none":
+            raise _unsupported()
+        return tools
+
     @property
     def tokens(self) -> int | None:
         return self.max_completion_tokens or self.max_tokens
+
+
+class CountRequest(RequestModel):
+    """POST /tokenize: a conversation to be counted."""
+
+    model: str = ""
+    messages: Annotated[list[Message], Field(min_length=1), FailFast()]
 
 
 class TextRequest(GenerationRequest):

@@ -82,16 +82,3 @@ def error_event(error: ApiError) -> str:
 
 def event(value: dict[str, Any]) -> str:
     return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
-
-
-def model_list(names: tuple[str, ...], served: LoadedVersion) -> dict[str, Any]:
-    """GET /v1/models: the name to ask for, which stays when the version changes, and the version it means now."""
-    about = {
-        "object": "model",
-        "created": 0,
-        "owned_by": "triptych",
-        "version": served.name,
-        "max_model_len": served.engine.context,
-        "answers": served.prompt_builder.answers,  # False: it continues a text and was not taught to answer
-    }
-    return {"object": "list", "data": [{"id": name, **about} for name in names]}

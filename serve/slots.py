@@ -14,20 +14,23 @@ class Slots:
 
     def __init__(self, slots: int, queue: int, queue_seconds: float) -> None:
         self.queue, self.queue_seconds = queue, queue_seconds
-        self._free, self._waiting = asyncio.Semaphore(slots), 0
+        self.in_use = self.waiting = 0
+        self._free = asyncio.Semaphore(slots)
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         await self._take()
+        self.in_use += 1
         try:
             yield
         finally:
+            self.in_use -= 1
             self._free.release()
 
     async def _take(self) -> None:
-        if self._free.locked() and self._waiting >= self.queue:
-            raise ApiError.busy(f"busy, and {self._waiting} requests wait already", "queue_full", RETRY_AFTER_SECONDS)
-        self._waiting += 1
+        if self._free.locked() and self.waiting >= self.queue:
+            raise ApiError.busy(f"busy, and {self.waiting} requests wait already", "queue_full", RETRY_AFTER_SECONDS)
+        self.waiting += 1
         try:
             async with asyncio.timeout(self.queue_seconds):
                 await self._free.acquire()
@@ -35,4 +38,4 @@ class Slots:
             what = f"no slot came free within {self.queue_seconds:g} s"
             raise ApiError.busy(what, "queue_timeout", RETRY_AFTER_SECONDS) from None
         finally:
-            self._waiting -= 1
+            self.waiting -= 1

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from commands.complete import completer, model_names
+from commands.complete import completer, model_names, scopes
 from commands.options import (
     JsonOption,
     ModelArgument,
@@ -94,12 +94,23 @@ def serve(
         raise typer.Exit(130) from None
 
 
-@keys.command("add", epilog="Example:  triptych keys add laptop --json")
-def keys_add(name: Annotated[str, typer.Argument(help="Who uses it.")], as_json: JsonOption = False) -> None:
+@keys.command("add", epilog="Example:  triptych keys add laptop --scope chat")
+def keys_add(
+    name: Annotated[str, typer.Argument(help="Who uses it.")],
+    scope: Annotated[
+        str,
+        typer.Option(
+            help="chat: models and answers. admin: the server's state and the runs' reports too.",
+            autocompletion=completer(scopes),
+        ),
+    ] = "chat",
+    as_json: JsonOption = False,
+) -> None:
     """Make a key of the API. It is shown only once; the home keeps a salted hash."""
     from serve.keys import add
 
-    print_facts(add(current_home(), name), as_json)
+    made = add(current_home(), name, scope)
+    print_facts(made if as_json else made | {"scope": scope}, as_json)
 
 
 @keys.command("revoke", epilog="Example:  triptych keys revoke laptop")
@@ -114,7 +125,7 @@ def keys_revoke(
 
 @keys.command("list", epilog="Example:  triptych keys list")
 def keys_list(as_json: JsonOption = False) -> None:
-    """Show the names and dates of the keys."""
+    """Show the names, scopes and dates of the keys."""
     from commands.show import show_table
     from serve.keys import list_keys
 

@@ -27,7 +27,7 @@ class PromptBuilder:
 
         self.vocabulary, self.answers = Vocabulary(folder), answers_in_turns(folder)
         named = read_special_ids(folder).end if ends is None else ends
-        self._folder, self._ends = folder, {self.vocabulary.separator, *named}
+        self._ends = {self.vocabulary.separator, *named}
 
     def of_turns(self, turns: Sequence["Turn"]) -> tuple[list[int], set[int]]:
         """Raises UsageError where the model's turns are marked in a way that is not supported."""
@@ -49,8 +49,8 @@ class PromptBuilder:
         try:
             return self.vocabulary.markup()
         except KeyError as error:
-            what = f"{self._folder}: its chat template marks turns without {error}"
-            raise UsageError(what, "give a model whose turns are ChatML's, or one that triptych trained") from error
+            what = f"this model's chat template marks turns in a way that is not supported (there is no token {error})"
+            raise UsageError(what, "choose a model whose turns are ChatML's, or one that triptych trained") from error
 
 
 class ChatModel:

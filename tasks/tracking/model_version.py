@@ -20,6 +20,7 @@ class Version:
     aliases: tuple[str, ...]
     tags: dict[str, str]
     folder: Path
+    created: int = 0  # seconds since 1970; 0: not known
 
     @property
     def full_name(self) -> str:

@@ -65,7 +65,8 @@ class RegistryRest:
         name, version = row["name"], int(row["version"])
         tags = {tag["key"]: tag.get("value", "") for tag in row.get("tags", ())}
         folder = self.home.models / tags.get(FILES_TAG, "")
-        return Version(name, version, tuple(sorted(aliases.get((name, version), []))), tags, folder)
+        created = int(row.get("creation_timestamp", 0)) // 1000
+        return Version(name, version, tuple(sorted(aliases.get((name, version), []))), tags, folder, created)
 
     def _fetch(self, version: Version) -> None:
         """Downloads the files beside their place, and renames them once they are whole and what was registered."""

@@ -22,7 +22,9 @@ class RegistryTables:
 
     def versions(self, name: str | None) -> list[Version]:
         """All versions (of one model), by name and number."""
-        rows = self._read("SELECT name, version, storage_location, source, current_stage FROM model_versions")
+        rows = self._read(
+            "SELECT name, version, storage_location, source, current_stage, creation_time FROM model_versions"
+        )
         tags: dict[tuple[str, int], dict[str, str]] = {}
         for model, version, key, value in self._read("SELECT name, version, key, value FROM model_version_tags"):
             tags.setdefault((model, version), {})[key] = value
@@ -36,8 +38,9 @@ class RegistryTables:
                 tuple(sorted(aliases.get((model, version), []))),
                 tags.get((model, version), {}),
                 self._folder(location or source),
+                (created or 0) // 1000,
             )
-            for model, version, location, source, stage in sorted(rows, key=lambda row: row[:2])
+            for model, version, location, source, stage, created in sorted(rows, key=lambda row: row[:2])
             if name in (None, model) and stage != "Deleted_Internal"
         ]
 

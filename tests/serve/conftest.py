@@ -1,4 +1,4 @@
-"""A home with two versions of a tiny model, a server that is open to this machine, and one that requires keys."""
+"""A home with two versions of a tiny model and a base; a server open to this machine, and one that requires keys."""
 
 import json
 import os
@@ -61,7 +61,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """tiny-instruct/1 is the champion, /2 another model of the same kind."""
+    """tiny-instruct/1 is the champion, /2 another model of the same kind; tiny-base/1 is a candidate."""
     folder = tmp_path_factory.mktemp("served")
     home = Home(folder / "home")
     assert not isinstance(connect(home), str)
@@ -72,7 +72,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     store = Store(home / "store")
     for seed in (1, 2):
         made = store.complete(_training(vocabulary), Seeded(seed=seed), {})
-        package = store.complete(REGISTER, RegisterConfig(name="tiny"), {"instruct": made})
+        roles = {"instruct": made} | ({"base": made} if seed == 1 else {})
+        package = store.complete(REGISTER, RegisterConfig(name="tiny"), roles)
         publish(package.path, home, RunInfo(run="r1", recipe="tiny"))
     promote("tiny-instruct/1", home)
     return home
@@ -109,6 +110,7 @@ def guarded(guarded_home: Home, key: str, tmp_path_factory: pytest.TempPathFacto
         "answer_tokens=16000",
         "body_bytes=10000",
         "wrong_keys_per_minute=20",
+        "models=1",
     )
     with serving(guarded_home, tmp_path_factory.mktemp("guarded"), limits, "--name", "api.example.com") as server:
         yield server

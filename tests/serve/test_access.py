@@ -1,12 +1,13 @@
 """Keys and limits, on a server that requires keys and has low limits."""
 
 import contextlib
+import json
 import time
 import urllib.error
 import urllib.request
 
 import pytest
-from openai import APIStatusError, AuthenticationError, OpenAI, RateLimitError
+from openai import APIStatusError, AuthenticationError, NotFoundError, OpenAI, RateLimitError
 
 from serve import keys
 from tests.serve.conftest import MODEL, Server
@@ -43,6 +44,45 @@ def test_without_a_key_only_the_page_and_health_are_served(guarded: Server):
         refused.value.close()
 
 
+def test_only_a_key_of_scope_admin_opens_what_is_below_admin(guarded: Server, guarded_home, key):
+    admin = keys.add(guarded_home, "owner", "admin")["key"]
+    for path in ("/admin/status", "/admin/reports/r1", "/admin/", "/%61dmin/status"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            fetch(guarded.url + path, key)
+        assert refused.value.code == 403
+        assert json.loads(refused.value.read())["error"]["code"] == "insufficient_scope"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(guarded.url + path)
+        assert refused.value.code == 401
+        refused.value.close()
+    status = json.loads(fetch(guarded.url + "/admin/status", admin))
+    assert (status["status"], status["version"], status["answers_in_progress"]) == ("ok", "tiny-instruct/1", 0)
+    with guarded.client(admin) as client:
+        assert say_hello(client).choices
+
+
+def test_a_server_with_room_for_one_model_serves_no_other(guarded: Server, key):
+    with guarded.client(key) as client:
+        assert {model.id for model in client.models.list().data} == {MODEL, "tiny-instruct", "tiny-instruct/1"}
+        with pytest.raises(NotFoundError, match="no model 'tiny-base@candidate' here"):
+            say_hello(client, model="tiny-base@candidate")
+
+
+def test_a_report_is_shown_under_a_policy_that_runs_no_script(guarded: Server, guarded_home):
+    admin = {"Authorization": f"Bearer {keys.add(guarded_home, 'reader', 'admin')['key']}"}
+    guarded_home.reports.mkdir()
+    (guarded_home.reports / "r1.html").write_text("<h1>Report</h1>")
+    with urllib.request.urlopen(urllib.request.Request(guarded.url + "/admin/reports/r1", headers=admin)) as reply:
+        assert reply.read() == b"<h1>Report</h1>"
+        assert "sandbox" in reply.headers["Content-Security-Policy"]
+        assert "script-src" not in reply.headers["Content-Security-Policy"]
+    for run in ("r2", "..%2f..%2fapi%2fkeys", "../r1"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            fetch(f"{guarded.url}/admin/reports/{run}", admin["Authorization"].removeprefix("Bearer "))
+        assert refused.value.code == 404
+        refused.value.close()
+
+
 def test_a_server_behind_a_proxy_is_reached_by_the_names_it_was_given(guarded: Server, key):
     own = {"Authorization": f"Bearer {key}"}
     for headers in (
@@ -59,6 +99,11 @@ def test_a_server_behind_a_proxy_is_reached_by_the_names_it_was_given(guarded: S
         if "Origin" not in headers:
             assert b"triptych serve --name example.com" in refused.value.read()
         refused.value.close()
+
+
+def fetch(url: str, key: str) -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})) as reply:
+        return reply.read()
 
 
 def test_a_body_over_the_limit_is_a_413(guarded: Server, key):

@@ -41,15 +41,33 @@ def test_a_chat_is_answered_by_a_named_version_and_its_tokens_are_counted(client
     assert chat(client, seed=2).choices[0].message.content != answer.choices[0].message.content
 
 
-def test_the_model_name_in_a_request_is_the_alias(client):
+def test_the_model_name_in_a_request_is_the_alias(client, home):
     first, *others = client.models.list().data
     assert (first.id, first.version, first.max_model_len) == (MODEL, "tiny-instruct/1", CONTEXT)
-    assert [model.id for model in others] == ["tiny-instruct/1", "tiny-instruct"]
+    version = find(MODEL, home)
+    assert abs(first.created - version.folder.stat().st_mtime) < 60 and first.champion
+    assert [model.id for model in others] == ["tiny-instruct/1", "tiny-instruct", "tiny-base@candidate"]
     assert [client.models.retrieve(model.id) for model in (first, *others)] == [first, *others]
     for request in (lambda: chat(client, model="gpt-4"), lambda: client.models.retrieve("gpt-4")):
         with pytest.raises(NotFoundError, match="there is tiny-instruct@champion") as refused:
             request()
         assert refused.value.code == "model_not_found"
+
+
+def test_another_registered_model_answers_requests_that_name_it(client, open_server):
+    for name in ("tiny-base@candidate", "tiny-base/1", "tiny-base"):
+        assert chat(client, model=name).model == "tiny-base/1"
+    assert chat(client).model == "tiny-instruct/1"
+    assert open_server.stderr.read_text().count("tiny-base/1 answers too") == 1
+    with pytest.raises(NotFoundError, match=r"there is .*tiny-base@candidate"):
+        chat(client, model="tiny-base@champion")
+
+
+def test_a_conversation_is_counted_as_its_answer_will_count_it(open_server, client):
+    body = json.dumps({"model": MODEL, "messages": MESSAGES}).encode()
+    counted = json.loads(fetch(f"{open_server.url}/tokenize", body, {"Content-Type": "application/json"}))
+    assert counted["count"] == len(counted["tokens"]) == chat(client).usage.prompt_tokens
+    assert counted["max_model_len"] == CONTEXT
 
 
 def test_fields_with_neutral_values_are_accepted(client):

@@ -5,19 +5,26 @@ import json
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
+from serve.alias_follower import AliasFollower
 from serve.app import application
+from serve.catalog import Catalog
 from serve.connections import accept_failures_reported_once, with_limits
 from serve.generation import Generations
 from serve.limits import Limits
+from serve.model_facts import ModelFacts
 from serve.requests import ChatRequest
+from tasks.errors import UsageError
+from tasks.home import Home
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 
@@ -30,14 +37,23 @@ class Follower:
     def __init__(self, of_turns=lambda turns: ([1], {0}), generate=lambda prompt, sampling: (id for id in ())) -> None:
         builder = SimpleNamespace(of_turns=of_turns, answers=True, vocabulary=SimpleNamespace(decode_bytes=bytes))
         engine = SimpleNamespace(context=1000, generate=generate)
-        self.served: Any = SimpleNamespace(name="tiny/1", fingerprint="", prompt_builder=builder, engine=engine)
+        facts = ModelFacts("tiny/1", 0, 1000, answers=True)
+        self.served: Any = SimpleNamespace(
+            name="tiny/1", fingerprint="", prompt_builder=builder, engine=engine, facts=facts
+        )
 
     async def current(self):
         return self.served
 
 
+def app_of(follower: Follower, limits: Limits | None = None) -> FastAPI:
+    limits = limits or Limits(models=1)
+    catalog = Catalog(Home(Path()), cast(AliasFollower, follower), lambda _: follower.served.engine, most=1)
+    return application(catalog, Generations(limits), limits)
+
+
 def client_of(follower: Follower) -> httpx.AsyncClient:
-    app = application(follower, Generations(Limits()), Limits())  # type: ignore[arg-type]
+    app = app_of(follower)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://test")
 
 
@@ -144,8 +160,8 @@ async def listening(app, **limits) -> AsyncIterator[int]:
         await serving
 
 
-async def ask(port: int, sent: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def ask(port: int, sent: bytes, read_at_most: int = 2**16) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=read_at_most)
     writer.write(sent)
     await writer.drain()
     return reader, writer
@@ -154,6 +170,80 @@ async def ask(port: int, sent: bytes) -> tuple[asyncio.StreamReader, asyncio.Str
 async def answer_ok(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body"})
+
+
+def test_a_client_that_leaves_its_answer_unread_loses_its_connection_and_frees_its_slot(capsys):
+    def generate(prompt, sampling):
+        while sampling.max_tokens > 1:  # for ever
+            yield from b"x" * 1000
+
+    limits = Limits(write_seconds=0.3, slots=1, queue=0)
+    body = json.dumps(CHAT | {"stream": True, "max_tokens": 900}).encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    request = head + f"content-length: {len(body)}\r\n\r\n".encode() + body
+
+    async def run():
+        follower = Follower(generate=generate)
+        follower.served.prompt_builder.vocabulary.decode_bytes = lambda ids: b"x" * 100_000
+        app = app_of(follower, limits)
+        async with listening(app, write_seconds=0.3) as port:
+            reader, writer = await ask(port, request, read_at_most=1024)
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            until = asyncio.get_running_loop().time() + 30
+            while True:
+                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as other:
+                    answer = await other.post("/v1/chat/completions", json=CHAT | {"max_tokens": 1})
+                if answer.status_code == 200:
+                    break
+                assert answer.status_code == 429 and asyncio.get_running_loop().time() < until
+                await asyncio.sleep(0.1)
+            writer.close()
+
+    asyncio.run(run())
+    assert "127.0.0.1 has read nothing of its answer for 0.3 s" in capsys.readouterr().err
+
+
+def test_turns_that_the_model_has_no_marks_for_are_refused_with_the_reason():
+    def of_turns(turns):
+        raise UsageError("this model's chat template marks turns otherwise", "choose another")
+
+    async def run():
+        async with client_of(Follower(of_turns)) as client:
+            return [await client.post(path, json=CHAT) for path in ("/v1/chat/completions", "/tokenize")]
+
+    for answer in asyncio.run(run()):
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"] == "this model's chat template marks turns otherwise; choose another"
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/completions", "/v1/completions"),
+        ("/v1/chat/completion/", "/v1/chat/completions"),
+        ("/models", "/v1/models"),
+    ],
+)
+def test_a_path_beside_an_endpoint_names_it(path, meant):
+    async def run():
+        async with client_of(Follower()) as client:
+            return await client.post(path, json=CHAT)
+
+    answer = asyncio.run(run())
+    assert answer.status_code == 404 and f"did you mean {meant}?" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("fields", [{"tools": []}, {"tools": [{"type": "function"}], "tool_choice": "none"}])
+def test_tools_that_are_not_to_be_called_are_ignored(fields):
+    assert ChatRequest.model_validate(CHAT | fields).messages
+
+
+@pytest.mark.parametrize("fields", [{}, {"tool_choice": "auto"}, {"tool_choice": None}])
+def test_tools_to_be_called_are_refused(fields):
+    with pytest.raises(ValidationError, match=r"tools\n  not supported here"):
+        ChatRequest.model_validate(CHAT | {"tools": [{"type": "function"}]} | fields)
 
 
 WHOLE, HALF = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n", b"GET /health HTTP/1.1\r\n"

@@ -1,5 +1,7 @@
 """Keys on disk."""
 
+import json
+
 import pytest
 
 from serve import keys
@@ -17,8 +19,8 @@ def test_a_key_is_shown_once_and_listed_by_name_only(home):
     made = keys.add(home, "laptop")
     assert made.keys() == {"name", "key"}
     (row,) = keys.list_keys(home)
-    assert (row["name"], row.keys()) == ("laptop", {"name", "created"})
-    assert Keyring(home, required=False).holder(made["key"]) == "laptop"
+    assert (row["name"], row["scope"], row.keys()) == ("laptop", "chat", {"name", "scope", "created"})
+    assert Keyring(home, required=False).holder(made["key"]) == ("laptop", "chat")
 
 
 def test_keys_stay_required_after_the_last_one_is_revoked(home):
@@ -33,7 +35,7 @@ def test_a_lost_key_file_does_not_open_a_running_server(home):
     key = keys.add(home, "laptop")["key"]
     keyring = Keyring(home, required=False)
     assert keyring.required
-    assert keyring.holder(key) == "laptop"
+    assert keyring.holder(key) == ("laptop", "chat")
     (home / "api" / "keys.json").unlink()
     assert keyring.required
     assert keyring.holder(key) is None
@@ -43,6 +45,21 @@ def test_a_lost_key_file_does_not_open_a_running_server(home):
 def test_an_invalid_name_is_refused(home, name):
     with pytest.raises(UsageError, match="not a name"):
         keys.add(home, name)
+
+
+def test_a_key_has_the_scope_it_was_made_for_and_one_from_before_there_were_scopes_is_for_chat(home):
+    made = {scope: keys.add(home, f"of-{scope}", scope)["key"] for scope in keys.SCOPES}
+    keyring = Keyring(home, required=True)
+    assert {scope: keyring.holder(key) for scope, key in made.items()} == {
+        "chat": ("of-chat", "chat"),
+        "admin": ("of-admin", "admin"),
+    }
+    with pytest.raises(UsageError, match="--scope root: no such scope\n  fix: there are: chat, admin"):
+        keys.add(home, "other", "root")
+    entries = json.loads(home.api_keys.read_text())
+    del entries["of-admin"]["scope"]
+    home.api_keys.write_text(json.dumps(entries))
+    assert Keyring(home, required=True).holder(made["admin"]) == ("of-admin", "chat")
 
 
 def test_names_are_unique_and_revoking_an_unknown_one_is_an_error(home):

@@ -52,5 +52,5 @@ def test_a_public_chat_model_in_a_folder_answers_and_unknown_turns_are_refused(t
     assert answers_in_turns(public) and prompt_builder("public", public).answers
     other = tokenizer_folder(tmp_path / "other", (END_OF_TEXT, "[INST]"))
     (other / "chat_template.jinja").write_text("{{ messages }}")
-    with pytest.raises(UsageError, match="chat template marks turns without"):
+    with pytest.raises(UsageError, match="marks turns in a way that is not supported"):
         prompt_builder("other", other).of_turns(TURNS)

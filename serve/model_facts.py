@@ -1,0 +1,43 @@
+"""What the list of models says of one, read from small files: nothing is loaded or verified for it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.hub_files import CONFIG, read_shape
+from tasks.errors import UserError
+from tasks.home import Home
+from tasks.models.chat_template import answers_in_turns
+from tasks.register.aliases import CHAMPION
+from tasks.register.introduction import Introduction, introduce
+from tasks.tracking.model_version import Version
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """One version of a model, or a folder of weights."""
+
+    version: str  # NAME/VERSION, or the folder's name
+    created: int  # seconds since 1970
+    context: int  # tokens of prompt and answer together
+    answers: bool
+    is_champion: bool = False
+    introduction: Introduction = field(default_factory=Introduction)
+
+
+def model_facts(target: Version | Path, home: Home) -> ModelFacts:
+    """Of a version whose files this home does not have yet, or cannot read, what the registry says."""
+    weights = target if isinstance(target, Path) else target.weights
+    try:
+        context, answers = read_shape(weights).context, answers_in_turns(weights)
+    except (UserError, OSError, ValueError):
+        context, answers = 0, False
+    if isinstance(target, Path):
+        created = (weights / CONFIG).stat().st_mtime if (weights / CONFIG).is_file() else 0
+        return ModelFacts(name_of(target), int(created), context, answers)
+    is_champion = CHAMPION in target.aliases
+    return ModelFacts(target.full_name, target.created, context, answers, is_champion, introduce(target, home))
+
+
+def name_of(target: Version | Path) -> str:
+    """NAME/VERSION, or the folder's name."""
+    return target.absolute().name if isinstance(target, Path) else target.full_name
