@@ -6,14 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from textwrap import fill, shorten
 from typing import TYPE_CHECKING, NoReturn
 
 from commands.complete import models
 from commands.models.use import Knobs, at_hand, chat_model
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
+from tasks.models.pretrained import GGUF, PACKAGE
 from tasks.models.prompting import ChatModel
 from tasks.progress import say
+from tasks.register.introduction import Introduction, introduce
+from tasks.tracking.model_version import Version
+from tasks.tracking.registry import locate
 
 if TYPE_CHECKING:
     from model.chat import Turn
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 HELP = """\
 /new          begin a new conversation
 /retry        answer the last message again
+/try [N]      list prompts that the model knows, or send the Nth of them
 /model NAME   talk to another model; without NAME: list those there are
 /temp T       draw answers at temperature T; 0: always the most likely token
 /save FILE    write the conversation to a new text file
@@ -29,6 +35,7 @@ exit, quit    end, as Ctrl-D does; Ctrl-C ends an answer"""
 PROMPT = "» "
 EXIT = ("exit", "quit", "/exit", "/quit")
 LINES_REMEMBERED = 1000
+LINE = 100  # characters, at most
 
 
 @dataclass
@@ -43,13 +50,20 @@ class Conversation:
     earlier: list["Turn"] = field(init=False, default_factory=list)  # those before the last message
     message: str = field(init=False, default="")
     retries: int = field(init=False, default=0)
+    introduction: Introduction = field(init=False)
 
     def __post_init__(self) -> None:
-        self.speaker = chat_model(self.home, self.name)
+        self.speaker, self.introduction = chat_model(self.home, self.name), _introduction(self.home, self.name)
 
     @property
     def greeting(self) -> str:
         return f"{self.name} {'answers' if self.speaker.answers else 'continues your text (a base model)'}"
+
+    @property
+    def prompts(self) -> str:
+        """Those that the model knows, numbered; "" for none."""
+        lines = (" ↵ ".join(prompt.splitlines()) for prompt in self.introduction.prompts)
+        return "\n".join(f"  {number}  {shorten(line, LINE)}" for number, line in enumerate(lines, 1))
 
     def answer(self, text: str) -> Iterator[str]:
         """The pieces of the answer. What was written by the time the caller stops is part of the conversation."""
@@ -71,9 +85,13 @@ class Conversation:
         argument = argument.strip()
         if name == "/retry":
             return self._last_message()
+        if name == "/try" and argument:
+            return self._known_prompt(argument)
         match name:
             case "/help":
                 say(HELP)
+            case "/try":
+                say(self.prompts or "no prompts are known of this model")
             case "/new":
                 self.turns = self.earlier = []
                 say("a new conversation")
@@ -93,13 +111,28 @@ class Conversation:
         self.turns, self.retries = self.earlier, self.retries + 1
         return self.message
 
+    def _known_prompt(self, number: str) -> str:
+        by_number = {str(n): prompt for n, prompt in enumerate(self.introduction.prompts, 1)}
+        if number not in by_number:
+            raise UsageError(f"/try {number}: no such prompt", f"there are: {', '.join(by_number) or 'none'}")
+        say(f"{PROMPT}{by_number[number]}")
+        return by_number[number]
+
     def _change_model(self, name: str) -> None:
         if not name:
             say("\n".join([self.greeting, *models()]))
             return
-        self.speaker = chat_model(self.home, name)
+        self.speaker, self.introduction = chat_model(self.home, name), _introduction(self.home, name)
         self.name, self.turns, self.earlier = name, [], []
         say(self.greeting)
+        self.introduce()
+
+    def introduce(self) -> None:
+        """Says what the model is, and which prompts it knows."""
+        if self.introduction.about:
+            say(fill(self.introduction.about, LINE))
+        if self.introduction.prompts:
+            say(f"it knows prompts such as these; /try N sends one:\n{self.prompts}")
 
     def _change_temperature(self, text: str) -> None:
         try:
@@ -135,6 +168,7 @@ def converse(home: Home, model: str, knobs: Knobs) -> None:
                 _print_answer(conversation.answer(input(PROMPT)))
         return
     say(f"{conversation.greeting}; /help shows the commands, Ctrl-D ends")
+    conversation.introduce()
     signal.signal(signal.SIGTERM, _end)  # Ctrl-C alone is to mean: no more of this answer
     with _line_history(home):
         _converse_on_terminal(conversation)
@@ -164,6 +198,15 @@ def _converse_on_terminal(conversation: Conversation) -> None:
         except UserError as error:
             say(f"error: {error}")
     raise KeyboardInterrupt
+
+
+def _introduction(home: Home, model: str) -> Introduction:
+    """Of a registered model; empty for any other. Its prompts quote documents: nothing in them steers a terminal."""
+    if model.startswith(PACKAGE) or model.endswith(GGUF):
+        return Introduction()
+    target = locate(model, home)
+    known = introduce(target, home) if isinstance(target, Version) else Introduction()
+    return replace(known, prompts=tuple("".join(_printable(iter([prompt]))) for prompt in known.prompts))
 
 
 def _print_answer(pieces: Iterator[str]) -> None:

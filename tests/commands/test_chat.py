@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 
 import triptych
-from commands.models.chat import converse
+from commands.models.chat import Conversation, converse
 from commands.models.use import Knobs
 from model import hub
 from model.decoder import Decoder, initialise
 from model.depth import from_depth
+from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.models.chat_template import write_chat_template
 from tasks.models.vocabulary import SPECIALS
+from tasks.register.introduction import Introduction
 from tests.tasks.models.byte_level import tokenizer_folder
 
 ON_A_TERMINAL = """
@@ -125,6 +127,19 @@ def test_a_conversation_on_a_terminal(terminal, weights, tmp_path):
     history = tmp_path / "home" / "chat_history"
     assert history.read_text().splitlines()[:3] == ["/retry", "hello", "/retry"]
     assert history.stat().st_mode & 0o077 == 0
+
+
+def test_prompts_that_the_model_knows_are_listed_and_sent_by_number(weights, tmp_path, capsys):
+    conversation = Conversation(Home(tmp_path), str(weights), Knobs(4, 0.0, 1.0, 0))
+    assert conversation.command("/try") is None
+    assert "no prompts are known of this model" in capsys.readouterr().err
+    conversation.introduction = Introduction("It answers.", ("When?", "Continue:\nThe state"))
+    conversation.introduce()
+    shown = capsys.readouterr().err
+    assert "It answers." in shown and "  1  When?\n  2  Continue: ↵ The state" in shown
+    assert conversation.command("/try 2") == "Continue:\nThe state"
+    with pytest.raises(UsageError, match="/try 3: no such prompt\n  fix: there are: 1, 2"):
+        conversation.command("/try 3")
 
 
 def test_the_second_ctrl_c_in_a_row_ends_it(terminal):
