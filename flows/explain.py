@@ -10,6 +10,8 @@ from flows.scope import Scope
 from tasks.store.artifacts import MANIFEST, Artifact, Store, artifact_keys
 from tasks.store.step import Stats, Step, flatten, keyed
 
+Manifest = Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -19,6 +21,7 @@ class Explanation:
     key: str
     verdict: str  # hit, miss, recompute
     reasons: tuple[str, ...]
+    seconds: float | None = None  # of the nearest artifact that was computed here, to the steps it will have
 
 
 @dataclass
@@ -59,18 +62,21 @@ class Explainer:
             self.misses.add(label)
         if label in self.scope.labels:
             verdict = "miss" if hit is None else "recompute" if label in self.scope.recompute else "hit"
-            reasons = tuple(self._causes(label, step, call)) if hit is None else hit.notes
-            self.explanations.append(Explanation(name, key, verdict, reasons))
+            nearest = None if verdict == "hit" else self._nearest(step, call)
+            reasons = tuple(self._causes(label, step, call, nearest)) if hit is None else hit.notes
+            seconds = _seconds(nearest, call) if nearest else None
+            self.explanations.append(Explanation(name, key, verdict, reasons, seconds))
         return hit or Artifact(step.name, key, self.store.folder(step, key), "", Stats(), 0.0, False)
 
-    def _causes(self, label: str, step: Step, call: Invocation) -> Iterator[str]:
+    def _causes(self, label: str, step: Step, call: Invocation, nearest: Manifest | None) -> Iterator[str]:
         """The label's own changes, then the labels whose miss makes this one a miss."""
         missed = sorted((call.needs() & self.misses) - {label})
-        yield from (text for text in self._compare(step, call) if not missed or not text.startswith("input "))
+        changes = _compare(step, call, nearest)
+        yield from (text for text in changes if not missed or not text.startswith("input "))
         yield from (f"← {other}" for other in missed)
 
-    def _compare(self, step: Step, call: Invocation) -> Iterator[str]:
-        """The differences to the stored artifact that is nearest to this call."""
+    def _nearest(self, step: Step, call: Invocation) -> Manifest | None:
+        """The manifest of the stored artifact that is nearest to this call: of several, the latest."""
         config = flatten(keyed(call.config))
         inputs = artifact_keys(call.artifacts())
         nearest, best = None, (-1, "")
@@ -79,18 +85,31 @@ class Explainer:
             same = sum(flatten(manifest["config"]).get(k) == v for k, v in config.items())
             same += 3 * sum(manifest["inputs"].get(role) == key for role, key in inputs.items())
             nearest, best = max((nearest, best), (manifest, (same, manifest["created"])), key=lambda pair: pair[1])
-        if nearest is None:
-            yield "never made here"
-            return
-        if nearest["version"] != step.version:
-            yield f"VERSION {nearest['version']} → {step.version}"
-        before = flatten(nearest["config"])
-        for key in sorted(config.keys() | before.keys()):
-            if config.get(key) != before.get(key):
-                yield f"{key}: {_short(before.get(key))} → {_short(config.get(key))}"
-        for role, key in inputs.items():
-            if nearest["inputs"].get(role) != key:
-                yield f"input {role}: another one"
+        return nearest
+
+
+def _compare(step: Step, call: Invocation, nearest: Manifest | None) -> Iterator[str]:
+    """The differences of this call to the one that the artifact was made by."""
+    if nearest is None:
+        yield "never made here"
+        return
+    if nearest["version"] != step.version:
+        yield f"VERSION {nearest['version']} → {step.version}"
+    config, inputs = flatten(keyed(call.config)), artifact_keys(call.artifacts())
+    before = flatten(nearest["config"])
+    for key in sorted(config.keys() | before.keys()):
+        if config.get(key) != before.get(key):
+            yield f"{key}: {_short(before.get(key))} → {_short(config.get(key))}"
+    for role, key in inputs.items():
+        if nearest["inputs"].get(role) != key:
+            yield f"input {role}: another one"
+
+
+def _seconds(nearest: Manifest, call: Invocation) -> float:
+    """The seconds that the artifact took; of a training of another number of steps, in proportion."""
+    steps, before = (values.get("steps") for values in (keyed(call.config), nearest["config"]))
+    scale = steps / before if steps and before else 1.0
+    return round(nearest["seconds"] * scale, 1)
 
 
 def _short(value: Any) -> str:

@@ -71,13 +71,14 @@ def judged_scores(record: RunRecord) -> list[JudgedScore]:
     """One for each model that the run evaluated; every score where the run does not say which one is judged."""
     standards = record.settings.get("registry", {})
     return [
-        _beside_strongest(model, task, entry)
+        beside_strongest(model, task, entry)
         for model, task, entry in _scores(record)
         if standards.get(model, {}).get("task", task) == task
     ]
 
 
-def _beside_strongest(model: str, task: str, entry: Mapping[str, Any]) -> JudgedScore:
+def beside_strongest(model: str, task: str, entry: Mapping[str, Any]) -> JudgedScore:
+    """A score of a model on a task beside the strongest of its baselines, whatever the gate judges by."""
     baselines = entry.get("baselines", {})
     best = min if entry["better"] == "lower" else max
     strongest = best(baselines, key=baselines.__getitem__) if baselines else None

@@ -11,8 +11,10 @@ from pathlib import Path
 from flows.graph import graph
 from flows.load import load
 from flows.mlflow_runs import end_of
+from flows.named_fields import check_fields
 from flows.publish import publisher
 from flows.recipe import Recipe
+from flows.recipe_mistakes import all_mistakes
 from flows.record import RunRecord
 from flows.retention import make_room
 from flows.runner import AsTask, Runner, bare
@@ -65,7 +67,8 @@ class Session:
 
 def open_session(request: Request, write: bool = True) -> Session:
     """The session of a request; with write=False nothing at all is written (`--explain`)."""
-    recipe = load(request.recipe, request.changes).recipe
+    loaded = load(request.recipe, request.changes)
+    recipe = loaded.recipe
     mlflow_server()  # a wrong address is reported before anything runs
     if write:
         check_writable(request.home)
@@ -75,6 +78,11 @@ def open_session(request: Request, write: bool = True) -> Session:
     store = Store(request.home.store, request.strict, git_commit())
     arrange = record_arrivals if write else read_corpus
     corpus = arrange(recipe.name, recipe.ingest, request.home, lambda parts: _is_ingested(store, recipe, parts))
+    checked = check_fields(recipe, corpus)
+    if checked.mistakes:
+        raise all_mistakes(loaded.path, loaded.origins, (), checked.mistakes)
+    recipe = recipe.model_copy(update={"finetune": checked.finetune})
+    corpus = replace(corpus, notes=(*corpus.notes, *checked.notes))
     steps = scope(edges(recipe, corpus), request.start, request.until, request.only)
     return Session(request, recipe, corpus, steps, store, read_takedown_list(recipe.curate.takedown))
 

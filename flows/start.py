@@ -52,6 +52,8 @@ def flow_parameters(request: Request) -> dict[str, Any]:
 def explain_run(request: Request) -> list[dict[str, Any]]:
     """Hit or miss of every label in scope, with its reasons; nothing is written."""
     session = open_session(request, write=False)
+    for note in session.corpus.notes:
+        say(f"  {note}")
     explainer = Explainer(session.store, session.scope)
     takedown = takedown_in_store(session.takedown, ingests(session) if session.takedown else {})
     graph(session.recipe, session.corpus, explainer, takedown)

@@ -30,3 +30,14 @@ def bytes_in_words(count: float) -> str:
         if count < 999.95:
             return f"{count:.1f} {unit}"
     return f"{count / 1000:,.1f} TB"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """`45 s`, `5 min 20 s`, `1 h 05 min`; tenths below ten seconds."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_left:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -20,6 +20,7 @@ from model.schedule import OptimizerSettings
 from model.spec import TrainingSettings
 from tasks.errors import UserError
 from tasks.progress import say
+from tasks.readable_numbers import seconds_in_words
 from tasks.store.step import NOT_IN_KEY, Frozen
 
 if TYPE_CHECKING:
@@ -136,8 +137,7 @@ def _show(lines: Iterator[str], what: str) -> None:
 def _progress(row: Mapping[str, Any]) -> str:
     parts = [f"{row['step']:,} of {row['steps']:,} steps", f"loss {row['loss']:.3f}"]
     parts += [f"{row[name]:.3f} {unit}" for name, unit in (("val_bits_per_byte", "bits/byte"),) if name in row]
-    minutes, seconds = divmod(round(row["seconds_left"]), 60)
-    left = f"{minutes} min {seconds:02} s left" if minutes else f"{seconds} s left"
+    left = f"{seconds_in_words(round(row['seconds_left']))} left"
     return " · ".join([*parts, f"{row['tokens_per_second']:,.0f} tokens/s", f"MFU {row['mfu']:.0%}", left])
 
 

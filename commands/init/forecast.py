@@ -20,8 +20,8 @@ FLUENT_PARAMETERS = 30e6  # of the smallest models that tell a plain story (Tiny
 EXTRA_TOKENS = 350_000  # of work in evaluation and fine-tuning, as the recipe sets them
 BYTES_PER_SECOND = 3e6  # of text: ingest, tokenizer and encode together, on two cores
 START_SECONDS = 25.0  # of Prefect and MLflow in a fresh home
-BYTES_PER_TEXT_BYTE, BYTES_PER_TOKEN, FIXED_BYTES = 1.5, 2, 40e6  # on disk
-BYTES_PER_PARAMETER, ADAPT_BYTES_PER_PARAMETER = 48, 14  # on disk: weights, optimizer states, packages
+BYTES_PER_TEXT_BYTE, BYTES_PER_TOKEN, FIXED_BYTES = 1.5, 2, 25e6  # on disk; fixed: databases and fine-tuning's rows
+BYTES_PER_PARAMETER, ADAPT_BYTES_PER_PARAMETER = 32, 14  # on disk: weights, their packages, one training's states
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def forecast_adaptation(survey: Survey, trial: Trial) -> Forecast:
 
 def _tokens(survey: Survey, trial: Trial) -> int:
     """About how many tokens of the corpus are left to train on."""
-    share = trial.kept * (1 - survey.duplicates) * (1 - 2 * held_out(survey))
+    share = trial.kept * (1 - survey.duplicates) * (1 - trial.near_copies) * (1 - 2 * held_out(survey))
     return max(1, round(survey.text_bytes * share / trial.bytes_per_token))
 
 

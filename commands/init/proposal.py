@@ -40,6 +40,8 @@ class Proposal:
             "encodings": dict(survey.encodings),
             "licences": dict(survey.licences),
             "duplicates": round(survey.duplicates, 4),
+            "near_copies": round(self.trial.near_copies, 4),
+            "other_fields": list(survey.other_fields),
             "bad": dict(survey.bad),
             "documents": survey.documents,
             "text_bytes": survey.text_bytes,

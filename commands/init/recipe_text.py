@@ -101,7 +101,9 @@ def _curate(p: Proposal) -> list[str]:
         is_large = share > MAX_DROP_SHARE
         limit = f"more than {MAX_DROP_SHARE:.0%}" if is_large else f"and less than {MIN_KEPT_SHARE:.0%} would be kept"
         lines.append(put(setting, RULES[reason].off, f"off: {reason} would drop {share:.0%} of the sample, {limit}"))
-    duplicates = f"{p.survey.duplicates:.1%} of the sample are exact copies of another document in it"
+    duplicates = (
+        f"of the sample {p.survey.duplicates:.1%} are copies of another document, {p.trial.near_copies:.1%} nearly"
+    )
     lines.append(put("dedup", "minhash", duplicates))
     if (share := held_out(p.survey)) != Split().test:
         lines.append(put("split", {"validation": share, "test": share}, "few texts: a larger share is held out"))

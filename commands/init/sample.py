@@ -48,6 +48,7 @@ class Sample:
     licences: Counter[str] = field(default_factory=Counter)
     licence_field: str | None = None
     closed: list[str] = field(default_factory=list)  # files that cannot be opened
+    fields: dict[str, None] = field(default_factory=dict)  # the names of metadata, in the order in which they came
     values: dict[str, Counter[str]] = field(default_factory=dict)  # of each short field of the records
 
     def add(self, end: str, names: list[str], max_bytes: float, until: float) -> None:
@@ -90,7 +91,12 @@ class Sample:
                 f"a file that cannot be opened ({error.strerror}): change its permissions, or exclude it"
             )
 
+    def other_fields(self) -> tuple[str, ...]:
+        """The names of the documents' metadata, in the order in which they came."""
+        return tuple(self.fields)
+
     def _count_values(self, fields: Mapping[str, Any]) -> None:
+        self.fields |= dict.fromkeys(fields)
         for name, value in fields.items():
             if isinstance(value, str | int) and len(str(value)) <= VALUE_CHARACTERS:
                 self.values.setdefault(name, Counter())[str(value)] += 1

@@ -8,7 +8,8 @@ from commands.init.toml_lines import line
 from tasks.ingest.listing import unsupported_in_words
 from tasks.readable_numbers import bytes_in_words, count_in_words
 
-SHOWN = 4  # languages, licences, reasons, fields
+SHOWN = 4  # languages, licences, reasons, text fields
+SHOWN_FIELDS = 12
 
 
 def summary(p: Proposal) -> list[str]:
@@ -33,6 +34,10 @@ def _folder(survey: Survey) -> list[str]:
     lines += [f"note:       {line(note)}" for note in survey.notes]
     lines += [f"bad:        {count:,} × {line(reason)}" for reason, count in list(survey.bad.items())[:SHOWN]]
     lines += [f"text:       {line(field)}: {line(text)} …" for field, text in list(survey.examples.items())[:SHOWN]]
+    if survey.other_fields:
+        names = ", ".join(line(name) for name in survey.other_fields[:SHOWN_FIELDS])
+        more = f" and {len(survey.other_fields) - SHOWN_FIELDS} more" if len(survey.other_fields) > SHOWN_FIELDS else ""
+        lines.append(f"fields:     {names}{more}: kept beside the text, for labels and {{templates}}")
     if survey.encodings:
         counts = ", ".join(f"{name} {count:,}" for name, count in survey.encodings.items())
         others = len(survey.texts) - sum(survey.encodings.values())
@@ -50,7 +55,7 @@ def _run(p: Proposal) -> list[str]:
     tokens, trained, size = map(count_in_words, (forecast.tokens, forecast.trained, forecast.parameters))
     return [
         *(f"rows:       {line(note)}" for note in notes(p.tried_rows)),
-        f"duplicates: {survey.duplicates:.1%} of the sample",
+        f"duplicates: {survey.duplicates:.1%} of the sample; nearly copies: {trial.near_copies:.1%} of it",
         f"rules:      keep {trial.kept:.0%} of the sample{off}",
         f"documents:  about {survey.documents:,}{cut}, {text}, {tokens} tokens to train on",
         f"model:      {size} parameters, {forecast.steps:,} steps, {trained} tokens read",

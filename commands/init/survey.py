@@ -44,6 +44,7 @@ class Survey:
     as_text: tuple[str, ...]  # further endings to be read as plain text
     text_fields: tuple[str, ...]
     examples: Mapping[str, str]  # text field → the beginning of a text in it
+    other_fields: tuple[str, ...]  # of the records: metadata
     headless: bool  # the tables of the sample have no line of column names
     label_field: str | None  # with a few different values
     rows_files: Mapping[str, str]  # instruct or prefer → the largest file of fine-tuning rows for it
@@ -90,6 +91,7 @@ def survey(path: Path, home: Home, as_text: tuple[str, ...] = ()) -> Survey:
         as_text=as_text,
         text_fields=source.text_fields,
         examples=fields.examples,
+        other_fields=sample.other_fields(),
         headless=not source.header,
         label_field=sample.label_field(),
         rows_files=fields.rows_files,

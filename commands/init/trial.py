@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from commands.init.passage_size import cut_sample
 from commands.init.shapes import BATCH, DEPTHS, shape_of, vocabulary
 from commands.init.survey import Survey
@@ -31,6 +33,7 @@ class Trial:
     dropped: dict[str, float]  # reason → share of the sample's documents
     switched_off: tuple[str, ...]  # the reasons of rules that do not suit this text
     kept: float  # share of the sample's documents, by the rules that stay on
+    near_copies: float  # share of the scored texts that are nearly an earlier one, and not the same
     bytes_per_token: float
     training_flops_per_second: float
 
@@ -41,7 +44,7 @@ def measure(survey: Survey, curate: CurateConfig) -> Trial:
     from model.trial import tokens_per_second
 
     texts = cut_sample(survey)
-    rate, signals = _signals(texts, curate)
+    rate, signals, shingles = _signals(texts, curate)
     dropped, _ = _drop_shares(signals, curate)
     unsuitable = [reason for reason, share in dropped.items() if share > MAX_DROP_SHARE and reason in RULES]
     while True:
@@ -56,21 +59,24 @@ def measure(survey: Survey, curate: CurateConfig) -> Trial:
         dropped=dropped,
         switched_off=tuple(unsuitable),
         kept=kept,
+        near_copies=_near_copies(signals, shingles, curate),
         bytes_per_token=_bytes_per_token(texts, vocabulary(survey.text_bytes)),
         training_flops_per_second=tokens_per_second(shape, BATCH, TRAINING_SECONDS) * flops_per_token(shape),
     )
 
 
-def _signals(texts: Sequence[str], curate: CurateConfig) -> tuple[float, "pa.Table"]:
-    """Bytes scored per second, and the signals of the texts that were."""
+def _signals(texts: Sequence[str], curate: CurateConfig) -> tuple[float, "pa.Table", list[np.ndarray]]:
+    """Bytes scored per second, the signals of the texts that were, and their shingles."""
     import pyarrow as pa
 
     from tasks.curate.normalise import normalise
     from tasks.curate.signals import score
 
-    tables, scored_bytes, started = [], 0, 0.0
+    tables, shingles, scored_bytes, started = [], list[np.ndarray](), 0, 0.0
     for batch in _batches([normalise(text, curate.normalise) for text in texts]):
-        tables.append(pa.table(score(batch, [None] * len(batch), curate.scoring).columns))
+        scores = score(batch, [None] * len(batch), curate.scoring)
+        tables.append(pa.table(scores.columns))
+        shingles += scores.shingles
         if started == 0:
             started = time.monotonic()  # the first batch loads the languages' rules
             continue
@@ -80,7 +86,23 @@ def _signals(texts: Sequence[str], curate: CurateConfig) -> tuple[float, "pa.Tab
     rate = scored_bytes / max(time.monotonic() - started, 1e-3) or FALLBACK_BYTES_PER_SECOND
     table = pa.concat_tables(tables)
     ids = pa.array([str(i) for i in range(table.num_rows)])
-    return rate * curate.workers, table.add_column(0, "doc_id", ids)
+    return rate * curate.workers, table.add_column(0, "doc_id", ids), shingles
+
+
+def _near_copies(signals: "pa.Table", shingles: list[np.ndarray], curate: CurateConfig) -> float:
+    from tasks.curate.index import Index
+    from tasks.curate.minhash import bands
+    from tasks.curate.pairs import find_pairs
+
+    documents = signals.select(["doc_id", "text_hash"])
+    pairs = find_pairs(Index(documents, bands(shingles, curate.minhash), shingles), []).to_pylist()
+    text = dict(zip(*(documents[name].to_pylist() for name in ("doc_id", "text_hash")), strict=True))
+    near = {
+        text[pair["doc_id"]]
+        for pair in pairs
+        if pair["similarity"] >= curate.minhash.jaccard and text[pair["doc_id"]] != text[pair["other_id"]]
+    }
+    return len(near) / len(text)
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:

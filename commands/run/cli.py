@@ -1,6 +1,7 @@
 """The commands that run a recipe: now, every night, and the servers that this needs."""
 
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -54,6 +55,7 @@ def run(
 
     if not recipe:
         raise no_recipe()
+    began = time.monotonic()
     request = Request(current_home(), recipe, tuple(change), start, until, only, strict)
     if explain:
         explanations = explain_run(request)
@@ -64,7 +66,10 @@ def run(
     except KeyboardInterrupt:
         print(INTERRUPTED, file=sys.stderr)
         raise typer.Exit(130) from None
-    print_json(record.as_json()) if as_json else show_run(record, page_of(current_home(), record.run))
+    if as_json:
+        print_json(record.as_json())
+    else:
+        show_run(record, page_of(current_home(), record.run), time.monotonic() - began)
     if record.state != "complete":
         raise typer.Exit(130 if record.state == "interrupted" else 1)
 

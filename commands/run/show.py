@@ -1,6 +1,7 @@
 """What a person reads of a run: its steps, scores, models, a passage, and what to type next."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,26 +11,29 @@ from rich.markup import escape
 from rich.table import Table
 
 from commands.show import print_table, standard_output
-from flows.headline import baselines_in_words, drop_reasons, headline, scores_of
+from flows.headline import baselines_in_words, beside_strongest, drop_reasons, headline, scores_of
 from flows.record import RunRecord, StepRecord
+from tasks.readable_numbers import seconds_in_words
 
+MARKS = {True: "[green]✓[/]", False: "[red]✗[/]", None: ""}  # whether a score beats its strongest baseline
 STATES = {"complete": "green", "cached": "cyan", "skipped": "yellow", "failed": "red", "running": "yellow"}
 
 
-def show_run(record: RunRecord, report: Path | None = None) -> None:
-    """The steps of a run, its scores, models, a passage, the page on it, and what to type next."""
+def show_run(record: RunRecord, report: Path | None = None, elapsed: float | None = None) -> None:
+    """The steps of a run, its scores, a passage, the verdict on each model, the page on it, and what to type next.
+
+    elapsed: seconds since the command was given, the start of the servers among them.
+    """
     out = standard_output()
-    show_steps(out, record.as_json())
+    if not (out.is_terminal and sys.stderr.isatty()):  # else each step's line is there already
+        show_steps(out, record.as_json())
     for step in record.steps:
         for note in step.notes:
             out.print(f"  [dim]{step.step}:[/dim] {escape(note)}")
     _show_scores(out, record.steps)
-    show_models(out, record.models)
-    made = sum(step.seconds for step in record.steps)
-    overhead = record.seconds - made
-    share = f" ({overhead / record.seconds:.0%} of the run)" if record.seconds else ""
-    out.print(f"{record.seconds:.1f} s: {made:.1f} s in steps, {overhead:.1f} s orchestration{share}")
     _show_passage(out, record.steps)
+    show_models(out, record.models)
+    out.print(_times(record, record.seconds if elapsed is None else elapsed))
     page = escape(str(report)) if report else _without_page(record)
     out.print(f"report: {page}", soft_wrap=True)
     if record.state == "complete":
@@ -41,6 +45,14 @@ def show_run(record: RunRecord, report: Path | None = None) -> None:
         talk.print(f"[red]{record.state}:[/red] {escape(record.error)}")
 
 
+def _times(record: RunRecord, elapsed: float) -> str:
+    """Where the time of a command went."""
+    made = sum(step.seconds for step in record.steps)
+    parts = {"in steps": made, "between them": record.seconds - made, "to start and end": elapsed - record.seconds}
+    shown = ", ".join(f"{seconds_in_words(seconds)} {what}" for what, seconds in parts.items() if seconds >= 0.05)
+    return f"{seconds_in_words(elapsed)}: {shown}"
+
+
 def _without_page(record: RunRecord) -> str:
     if record.state == "complete":  # nothing new was made
         return "an earlier run's page shows all of this; triptych report draws it anew"
@@ -48,14 +60,30 @@ def _without_page(record: RunRecord) -> str:
 
 
 def show_explanations(explanations: Sequence[Mapping[str, Any]]) -> None:
-    """One line a step: hit or miss, and why."""
+    """One line a step: hit or miss, the seconds that it takes, and why; then the sum."""
     out = standard_output()
     for row in explanations:
         colour = {"hit": "cyan", "miss": "yellow", "recompute": "yellow", "skipped": "dim"}[row["verdict"]]
         reasons = escape("; ".join(row["reasons"]))
+        seconds = "" if row["seconds"] is None else seconds_in_words(row["seconds"])
         out.print(
-            f"[{colour}]{row['verdict']:7}[/{colour}] {row['step']:20} {row['key'][:12]}  {reasons}", soft_wrap=True
+            f"[{colour}]{row['verdict']:9}[/{colour}] {row['step']:20} {seconds:>11}  {row['key'][:12]}  {reasons}",
+            soft_wrap=True,
         )
+    out.print(_cost(explanations), soft_wrap=True)
+
+
+def _cost(explanations: Sequence[Mapping[str, Any]]) -> str:
+    """What a run would take, as far as such steps were run here before."""
+    again = [row for row in explanations if row["verdict"] in ("miss", "recompute")]
+    if not again:
+        return "nothing would be computed: every step is complete"
+    known = [row["seconds"] for row in again if row["seconds"] is not None]
+    steps = f"{len(again)} of {len(explanations)} steps would be computed"
+    cost = f"in about {seconds_in_words(sum(known))}, as the nearest earlier ones" if known else ""
+    new = len(again) - len(known)
+    unknown = f"{new} of them never ran here, so their time is not known" if new else ""
+    return "; ".join(filter(None, (f"{steps} {cost}".rstrip(), unknown)))
 
 
 def show_steps(out: Console, record: Mapping[str, Any]) -> None:
@@ -72,12 +100,12 @@ def show_steps(out: Console, record: Mapping[str, Any]) -> None:
 
 def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
     table = Table(
-        title="scores beside baselines (↓ lower is better, ↑ higher is better)",
+        title="scores beside baselines (↓ lower is better, ↑ higher is better; ✓ better than every baseline)",
         title_justify="left",
         box=None,
         pad_edge=False,
     )
-    for name in ("model", "task", "value", "95 % interval", "items", "baselines"):
+    for name in ("model", "task", "value", "95 % interval", "items", "", "baselines"):
         table.add_column(name, no_wrap=name != "baselines")
     for step in steps:
         for task, entry in scores_of(step):
@@ -85,20 +113,22 @@ def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
             interval = f"{entry['low']:.3f} – {entry['high']:.3f}"
             arrow = "↓" if entry["better"] == "lower" else "↑"
             row = (step.step.split("/")[1], task, f"{entry['value']:.3f} {arrow}", interval)
-            table.add_row(*row, str(entry["items"]), baselines)
+            table.add_row(*row, str(entry["items"]), MARKS[beside_strongest("", task, entry).beats_baseline], baselines)
     if table.row_count:
         print_table(out, table)
 
 
 def show_models(out: Console, models: Sequence[Mapping[str, Any]]) -> None:
-    """One line a version, with its aliases."""
+    """One line a version: ✓ for a champion, its aliases, and why the gate judged it so."""
     for model in models:
+        is_champion = "champion" in model["aliases"]
+        mark = "[green]✓[/]" if is_champion else "[red]✗[/]"
         aliases = ", ".join(model["aliases"]) or "no alias"
-        out.print(f"model {model['name']}/{model['version']}: {aliases}")
+        state = "champion" if is_champion else f"{aliases}, not promoted"
+        why = f"; {escape(model['reasons'])}" if model.get("reasons") else ""
+        out.print(f"{mark} model {model['name']}/{model['version']}: {state}{why}", soft_wrap=not out.is_terminal)
     if models and not any("champion" in model["aliases"] for model in models):
-        out.print(
-            "no champion: the gate promoted none, and the report says why; by hand:  triptych promote NAME/VERSION"
-        )
+        out.print("no champion: the gate promoted none, for the reasons above; by hand:  triptych promote NAME/VERSION")
 
 
 def _show_passage(out: Console, steps: Sequence[StepRecord]) -> None:

@@ -33,7 +33,10 @@ class Documents:
 
     def missing(self, expression: str, key: str) -> list[str]:
         """The columns that the expression names and no document has."""
-        return sorted(_names(expression, key) - set(self.columns))
+        try:
+            return sorted(columns_named_in(expression) - set(self.columns))
+        except ValueError as error:
+            raise _refused(key, str(error), []) from None
 
     def check(self, expression: str, key: str) -> None:
         """UsageError that names the recipe's `key` where the expression has no value over these documents."""
@@ -91,9 +94,7 @@ def _quoted(name: str) -> str:
 
 def check_expression(expression: str) -> None:
     """ValueError where it is no SQL. Whether its columns exist, a corpus decides."""
-    tree = _tree(expression)
-    if tree["error"]:
-        raise ValueError(f"not an SQL expression: {tree['error_message']}")
+    columns_named_in(expression)
 
 
 def _tree(expression: str) -> dict[str, Any]:
@@ -102,11 +103,11 @@ def _tree(expression: str) -> dict[str, Any]:
     return json.loads(row["tree"])
 
 
-def _names(expression: str, key: str) -> set[str]:
-    """The columns an expression names, in lower case."""
+def columns_named_in(expression: str) -> set[str]:
+    """The columns that an expression names, in lower case; ValueError where it is no SQL."""
     tree = _tree(expression)
     if tree["error"]:
-        raise _refused(key, tree["error_message"], [])
+        raise ValueError(f"not an SQL expression: {tree['error_message']}")
     return _referred(tree) - {
         name for node in _nodes(tree) if node.get("class") == "LAMBDA" for name in _referred(node["lhs"])
     }

@@ -63,7 +63,7 @@ def _usable_templates(config: InstructionRows, table: Documents, notes: list[str
     usable = []
     for number, template in enumerate(config.templates):
         key = f"{config.table}.templates.{number}.where"
-        named = template.placeholders() - {*PIECES, *table.columns}
+        named = {name.lower() for name in template.placeholders()} - {*PIECES, *table.columns}
         absent = sorted(named.union(table.missing(template.where, key)))
         if absent:
             notes.append(f"no document has {', '.join(absent)}, which template {template.kind!r} needs")

@@ -7,7 +7,7 @@
 All but {text} are at most PIECE_CHARACTERS long, and no longer than half of the model's context holds, so that question
 and answer fit together: a longer sentence (verse, a transcript, a script without full stops) counts as several, cut at
 its lines or words. Where one short sentence is all, {opening} and {continuation} are its halves. A document for which a
-placeholder is empty or NULL does not suit the template.
+placeholder is empty or NULL does not suit the template. A placeholder's case does not matter, as in SQL.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from tasks.store.step import Frozen
 PIECES = ("text", "first_sentence", "rest", "opening", "continuation")
 PIECE_CHARACTERS = 400
 FROM_THE_MIDDLE = 20  # characters to the nearest space, at most: with none so near, the script has no spaces
+COLUMN = re.compile(r"[^\W\d](?:[^.\[\]{}!:]*[^.\[\]{}!:\s])?")  # as str.format can name it; it may have spaces
 SENTENCE_END = re.compile(  # the last marks: Chinese and Japanese, Indic, Urdu, Arabic, Amharic, Khmer, Burmese
     r"""(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bNo\.)(?<!\bMrs\.)(?<!\bHon\.)(?<!\bGen\.)
         (?:(?<=[.!?])|(?<=[.!?]["'”’)\]]))\s+ | (?<=[。！？।॥۔؟።፧។။])\s*""",
@@ -44,13 +45,34 @@ class Template(Frozen):
     @classmethod
     def is_filled_by_names(cls, text: str) -> str:
         for _, name, form, conversion in Formatter().parse(text):
-            if name is not None and (not name.isidentifier() or form or conversion):
+            if name is not None and (not COLUMN.fullmatch(name) or form or conversion):
                 raise ValueError(f"{{{name}}} is no placeholder: write {{name}} of a column or of {', '.join(PIECES)}")
         return text
 
-    def placeholders(self) -> set[str]:
-        parts = [*Formatter().parse(self.prompt), *Formatter().parse(self.response)]
-        return {name for _, name, _, _ in parts if name is not None}
+    def placeholders(self, parts: Sequence[str] = ("prompt", "response")) -> set[str]:
+        texts = (getattr(self, part) for part in parts)
+        return {name for text in texts for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+    def renamed(self, names: Mapping[str, str]) -> "Template":
+        """The template with other placeholders in the place of these."""
+        return self.model_copy(
+            update={"prompt": _renamed(self.prompt, names), "response": _renamed(self.response, names)}
+        )
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    written = ""
+    for literal, name, _, _ in Formatter().parse(text):
+        written += literal.replace("{", "{{").replace("}", "}}")
+        written += "" if name is None else f"{{{names.get(name, name)}}}"
+    return written
+
+
+class Values(dict[str, str]):
+    """What placeholders stand for, by their names in lower case; a name may be written in any."""
+
+    def __missing__(self, name: str) -> str:
+        return self.get(name.lower(), "")
 
 
 CONTINUE = Template(kind="continue", prompt="Continue this text:\n{opening}", response="{continuation}")
@@ -61,8 +83,8 @@ def instruction(
 ) -> tuple[Template, str, str] | None:
     """The template that the document's hash chooses among those it suits, its prompt and its response."""
     columns = {name: "" if value is None else str(value) for name, value in document.items()}
-    values = columns | pieces(document["text"], most)
-    suited = [template for template in templates if all(values.get(name, "") for name in template.placeholders())]
+    values = Values(columns | pieces(document["text"], most))
+    suited = [template for template in templates if all(values[name] for name in template.placeholders())]
     if not suited:
         return None
     digest = hashlib.sha256(f"{seed} {document['doc_id']}".encode()).digest()

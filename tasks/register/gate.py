@@ -172,7 +172,8 @@ def _against_baseline(candidate: Scores, standard: Standard, margin: float) -> t
 def _sentence(task: str, reference: str, c: Comparison) -> str:
     """`bits_per_byte/test: better than the champion: 1.453 against 1.565, 0.112 lower (p < 0.001, …, 120 items)`"""
     if not c.items:
-        return f"{task}: undecided against {reference}: all {c.contaminated} items are contaminated"
+        why = f"no clean item: all {c.contaminated} occur in the training text too"
+        return f"{task}: undecided against {reference}: {why}"
     relation = {"undecided": "undecided against"}.get(c.outcome, f"{c.outcome} than")
     value, theirs = c.values
     left_out = f", {c.contaminated} contaminated ones left out" if c.contaminated else ""

@@ -29,6 +29,7 @@ def models(home: Home) -> list[dict[str, Any]]:
             "key": v.tags.get("key"),
             "weights_key": v.tags.get("weights_key"),
             "verdict": v.tags.get("verdict"),
+            "reasons": v.tags.get("reasons"),
         }
         for v in versions(home)
     ]

@@ -62,6 +62,7 @@ def test_the_proposal_is_a_recipe_with_a_reason_for_each_choice_and_what_to_expe
     assert "files not read: 1 .doc (save them as .docx or .pdf), 1 .png" in text
     shown = "\n".join(summary(proposal))
     assert f"text:       body: {rows[0]['body'][:40]}" in shown
+    assert "fields:     licence, source, catégorie, n: kept beside the text" in shown
     assert "too little to learn a language from" in shown and "Tune a public model" in shown
     assert "triptych run talks" in shown
     built = load("talks").recipe.pretrain

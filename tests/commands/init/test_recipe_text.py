@@ -111,7 +111,7 @@ def test_what_is_held_out_follows_the_passages_of_few_books_and_the_texts_of_man
     surveyed = replace(surveyed, kinds={".txt": Kind(books, round(megabytes * 1e6), books, round(megabytes * 1e6))})
     surveyed = replace(surveyed, texts=tuple(f"{n} Wort" for n in range(3)))
     assert held_out(surveyed) == share
-    flat = Trial(1e6, {}, (), 1.0, 4.0, 1e9)
+    flat = Trial(1e6, {}, (), 1.0, 0.0, 4.0, 1e9)
     assert forecast_training(surveyed, flat).tokens == pytest.approx(megabytes * 1e6 / 4 * (1 - 2 * share), abs=1)
 
 

@@ -175,4 +175,4 @@ def test_a_reason_gives_both_values_in_the_tasks_own_direction():
     assert reason.endswith(", 40 items)")
     dirty = {"text": {MODEL: losses(np.ones(3), contaminated=range(3))}}
     (reason,) = judge(dirty, dirty, None, rule).reasons
-    assert reason == "text: undecided against the champion: all 3 items are contaminated"
+    assert reason == "text: undecided against the champion: no clean item: all 3 occur in the training text too"
