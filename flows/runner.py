@@ -14,7 +14,7 @@ from flows.record import RunRecord, StepRecord
 from flows.scope import Scope
 from tasks.errors import Skipped, UserError
 from tasks.home import Home
-from tasks.progress import say
+from tasks.progress import doing, say
 from tasks.store.artifacts import Artifact, Store
 from tasks.store.step import Step, canonical
 from tasks.tracking.tracker import Tracker
@@ -57,7 +57,8 @@ class Runner:
             self.made[label] = self._look_up(step, calls, empty)
         else:
             needs = next(iter(calls.values()))(empty).needs() - {label}
-            self.made[label] = self.as_task(label, lambda: self._work(label, step, calls, empty), needs)
+            with doing(f"{self._place(label)} {label}"):
+                self.made[label] = self.as_task(label, lambda: self._work(label, step, calls, empty), needs)
         return self.made[label]
 
     def _look_up(
@@ -112,11 +113,14 @@ class Runner:
         """Writes the end of a label into the record, then queues it for MLflow; nothing waits for it."""
         record = step_record(made)
         self._record_step(record)
-        place = f"[{self.scope.labels.index(made.label) + 1}/{len(self.scope.labels)}]"
         result = record.reason.split("\n")[0] or headline(record.metrics)
-        say(f"  {place:>7} {made.label:20} {made.state:9} {seconds:7.1f} s   {result}".rstrip())
+        say(f"  {self._place(made.label):>7} {made.label:20} {made.state:9} {seconds:7.1f} s   {result}".rstrip())
         if self.tracker:
             self.tracker.step(step_run(self.tracker.pipeline, made, record, calls, began_at=began_at, seconds=seconds))
+
+    def _place(self, label: str) -> str:
+        """`[6/12]`, of the steps in scope."""
+        return f"[{self.scope.labels.index(label) + 1}/{len(self.scope.labels)}]"
 
     def _check_inputs(self, label: str, call: Invocation) -> Invocation:
         for made in call.missing():

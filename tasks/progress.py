@@ -1,6 +1,10 @@
-"""Progress with rate and time left: a bar on a terminal, a line now and then elsewhere. Talk goes to stderr."""
+"""Progress with rate and time left: a bar on a terminal, a line now and then elsewhere. Talk goes to stderr.
+
+On a terminal the last line shows what is being done; what is said meanwhile is written above it.
+"""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,17 +12,58 @@ from contextlib import contextmanager
 
 SECONDS_BETWEEN_LINES = 10.0  # where stderr is no terminal
 QUIET_SECONDS = 2.0  # work shorter than this says nothing there
+ERASE = "\r\x1b[K"
+_doing: list[str] = []  # what is being done, the innermost last: the last line of the terminal shows it
+
+
+def is_terminal() -> bool:
+    """Whether stderr can show a line that changes."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def say(text: str) -> None:
     """One line of talk on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(f"{ERASE}{text}" if _doing else text, file=sys.stderr, flush=True)
+    if _doing:
+        clear_state()
+
+
+@contextmanager
+def doing(what: str) -> Iterator[None]:
+    """While it lasts, the last line of a terminal says so: `[6/12] pretrain`."""
+    if not is_terminal():
+        yield
+        return
+    _doing.append(what)
+    clear_state()
+    try:
+        yield
+    finally:
+        _doing.remove(what)
+        _write_last_line("")
+
+
+def show_state(state: str) -> None:
+    """How far what is being done has come, on the last line of a terminal."""
+    _write_last_line(": ".join([*_doing[-1:], state]))
+
+
+def clear_state() -> None:
+    """The last line of a terminal says again only what is being done."""
+    _write_last_line(f"{_doing[-1]} …" if _doing else "")
+
+
+def _write_last_line(text: str) -> None:
+    if is_terminal():
+        width = shutil.get_terminal_size().columns - 3  # what wraps could not be erased
+        shown = f"  {text}"[:width] if text else ""
+        print(f"{ERASE}{shown}", end="", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """`with progress("signals", 7000, "documents") as advance: advance(100)`."""
-    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+    if is_terminal():
         with _bar(what, total, unit) as advance:
             yield advance
     else:
@@ -32,8 +77,11 @@ def _bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
 
     rate = TextColumn("{task.fields[rate]}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    _write_last_line("")
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(what, total=total, rate="")
+        now = "".join(_doing[-1:])
+        name = now if what in now else f"{now}: {what}".removeprefix(": ")
+        task = bars.add_task(f"  {name}", total=total, rate="")
         started, done = time.monotonic(), 0
 
         def advance(n: int) -> None:
@@ -43,6 +91,7 @@ def _bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
             bars.update(task, advance=n, rate=rate)
 
         yield advance
+    clear_state()
 
 
 class _Lines:

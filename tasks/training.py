@@ -19,7 +19,7 @@ from pydantic import Field
 from model.schedule import OptimizerSettings
 from model.spec import TrainingSettings
 from tasks.errors import UserError
-from tasks.progress import say
+from tasks.progress import clear_state, is_terminal, say, show_state
 from tasks.readable_numbers import seconds_in_words
 from tasks.store.step import NOT_IN_KEY, Frozen
 
@@ -119,19 +119,17 @@ def _run(command: list[str], environment: Mapping[str, str], stderr: IO[str], wh
 
 def _show(lines: Iterator[str], what: str) -> None:
     """Relays progress: one line that is written over on a terminal, a line now and then elsewhere."""
-    is_terminal = sys.stderr.isatty()
     due = time.monotonic() + SECONDS_BETWEEN_LINES
     for line in lines:
         if not line.startswith("{"):
             continue  # a launcher's own words
         row = json.loads(line)
-        if is_terminal:
-            print(f"\r\x1b[K  {what}: {_progress(row)}", end="", file=sys.stderr, flush=True)
+        if is_terminal():
+            show_state(_progress(row))
         elif time.monotonic() >= due:
             due = time.monotonic() + SECONDS_BETWEEN_LINES
             say(f"  {what}: {_progress(row)}")
-    if is_terminal:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    clear_state()
 
 
 def _progress(row: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from flows.servers import detached_process
 from flows.servers.detached_process import LOOPBACK, Detached
 from tasks.errors import UserError
 from tasks.home import Home
-from tasks.progress import say
+from tasks.progress import clear_state, is_terminal, say, show_state
 from tasks.store import locks
 
 SECONDS_TO_START = 180.0  # a fresh Prefect database takes 12 s on an idle machine, several times that on a busy one
@@ -90,7 +90,9 @@ def _start(home: Home, service: Service, environment: Mapping[str, str]) -> Deta
         port = detached_process.free_port(port)
         url = f"http://{LOOPBACK}:{port}"
         process = detached_process.start(home, service.name, service.command(port), environment, url)
-        if _came_up(home, service, process):
+        is_up = _came_up(home, service, process)
+        clear_state()
+        if is_up:
             return process
         if detached_process.is_free(port):
             break
@@ -106,10 +108,11 @@ def _came_up(home: Home, service: Service, process: Detached) -> bool:
         now = time.monotonic()
         if now - began > SECONDS_TO_START:
             raise _failure(home, service, f"did not answer within {SECONDS_TO_START:.0f} s")
-        if now - spoke > SECONDS_BETWEEN_WORDS:
-            say(
-                f"  waiting for {service.title}: {now - began:.0f} s (longest in a fresh home, which gets its database)"
-            )
+        waited = f"waiting for {service.title}: {now - began:.0f} s (longest in a fresh home, which gets its database)"
+        if is_terminal():
+            show_state(waited)
+        elif now - spoke > SECONDS_BETWEEN_WORDS:
+            say(f"  {waited}")
             spoke = now
         time.sleep(0.1)
     return False
