@@ -7,8 +7,9 @@ from typing import Any
 
 from flows.graph import Invocation, InvocationOf, StepOutput
 from flows.scope import Scope
-from tasks.store.artifacts import MANIFEST, Artifact, Store, artifact_keys
+from tasks.store.artifacts import Artifact, Store, artifact_keys
 from tasks.store.step import Stats, Step, flatten, keyed
+from tasks.store.verification import MANIFEST, read_manifest
 
 Manifest = Mapping[str, Any]
 
@@ -57,7 +58,8 @@ class Explainer:
         key = self.store.key(step, call.config, inputs)
         if reason := self.store.skipped(step, key):
             return self._skipped(label, name, key, reason)
-        hit = self.store.find(step, key, call.config)
+        is_read = label in self.scope.labels and label not in self.scope.recompute
+        hit = (self.store.find if is_read else self.store.look_up)(step, key, call.config)
         if hit is None:
             self.misses.add(label)
         if label in self.scope.labels:
@@ -81,7 +83,7 @@ class Explainer:
         inputs = artifact_keys(call.artifacts())
         nearest, best = None, (-1, "")
         for path in (self.store.root / step.name).glob(f"*/{MANIFEST}"):
-            manifest = json.loads(path.read_text())
+            manifest = read_manifest(path.parent)
             same = sum(flatten(manifest["config"]).get(k) == v for k, v in config.items())
             same += 3 * sum(manifest["inputs"].get(role) == key for role, key in inputs.items())
             nearest, best = max((nearest, best), (manifest, (same, manifest["created"])), key=lambda pair: pair[1])

@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.record import RunRecord, StepRecord
 from tasks.readable_numbers import bytes_in_words, count_in_words, plain_number
+from tasks.store.verification import verify_daily
 
 HEADLINE: dict[str, Callable[[float], str]] = {  # a step's metric → how it reads beside the step
     "documents": lambda count: f"{count:,.0f} documents",
@@ -125,7 +126,8 @@ def _scores(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def scores_of(step: StepRecord) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(task, its entry in the summary) of an evaluation; nothing of any other step."""
+    """(task, its entry in the summary) of an evaluation; nothing of any other step. Damaged where it was changed."""
     summary = Path(step.path or "") / "summary.json"
     if step.step.startswith("evaluate/") and summary.is_file():
+        verify_daily(summary.parent)
         yield from ((t, e) for t, e in json.loads(summary.read_text()).items() if e.get("value") is not None)

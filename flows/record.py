@@ -98,12 +98,17 @@ class RunRecord:
 
 def read(path: Path) -> RunRecord:
     """A record of a home, its artifacts' paths as the home lies now; of another version's, the fields known here."""
-    home, values = Home.at(path.parent.parent), {"format": 1, **json.loads(path.read_text())}
-    for step in values["steps"]:
-        for entry in (step, *step["parts"]):
-            entry["path"] = entry["path"] and str(home.artifact(entry["path"]))
-    steps = tuple(StepRecord(**_known(StepRecord, step)) for step in values["steps"])
-    return RunRecord(**_known(RunRecord, {**values, "steps": steps}))
+    home = Home.at(path.parent.parent)
+    try:
+        values = {"format": 1, **json.loads(path.read_bytes())}
+        for step in values["steps"]:
+            for entry in (step, *step["parts"]):
+                entry["path"] = entry["path"] and str(home.artifact(entry["path"]))
+        steps = tuple(StepRecord(**_known(StepRecord, step)) for step in values["steps"])
+        return RunRecord(**_known(RunRecord, {**values, "steps": steps}))
+    except (ValueError, KeyError, TypeError) as error:
+        cure = f"rm '{path}': the store keeps what that run made, and the same run makes a record again"
+        raise UserError(f"{path}: not the record of a run (cut or changed)", cure) from error
 
 
 def _compact(record: RunRecord) -> bytes:

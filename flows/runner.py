@@ -73,7 +73,7 @@ class Runner:
             key = self.store.key(step, call.config, call.artifacts())
             if reason := self.store.skipped(step, key):
                 return replace(empty, state="skipped", reason=reason)
-            artifact = self.store.find(step, key, call.config)
+            artifact = self.store.look_up(step, key, call.config)
             if artifact is None:
                 return replace(empty, state="absent")
             made = replace(made, state="cached", parts={**made.parts, partition: artifact})

@@ -75,7 +75,7 @@ def open_session(request: Request, write: bool = True) -> Session:
         make_room(request.home, recipe.store)
     fetch = fetch_datasets if write else require_datasets
     recipe = recipe.model_copy(update={"ingest": fetch(recipe.ingest, request.home)})
-    store = Store(request.home.store, request.strict, git_commit())
+    store = Store(request.home.store, request.strict, git_commit(), writes=write)
     arrange = record_arrivals if write else read_corpus
     corpus = arrange(recipe.name, recipe.ingest, request.home, lambda parts: _is_ingested(store, recipe, parts))
     checked = check_fields(recipe, corpus)
@@ -100,7 +100,7 @@ def _ingests(store: Store, recipe: Recipe, parts: Mapping[str, Partition]) -> di
     """Up to the first partition that is not complete: the key of each holds the earlier ones."""
     complete = dict[str, Artifact]()
     for partition, part in parts.items():
-        artifact = store.find(INGEST, store.key(INGEST, recipe.ingest.part(part), {"earlier": complete}))
+        artifact = store.look_up(INGEST, store.key(INGEST, recipe.ingest.part(part), {"earlier": complete}))
         if artifact is None:
             break
         complete[partition] = artifact

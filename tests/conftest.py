@@ -19,6 +19,7 @@ SHARE_A_HOME = (
     "test_mistakes.py",
     "test_states.py",
     "test_kills.py",
+    "test_damage.py",
 )
 # Beside those of end_to_end/ and flows/.
 LONG = (

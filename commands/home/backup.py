@@ -24,11 +24,12 @@ from flows.retention import STORE, needed
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.progress import progress, say
-from tasks.store.artifacts import MANIFEST, damaged, write_durably
+from tasks.store.artifacts import write_durably
 from tasks.store.contents import Stored, read_contents
 from tasks.store.garbage import in_use
 from tasks.store.hashing import file_sha256
 from tasks.store.locks import exclusive
+from tasks.store.verification import MANIFEST, damaged, read_manifest
 from tasks.tracking.connection import DATABASE
 from tasks.tracking.moved import move_addresses
 from tasks.tracking.server import mlflow_server
@@ -182,7 +183,7 @@ def _add_store(copy: Copy, home: Home, artifacts: list[Stored]) -> None:
         copy.add(path, path.relative_to(home).as_posix())
     with progress("copying artifacts", max(len(artifacts), 1), "artifacts") as advance:
         for artifact in artifacts:
-            manifest = json.loads((artifact.path / MANIFEST).read_text())
+            manifest = read_manifest(artifact.path)
             for name, entry in {MANIFEST: None, **manifest["files"]}.items():
                 place = (artifact.path / name).relative_to(home).as_posix()
                 copy.add(artifact.path / name, place)

@@ -25,12 +25,12 @@ from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, all_names, forgotten, remember
 from tasks.progress import say
 from tasks.register.aliases import check_registry, current_user, write_line
-from tasks.store.artifacts import MANIFEST
 from tasks.store.contents import StoreContents, Stored, read_contents
 from tasks.store.garbage import is_worked_on, remove, unused
 from tasks.store.locks import exclusive
 from tasks.store.step import input_keys
 from tasks.store.tombstones import NAMES, with_tombstones, write_tombstone
+from tasks.store.verification import read_manifest
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import versions
 from tasks.tracking.server import mlflow_server
@@ -116,7 +116,7 @@ def _search(held: StoreContents, names: set[str]) -> Traces:
     for artifact in held.artifacts.values():
         if artifact.step != "ingest":
             continue
-        config = json.loads((artifact.path / MANIFEST).read_text())["config"]
+        config = read_manifest(artifact.path)["config"]
         sources = config["sources"]
         traces.planted |= config["planted"].keys()
         for path in sorted(path for name in TABLES for path in artifact.path.glob(name)):

@@ -16,6 +16,7 @@ from tasks.home import Home
 from tasks.register.aliases import audit_if_unlocked
 from tasks.register.publish import publish_waiting
 from tasks.store.locks import is_held
+from tasks.store.verification import Damaged
 from tasks.tracking.registry import models
 from tasks.tracking.server import MlflowUnavailable
 from tasks.tracking.tracker import ship
@@ -43,7 +44,7 @@ def read_status(home: Home) -> dict[str, Any]:
             noticed.append(f"{waiting} records wait for MLflow, which is away")
     except OSError as error:
         noticed.append(f"nothing was sent to MLflow: {error}")
-    status = _current(record, home) | watched
+    status = _current(record, home) | {"scores": _scores(record, noticed)} | watched
     try:
         status["models"] = models(home)
         noticed = [*audit_if_unlocked(home), *noticed]
@@ -53,13 +54,21 @@ def read_status(home: Home) -> dict[str, Any]:
 
 
 def _current(record: RunRecord, home: Home) -> dict[str, Any]:
-    """The record with MLflow's ids, its scores and its page; a run whose process is gone is not running."""
+    """The record with MLflow's ids and its page; a run whose process is gone is not running."""
     record = with_mlflow_ids(record, home)
     if record.state == "running" and not is_held(home.live / record.run):
         record = record.end("killed", "its process is gone; the same command goes on from there", "killed")
     page = page_of(home, record.run)
-    scores = [asdict(score) | {"beats_baseline": score.beats_baseline} for score in judged_scores(record)]
-    return record.as_json() | {"scores": scores, "report": str(page) if page else None}
+    return record.as_json() | {"report": str(page) if page else None}
+
+
+def _scores(record: RunRecord, noticed: list[str]) -> list[dict[str, Any]]:
+    """The judged scores; none where their files are damaged, which is noticed."""
+    try:
+        return [asdict(score) | {"beats_baseline": score.beats_baseline} for score in judged_scores(record)]
+    except Damaged as error:
+        noticed.append(str(error))
+        return []
 
 
 def _worker_notes(home: Home) -> list[str]:

@@ -17,6 +17,7 @@ from tasks.models.pretrained import GGUF, PACKAGE, copy_tokenizer, locate
 from tasks.models.prompting import ChatModel
 from tasks.progress import say
 from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
+from tasks.store.verification import verify_daily
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import find, resolve, verified, versions
 
@@ -88,6 +89,7 @@ def show_mask(home: Home, recipe: str, rows: int, as_json: bool) -> list[list[li
     if step is None:
         raise UserError(f"no run of {recipe!r} with instruction rows in {home}", f"triptych run {recipe}")
     folder = Path(step.path or "")
+    verify_daily(folder)
     context = json.loads((folder / "weights" / "config.json").read_text())
     length = context.get("max_position_embeddings") or context["n_positions"]
     shown = show(folder / "rows", folder / "weights", rows, length)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tasks.document_names import names_of
 from tasks.errors import UsageError
-from tasks.store.artifacts import MANIFEST
+from tasks.store.verification import MANIFEST
 
 
 def read_takedown_list(path: Path | None) -> tuple[str, ...]:

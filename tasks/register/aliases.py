@@ -130,6 +130,10 @@ def _known(home: Home) -> dict[str, dict[str, int]] | None:
         return json.loads(_known_aliases(home).read_text())
     except FileNotFoundError:
         return None if mlflow_server() else {}
+    except ValueError as error:
+        path = _known_aliases(home)
+        cure = f"restore it from a backup, or rm '{path}': the aliases themselves are in MLflow"
+        raise UserError(f"{path}: cut or changed", cure) from error
 
 
 def _remember(home: Home, known: dict[str, dict[str, int]]) -> None:

@@ -29,9 +29,10 @@ from tasks.register.gate import Scores, Standard, Verdict, judge, same_items
 from tasks.register.package import StandardConfig
 from tasks.register.roles import ROLES, registered_name
 from tasks.register.scores import read_scores
-from tasks.store.artifacts import MANIFEST, content_hash, verify, write_durably
+from tasks.store.artifacts import content_hash, write_durably
 from tasks.store.locks import exclusive
 from tasks.store.step import Frozen
+from tasks.store.verification import read_manifest, verify
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import aliases, find, verified, versions
 from tasks.tracking.server import MlflowUnavailable
@@ -68,7 +69,7 @@ class Published:
 
 def publish(package: Path, home: Home, info: RunInfo, rescore: Rescore | None = None) -> list[Published]:
     """Every role of the package, published and judged; none where MLflow is away: then it waits in the outbox."""
-    manifest = json.loads((package / MANIFEST).read_text())
+    manifest = read_manifest(package)
     later = home.unpublished / f"{manifest['key']}.json"
     try:
         with exclusive(home.registry_lock), open_registry(home) as registry:

@@ -1,15 +1,13 @@
 """The sections that account for a run: time and size of each step, the gate's verdicts, lineage."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tasks.readable_numbers import bytes_in_words
 from tasks.report.blocks import Block, Paragraph, Section, table
 from tasks.report.svg import bars
-from tasks.store.artifacts import MANIFEST
 from tasks.store.step import input_keys
+from tasks.store.verification import read_manifest
 from tasks.tables.views import RunTables
 from tasks.tracking.model_version import Version
 
@@ -19,7 +17,7 @@ def steps(tables: RunTables, record: Mapping[str, Any]) -> Section | None:
     rows, seconds, sizes = list[dict[str, Any]](), dict[str, float](), dict[str, float]()
     for step in record["steps"]:
         label = step["step"]
-        manifests = [json.loads((folder / MANIFEST).read_text()) for folder in tables.partitions(label).values()]
+        manifests = [read_manifest(folder) for folder in tables.partitions(label).values()]
         seconds[label] = sum(manifest["seconds"] for manifest in manifests)
         sizes[label] = sum(file["bytes"] for manifest in manifests for file in manifest["files"].values())
         state = {"step": label, "state": step["state"], "seconds in this run": step["seconds"]}
@@ -57,9 +55,7 @@ def verdicts(versions: Sequence[Version]) -> Section | None:
 def lineage(tables: RunTables, record: Mapping[str, Any], versions: Sequence[Version]) -> Section | None:
     """Recipe → run → artifacts → versions, by key."""
     manifests = [
-        json.loads((Path(folder) / MANIFEST).read_text())
-        for step in record["steps"]
-        for folder in tables.partitions(step["step"]).values()
+        read_manifest(folder) for step in record["steps"] for folder in tables.partitions(step["step"]).values()
     ]
     if not manifests:
         return None

@@ -13,18 +13,17 @@ import shutil
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import Skipped, UserError, as_user_error
+from tasks.errors import Skipped, as_user_error
 from tasks.store.drift import code_digests, drift, environment, provenance
 from tasks.store.hashing import file_sha256
 from tasks.store.locks import exclusive
 from tasks.store.step import TIMING, Frozen, Inputs, Stats, Step, canonical, fingerprint, keyed
-
-MANIFEST = "manifest.json"
+from tasks.store.verification import MANIFEST, Damaged, damaged_files, read_manifest, sealed, verify, verify_daily
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ class Store:
     root: Path
     strict: bool = False
     git_commit: str | None = field(default=None, compare=False)
+    writes: bool = field(default=True, compare=False)  # False: not even when an artifact was verified is written
 
     def key(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> str:
         extra = [code_digests(step), environment(step)["libraries"]] if self.strict else None
@@ -64,20 +64,23 @@ class Store:
         return self.root / step.name / f"{key}.partial"
 
     def find(self, step: Step, key: str, config: Frozen | None = None) -> Artifact | None:
-        """The complete artifact of this key, all its files there and of the right size; None where there is none.
+        """The complete artifact of this key, verified; None where there is none, Damaged where a file differs.
 
         Its notes name all drift that the key does not see; a change of threads only where the config is given.
         """
+        artifact = self.look_up(step, key, config)
+        if artifact is not None:
+            verify_daily(artifact.path, self.writes)
+        return artifact
+
+    def look_up(self, step: Step, key: str, config: Frozen | None = None) -> Artifact | None:
+        """The same by its manifest alone, for those who do not read the artifact, or verify it when they do."""
         manifest = self.manifest(step, key)
         if manifest is None:
             return None
-        folder = self.folder(step, key)
-        for name, entry in manifest["files"].items():
-            if not (folder / name).is_file() or (folder / name).stat().st_size != entry["bytes"]:
-                raise damaged(folder / name)
         stats = Stats.model_validate(manifest["stats"])
         notes = tuple(drift(step, manifest, config))
-        return Artifact(step.name, key, folder, manifest["sha256"], stats, 0.0, True, notes)
+        return Artifact(step.name, key, self.folder(step, key), manifest["sha256"], stats, 0.0, True, notes)
 
     def skipped(self, step: Step, key: str) -> str | None:
         """Why an earlier run skipped the step for this key; None where none did."""
@@ -85,13 +88,10 @@ class Store:
         return path.read_text() if path.is_file() else None
 
     def manifest(self, step: Step, key: str) -> dict[str, Any] | None:
-        path = self.folder(step, key) / MANIFEST
         try:
-            return json.loads(path.read_text())
+            return read_manifest(self.folder(step, key))
         except FileNotFoundError:
             return None
-        except ValueError as error:
-            raise damaged(path) from error
 
     def complete(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> Artifact:
         """The step's artifact: from the store, or computed now and renamed into place once complete."""
@@ -109,26 +109,37 @@ class Store:
             return self._make(step, config, inputs, work, done)
 
     def recompute(self, step: Step, config: Frozen, inputs: ArtifactInputs) -> Artifact:
-        """The step computed anew beside the stored artifact, which is never overwritten (`run --from`)."""
+        """The step computed anew beside the stored artifact, which is replaced only where the disk has damaged it."""
         key = self.key(step, config, inputs)
-        stored = self.find(step, key, config)
+        done = self.folder(step, key)
+        try:
+            stored = self.look_up(step, key, config)
+        except Damaged:
+            (done / MANIFEST).unlink()  # with what could be compared gone, the artifact is made as if it were absent
+            return replace(self.complete(step, config, inputs), notes=(f"made again: its {MANIFEST} was damaged",))
         if stored is None:
             return self.complete(step, config, inputs)
-        done = self.folder(step, key)
         with _full_disk_explained(done), _alone(step, done):
             work, fresh = done.with_name(f"{key}.again.partial"), done.with_name(f"{key}.again")
             verify_inputs(inputs)
             for leftover in (work, fresh):
                 shutil.rmtree(leftover, ignore_errors=True)
             made = self._make(step, config, inputs, work, fresh)
-            if made.sha256 == stored.sha256:
-                shutil.rmtree(fresh)
-                note = "reproduced: the same bytes again"
-            else:
+            broken = damaged_files(done, read_manifest(done))
+            if made.sha256 != stored.sha256:
                 kept = done.with_name(f"{key}.differs-{made.sha256[:8]}")
                 shutil.rmtree(kept, ignore_errors=True)
                 fresh.rename(kept)
                 note = f"NOT reproduced: other bytes, kept aside in {kept}"
+                note += f"; and the stored {broken[0]} is damaged: rm -r '{done}'" if broken else ""
+            elif broken:
+                done.rename(work)
+                fresh.rename(done)
+                shutil.rmtree(work)
+                note = f"reproduced, and stored anew: {', '.join(broken)} was damaged on the disk"
+            else:
+                shutil.rmtree(fresh)
+                note = "reproduced: the same bytes again"
         return Artifact(step.name, key, done, stored.sha256, stored.stats, made.seconds, False, (note, *stored.notes))
 
     def _make(self, step: Step, config: Frozen, inputs: ArtifactInputs, work: Path, done: Path) -> Artifact:
@@ -143,11 +154,12 @@ class Store:
             raise
         seconds = time.monotonic() - started
         described = self._describe(step, config, inputs, work)
-        manifest = described | {
+        report = {
             "stats": stats.model_dump(mode="json"),
             "seconds": round(seconds, 3),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        manifest = sealed(described | report)
         write_durably(work / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
         _sync_folder(work)
         if done.exists():  # what is left of a removal that was cut short: it has no manifest any more
@@ -170,18 +182,6 @@ class Store:
             "git_commit": self.git_commit,
             **provenance(step, config),
         }
-
-
-def verify(folder: Path) -> None:
-    """Every file of an artifact is read and its hash compared; a difference is a UserError that names the file."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise damaged(folder / MANIFEST) from error
-    for name, entry in manifest["files"].items():
-        path = folder / name
-        if not path.is_file() or file_sha256(path) != entry["sha256"]:
-            raise damaged(path)
 
 
 def verify_inputs(inputs: ArtifactInputs) -> None:
@@ -225,11 +225,6 @@ def _alone(step: Step, done: Path) -> AbstractContextManager[None]:
 def lock_of(folder: Path) -> Path:
     """The lock of an artifact's folder, complete or not: held while a process works on its key."""
     return folder.with_name(f"{folder.name.split('.')[0]}.lock")
-
-
-def damaged(path: Path) -> UserError:
-    folder = next((p for p in path.parents[:-1] if lock_of(p).exists()), path.parent)
-    return UserError(f"{path}: not what was stored (missing, cut or changed)", f"rm -r '{folder}' and run again")
 
 
 @contextmanager

@@ -4,15 +4,14 @@ STORE/<step>/<key>/            complete: it has a manifest              <key>.pa
 STORE/<step>/<key>.differs-…/  computed again, with other bytes         <key>.lock       held while one works on it
 """
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.store.artifacts import MANIFEST, damaged
 from tasks.store.step import input_keys
+from tasks.store.verification import MANIFEST, damaged, read_manifest
 
 KEY = re.compile(r"[0-9a-f]{24}")
 ENTRY = re.compile(rf"({KEY.pattern})(\.partial|\.again|\.again\.partial|\.differs-[0-9a-f]+)?")
@@ -107,6 +106,6 @@ def _entries(root: Path) -> Iterator[tuple[Path, str]]:
 
 def _inputs(folder: Path) -> frozenset[str]:
     try:
-        return frozenset(input_keys(json.loads((folder / MANIFEST).read_text())["inputs"]))
+        return frozenset(input_keys(read_manifest(folder)["inputs"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(folder / MANIFEST) from error

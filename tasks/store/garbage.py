@@ -13,10 +13,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tasks.store.artifacts import MANIFEST, lock_of
+from tasks.store.artifacts import lock_of
 from tasks.store.contents import Leftover, StoreContents, Stored
 from tasks.store.locks import exclusive_if_free, is_held, shared
 from tasks.store.step import Frozen
+from tasks.store.verification import MANIFEST, forget_verification
 
 LOCK = ".lock"  # in the store
 
@@ -55,6 +56,7 @@ def remove(entry: Stored | Leftover) -> bool:
     """False where some process works on this key now. The manifest goes first: without it there is no artifact."""
     with exclusive_if_free(lock_of(entry.path)) as got:
         if got:
+            forget_verification(entry.path)
             (entry.path / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(entry.path, ignore_errors=False)
     return got

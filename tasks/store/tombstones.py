@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 
 from tasks.home import Home
-from tasks.store.artifacts import MANIFEST, write_durably
+from tasks.store.artifacts import write_durably
 from tasks.store.contents import StoreContents, Stored, read_contents
+from tasks.store.verification import MANIFEST, read_manifest
 
 NAMES, SPLITS = "names.parquet", "bytes.parquet"
 NAMING = ("doc_id", "source", "uri", "origin")
@@ -27,7 +28,7 @@ def write_tombstone(home: Home, artifact: Stored) -> None:
         pq.write_table(pa.concat_tables(tables), to / NAMES)
     elif artifact.step == "encode":
         pq.write_table(pq.read_table(artifact.path / SPLITS, columns=["doc_id", "split"]), to / SPLITS)
-    manifest = json.loads((artifact.path / MANIFEST).read_text())
+    manifest = read_manifest(artifact.path)
     kept = {"inputs": manifest["inputs"], "config": manifest.get("config", {})}
     write_durably(to / MANIFEST, json.dumps(kept, indent=1).encode())
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
 from tasks.home import Home
-from tasks.store.artifacts import MANIFEST
+from tasks.store.verification import MANIFEST, read_manifest, verify_daily
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import versions
 
@@ -48,6 +48,8 @@ class Training:
         shards = self.manifest["inputs"].get("shards", {})
         for partition, key in shards.items():
             folder = self.store / ENCODED / key
+            if folder.is_dir():
+                verify_daily(folder)
             files |= {f"{partition}/{path.name}": path for path in sorted(folder.glob("*.arrow"))}
         try:
             return replay(self.data, files)
@@ -77,9 +79,10 @@ def find_training(store: Path, key: str | None) -> Training | None:
     """The training of that key; None where the store has none."""
     steps = ("*", "*/*")  # pretrain, finetune/METHOD
     manifests = (path for step in steps for path in store.glob(f"{step}/{key}/{MANIFEST}"))
-    for path in sorted(manifests) if key else ():
-        if (path.parent / "data.json").is_file():
-            return Training(store, path.parent, json.loads(path.read_text()))
+    for folder in sorted(path.parent for path in manifests) if key else ():
+        if (folder / "data.json").is_file():
+            verify_daily(folder)
+            return Training(store, folder, read_manifest(folder))
     return None
 
 

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from tasks.document_names import file_of
 from tasks.errors import UserError
 from tasks.home import Home
-from tasks.store.artifacts import MANIFEST
 from tasks.store.step import input_keys
+from tasks.store.verification import MANIFEST, read_manifest, verify_daily
 from tasks.tables.documents import describe
 
 TEXT, BYTES = pa.string(), pa.int64()
@@ -91,6 +91,7 @@ class RunTables:
                 if not (folder / MANIFEST).is_file():
                     cure = f"triptych run {self.record['recipe']}"
                     raise UserError(f"{folder}: this artifact of the run is gone", cure)
+                verify_daily(folder)
                 yield part["step"].partition("@")[2], folder
 
     def labels(self, first: str) -> list[str]:
@@ -130,7 +131,7 @@ class RunTables:
     def _funnels(self) -> pa.Table:
         rows = []
         for label in [s["step"] for s in self.record["steps"]]:
-            stats = [_manifest(folder)["stats"] for _, folder in self._folders(label)]
+            stats = [read_manifest(folder)["stats"] for _, folder in self._folders(label)]
             funnels = [each["funnel"] for each in stats if each["funnel"]]
             if funnels:
                 sums = {name: sum(f[name] for f in funnels) for name in ("read", "kept", "quarantined")}
@@ -143,7 +144,7 @@ class RunTables:
         """doc_id and reason of all documents, kept or not, whose file was superseded or removed later."""
         rows, read = list[tuple[str, str]](), self.partitions("ingest")
         for partition, folder in self._folders("encode"):
-            gone = _manifest(folder).get("config", {}).get("withdrawn", {})
+            gone = read_manifest(folder).get("config", {}).get("withdrawn", {})
             documents = describe({partition: read[partition]}).to_pylist() if gone else []
             reasons = ((row["doc_id"], gone.get(row["source"], {}).get(file_of(row["uri"]))) for row in documents)
             rows += [(doc_id, reason) for doc_id, reason in reasons if reason]
@@ -214,8 +215,4 @@ def _rows_of(path: Path, partition: str) -> pa.Table:
 
 def _parents(folder: Path) -> list[str] | None:
     """The keys of an artifact's inputs; None where the artifact is gone, and they with it."""
-    return input_keys(_manifest(folder)["inputs"]) if (folder / MANIFEST).is_file() else None
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / MANIFEST).read_text())
+    return input_keys(read_manifest(folder)["inputs"]) if (folder / MANIFEST).is_file() else None

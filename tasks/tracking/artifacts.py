@@ -1,11 +1,11 @@
 """A step's artifact in MLflow: small readable files are copied, once; all others are named by address and hash."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.store.artifacts import MANIFEST
+from tasks.errors import UserError
+from tasks.store.verification import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,8 +31,8 @@ def name_artifacts(client: "MlflowClient", run_id: str, folder: Path, below: str
 def _files(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The artifact's files by its manifest, shallow ones first; none where the artifact is no longer there."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError):
+        manifest = read_manifest(folder)
+    except (OSError, UserError):
         return
     yield MANIFEST, {"bytes": (folder / MANIFEST).stat().st_size}
     yield from sorted(manifest["files"].items(), key=lambda item: (item[0].count("/"), item[0]))

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tasks.store.artifacts import MANIFEST, verify
+from tasks.store.verification import MANIFEST, verify
 from tests.end_to_end.forks import ForkedCommand, Forks
 
 STEPS = (

@@ -86,3 +86,13 @@ def test_a_full_disk_leaves_no_record_that_says_running(tmp_path: Path, monkeypa
     assert (written.state, written.error) == ("failed", "x" * min(length, 200))
     assert [step.state for step in written.steps] == ["complete", "failed"]
     assert path.stat().st_size == size
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"run": "r"}', "\x00" * 40])
+def test_a_damaged_record_is_an_error_that_names_its_file(tmp_path: Path, content: str):
+    path = Home(tmp_path).records / "20260101-000000-abcd.json"
+    path.parent.mkdir()
+    path.write_text(content)
+    with pytest.raises(UserError, match="not the record of a run") as error:
+        latest(Home(tmp_path))
+    assert str(path) in error.value.cure

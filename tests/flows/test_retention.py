@@ -18,9 +18,9 @@ from flows.record import RunRecord, StepRecord
 from flows.retention import BUSY, collect, make_room, usage
 from tasks.errors import UserError
 from tasks.home import Home
-from tasks.store.artifacts import MANIFEST
 from tasks.store.contents import read_contents
 from tasks.store.garbage import StoreConfig, in_use
+from tasks.store.verification import MANIFEST
 from tasks.tracking.connection import DATABASE, connect
 
 STEPS = ("ingest", "evaluate/base", "pretrain")

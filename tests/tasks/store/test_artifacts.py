@@ -15,8 +15,9 @@ from typing import Annotated
 import pytest
 
 from tasks.errors import Skipped, UserError
-from tasks.store.artifacts import MANIFEST, Artifact, Store, verify
+from tasks.store.artifacts import Artifact, Store
 from tasks.store.step import NOT_IN_KEY, Frozen, Inputs, Stats, Step
+from tasks.store.verification import MANIFEST, sealed, verify
 
 FILE_OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.scandir"}
 
@@ -150,7 +151,7 @@ def test_an_artifact_made_by_other_code_is_a_hit_that_says_so_and_a_miss_when_st
     manifest = json.loads((made.path / MANIFEST).read_text())
     manifest["code"][f"{__name__}.write"] = "another digest"
     manifest["sources"][__name__] = "another digest"
-    (made.path / MANIFEST).write_text(json.dumps(manifest))
+    (made.path / MANIFEST).write_text(json.dumps(sealed(manifest)))
     again = store.complete(STEP, Config(), {})
     assert again.hit and f"code changed since this was made: {__name__}.write" in again.notes
     assert Store(tmp_path / "store", strict=True).key(STEP, Config(), {}) != again.key

@@ -8,7 +8,7 @@ import pytest
 from flows.record import RunRecord, StepRecord, latest
 from tasks.errors import UserError
 from tasks.home import Home
-from tasks.store.artifacts import MANIFEST
+from tasks.store.verification import MANIFEST
 from tasks.tables.views import RunTables
 
 INGESTED, SIGNALS = "a" * 24, "b" * 24

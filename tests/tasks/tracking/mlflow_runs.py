@@ -9,7 +9,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from tasks.home import Home
-from tasks.store.artifacts import MANIFEST
+from tasks.store.verification import MANIFEST
 from tasks.tracking.connection import DATABASE, tracking_uri
 from tasks.tracking.runs import Part, PipelineRun, StepRun
 

@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tasks.home import Home
-from tasks.store.artifacts import MANIFEST
+from tasks.store.verification import MANIFEST
 from tasks.tracking.connection import DATABASE, tracking_uri
 from tasks.tracking.runs import PipelineEnd
 from tasks.tracking.tracker import Tracker, ship

@@ -5,7 +5,7 @@ import json
 from mlflow import MlflowClient
 
 from tasks.home import Home
-from tasks.store.artifacts import MANIFEST
+from tasks.store.verification import MANIFEST
 from tasks.tracking.connection import tracking_uri
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.runs import PipelineEnd, StepRun
