@@ -5,6 +5,7 @@ made or reused, and what waits to be published or shown in MLflow.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ GB = 1e9
 BUSY = (
     "a run works in this home, and may use artifacts that no record names yet: nothing complete goes until it has ended"
 )
+
+READ_ONLY = "this home cannot be written, so nothing of it can be removed"
 
 
 def usage(home: Home) -> dict[str, Any]:
@@ -66,7 +69,7 @@ def collect(home: Home, keep: int = RUNS_KEPT, partials: bool = False, yes: bool
             "folders": [
                 {"step": entry.step, "folder": entry.path.name, "bytes": bytes_of([entry.path])} for entry in going
             ],
-            "notes": [] if alone else [BUSY],
+            "notes": [] if alone else [BUSY if os.access(home.store, os.W_OK) else f"{home}: {READ_ONLY}"],
         }
         if yes:
             passed = [entry.path.name for entry in going if not remove(entry)]

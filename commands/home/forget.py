@@ -1,94 +1,105 @@
 """`triptych forget`: a document's text leaves the home, and the models that learned from it are named.
 
-    1. its name goes on the home's list: no run of this home reads the document again (tasks/ingest/forgotten.py)
-    2. every file in MLflow's runs that quotes it goes
+    1. its name and a keyed hash of its text go on the home's list: no run of this home reads the document again, nor
+       its text under another name (tasks/ingest/forgotten.py); what has its text under another name now goes as well
+    2. every file in MLflow's runs that quotes it goes, or names a label that only it had
     3. so does every artifact that was made from an ingest that held it, and work cut short with it; the next run
-       makes what it needs again, without the document; which documents a model was made of is kept (remains.py)
-    4. the registered versions made from it get a tag, the audit a line; files that still quote it are reported
+       makes what it needs again, without the document; which documents a model was made of is kept (tombstones.py)
+    4. the registered versions made from it get a tag, the audit a line; what still quotes it is reported, with a fix
 
 The ingests go last of what goes, so that the same command goes on where it was cut short.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
-from commands.home.text_overlaps import Quotes
+from commands.home.text_overlaps import Quotes, runs_of, words_of
+from commands.home.traces import SHORT_RUN, Traces, compare_with_others, lone_labels, search
+from commands.home.what_remains import erase_copies, fix_of, label_quotes, naming, quoting, tokens_left
 from flows.record import records
 from flows.retention import keys_of
+from flows.session import check_writable
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
-from tasks.ingest.forgotten import Forgotten, all_names, forgotten, remember
+from tasks.ingest.forgotten import Forgotten, ForgottenTexts, forgotten, forgotten_texts, remember
 from tasks.progress import say
 from tasks.register.aliases import check_registry, current_user, write_line
 from tasks.store.contents import StoreContents, Stored, read_contents
 from tasks.store.garbage import is_worked_on, remove, unused
 from tasks.store.locks import exclusive
 from tasks.store.step import input_keys
-from tasks.store.tombstones import NAMES, with_tombstones, write_tombstone
-from tasks.store.verification import read_manifest
+from tasks.store.tombstones import with_tombstones, write_tombstone
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import versions
 from tasks.tracking.server import mlflow_server
 from tasks.tracking.versions import open_registry
 
-TABLES = ("documents/*.parquet", "quarantine.parquet", NAMES)  # of an ingest, and of what is left of one
 TAG = "forgotten"  # on a version: the documents it was made of that the home has forgotten since
 TRAINED, HELD = "its training text held it", "its corpus held it, its training text did not"
 NEAR_COPIES_SHOWN = 20
 
 
-@dataclass
-class Traces:
-    """What the store holds of the documents to forget."""
+@dataclass(frozen=True)
+class Known:
+    """What the home's list says already, by name, and the hashes of all texts, these included."""
 
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # name → documents and quarantined records
-    ingests: set[str] = field(default_factory=set)  # keys of the artifacts that hold one
-    planted: set[str] = field(default_factory=set)  # sources of dirt, which is planted anew without the documents
-    known: set[str] = field(default_factory=set)  # every name of every document: for a hint at a wrong one
+    entries: Mapping[str, Forgotten]
+    texts: ForgottenTexts
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What is looked for in the files of the home: runs of words, labels, and words that could be tokens."""
+
+    quotes: Quotes
+    labels: tuple[str, ...]
+    words: frozenset[str]
 
     @property
-    def doc_ids(self) -> set[str]:
-        return {row["doc_id"] for rows in self.rows.values() for row in rows if "doc_id" in row}
-
-    @property
-    def texts(self) -> list[str]:
-        bodies = [row.get("text") or row.get("raw") for rows in self.rows.values() for row in rows]
-        return sorted({t.decode("utf-8", errors="replace") if isinstance(t, bytes) else t for t in bodies if t})
+    def label_quotes(self) -> Quotes:
+        return label_quotes(self.labels)
 
 
 def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
     """What was removed, which versions had been made of it, and where it still is."""
+    check_writable(home)
     with unused(home.store) as alone:
         if not alone:
             raise UserError("a run works in this home and could write the text again", "forget when it has ended")
         check_registry(home)
         held = read_contents(home.store)
         ever = with_tombstones(home, held)
-        traces = _search(ever, set(names))
+        traces = search(ever, names)
         before = {entry.name: entry for entry in forgotten(home)}
         _refuse_unknown(names, traces, before)
+        texts = _with_hashes(traces, forgotten_texts(home).keyed())
+        compare_with_others(held, traces, texts)
         touched = held.with_descendants(traces.ingests)
         copies = _near_copies(held, touched, traces)
         registered = versions(home)
-        entries = [_entry(name, ever, traces, registered, before.get(name)) for name in names]
-        remember(home, entries)
+        entries = [_entry(name, ever, traces, registered, Known(before, texts)) for name in names]
+        remember(home, entries, texts)
         rebuilt = sorted({r.recipe for r in records(home) if keys_of(r) & touched})
-        quotes = Quotes(traces.texts)
-        erased = list(_erase_copies(home, quotes)) if quotes.runs else []
+        remains = _remains(held, touched, traces)
+        erased = list(erase_copies(home, remains.quotes, remains.label_quotes, remains.words))
         removed = _remove(home, held, touched)
     _tag(home, registered, entries)
     report = {
         "documents": sorted(traces.doc_ids) or list(names),
+        "same_text": sorted(traces.copies),
+        "known_by_name_only": sorted(
+            name for name in names if name in traces.rows and not _hashes(name, traces, texts)
+        ),
         "artifacts_removed": removed,
         "mlflow_files_removed": len(erased),
         "versions": _version_rows(entries),
         "near_copies": copies,
-        "still_quoted_in": sorted(str(path.relative_to(home)) for path in _quoting(home, quotes)),
+        "still_quoted_in": sorted(str(path.relative_to(home)) for path in quoting(home, remains.quotes)),
+        **_left_in_models(home, remains, registered),
         "sources": sorted({f"{s}/{uri}" for e in entries for s, uris in e.places.items() for uri in uris}),
         "run_again": rebuilt,
     }
@@ -101,38 +112,38 @@ def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
     return report
 
 
+def _remains(held: StoreContents, touched: set[str], traces: Traces) -> Remains:
+    """Long runs of the texts' words whoever else has them, short ones and single words that nobody else has."""
+    long = {run for body in traces.bodies for run in runs_of(words_of(body))}
+    telling = {run for run in long if len(run) >= SHORT_RUN or traces.own_words.intersection(run)}
+    labels = lone_labels(held, touched, traces.doc_ids)
+    return Remains(Quotes(telling | traces.own_runs), tuple(labels), frozenset(traces.own_words))
+
+
+def _left_in_models(home: Home, remains: Remains, registered: list[Version]) -> dict[str, list[dict[str, Any]]]:
+    """Labels and tokens that stand in files which are not removed: where, and what to do about it."""
+    places = sorted(str(path.relative_to(home)) for path in naming(home, remains.label_quotes))
+    labels = [{"labels": list(remains.labels), "in": place} for place in places]
+    tokens = [{"words": words, "in": place} for place, words in tokens_left(home, remains.words).items()]
+    left = {"labels_left": labels, "tokens_left": tokens}
+    return {name: [{**row, "fix": fix_of(row["in"], registered, home)} for row in rows] for name, rows in left.items()}
+
+
+def _hashes(name: str, traces: Traces, texts: ForgottenTexts) -> set[str]:
+    """The keyed hashes of the texts of that name."""
+    return {hashed for text in traces.texts_of(name) if (hashed := texts.hash_of(text))}
+
+
+def _with_hashes(traces: Traces, texts: ForgottenTexts) -> ForgottenTexts:
+    hashed = {each: name for name in traces.rows for each in _hashes(name, traces, texts)}
+    return texts.model_copy(update={"names": {**texts.names, **hashed}})
+
+
 def _version_rows(entries: list[Forgotten]) -> list[dict[str, str]]:
     """One row a version, with the graver of its reasons."""
     trained = {version for entry in entries for version in entry.trained}
     held = {version for entry in entries for version in entry.held} - trained
     return [{"version": v, "why": TRAINED if v in trained else HELD} for v in sorted(trained | held)]
-
-
-def _search(held: StoreContents, names: set[str]) -> Traces:
-    """Every ingest in the store is read: a document may lie in the artifacts of several recipes and days."""
-    import pyarrow.parquet as pq
-
-    traces = Traces()
-    for artifact in held.artifacts.values():
-        if artifact.step != "ingest":
-            continue
-        config = read_manifest(artifact.path)["config"]
-        sources = config["sources"]
-        traces.planted |= config["planted"].keys()
-        for path in sorted(path for name in TABLES for path in artifact.path.glob(name)):
-            with pq.ParquetFile(path) as table:
-                for batch in table.iter_batches(batch_size=1024):
-                    _note(traces, artifact.key, (row for row in batch.to_pylist() if row["source"] in sources), names)
-    return traces
-
-
-def _note(traces: Traces, key: str, rows: Iterator[dict[str, Any]], names: set[str]) -> None:
-    for row in rows:
-        called = all_names(row)
-        traces.known |= called
-        for name in called & names:
-            traces.rows.setdefault(name, []).append(row)
-            traces.ingests.add(key)
 
 
 def _refuse_unknown(names: Sequence[str], traces: Traces, before: dict[str, Forgotten]) -> None:
@@ -146,10 +157,9 @@ def _refuse_unknown(names: Sequence[str], traces: Traces, before: dict[str, Forg
             )
 
 
-def _entry(
-    name: str, held: StoreContents, traces: Traces, registered: list[Version], before: Forgotten | None
-) -> Forgotten:
+def _entry(name: str, held: StoreContents, traces: Traces, registered: list[Version], known: Known) -> Forgotten:
     """The name with all its places and the versions made of it, those of an earlier try included."""
+    before = known.entries.get(name)
     rows = traces.rows.get(name, [])
     places = {source: {*uris} for source, uris in before.places.items()} if before else {}
     for row in rows:
@@ -164,6 +174,7 @@ def _entry(
         places={source: tuple(sorted(uris)) for source, uris in places.items()},
         trained=tuple(sorted(trained)),
         held=tuple(sorted(touched - trained)),
+        texts=tuple(sorted(_hashes(name, traces, known.texts) | {*(before.texts if before else ())})),
     )
 
 
@@ -221,16 +232,6 @@ def _youngest_first(held: StoreContents, touched: set[str]) -> Iterator[Stored]:
         left -= ends
 
 
-def _erase_copies(home: Home, quotes: Quotes) -> Iterator[Path]:
-    """Removes the files of MLflow's runs that quote; registered models are sealed, and hold weights, not text."""
-    tracked = sorted(home.mlflow_artifacts.glob("*/*/artifacts/**/*"))
-    tracked = [path for path in tracked if path.relative_to(home.mlflow_artifacts).parts[1] != "models"]
-    for path in (*tracked, *sorted(home.reports.glob("*.html"))):
-        if path.is_file() and quotes.within_file(path):
-            path.unlink()
-            yield path
-
-
 def _tag(home: Home, registered: list[Version], entries: list[Forgotten]) -> None:
     """Every version that was made of one of these documents says which the home has forgotten."""
     touched = {version for entry in entries for version in (*entry.trained, *entry.held)}
@@ -242,12 +243,3 @@ def _tag(home: Home, registered: list[Version], entries: list[Forgotten]) -> Non
             full = f"{version.name}/{version.version}"
             names = [entry.name for entry in forgotten(home) if full in (*entry.trained, *entry.held)]
             registry.tag(version, {TAG: json.dumps(names, ensure_ascii=False)})
-
-
-def _quoting(home: Home, quotes: Quotes) -> Iterator[Path]:
-    """The files of the home in which the text still stands: looked for everywhere, whatever wrote them."""
-    if not quotes.runs:
-        return
-    for path in sorted(home.path.rglob("*")):
-        if path.is_file() and not path.is_symlink() and quotes.within_file(path):
-            yield path

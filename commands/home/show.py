@@ -12,6 +12,7 @@ from commands.run.show import show_models, show_steps
 from commands.show import print_table, standard_output
 from tasks.readable_numbers import bytes_in_words
 
+WORDS_SHOWN = 5  # that are left as tokens
 LEVELS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
@@ -84,6 +85,10 @@ def show_forgotten(report: Mapping[str, Any]) -> None:
     out.print(f"forgotten: {escape(', '.join(report['documents']))}")
     removed = ", ".join(f"{step} {count}" for step, count in sorted(report["artifacts_removed"].items()))
     out.print(f"artifacts removed: {removed or 'none'}; files of MLflow's runs: {report['mlflow_files_removed']}")
+    for name in report["same_text"]:
+        out.print(f"{escape(name)} has the same text and was forgotten with it")
+    for name in report["known_by_name_only"]:
+        out.print(f"[yellow]{escape(name)} is too short to be recognised under another name[/yellow]")
     for row in report["versions"]:
         out.print(f"[yellow]model {row['version']}: {row['why']}[/yellow]")
     if report["versions"]:
@@ -92,6 +97,13 @@ def show_forgotten(report: Mapping[str, Any]) -> None:
         out.print(f"[yellow]{escape(name)} is a near copy: forget it by name too if it is to go[/yellow]")
     for path in report["still_quoted_in"]:
         out.print(f"[yellow]still quoted in {escape(path)}[/yellow]")
+    for row in report["labels_left"]:
+        what = f"{row['in']} names a class that only the forgotten had: {', '.join(row['labels'])}"
+        out.print(f"[yellow]{escape(what)}[/yellow]\n  fix: {escape(row['fix'])}", soft_wrap=True)
+    for row in report["tokens_left"]:
+        words = ", ".join(row["words"][:WORDS_SHOWN]) + (", …" if len(row["words"]) > WORDS_SHOWN else "")
+        what = f"{row['in']} has {len(row['words'])} words as tokens that only the forgotten had: {words}"
+        out.print(f"[yellow]{escape(what)}[/yellow]\n  fix: {escape(row['fix'])}", soft_wrap=True)
     out.print(f"not touched: backups, exports, and your own files: {escape(', '.join(report['sources']))}")
     for recipe in report["run_again"]:
         out.print(f"next:  triptych run {recipe}")

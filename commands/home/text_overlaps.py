@@ -1,35 +1,46 @@
-"""Where a text is quoted: a file quotes it that shares WORDS consecutive words with it, in whatever format it holds it.
+"""Where a text is quoted: a file quotes it that shares a run of words with it, in whatever format it holds them.
 
-13 words is the length by which GPT-3's authors called an overlap no accident (arXiv 2005.14165, appendix C).
+13 words is the length by which GPT-3's authors called an overlap no accident (arXiv 2005.14165, appendix C). A shorter
+run tells as much where no other document has it.
 """
 
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 WORDS = 13
 WORD = re.compile(r"\w+")
-BINARY = (".safetensors", ".png", ".svg", ".npy", ".lock")
+ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")  # as JSON and YAML spell letters beyond ASCII, in a string in a string
+BINARY = (".safetensors", ".png", ".npy", ".lock")
+
+Run = tuple[str, ...]  # consecutive words
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, in lower case."""
+    return [word.lower() for word in WORD.findall(text)]
+
+
+def runs_of(words: Sequence[str], length: int = WORDS) -> set[Run]:
+    """All runs of that many words; fewer words are one run."""
+    return {tuple(words[i : i + length]) for i in range(max(len(words) - length, 0) + 1) if words}
 
 
 class Quotes:
-    """The runs of words of some texts; a shorter text is its only run."""
+    """Runs of words to look for."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self.runs = set[tuple[str, ...]]()
-        for text in texts:
-            words = _words(text)
-            self.runs |= {tuple(words[i : i + WORDS]) for i in range(max(len(words) - WORDS, 0) + 1) if words}
+    def __init__(self, runs: Iterable[Run]) -> None:
+        self.runs = set(runs)
         self.lengths = sorted({len(run) for run in self.runs})
         self.first_words = {run[0] for run in self.runs}  # most words of a text are none of these: a fast no
 
     def within(self, text: str) -> bool:
         """Whether the text shares a run with ours."""
-        words = _words(text)
+        words = words_of(ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
         starts = (i for i, word in enumerate(words) if word in self.first_words)
         return any(tuple(words[i : i + length]) in self.runs for i in starts for length in self.lengths)
 
@@ -52,10 +63,6 @@ def texts_of(path: Path) -> Iterator[str]:
         yield from _json(path)
     else:
         yield path.read_text(encoding="utf-8", errors="replace")
-
-
-def _words(text: str) -> list[str]:
-    return [word.lower() for word in WORD.findall(text)]
 
 
 def _parquet(path: Path) -> Iterator[str]:

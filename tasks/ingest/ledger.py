@@ -15,7 +15,7 @@ from typing import Any
 
 from tasks.errors import UserError
 from tasks.home import Home
-from tasks.ingest.forgotten import Forgotten, forgotten, touching
+from tasks.ingest.forgotten import Forgotten, forgotten, forgotten_texts, touching
 from tasks.ingest.listing import Listing, list_sources, notes_of
 from tasks.ingest.sources import File, IngestConfig, Partition
 from tasks.store.artifacts import write_durably
@@ -67,8 +67,9 @@ def record_arrivals(name: str, config: IngestConfig, home: Home, is_made: IsMade
 
 
 def _corpus(ledgers: Ledgers, config: IngestConfig, home: Home, listings: Mapping[str, Listing]) -> Corpus:
-    parts, entries = _parts(ledgers, config, listings), forgotten(home)
-    return Corpus({p: _without_forgotten(entries, part) for p, part in parts.items()}, tuple(notes_of(listings)))
+    parts, entries, texts = _parts(ledgers, config, listings), forgotten(home), forgotten_texts(home)
+    parts = {p: replace(_without_forgotten(entries, part), forgotten_texts=texts) for p, part in parts.items()}
+    return Corpus(parts, tuple(notes_of(listings)))
 
 
 def _ledgers(

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, StringConstraints, model_validator
 
 from tasks.errors import UsageError
+from tasks.ingest.forgotten import ForgottenTexts
 from tasks.store.step import NOT_IN_KEY, Frozen, canonical
 
 FOLDER = "folder"  # the name of the one source that `--set ingest.path=DIR` leaves
@@ -106,6 +107,7 @@ class Partition:
     planted: tuple[str, ...] = ()  # the planted sources that belong here
     withdrawn: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # source → uri → superseded | removed
     forgotten: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # source → names of documents to leave out
+    forgotten_texts: ForgottenTexts | None = None  # what is left out under any name
 
 
 class SourcePart(Frozen):
@@ -125,6 +127,7 @@ class IngestPart(Frozen):
     planted: dict[str, PlantedSource] = Field(default_factory=dict)
     max_bad_fraction: float
     max_bad_records: int
+    forgotten_texts: Annotated[ForgottenTexts | None, NOT_IN_KEY] = None  # tasks/ingest/forgotten.py says why not
     workers: Annotated[int, NOT_IN_KEY] = 1
 
 
@@ -179,6 +182,7 @@ class IngestConfig(Frozen):
             planted={name: source for name, source in self.planted().items() if name in part.planted},
             max_bad_fraction=self.max_bad_fraction,
             max_bad_records=self.max_bad_records,
+            forgotten_texts=part.forgotten_texts,
             workers=self.workers,
         )
 

@@ -50,7 +50,8 @@ def ingest(config: IngestPart, inputs: Inputs, out: Path) -> Stats:
     _refuse_bad_corpus(config, tally, is_first=not earlier, out=out)
     before = [path for folder in earlier.values() for path in sorted((folder / "documents").glob("*.parquet"))]
     notes = _notes(config, tally, number_repeats([group.documents(out) for group in groups], before))
-    drop_forgotten({name: part.forgotten for name, part in config.sources.items()}, groups, out, tally)
+    names = {name: part.forgotten for name, part in config.sources.items()}
+    notes += drop_forgotten(names, config.forgotten_texts, groups, tally, out)
     if config.planted:
         planted = plant_all(config, groups, out)
         tally.add(planted)

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 import triptych
+from commands.home.forget import forget
 from commands.home.status import read_status
 from flows.record import RunRecord
+from flows.retention import READ_ONLY, collect
+from tasks.errors import UserError
 from tasks.home import Home
 
 
@@ -39,3 +42,9 @@ def test_a_command_that_writes_ends_with_1_and_a_fix(read_only, monkeypatch, cap
     assert ended.value.code == 1
     message = capsys.readouterr().err
     assert "Read-only file system" in message and "fix: " in message
+
+
+def test_forget_and_gc_say_that_the_home_cannot_be_written(read_only):
+    with pytest.raises(UserError, match="Read-only file system"):
+        forget(read_only, ["books/secret"])
+    assert collect(read_only, yes=True)["notes"] == [f"{read_only}: {READ_ONLY}"]

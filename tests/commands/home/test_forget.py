@@ -10,7 +10,8 @@ import pytest
 
 import commands.home.forget
 from commands.home.forget import HELD, TRAINED, forget
-from commands.home.text_overlaps import Quotes
+from commands.home.show import show_forgotten
+from commands.home.text_overlaps import Quotes, runs_of, words_of
 from flows.record import RunRecord, StepRecord
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
@@ -45,6 +46,19 @@ def encode(config: Nothing, inputs: Inputs, out: Path) -> Stats:
     return Stats()
 
 
+def labelled(config: Nothing, inputs: Inputs, out: Path) -> Stats:
+    """Rows of a classifier: the author of `secret` is the author of nothing else."""
+    folder = out / "rows" / "train"
+    folder.mkdir(parents=True)
+    names = ["Ada Weniger", "Somebody Else"]
+    info = {"features": {"label": {"names": names, "_type": "ClassLabel"}, "doc_id": {"dtype": "string"}}}
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    rows = pa.table({"label": [0, 1, 1], "doc_id": ["books/secret", "books/tested", "books/d1"]})
+    with pa.ipc.new_stream(folder / "data-00000-of-00001.arrow", rows.schema) as stream:
+        stream.write_table(rows)
+    return Stats()
+
+
 def evaluate(config: Given, inputs: Inputs, out: Path) -> Stats:
     write_scores(out, config.loss, config.items)
     (out / "samples.jsonl").write_text(json.dumps({"text": f"it wrote:\n{SECRET}"}))
@@ -53,17 +67,19 @@ def evaluate(config: Given, inputs: Inputs, out: Path) -> Stats:
 
 ENCODE = Step("encode", 1, Nothing, encode)
 TRAIN = Step("pretrain", 1, Given, made_up_weights)
+CLASSIFY = Step("finetune/classify", 1, Nothing, labelled)
 EVALUATE = Step("evaluate/base", 1, Given, evaluate)
 
 
 def make_artifacts(home: Home, folder: Path) -> list[Artifact]:
-    """The pipeline in small: ingest, shards, training, evaluation, package."""
+    """The pipeline in small, over the newest files: ingest, shards, training, evaluation, package."""
     config, store = config_of(folder), Store(home / "store")
-    part = record_arrivals("demo", config, home).parts["0001"]
+    part = list(record_arrivals("demo", config, home).parts.values())[-1]
     documents = store.complete(INGEST, config.part(part), {"earlier": {}})
     shards = store.complete(ENCODE, Nothing(), {"documents": documents})
     model = store.complete(TRAIN, Given(loss=1.0), {"shards": {"0001": shards}})
     scores = store.complete(EVALUATE, Given(loss=1.0), {"model": model})
+    store.complete(CLASSIFY, Nothing(), {"shards": shards})
     package = store.complete(REGISTER, CONFIG, {"base": model, "scores_base": scores})
     return [documents, shards, model, scores, package]
 
@@ -79,7 +95,19 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     RunRecord("r1", "demo", "complete", "", steps=steps).write(Home(root / "runs"))
     publish(artifacts[-1].path, Home(root / "runs"), RunInfo(run="r1", recipe="demo"))
     tracked = root / "runs" / "mlflow-artifacts" / "demo" / "run" / "artifacts"
-    write(tracked, {"samples.jsonl": jsonl({"text": f"it wrote: {SECRET}"}), "summary.json": "{}"})
+    short = " ".join(SECRET.split()[7:12])
+    confusion = "truth,Ada Weniger,Somebody Else\nAda Weniger,1,0\n"
+    files = {
+        "samples.jsonl": jsonl({"text": f"it wrote: {SECRET}"}),
+        "short.md": f"It wrote {short}.",
+        "summary.json": "{}",
+    }
+    write(tracked, {**files, "confusion.csv": confusion, "classes.svg": "<text>Somebody Else</text>"})
+    model = root / "runs" / "mlflow-artifacts" / "demo" / "models" / "m-0" / "artifacts"
+    vocabulary = {"model": {"vocab": {"Ġsecret7": 0, "Ġother1x1": 1, "the": 2}}}
+    write(
+        model, {"tokenizer.json": json.dumps(vocabulary), "MLmodel": 'signature: \'["Ada Weniger", "Somebody Else"]\''}
+    )
     return root
 
 
@@ -90,7 +118,7 @@ def home(made_once: Path, tmp_path: Path) -> Home:
 
 
 def files_quoting(home: Home, text: str) -> list[str]:
-    quotes = Quotes([text])
+    quotes = Quotes(runs_of(words_of(text)))
     return [path.name for path in home.path.rglob("*") if path.is_file() and quotes.within_file(path)]
 
 
@@ -107,6 +135,64 @@ def test_a_forgotten_text_leaves_every_file_and_the_next_run_goes_without_it(hom
     documents = make_artifacts(home, home.path.with_name("in"))[0]
     ids = pq.read_table(documents.path / "documents" / "00000.parquet")["doc_id"].to_pylist()
     assert "books/secret" not in ids and len(ids) == 5 and files_quoting(home, TESTED)
+
+
+def test_labels_words_and_short_quotes_that_only_it_had_are_removed_or_reported_with_a_fix(home):
+    tracked, model = (
+        home / "mlflow-artifacts" / "demo" / "run" / "artifacts",
+        "mlflow-artifacts/demo/models/m-0/artifacts",
+    )
+    report = forget(home, ["books/secret"])
+    assert sorted(path.name for path in tracked.iterdir()) == ["classes.svg", "summary.json"]
+    assert [(row["labels"], row["in"]) for row in report["labels_left"]] == [(["Ada Weniger"], f"{model}/MLmodel")]
+    assert [(row["words"], row["in"]) for row in report["tokens_left"]] == [(["secret7"], f"{model}/tokenizer.json")]
+    assert all(row["fix"] for row in (*report["labels_left"], *report["tokens_left"]))
+    show_forgotten(report)
+
+
+def test_a_label_that_another_document_has_is_no_trace(home):
+    assert forget(home, ["books/tested"])["labels_left"] == []
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.jsonl": jsonl({"id": "renamed", "text": SECRET})},
+        {"b.txt": SECRET},
+        {"b.txt": SECRET.upper().replace(" ", "\n\n")},
+        {"b.md": "*" + SECRET.replace(" ", "* *") + "*"},
+        {"b.html": f"<p>{SECRET}</p>"},  # no page with a main text: it goes from the quarantine
+        {"b.html": f"<html><body><article><h1></h1><p>{SECRET}</p></article></body></html>"},
+        {"b.jsonl": b'{"id": 1, "text": "' + SECRET.encode() + b'", "broken": '},
+        {"b.csv": f'id,text\n1,"{SECRET.replace(" ", "  ")}"\n'},
+    ],
+)
+def test_a_forgotten_text_is_left_out_under_any_name_and_in_any_form(home, files):
+    forget(home, ["books/secret"])
+    assert SECRET.split()[0] not in (home / "forgotten.json").read_text()
+    source = home.path.with_name("in")
+    (source / "a.jsonl").unlink()
+    documents = make_artifacts(home, write(source, {"d.txt": "another text", **files}))[0]
+    assert documents.stats.funnel and documents.stats.funnel.dropped == {"forgotten": 1}
+    (note,) = (note for note in documents.stats.notes if "left out" in note)
+    assert "forgotten as books/secret" in note
+
+
+def test_what_has_the_same_text_under_another_name_goes_with_it(home):
+    source = home.path.with_name("in")
+    write(source, {"copy.txt": SECRET})
+    make_artifacts(home, source)
+    report = forget(home, ["books/secret"])
+    assert report["same_text"] == ["books/copy.txt#0"] and report["documents"] == ["books/copy.txt#0", "books/secret"]
+    assert report["still_quoted_in"] == [] == files_quoting(home, SECRET)
+
+
+def test_a_text_that_many_could_have_written_is_known_by_its_name_alone(home):
+    source = home.path.with_name("in")
+    write(source, {"thanks.txt": "Thank you.", "more.txt": "Thank you!"})
+    make_artifacts(home, source)
+    report = forget(home, ["books/thanks.txt"])
+    assert (report["known_by_name_only"], report["same_text"]) == (["books/thanks.txt"], [])
 
 
 def test_a_model_that_was_only_tested_on_a_forgotten_document_is_named_as_such(home):
