@@ -69,6 +69,7 @@ def compare_with_others(held: StoreContents, traces: Traces, texts: ForgottenTex
     named, words = traces.doc_ids, [words_of(body) for body in traces.bodies]
     traces.own_words = {word for each in words for word in each}
     traces.own_runs = {run for each in words for run in runs_of(each, SHORT_RUN) if len("".join(run)) >= MIN_LETTERS}
+    firsts = {run[0] for run in traces.own_runs}
     for key, row in _rows(held, traces, TABLES[:1]):
         if row["doc_id"] in named:
             continue
@@ -79,7 +80,8 @@ def compare_with_others(held: StoreContents, traces: Traces, texts: ForgottenTex
             continue
         others = words_of(row["text"])
         traces.own_words.difference_update(others)
-        traces.own_runs -= runs_of(others, SHORT_RUN) if traces.own_runs else set()
+        for start in (i for i, word in enumerate(others) if word in firsts):
+            traces.own_runs.discard(tuple(others[start : start + SHORT_RUN]))
 
 
 def lone_labels(held: StoreContents, keys: Collection[str], doc_ids: Collection[str]) -> list[str]:
