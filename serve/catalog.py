@@ -122,4 +122,5 @@ def model_row(id: str, facts: ModelFacts, answer_tokens: int) -> dict[str, Any]:
         "about": facts.introduction.about,
         "prompts": list(facts.introduction.prompts),
         "run": facts.introduction.run,
+        "report": f"/admin/reports/{facts.report}" if facts.report else None,
     }

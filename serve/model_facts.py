@@ -22,6 +22,7 @@ class ModelFacts:
     answers: bool
     is_champion: bool = False
     introduction: Introduction = field(default_factory=Introduction)
+    report: str = ""  # the run whose report the home has
 
 
 def model_facts(target: Version | Path, home: Home) -> ModelFacts:
@@ -35,7 +36,9 @@ def model_facts(target: Version | Path, home: Home) -> ModelFacts:
         created = (weights / CONFIG).stat().st_mtime if (weights / CONFIG).is_file() else 0
         return ModelFacts(name_of(target), int(created), context, answers)
     is_champion = CHAMPION in target.aliases
-    return ModelFacts(target.full_name, target.created, context, answers, is_champion, introduce(target, home))
+    known = introduce(target, home)
+    report = known.run if (home.reports / f"{known.run}.html").is_file() else ""
+    return ModelFacts(target.full_name, target.created, context, answers, is_champion, known, report)
 
 
 def name_of(target: Version | Path) -> str:

@@ -1,19 +1,19 @@
-// The chat page: turns in, a stream of text out. Everything that comes from the model is set as text, never as HTML.
-const at = (id) => document.getElementById(id);
-const turns = [];
-let running = null;
-let about = { id: "", version: "", answers: true, max_model_len: Infinity };
+// The chat page: which model answers, what it is asked, and how its answer comes.
+import { answer, models } from "./api.js";
+import { clear, conversation, keep } from "./conversation.js";
+import { element } from "./markdown.js";
+import { askForKey, key, onKey } from "./settings.js";
+import { addTurn, showActs, showText, showTurns } from "./turns.js";
 
-at("key").value = sessionStorage.getItem("key") ?? ""; // this tab only, gone when it closes
-at("key").addEventListener("change", () => {
-  sessionStorage.setItem("key", at("key").value.trim());
-  look();
-});
-at("settings").addEventListener("submit", (event) => event.preventDefault());
+const at = (id) => document.getElementById(id);
+let known = []; // the models, each version once
+let running = null;
+let tries = 0; // of the last message
+
+onKey(look);
 at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  const text = at("text").value.trim();
-  if (text && !running) answer(text);
+  send(at("text").value.trim());
 });
 at("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -22,134 +22,138 @@ at("text").addEventListener("keydown", (event) => {
   }
 });
 at("stop").addEventListener("click", () => running?.abort());
-document.addEventListener("keydown", (event) => event.key === "Escape" && running?.abort());
+document.addEventListener("keydown", (event) => event.key === "Escape" && !at("dialog").open && running?.abort());
+at("model").addEventListener("change", () => {
+  Object.assign(conversation, { model: at("model").value, first: 0 });
+  keep();
+  introduce();
+});
 at("fresh").addEventListener("click", () => {
   running?.abort();
-  turns.length = 0;
-  at("turns").replaceChildren();
+  clear();
+  showTurns(again);
+  introduce();
   notice("");
   at("text").focus();
 });
+window.addEventListener("pagehide", keep);
+showTurns(again);
 look();
 
 async function look() {
   try {
-    about = (await (await call("/v1/models")).json()).data[0];
-    named(about.version);
-    notice(about.answers ? "" : "A base model: it continues your text.");
+    const rows = await models();
+    known = rows.filter((row, number) => rows.findIndex((other) => other.version === row.version) === number);
+    at("model").replaceChildren(...known.map((row) => new Option(row.champion ? `${row.version} · champion` : row.version, row.id)));
+    if (!known.some((row) => row.id === conversation.model)) conversation.model = known[0].id;
+    at("model").value = conversation.model;
+    introduce();
+    notice("");
   } catch (error) {
     refused(error);
   }
 }
 
-async function answer(text) {
+function model() {
+  return known.find((row) => row.id === at("model").value);
+}
+
+// What the model is, and prompts that it knows; shown as long as nothing has been asked.
+function introduce() {
+  const row = model();
+  at("intro").hidden = !row || conversation.turns.length > 0;
+  if (!row) return;
+  at("text").placeholder = row.answers ? "Write a message" : "Begin a text";
+  at("name").replaceChildren(row.version, ...(row.champion ? [element("span", "badge", "champion")] : []));
+  at("about").textContent = row.about || (row.answers ? "" : "A base model: it continues your text.");
+  at("more").hidden = !row.report || Boolean(key()); // a link cannot send a key
+  if (row.report) at("report").href = row.report;
+  at("prompts").replaceChildren(...row.prompts.map((prompt) => element("li", "", promptButton(prompt))));
+}
+
+function promptButton(prompt) {
+  const button = element("button", "", element("span", "", prompt));
+  button.type = "button";
+  button.addEventListener("click", () => send(prompt));
+  return button;
+}
+
+function send(text) {
+  if (!text || running) return;
+  if (!model()) {
+    look();
+    return;
+  }
   at("text").value = "";
-  turns.push({ role: "user", content: text });
-  shown("user", text);
-  const turn = { role: "assistant", content: "" };
-  const place = shown("assistant", "");
-  place.setAttribute("aria-busy", "true");
+  tries = 0;
+  conversation.turns.push({ role: "user", content: text });
+  addTurn(conversation.turns.at(-1));
+  reply();
+}
+
+function again() {
+  if (running || conversation.turns.at(-1)?.role !== "assistant") return;
+  tries += 1;
+  const before = conversation.turns.pop();
+  at("turns").lastElementChild.remove();
+  reply(before);
+}
+
+// Answers the last message; where nothing comes, `before` stands there again, or the message goes back to its field.
+async function reply(before) {
+  const turn = { role: "assistant", content: "", answers: model().answers };
+  const node = addTurn(turn);
+  node.setAttribute("aria-busy", "true");
   busy(new AbortController());
+  introduce();
   notice("");
   try {
-    const reply = await fitting();
-    turns.push(turn);
-    for await (const chunk of chunks(reply)) {
-      if (chunk.error) throw new Error(chunk.error.message);
-      named(chunk.model);
-      turn.content += chunk.choices[0]?.delta.content ?? "";
-      place.textContent = turn.content;
-      follow();
-      if (chunk.choices[0]?.finish_reason === "length") {
-        notice(`${at("notice").textContent} Cut off where its tokens were used up.`);
-      }
-    }
+    await receive(turn, node);
   } catch (error) {
     if (error.name === "AbortError") notice("Stopped.");
     else refused(error);
-    if (!turn.content) takenBack(text, turn, place);
-  } finally {
-    place.removeAttribute("aria-busy");
-    busy(null);
-    at("text").focus();
   }
+  if (turn.content) conversation.turns.push(turn);
+  else if (before) conversation.turns.push(before);
+  else takeBack(conversation.turns.pop().content);
+  keep();
+  node.removeAttribute("aria-busy");
+  if (turn.content) showText(node, turn);
+  else showTurns(again);
+  showActs(again);
+  introduce();
+  busy(null);
+  if (!at("dialog").open) at("text").focus();
 }
 
-// Asks with the whole conversation; where that is more than the model reads, the oldest turns are left out.
-async function fitting() {
-  const asked = Number(at("tokens").value) || 200;
-  const knobs = {
-    model: about.id,
-    stream: true,
-    temperature: Number(at("temperature").value),
-    top_p: Number(at("top_p").value),
-    max_tokens: Math.max(1, Math.min(asked, Math.floor(about.max_model_len / 2))),
-    ...(at("seed").value && { seed: Number(at("seed").value) }),
-  };
-  for (let first = 0; ; first += 2) {
-    const last = first + 1 >= turns.length; // the question alone: as many tokens as there is room for
-    if (last) delete knobs.max_tokens;
-    try {
-      const reply = await call("/v1/chat/completions", { ...knobs, messages: turns.slice(first) });
-      if (first) notice("The oldest turns no longer fit and were left out.");
-      return reply;
-    } catch (error) {
-      if (error.code !== "context_length_exceeded" || last) throw error;
-    }
+async function receive(turn, node) {
+  const row = model();
+  let began = 0;
+  let frame = 0;
+  for await (const chunk of answer(row, tries, running.signal)) {
+    if (chunk.left) notice("The oldest turns no longer fit and were left out.");
+    if (chunk.left) continue;
+    began ||= performance.now(); // the server has begun: what waited in its queue is not counted
+    turn.version = chunk.model;
+    const [choice] = chunk.choices;
+    turn.content += choice?.delta.content ?? "";
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      if (node.hasAttribute("aria-busy")) showText(node, turn);
+    });
+    if (choice?.finish_reason === "length") notice(`${at("notice").textContent} Cut off at its longest length.`.trim());
+    if (chunk.usage) turn.about = speed(chunk, performance.now() - began);
   }
+  if (turn.version !== row.version) look(); // the alias has moved
 }
 
-async function call(path, body) {
-  const key = at("key").value.trim();
-  const reply = await fetch(path, {
-    method: body ? "POST" : "GET",
-    headers: { ...(body && { "Content-Type": "application/json" }), ...(key && { Authorization: `Bearer ${key}` }) },
-    body: body && JSON.stringify(body),
-    signal: running?.signal,
-  });
-  if (reply.ok) return reply;
-  const told = (await reply.json().catch(() => ({}))).error ?? {};
-  throw Object.assign(new Error(told.message ?? `${reply.status} ${reply.statusText}`), { code: told.code, status: reply.status });
+function speed(chunk, ms) {
+  const tokens = chunk.usage.completion_tokens;
+  return `${chunk.model} · ${tokens} tokens · ${(tokens / Math.max(ms / 1000, 0.001)).toFixed(0)} tokens/s`;
 }
 
-// The JSON values of a stream of server-sent events.
-async function* chunks(reply) {
-  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
-  let held = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error("The server ended before the answer did.");
-    const events = (held + value).split("\n\n");
-    held = events.pop();
-    for (const event of events) {
-      const data = event.replace(/^data: /, "");
-      if (data === "[DONE]") return;
-      yield JSON.parse(data);
-    }
-  }
-}
-
-function shown(role, text) {
-  const place = document.createElement("div");
-  place.className = `turn ${role}`;
-  place.textContent = text;
-  at("turns").append(place);
-  place.scrollIntoView({ block: "end" });
-  return place;
-}
-
-// A question that got no answer goes back to where it was typed.
-function takenBack(text, turn, place) {
-  place.previousElementSibling?.remove();
-  place.remove();
-  if (turns.at(-1) === turn) turns.pop();
-  turns.pop();
+function takeBack(text) {
   if (!at("text").value) at("text").value = text;
-}
-
-function follow() {
-  const box = at("turns");
-  if (box.scrollHeight - box.scrollTop - box.clientHeight < 120) box.scrollTop = box.scrollHeight;
 }
 
 function busy(controller) {
@@ -159,18 +163,11 @@ function busy(controller) {
 }
 
 function refused(error) {
-  if (error.status === 401) {
-    document.querySelector("details").open = true;
-    at("key").focus();
-  }
+  if (error.status === 401) askForKey();
   notice(error.message, true);
 }
 
 function notice(text, isTrouble = false) {
   at("notice").textContent = text;
   at("notice").classList.toggle("trouble", isTrouble);
-}
-
-function named(version) {
-  at("model").textContent = version;
 }

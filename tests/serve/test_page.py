@@ -1,14 +1,17 @@
 """The chat page in a real browser: by keyboard, with a key, as text; it is self-contained."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from tests.browser import Page, browser, chromium
-from tests.serve.conftest import Server
+from tests.serve.conftest import Server, serving
 
 DONE = "!document.querySelector('[aria-busy]') && document.querySelectorAll('.assistant').length === {}"
-LAST = "[...document.querySelectorAll('.{}')].at(-1).textContent"
+LAST = "[...document.querySelectorAll('.{} .body')].at(-1).textContent"
+SHOWN = "document.getElementById('model').selectedOptions[0]?.textContent === 'tiny-instruct/1 · champion'"
+NOTICE = "document.getElementById('notice').textContent"
 
 
 @pytest.fixture(scope="module")
@@ -22,33 +25,105 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 @pytest.fixture
 def body(tab: Page, open_server: Server) -> Page:
     """The open server's page, fresh, short answers set."""
-    tab.show(open_server.url)
-    tab.wait_for("document.getElementById('model').textContent === 'tiny-instruct/1'")
-    tab.js("document.getElementById('tokens').value = 12")
+    return fresh(tab, open_server.url)
+
+
+def fresh(tab: Page, url: str, tokens: int = 12, **settings) -> Page:
+    keep(tab, url, "settings", {"tokens": tokens, **settings})
+    tab.show(url)
+    tab.wait_for(SHOWN)
     return tab
 
 
+def keep(tab: Page, url: str, name: str, value: dict) -> None:
+    """Leaves that in the tab's storage, and nothing else."""
+    tab.show(f"{url}/icon.svg")
+    tab.js(f"(sessionStorage.clear(), sessionStorage.setItem({name!r}, {json.dumps(json.dumps(value))}))")
+
+
+def ask(tab: Page, text: str) -> str:
+    """The answer."""
+    before = tab.js("document.querySelectorAll('.assistant').length")
+    tab.type(text)
+    tab.press("Enter")
+    tab.wait_for(DONE.format(before + 1))
+    return tab.js(LAST.format("assistant"))
+
+
+def complaints(tab: Page) -> list[str]:
+    """All but those of the picture that `keep` shows, for which a browser asks an icon."""
+    return [complaint for complaint in tab.complaints() if "/favicon.ico" not in complaint]
+
+
+def click(tab: Page, name: str) -> None:
+    tab.js(f"[...document.querySelectorAll('button')].filter(b => b.textContent.trim() === {name!r}).at(-1).click()")
+
+
 def test_a_question_is_answered_by_keyboard_alone_and_no_other_host_is_contacted(body, open_server):
-    body.type("When did they meet?")
-    body.press("Enter")
-    body.wait_for(DONE.format(1))
+    assert ask(body, "When did they meet?")
     assert body.js(LAST.format("user")) == "When did they meet?"
-    assert body.js(LAST.format("assistant"))
-    body.type("And again?")
-    body.press("Enter")
-    body.wait_for(DONE.format(2))
+    assert ask(body, "And again?")
+    assert "12 tokens · " in body.js("document.querySelector('.acts span').textContent")
+    assert "tokens/s" in body.js("document.querySelector('.acts span').textContent")
     assert {url.startswith(open_server.url) for url in body.requests()} == {True}
-    assert body.complaints() == []
+    assert complaints(body) == []
 
 
 def test_text_is_shown_as_text_and_never_run_as_markup(body):
     evil = "<img src=x onerror='document.title=1'><b>bold</b>"
-    body.type(evil)
-    body.press("Enter")
-    body.wait_for(DONE.format(1))
+    ask(body, evil)
     assert body.js(LAST.format("user")) == evil
     assert body.js("document.querySelectorAll('#turns img, #turns b').length") == 0
     assert body.js("document.title") == "triptych"
+
+
+MARKDOWN = """# One
+A **strong** and *soft* `a*b*` word, 2 * 3 * 4, [here](javascript:document.title=1).
+<img src=x onerror='document.title=1'>
+
+- first
+  - inner
+- second
+
+> quoted
+
+```html
+<script>document.title = 1</script>
+```
+
+| a | b |
+|---|---|
+| 1 | <i>2</i> |
+"""
+
+
+def show_answer(tab: Page, url: str, text: str) -> None:
+    turns = [{"role": "user", "content": "Show."}, {"role": "assistant", "content": text, "answers": True}]
+    keep(tab, url, "conversation", {"turns": turns})
+    tab.show(url)
+    tab.wait_for(SHOWN)
+
+
+def test_an_answer_in_markdown_becomes_elements_whose_text_is_never_run(tab, open_server):
+    show_answer(tab, open_server.url, MARKDOWN)
+    names = tab.js("[...document.querySelectorAll('.assistant .body *')].map(e => e.nodeName.toLowerCase()).join(' ')")
+    assert names == (
+        "h3 p strong em code span ul li ul li li blockquote p div div span button pre code "
+        "div table thead tr th th tbody tr td td"
+    )
+    text = tab.js(LAST.format("assistant"))
+    assert "here (javascript:document.title=1)" in text and "2 * 3 * 4" in text and "<i>2</i>" in text
+    assert tab.js("document.querySelector('pre').textContent") == "<script>document.title = 1</script>"
+    assert tab.js("document.title") == "triptych"
+
+
+@pytest.mark.parametrize("piece", ["*", "[", "`", "_a", "> ", "- ", "# ", "[](", "|", "~~", "  - a\n", "> - \n"])
+def test_a_text_of_marks_alone_is_shown_at_once(tab, open_server, piece):
+    show_answer(tab, open_server.url, piece * 20_000)
+    elapsed = """import('/markdown.js').then(({ markdown }) => { const began = performance.now();
+        markdown(%s.repeat(20000), () => ''); window.elapsed = performance.now() - began; })"""
+    tab.js(f"(window.elapsed = 0, {elapsed % json.dumps(piece)}, 0)")
+    assert tab.wait_for("window.elapsed") < 3000
 
 
 def test_the_policy_keeps_scripts_of_others_and_html_out(body):
@@ -59,25 +134,76 @@ def test_the_policy_keeps_scripts_of_others_and_html_out(body):
     assert body.js(set_html) == "TypeError"  # trusted types
 
 
-def test_stop_ends_an_answer_and_keeps_its_text_so_far(body):
-    body.js("document.getElementById('tokens').value = 4000")
-    body.js("document.getElementById('temperature').value = 0")
+def test_stop_ends_an_answer_and_keeps_its_text_so_far(tab, open_server):
+    body = fresh(tab, open_server.url, tokens=4000, temperature=0)
     body.type("Speak long.")
     body.press("Enter")
-    body.wait_for("document.querySelector('.assistant')?.textContent.length > 20")
+    body.wait_for("document.querySelector('.assistant .body')?.textContent.length > 20")
     body.press("Escape")
-    body.wait_for("document.getElementById('notice').textContent === 'Stopped.'")
+    body.wait_for(f"{NOTICE} === 'Stopped.'")
     body.wait_for(DONE.format(1))
     assert body.js("document.activeElement.id") == "text"
+
+
+def test_an_answer_is_made_again_and_a_reload_keeps_the_conversation_until_a_new_one(body, open_server):
+    first = ask(body, "When did they meet?")
+    click(body, "Regenerate")
+    body.wait_for(DONE.format(1))
+    again = body.js(LAST.format("assistant"))
+    assert again and again != first
+    body.show(open_server.url)
+    body.wait_for(SHOWN)
+    assert (body.js(LAST.format("user")), body.js(LAST.format("assistant"))) == ("When did they meet?", again)
+    click(body, "New chat")
+    body.show(open_server.url)
+    body.wait_for(SHOWN)
+    assert body.js("document.querySelectorAll('.turn').length") == 0
+
+
+def test_another_model_of_the_registry_can_be_chosen(body):
+    options = body.js("[...document.getElementById('model').options].map(o => o.textContent).join('; ')")
+    assert options == "tiny-instruct/1 · champion; tiny-base/1"
+    body.js("document.getElementById('model').value = 'tiny-base@candidate'")
+    body.js("document.getElementById('model').dispatchEvent(new Event('change'))")
+    assert body.js("document.getElementById('name').textContent") == "tiny-base/1"
+    ask(body, "hello")
+    assert body.js("document.querySelector('.acts span').textContent").startswith("tiny-base/1 · ")
+
+
+def test_a_conversation_that_outgrows_the_model_is_shortened_without_a_failed_request(tab, open_server):
+    long = "They met in the spring of that year. " * 900  # with their answers three such are more than the context
+    turns = [{"role": role, "content": text} for text in (long, "first") for role in ("user", "assistant")] * 2
+    keep(tab, open_server.url, "conversation", {"turns": turns})
+    tab.show(open_server.url)
+    tab.wait_for(SHOWN)
+    tab.js("document.getElementById('tokens').value = 12")
+    assert ask(tab, "And then?")
+    assert "oldest turns" in tab.js(NOTICE)
+    click(tab, "New chat")
+    tab.js("document.getElementById('text').focus()")
+    tab.type(long * 4)
+    tab.press("Enter")
+    tab.wait_for(f"{NOTICE}.includes('shorten it')")
+    assert tab.js("document.getElementById('text').value.length") > len(long)
+    assert complaints(tab) == []
+
+
+def test_a_server_that_is_gone_is_reported_in_plain_words_and_the_message_goes_back(tab, home, tmp_path):
+    with serving(home, tmp_path) as server:
+        fresh(tab, server.url)
+    tab.type("Are you there?")
+    tab.press("Enter")
+    tab.wait_for(f"{NOTICE}.startsWith('The server no longer answers: start it again with `triptych serve`')")
+    assert tab.js("document.getElementById('text').value") == "Are you there?"
 
 
 def test_where_keys_are_required_the_page_shows_a_field_for_one(tab, guarded, key):
     tab.show(guarded.url)
     tab.wait_for("document.activeElement.id === 'key'")
-    assert "a key is required" in tab.js("document.getElementById('notice').textContent")
+    assert "a key is required" in tab.js(NOTICE)
     tab.type(key)
     tab.press("Enter")
-    tab.wait_for("document.getElementById('model').textContent === 'tiny-instruct/1'")
+    tab.wait_for(SHOWN)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -87,6 +213,12 @@ def test_a_phone_shows_all_of_it_in_colours_that_can_be_read(body, open_server, 
     assert body.js("document.getElementById('send').getBoundingClientRect().right") <= 390
     ink, ground = (body.js(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
     assert contrast(ink, ground) > 7  # WCAG 2.2, level AAA
+
+
+def test_the_conversation_is_a_log_inside_the_main_landmark(body):
+    assert body.js("document.querySelector('main:not([role]) > [role=log]').id") == "turns"
+    outside = "[...document.body.children].filter(e => !e.matches('header, main, footer, dialog, noscript')).length"
+    assert body.js(outside) == 0
 
 
 def contrast(one: str, other: str) -> float:
