@@ -47,12 +47,14 @@ def findings(home: Home) -> Iterator[dict[str, Any]]:
     yield from (
         _leftover(one, home) for one in processes if not one.home.path.is_dir() or _is_unrecorded(one, home, alive)
     )
-    pids = alive | {one.pid for one in mine}
+    orphans = {name: [process.pid for process in detached_process.left_over(home, name)] for name in records}
+    pids = alive.union((one.pid for one in mine), *orphans.values())
     open_to_all = [row for pid in sorted(pids) for row in _listening(pid)]
     yield from open_to_all
     if pids and not open_to_all:
         yield _row("ok", "the home's servers listen on loopback only")
-    yield from (row for name, record in records.items() if (row := _taken(name, record)))
+    yield from (_orphaned(name, pids) for name, pids in orphans.items() if pids)
+    yield from (row for name, record in records.items() if not orphans[name] and (row := _taken(name, record)))
     talkative = [row for one in mine if (row := _telemetry(one))]
     yield from talkative or [_row("ok", "telemetry of Prefect and MLflow is off in all that triptych starts")]
 
@@ -106,6 +108,11 @@ def _is_unrecorded(one: OwnProcess, home: Home, alive: set[int]) -> bool:
 def _leftover(one: OwnProcess, home: Home) -> dict[str, Any]:
     why = "which no record names" if one.home == home and home.path.is_dir() else "which is gone"
     return _row("warning", f"{one.kind}, process {one.pid}, is left over of {one.home}, {why}", f"kill {one.pid}")
+
+
+def _orphaned(name: str, pids: list[int]) -> dict[str, Any]:
+    numbers = ", ".join(map(str, pids))
+    return _row("warning", f"{name} was killed and left over what it had started: {numbers}", "triptych up --stop")
 
 
 def _listening(pid: int) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ created at the moment it states, and works in this home: a copied home has the r
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -87,18 +88,32 @@ def is_alive(detached: Detached) -> bool:
 
 def is_ours(home: Home, detached: Detached) -> bool:
     """Whether it is alive and has the home as its folder, as all have that the home has started."""
-    try:
-        return is_alive(detached) and Path(psutil.Process(detached.pid).cwd()).samefile(home)
-    except (psutil.Error, OSError):
-        return False
+    return is_alive(detached) and _works_in(home, psutil.Process(detached.pid))
+
+
+def left_over(home: Home, name: str) -> list[psutil.Process]:
+    """What a process of the home started and did not take with it when it was killed: MLflow's parent has a child.
+
+    They are in its session, whose number no other process gets while they run.
+    """
+    detached = recorded(home, name)
+    if detached is None or not detached.pid or not _is_gone(detached.pid):
+        return []
+    return [
+        process for process in psutil.process_iter() if _session(process) == detached.pid and _works_in(home, process)
+    ]
 
 
 def end(home: Home, name: str) -> bool:
-    """True if there was one to end: SIGTERM to it and all its descendants, SIGKILL to those that stay."""
+    """True if there was one to end: SIGTERM to it and all that it started, SIGKILL to those that stay."""
     detached = find(home, name)
+    family = left_over(home, name)
     if detached:
-        _end_family(psutil.Process(detached.pid))
-    return detached is not None  # its record stays: the next one takes its address
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(detached.pid)
+            family = [process, *process.children(recursive=True)]
+    _end_all(family)
+    return bool(family)  # its record stays: the next one takes its address
 
 
 def of(pid: int, url: str = "") -> Detached:
@@ -149,13 +164,32 @@ def _record_of(home: Home, name: str) -> Path:
     return home.prefect / f"{name}.json"
 
 
-def _end_family(process: psutil.Process) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        family = [process, *process.children(recursive=True)]
-        _signal(family, signal.SIGTERM)
-        _, alive = psutil.wait_procs(family, timeout=SECONDS_TO_END)
-        _signal(alive, signal.SIGKILL)
-        psutil.wait_procs(alive, timeout=SECONDS_TO_END)
+def _works_in(home: Home, process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()).samefile(home)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except OSError:  # it has ended, or another user's is not shown
+        return None
+
+
+def _end_all(processes: Sequence[psutil.Process]) -> None:
+    _signal(processes, signal.SIGTERM)
+    _, alive = psutil.wait_procs(processes, timeout=SECONDS_TO_END)
+    _signal(alive, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=SECONDS_TO_END)
 
 
 def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:

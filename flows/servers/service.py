@@ -84,6 +84,7 @@ def exclusive(home: Home, name: str) -> AbstractContextManager[None]:
 
 def _start(home: Home, service: Service, environment: Mapping[str, str]) -> Detached:
     say(f"starting {service.title} of this home")
+    detached_process.end(home, service.name)  # what an earlier one left over has its port and its database
     former = detached_process.recorded(home, service.name)
     port = urlsplit(former.url).port if former else None
     for _ in range(PORTS_TO_TRY):

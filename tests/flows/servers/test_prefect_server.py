@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from commands.home.doctor_processes import findings
 from flows.servers import detached_process, service
 from flows.servers.detached_process import LOOPBACK, Detached
 from flows.servers.prefect_server import SERVER, ensure_server, environment, password, running
@@ -103,6 +105,32 @@ def test_ending_a_service_reaches_its_grandchildren_and_no_other_homes_process(t
     assert detached_process.find(homes[1], "sleeper")
     assert theirs.is_running()
     detached_process.end(homes[1], "sleeper")
+
+
+def test_what_a_killed_service_has_left_over_is_reported_and_ended_by_stop_and_by_the_next_start(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path)
+    nested = (
+        "import subprocess, sys; subprocess.run([sys.executable, '-m', 'http.server', sys.argv[1], '-b', '127.0.0.1'])"
+    )
+    pages = replace(PAGES, command=lambda port: (sys.executable, "-c", nested, str(port)))
+    for how in ("stop", "start"):
+        address = service.ensure(home, pages, os.environ).url
+        parent = psutil.Process(_server(home, pages.name).pid)
+        (child,) = parent.children()
+        parent.kill()
+        parent.wait()
+        assert detached_process.find(home, pages.name) is None
+        assert [process.pid for process in detached_process.left_over(home, pages.name)] == [child.pid]
+        (orphaned,) = (row["what"] for row in findings(home) if row["level"] == "warning")
+        assert "was killed and left over" in orphaned and str(child.pid) in orphaned
+        if how == "stop":
+            assert detached_process.end(home, pages.name)
+        else:
+            assert service.ensure(home, pages, os.environ).url == address
+        assert not child.is_running()
+    detached_process.end(home, pages.name)
 
 
 def test_a_server_that_cannot_start_is_reported_with_the_end_of_its_log_and_a_fix(tmp_path: Path) -> None:
