@@ -1,9 +1,11 @@
 """Keys on disk."""
 
 import json
+import sys
 
 import pytest
 
+import triptych
 from serve import keys
 from serve.keys import Keyring
 from tasks.errors import UsageError
@@ -60,6 +62,19 @@ def test_a_key_has_the_scope_it_was_made_for_and_one_from_before_there_were_scop
     del entries["of-admin"]["scope"]
     home.api_keys.write_text(json.dumps(entries))
     assert Keyring(home, required=True).holder(made["admin"]) == ("of-admin", "chat")
+
+
+def test_the_command_shows_the_scope_to_a_person_and_the_same_two_fields_to_a_script(home, monkeypatch, capsys):
+    monkeypatch.setenv("TRIPTYCH_HOME", str(home))
+    for words in (["root", "--scope", "admin"], ["laptop", "--json"]):
+        monkeypatch.setattr(sys, "argv", ["triptych", "keys", "add", *words])
+        with pytest.raises(SystemExit) as ended:
+            triptych.console_script()
+        assert not ended.value.code
+    person, script = capsys.readouterr().out.strip().rsplit("\n", 1)
+    assert "scope: admin" in person
+    assert json.loads(script).keys() == {"name", "key"}
+    assert {row["name"]: row["scope"] for row in keys.list_keys(home)} == {"root": "admin", "laptop": "chat"}
 
 
 def test_names_are_unique_and_revoking_an_unknown_one_is_an_error(home):
