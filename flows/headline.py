@@ -131,3 +131,11 @@ def scores_of(step: StepRecord) -> Iterator[tuple[str, dict[str, Any]]]:
     if step.step.startswith("evaluate/") and summary.is_file():
         verify_daily(summary.parent)
         yield from ((t, e) for t, e in json.loads(summary.read_text()).items() if e.get("value") is not None)
+
+
+def last_sample(record: RunRecord) -> list[dict[str, Any]]:
+    """The last continuation that pretraining wrote (step, prompt, text); none where it wrote none."""
+    base = next((Path(step.path) for step in record.steps if step.step == "pretrain" and step.path), None)
+    samples = base / "samples.jsonl" if base else None
+    lines = samples.read_text(encoding="utf-8").splitlines() if samples and samples.is_file() else []
+    return [json.loads(line) for line in lines[-1:]]

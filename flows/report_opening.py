@@ -1,17 +1,23 @@
 """What the report opens with: what came of the run in plain words, what it was made with, and what to do next."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
-from flows.headline import drop_reasons, judged_scores
+from flows.headline import drop_reasons, judged_scores, last_sample
+from flows.recipe import Recipe
 from flows.record import RunRecord
+from tasks.finetune.methods.table import METHODS
 from tasks.readable_numbers import bytes_in_words, count_in_words, plain_number
-from tasks.report.blocks import Block, Paragraph, Section, table
+from tasks.report.blocks import Block, Folded, Paragraph, Passage, Section, table
+from tasks.store.step import Frozen, flatten, keyed
 
 SETTINGS = (  # of a training: what one asks for first
     "family", "depth", "width", "context", "init_sha256", "lora", "steps", "batch", "learning_rate", "epochs", "path",
 )  # fmt: skip
+SHOWN_CHARACTERS = 120  # of a setting's value
 SMALL = 100e6  # parameters of a model from scratch that imitates and does not know
 
 
@@ -22,10 +28,21 @@ def opening(record: RunRecord) -> Section:
         blocks.append(
             table("Each model by the score it is judged by, beside the strongest baseline of the run", scores)
         )
+    blocks += _passage(record)
     if settings := list(_setting_rows(record)):
         blocks.append(table("Trained with", settings))
+    if changed := list(changed_settings(record)):
+        title = f"{len(changed)} settings that differ from their defaults"
+        blocks.append(Folded(title, [table(f"Recipe {record.recipe}", changed)]))
     blocks.append(Paragraph(f"To make it again: triptych run {record.recipe}. Next: {'; '.join(_next(record))}."))
     return Section("summary", "In short", blocks)
+
+
+def _passage(record: RunRecord) -> Iterator[Passage]:
+    """What the base wrote last."""
+    for written in last_sample(record):
+        title = f"What the base wrote after {written['step']:,} steps, from the marked beginning"
+        yield Passage(title, "", written["prompt"], written["text"])
 
 
 def _sentences(record: RunRecord) -> Iterator[str]:
@@ -78,6 +95,26 @@ def _setting_rows(record: RunRecord) -> Iterator[dict[str, Any]]:
         if values and any(step.step == label for step in record.steps):
             set_ = {name: values[name] for name in SETTINGS if values.get(name) is not None}
             yield {"step": label, "settings": ", ".join(f"{name} {_value(value)}" for name, value in set_.items())}
+
+
+def changed_settings(record: RunRecord) -> Iterator[dict[str, str]]:
+    """Key, value and default of everything in which the recipe as run is not the default."""
+    defaults = dict[str, Any]()
+    for name, values in record.settings.items():
+        if name == "finetune":
+            defaults[name] = {method: keyed(METHODS[method].config()) for method in values if values[method]}
+        elif name in Recipe.model_fields and name != "name":
+            kind = Recipe.model_fields[name].annotation
+            assert isinstance(kind, type) and issubclass(kind, Frozen)
+            defaults[name] = keyed(kind())
+    before = flatten(defaults)
+    for key, value in flatten({name: record.settings[name] for name in defaults}).items():
+        if value != before.get(key) and not (value is None and key not in before):
+            yield {"setting": key, "value": _short(value), "default": _short(before[key]) if key in before else "none"}
+
+
+def _short(value: Any) -> str:
+    return shorten(json.dumps(value, ensure_ascii=False), SHOWN_CHARACTERS, placeholder=" …")
 
 
 def _value(value: Any) -> str:

@@ -1,6 +1,5 @@
 """What a person reads of a run: its steps, scores, models, a passage, and what to type next."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from commands.show import print_table, standard_output
-from flows.headline import baselines_in_words, beside_strongest, drop_reasons, headline, scores_of
+from flows.headline import baselines_in_words, beside_strongest, drop_reasons, headline, last_sample, scores_of
 from flows.record import RunRecord, StepRecord
 from tasks.readable_numbers import seconds_in_words
 
@@ -31,7 +30,7 @@ def show_run(record: RunRecord, report: Path | None = None, elapsed: float | Non
         for note in step.notes:
             out.print(f"  [dim]{step.step}:[/dim] {escape(note)}")
     _show_scores(out, record.steps)
-    _show_passage(out, record.steps)
+    _show_passage(out, record)
     show_models(out, record.models)
     out.print(_times(record, record.seconds if elapsed is None else elapsed))
     page = escape(str(report)) if report else _without_page(record)
@@ -131,11 +130,8 @@ def show_models(out: Console, models: Sequence[Mapping[str, Any]]) -> None:
         out.print("no champion: the gate promoted none, for the reasons above; by hand:  triptych promote NAME/VERSION")
 
 
-def _show_passage(out: Console, steps: Sequence[StepRecord]) -> None:
+def _show_passage(out: Console, record: RunRecord) -> None:
     """What the base wrote last."""
-    base = next((Path(step.path) for step in steps if step.step == "pretrain" and step.path), None)
-    samples = base / "samples.jsonl" if base else None
-    if samples and samples.is_file() and (lines := samples.read_text(encoding="utf-8").splitlines()):
-        row = json.loads(lines[-1])
+    for row in last_sample(record):
         written = "".join(c if c.isprintable() else " " for c in row["text"])  # nothing that steers a terminal
         out.print(f"a passage, written at step {row['step']}: [dim]{escape(row['prompt'])}[/dim] {escape(written)}")

@@ -7,18 +7,31 @@ from typing import Any
 from tasks.readable_numbers import plain_number
 from tasks.report.svg import Plot
 
+NARROW, GAP = 44, 2  # letters, of a table beside others and between two columns
+
 
 @dataclass(frozen=True)
 class Table:
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[int] = frozenset()  # columns of numbers, which are aligned on the right
     kind: str = "table"
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it can stand beside others."""
-        return len(self.header) <= 5 and all(len(cell) <= 24 for row in self.rows for cell in row)
+        """Whether it can stand beside others, in a third of the page."""
+        columns = zip(*(self.header, *self.rows), strict=True)
+        return sum(max(map(len, column)) + GAP for column in columns) <= NARROW
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks behind a line that opens them."""
+
+    title: str
+    blocks: "Sequence[Block]"
+    kind: str = "folded"
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,7 @@ class Passage:
     kind: str = "passage"
 
 
-Block = Plot | Table | Paragraph | Heading | Passage
+Block = Plot | Table | Paragraph | Heading | Passage | Folded
 
 
 @dataclass(frozen=True)
@@ -61,9 +74,14 @@ class Section:
 def table(caption: str, rows: Sequence[dict[str, Any]]) -> Table:
     """A table of rows that have the same keys."""
     header = tuple(rows[0]) if rows else ()
-    return Table(caption, header, tuple(tuple(_cell(value) for value in row.values()) for row in rows))
+    cells = tuple(tuple(_cell(value) for value in row.values()) for row in rows)
+    numbers = (n for n, name in enumerate(header) if all(_is_number(row[name]) for row in rows))
+    return Table(caption, header, cells, frozenset(numbers))
 
 
 def _cell(value: Any) -> str:
-    is_number = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-    return plain_number(value) if is_number else str(value)
+    return plain_number(value) if _is_number(value) else str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ import numpy as np
 from tasks.curate.config import CurateConfig
 from tasks.curate.rules import RULES, Rule
 from tasks.readable_numbers import plain_number
-from tasks.report.blocks import Block, Heading, Paragraph, Section, table
+from tasks.report.blocks import Block, Folded, Heading, Paragraph, Section, table
 from tasks.report.svg import Plot, bars, histogram
 from tasks.tables.views import RunTables
 
 BINS = 40
+SHOWN_FIGURES = 6  # of the signals that dropped most; the others are folded
 SHOWN_TO = 0.995  # quantile at which a signal's axis ends, but for thresholds up to REACH times its length away
 REACH = 5
 KINDS = {
@@ -96,16 +97,29 @@ def signals(tables: RunTables, config: CurateConfig) -> Section | None:
             "triptych what-if --set curate.…"
         )
     ]
-    spoken = Counter(reason for row in _decisions(tables) for reason in row["reasons"] or ())
+    counts = Counter(reason for row in _decisions(tables) for reason in row["reasons"] or ())
+    figures = list[tuple[int, str, Plot]]()  # (documents dropped for it, filter, figure)
     for name in dict.fromkeys(rule.filter for rule in RULES.values() if rule.signal and rule.is_on(config)):
-        blocks.append(Heading(name))
         for signal, rules in _by_signal(name).items():
             values = pc.call_function("drop_null", [scored[signal]]).to_numpy().astype(float)
             limits = {rule.threshold(config): rule.comparison for rule in rules.values() if rule.is_on(config)}
             if len(values):
-                title = f"{signal}: {sum(spoken[reason] for reason in rules):,} dropped for it"
-                blocks.append(_distribution(title, values, limits))
+                dropped = sum(counts[reason] for reason in rules)
+                figures.append((dropped, name, _distribution(f"{signal}: {dropped:,} dropped for it", values, limits)))
+    first = sorted((figure for figure in figures if figure[0]), key=lambda figure: -figure[0])[:SHOWN_FIGURES]
+    blocks += _by_filter(first)
+    if others := [figure for figure in figures if figure not in first]:
+        none = sum(not dropped for dropped, _, _ in others)
+        title = f"{len(others)} more signals, of which {none} dropped nothing"
+        blocks.append(Folded(title, list(_by_filter(others))))
     return Section("signals", "Signals and thresholds", blocks)
+
+
+def _by_filter(figures: Sequence[tuple[int, str, Plot]]) -> Iterator[Block]:
+    """The figures under the names of their filters."""
+    for name in dict.fromkeys(name for _, name, _ in figures):
+        yield Heading(name)
+        yield from (figure for _, of, figure in figures if of == name)
 
 
 def _distribution(title: str, values: np.ndarray, limits: dict[float, str]) -> Plot:
@@ -116,7 +130,11 @@ def _distribution(title: str, values: np.ndarray, limits: dict[float, str]) -> P
     low, high = min([low, *near]), max([high, *(limit * 1.1 for limit in near)])
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
-    far = "".join(f", {plain_number(limit)} is far off" for limit in limits if not edges[0] <= limit <= edges[-1])
+    far = "".join(
+        f"; its threshold {plain_number(limit)} lies beyond this axis"
+        for limit in limits
+        if not edges[0] <= limit <= edges[-1]
+    )
     return histogram(title + far, edges.tolist(), counts.tolist(), limits)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.report.blocks import Block, Heading, Paragraph, Passage, Section, table
-from tasks.report.pictures import points, trailing_mean, training_plots
+from tasks.report.pictures import moving_mean, points, training_plots
 from tasks.report.svg import curves, intervals
 from tasks.tables.views import RunTables
 
@@ -35,7 +35,7 @@ def training(tables: RunTables) -> Section | None:
         blocks += [Heading(label), *training_plots(rows)]
         speed = points(_lines(folder / "timing" / "speed.jsonl"), "tokens_per_second")
         if speed:
-            blocks.append(curves("throughput", "step", "", {"tokens per second": trailing_mean(speed)}))
+            blocks.append(curves("throughput", "step", "tokens per second", {"tokens per second": moving_mean(speed)}))
     return Section("training", "Training", blocks) if blocks else None
 
 

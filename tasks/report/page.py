@@ -1,12 +1,14 @@
 """The page itself: sections that a run has something to say in, in one self-contained HTML file."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from tasks.curate.config import CurateConfig
 from tasks.errors import UserError
+from tasks.readable_numbers import seconds_in_words
 from tasks.report import account, data, learning
 from tasks.report.blocks import Paragraph, Section
 from tasks.report.svg import COLOURS, STYLE
@@ -48,7 +50,9 @@ def render(record: Mapping[str, Any], sections: list[Section]) -> str:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files("tasks.report") / "page.html").read_text(encoding="utf-8"))
-    return template.render(record=record, sections=sections, style=COLOURS + STYLE)
+    started = f"{datetime.fromisoformat(record['started']).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    took = seconds_in_words(record["seconds"])
+    return template.render(record=record, started=started, took=took, sections=sections, style=COLOURS + STYLE)
 
 
 def _built(name: str, build: Callable[[], Section | None]) -> Section | None:

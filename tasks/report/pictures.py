@@ -8,7 +8,8 @@ from typing import Any
 
 from tasks.report.svg import Plot, Points, curves, heat_map, intervals, standalone
 
-SMOOTHED_STEPS = 50  # that the mean line of a loss looks back on, at most
+SMOOTHED_STEPS = 50  # that the mean line of a loss covers, at most
+UNITS = {"loss": "nats", "bits per byte": "bits per byte", "accuracy": "share"}
 POINTS_TO_SMOOTH = 20  # a loss with fewer is drawn without a mean line
 
 
@@ -38,12 +39,18 @@ def training_plots(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
     """The curves of a metrics.jsonl: training loss, then everything that was measured on validation data."""
     plots, losses = [], points(rows, "loss")
     if losses:
-        smoothed = {"each step": losses, "mean": trailing_mean(losses)}
+        smoothed = {"each step": losses, "mean": moving_mean(losses)}
         series = smoothed if len(losses) >= POINTS_TO_SMOOTH else {"loss": losses}
         plots.append(curves("training loss", "step", "nats", series))
     for name in sorted({name for row in rows for name in row if name.startswith("val_")}):
         measured = name.removeprefix("val_").replace("_", " ")
-        plots.append(curves(f"{measured}, validation", "step", "", {measured: points(rows, name)}))
+        measurements = points(rows, name)
+        title, unit = f"{measured}, validation", UNITS.get(measured, "")
+        plots.append(
+            curves(title, "step", unit, {measured: measurements})
+            if len(measurements) > 1
+            else intervals(f"{title}, once", [(f"after step {measurements[0][0]:,}", measurements[0][1], None, None)])
+        )
     return plots
 
 
@@ -52,10 +59,9 @@ def points(rows: Sequence[Mapping[str, Any]], name: str) -> Points:
     return [(row["step"], row[name]) for row in rows if row.get(name) is not None]
 
 
-def trailing_mean(series: Points) -> Points:
-    """(step, mean of the values up to it), over at most SMOOTHED_STEPS points and a tenth of the series."""
-    window = max(1, min(SMOOTHED_STEPS, len(series) // 10))
+def moving_mean(series: Points) -> Points:
+    """(step, mean of the values around it), over at most SMOOTHED_STEPS points and a tenth of the series."""
+    half = max(0, min(SMOOTHED_STEPS, len(series) // 10) // 2)
     sums = [0.0, *accumulate(value for _, value in series)]
-    return [
-        (step, (sums[n + 1] - sums[max(0, n + 1 - window)]) / min(n + 1, window)) for n, (step, _) in enumerate(series)
-    ]
+    around = ((max(0, n - half), min(len(series), n + half + 1)) for n in range(len(series)))
+    return [(step, (sums[b] - sums[a]) / (b - a)) for (step, _), (a, b) in zip(series, around, strict=True)]

@@ -13,7 +13,7 @@ import numpy as np
 from tasks.readable_numbers import plain_number
 
 WIDTH, HEIGHT = 360, 210
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 34
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 22, 34
 ROW = 26  # height of a bar with its label
 LABELS, MOST_LETTERS = 100, 15  # width of the labels beside a heat map, and what of a label fits there
 MOST_LABELS = 40  # rows of a heat map: with more, a cell would be thinner than its border
@@ -21,6 +21,8 @@ MOST_NUMBERED = 12  # labels of a heat map whose cells still have room for their
 TITLE, MARGIN, SCALE = 18, 12, 2  # of a picture in a file of its own
 MOST_POINTS = 300  # drawn of a series; the data beside it is cut to MOST_ROWS
 MOST_ROWS = 60
+LEAST_SPAN = 0.04  # of the values that an axis shows: less would make a difference of noise look large
+FEW_POINTS = 30  # of a series: each has its dot and its tooltip
 Points = Sequence[tuple[float, float]]
 COLOURS = """
 :root { --paper: #fdfcf9; --ink: #1f2328; --soft: #59606a; --rule: #dcdad2; --panel: #f4f2ec;
@@ -37,7 +39,8 @@ svg .end { text-anchor: end; } svg .middle { text-anchor: middle; } svg text.tit
 svg .rule { stroke: var(--rule); } svg .limit { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 4 3; }
 svg .line { fill: none; stroke: var(--whole); stroke-width: 1; } svg .line.s1 { stroke: var(--main); stroke-width: 2; }
 svg .line.s0:only-of-type { stroke: var(--main); stroke-width: 2; }
-svg .dot { fill: var(--main); } svg .other { fill: var(--paper); stroke: var(--soft); stroke-width: 1.5; }
+svg .dot { fill: var(--main); } svg .hover { fill: transparent; }
+svg .other { fill: var(--paper); stroke: var(--soft); stroke-width: 1.5; }
 svg .whisker { stroke: var(--main); stroke-width: 2; } svg .bar { fill: var(--main); } svg .bad { fill: var(--bad); }
 svg .whole { fill: var(--whole); } svg .paper { fill: var(--paper); }
 """
@@ -81,16 +84,21 @@ def curves(title: str, x_name: str, y_name: str, series: Mapping[str, Points]) -
     points = [point for named in series.values() for point in named]
     x = Axis(min(p[0] for p in points), max(p[0] for p in points), LEFT, WIDTH - RIGHT)
     y = _y_axis(min(p[1] for p in points), max(p[1] for p in points))
-    drawn = [*_axes(x, y, x_name)]
+    drawn = [*_axes(x, y, x_name, y_name)]
     for number, (name, named) in enumerate(series.items()):
-        places = [f"{x.at(a):.1f},{y.at(b):.1f}" for a, b in _thinned(named, MOST_POINTS)]
-        drawn.append(f'<polyline class="line s{number}" points="{" ".join(places)}"/>')
-        if len(named) <= 30:
-            drawn += [
-                f'<circle class="dot s{number}" r="3" cx="{p.split(",")[0]}" cy="{p.split(",")[1]}"/>' for p in places
-            ]
+        shown = _thinned(named, MOST_POINTS)
+        places = " ".join(f"{x.at(a):.1f},{y.at(b):.1f}" for a, b in shown)
+        drawn.append(f'<polyline class="line s{number}" points="{places}"/>')
+        for a, b in shown if len(named) <= FEW_POINTS else _thinned(named, FEW_POINTS):
+            style = "dot" if len(named) <= FEW_POINTS else "hover"
+            circle = f'<circle class="{style} s{number}" r="{3 if style == "dot" else 6}"'
+            tip = f"{x_name} {plain_number(a)}: {name} {plain_number(b)}"
+            drawn.append(f'{circle} cx="{x.at(a):.1f}" cy="{y.at(b):.1f}">{_tip(tip)}</circle>')
         if len(series) > 1:
-            drawn.append(_text(WIDTH - RIGHT, TOP + 4 + 14 * number, name, f"end ink s{number}"))
+            at = TOP + 14 * number
+            begin, end = WIDTH - RIGHT - 18, WIDTH - RIGHT
+            drawn.append(f'<polyline class="line s{number}" points="{begin},{at} {end},{at}"/>')
+            drawn.append(_text(begin - 4, at + 4, name, "end ink"))
     last = "; ".join(
         f"{name} from {plain_number(named[0][1])} to {plain_number(named[-1][1])}" for name, named in series.items()
     )
@@ -105,12 +113,14 @@ def histogram(title: str, edges: Sequence[float], counts: Sequence[int], limits:
     """Counts on a logarithmic scale; `limits` are thresholds: value → what is beyond ("<" or ">")."""
     x = Axis(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
     y = Axis(0, max(*counts, 1), HEIGHT - BOTTOM, TOP, logarithmic=True)
-    drawn = [*_axes(x, y, "")]
+    drawn = [*_axes(x, y, "", "documents")]
     for begin, end, count in zip(edges, edges[1:], counts, strict=False):
         beyond = any((end <= limit) if side == "<" else (begin >= limit) for limit, side in limits.items())
         top, left = y.at(count), x.at(begin)
         size = f'width="{max(x.at(end) - left - 0.6, 0.6):.1f}" height="{max(y.begin - top, 0):.1f}"'
-        drawn.append(f'<rect class="{"bad" if beyond else "bar"}" x="{left:.1f}" y="{top:.1f}" {size}/>')
+        tip = _tip(f"{plain_number(begin)} to {plain_number(end)}: {count:,} documents{', dropped' if beyond else ''}")
+        style = "bad" if beyond else "bar"
+        drawn.append(f'<rect class="{style}" x="{left:.1f}" y="{top:.1f}" {size}>{tip}</rect>')
     for limit in limits:
         if x.low <= limit <= x.high:
             at = x.at(limit)
@@ -138,7 +148,8 @@ def bars(title: str, name: str, unit: str, values: Mapping[str, float], of: Mapp
         drawn += [_text(0, y + 10, label, "ink"), _text(WIDTH, y + 10, amount, "end ink")]
         if of:
             drawn.append(f'<rect class="whole" x="0" y="{y + 14}" width="{x.at(of[label]):.1f}" height="6"/>')
-        drawn.append(f'<rect class="bar" x="0" y="{y + 14}" width="{x.at(value):.1f}" height="6"/>')
+        tip = _tip(f"{label}: {amount} {unit}")
+        drawn.append(f'<rect class="bar" x="0" y="{y + 14}" width="{x.at(value):.1f}" height="6">{tip}</rect>')
     rows = tuple(
         (label, plain_number(value), *([plain_number(of[label])] if of else [])) for label, value in values.items()
     )
@@ -152,7 +163,8 @@ def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float |
     """Values on one axis: (name, value, low, high); those without an interval are baselines."""
     reach = [v for row in rows for v in row[1:] if v is not None]
     margin = (max(reach) - min(reach)) * 0.05 or 0.05
-    x = Axis(min(reach) - margin, max(reach) + margin, 6, WIDTH - 6)
+    begin = max(min(reach) - margin, 0.0) if min(reach) >= 0 else min(reach) - margin  # none is below 0
+    x = Axis(begin, max(reach) + margin, 6, WIDTH - 6)
     drawn = []
     for number, (name, value, low, high) in enumerate(rows):
         y = number * ROW + 18
@@ -161,7 +173,9 @@ def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float |
         if low is not None and high is not None:
             drawn.append(f'<line class="whisker" x1="{x.at(low):.1f}" x2="{x.at(high):.1f}" y1="{y}" y2="{y}"/>')
         style = "dot s0" if low is not None else "dot other"
-        drawn.append(f'<circle class="{style}" r="4" cx="{x.at(value):.1f}" cy="{y}"/>')
+        within = "" if low is None or high is None else f", 95 % {plain_number(low)} to {plain_number(high)}"
+        tip = _tip(f"{name}: {plain_number(value)}{within}")
+        drawn.append(f'<circle class="{style}" r="4" cx="{x.at(value):.1f}" cy="{y}">{tip}</circle>')
     height = ROW * len(rows) + 18
     drawn += [_text(x.at(tick), height - 3, plain_number(tick), "middle") for tick in x.ticks()]
     listed = ", ".join(f"{name} {plain_number(value)}" for name, value, _, _ in rows)
@@ -185,7 +199,8 @@ def heat_map(title: str, labels: Sequence[str], counts: Sequence[Sequence[float]
         for column, count in enumerate(line):
             share, x = count / (sum(line) or 1), LABELS + column * size
             place = f'x="{x:.1f}" y="{y + 1}" width="{size - 2:.1f}" height="{ROW - 2}"'
-            drawn.append(f'<rect class="whole" {place}/><rect class="bar" opacity="{share:.3f}" {place}/>')
+            tip = _tip(f"{label} → {labels[column]}: {plain_number(count)}, {share:.0%} of the row")
+            drawn.append(f'<rect class="whole" {place}/><rect class="bar" opacity="{share:.3f}" {place}>{tip}</rect>')
             if len(labels) <= MOST_NUMBERED:
                 drawn.append(_text(x + size / 2, y + ROW / 2 + 4, plain_number(count), "middle ink"))
     height = ROW * (len(labels) + 1)
@@ -222,11 +237,12 @@ def standalone(plots: Sequence[Plot]) -> str:
 
 
 def _y_axis(low: float, high: float) -> Axis:
-    margin = (high - low) * 0.05 or abs(high) * 0.05 or 1
+    span = max(high - low, LEAST_SPAN * max(abs(low), abs(high))) or 1
+    margin = (span - (high - low)) / 2 + span * 0.05
     return Axis(low - margin, high + margin, HEIGHT - BOTTOM, TOP)
 
 
-def _axes(x: Axis, y: Axis, x_name: str) -> Iterator[str]:
+def _axes(x: Axis, y: Axis, x_name: str, y_name: str) -> Iterator[str]:
     for tick in y.ticks():
         at = y.at(tick)
         yield f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
@@ -234,10 +250,16 @@ def _axes(x: Axis, y: Axis, x_name: str) -> Iterator[str]:
     for tick in x.ticks():
         yield _text(x.at(tick), HEIGHT - BOTTOM + 15, plain_number(tick), "middle")
     yield _text(WIDTH - RIGHT, HEIGHT - 4, x_name, "end")
+    yield _text(0, 9, y_name, "")
 
 
 def _text(x: float, y: float, text: str, style: str) -> str:
     return f'<text class="{style.strip()}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+
+
+def _tip(text: str) -> str:
+    """What a browser shows beside the pointer."""
+    return f"<title>{escape(text)}</title>"
 
 
 def _svg(alt: str, drawn: Sequence[str], height: float = HEIGHT) -> str:

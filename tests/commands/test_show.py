@@ -1,5 +1,6 @@
 """Numbers that a person reads in the tables of the command line."""
 
+import hashlib
 import json
 from dataclasses import asdict
 from datetime import datetime
@@ -14,6 +15,7 @@ from commands.run.show import show_run
 from commands.show import show_table
 from flows.headline import judged_scores
 from flows.record import RunRecord, StepRecord
+from tasks.store.verification import MANIFEST, sealed
 
 
 def status_of(record: RunRecord, **changes: Any) -> dict[str, Any]:
@@ -59,7 +61,10 @@ def test_status_shows_the_date_the_judged_scores_the_page_and_the_schedule_and_n
     entry = {"value": 0.6, "low": 0.5, "high": 0.7, "items": 9, "better": "higher"}
     entry["baselines"] = {"majority": 0.4, "tfidf": 0.8}
     other = entry | {"baselines": {}, "better": "lower"}
-    (tmp_path / "summary.json").write_text(json.dumps({"classify/accuracy": entry, "classify/loss": other}))
+    summary = json.dumps({"classify/accuracy": entry, "classify/loss": other}).encode()
+    (tmp_path / "summary.json").write_bytes(summary)
+    file = {"bytes": len(summary), "sha256": hashlib.sha256(summary).hexdigest()}
+    (tmp_path / MANIFEST).write_text(json.dumps(sealed({"files": {"summary.json": file}})))
     step = StepRecord("evaluate/classify", "0" * 64, "complete", "", 1.0, None, str(tmp_path))
     settings = {"registry": {"classify": {"task": "classify/accuracy"}}}
     record = RunRecord("1", "demo", "complete", "2026-01-01T04:05:06+00:00", settings=settings, steps=(step,))

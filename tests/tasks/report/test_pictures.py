@@ -6,7 +6,8 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from tasks.report.pictures import draw_confusion, draw_scores, draw_training, points, trailing_mean
+from tasks.report.pictures import draw_confusion, draw_scores, draw_training, moving_mean, points
+from tasks.report.svg import bars, curves
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -50,14 +51,38 @@ def test_a_confusion_is_coloured_by_each_labels_share(tmp_path):
     assert shares == ["0.750", "0.250", "0.000", "0.000"]
 
 
-def test_a_smoothed_value_looks_back_on_a_tenth_of_the_series_and_on_no_later_value():
+def test_a_smoothed_value_is_the_mean_around_its_step_and_lags_behind_none():
     series = points(
         [{"step": step, "loss": float(step)} for step in range(40)] + [{"step": 40, "val_loss": 1.0}], "loss"
     )
-    smoothed = trailing_mean(series)
+    smoothed = moving_mean(series)
     assert len(series) == len(smoothed) == 40
-    assert smoothed[0] == (0, 0.0)
-    assert smoothed[39] == (39, pytest.approx((36 + 37 + 38 + 39) / 4))
+    assert smoothed[20] == (20, pytest.approx((18 + 19 + 20 + 21 + 22) / 5))
+    assert smoothed[0] == (0, pytest.approx((0 + 1 + 2) / 3)) and smoothed[39] == (
+        39,
+        pytest.approx((37 + 38 + 39) / 3),
+    )
+
+
+def test_what_was_measured_once_is_a_value_and_no_curve(tmp_path):
+    rows = [{"step": n, "loss": 1.0} for n in range(1, 5)] + [{"step": 5, "loss": 1.0, "val_accuracy": 0.5}]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    draw_training(tmp_path / "metrics.jsonl", tmp_path / "curve.svg")
+    plot = plots_of(tmp_path / "curve.svg")["accuracy, validation, once"]
+    assert "after step 5 0.5" in plot.attrib["aria-label"] and not plot.findall(f"{SVG}polyline")
+
+
+def test_a_difference_of_noise_does_not_fill_the_axis():
+    svg = Xml.fromstring(curves("loss", "step", "nats", {"loss": [(1, 4.693), (2, 4.699)]}).svg)
+    heights = [float(dot.attrib["cy"]) for dot in svg.findall("circle")]
+    assert abs(heights[0] - heights[1]) < 10
+
+
+def test_every_mark_says_its_number_under_the_pointer():
+    bar = Xml.fromstring(bars("kept", "step", "documents", {"ingest": 7000.0}).svg)
+    assert [tip.text for tip in bar.iter("title")] == ["ingest: 7,000 documents"]
+    line = Xml.fromstring(curves("loss", "step", "nats", {"loss": [(n, 4.5) for n in range(500)]}).svg)
+    assert 20 <= len(list(line.iter("title"))) <= 40
 
 
 def test_many_classes_make_a_picture_of_those_that_are_confused_most(tmp_path):
