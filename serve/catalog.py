@@ -118,7 +118,7 @@ def model_row(id: str, facts: ModelFacts, answer_tokens: int) -> dict[str, Any]:
         "champion": facts.is_champion,
         "answers": facts.answers,  # False: it continues a text and was not taught to answer
         "max_model_len": facts.context,
-        "max_answer_len": min(answer_tokens, facts.context),
+        "max_answer_len": min(answer_tokens, facts.context or answer_tokens),
         "about": facts.introduction.about,
         "prompts": list(facts.introduction.prompts),
         "run": facts.introduction.run,

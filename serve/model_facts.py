@@ -18,7 +18,7 @@ class ModelFacts:
 
     version: str  # NAME/VERSION, or the folder's name
     created: int  # seconds since 1970
-    context: int  # tokens of prompt and answer together
+    context: int | None  # tokens of prompt and answer together; None: its files are not here yet
     answers: bool
     is_champion: bool = False
     introduction: Introduction = field(default_factory=Introduction)
@@ -31,7 +31,7 @@ def model_facts(target: Version | Path, home: Home) -> ModelFacts:
     try:
         context, answers = read_shape(weights).context, answers_in_turns(weights)
     except (UserError, OSError, ValueError):
-        context, answers = 0, False
+        context, answers = None, False
     if isinstance(target, Path):
         created = (weights / CONFIG).stat().st_mtime if (weights / CONFIG).is_file() else 0
         return ModelFacts(name_of(target), int(created), context, answers)

@@ -2,11 +2,14 @@
 
 The prompts are held-out ones of the rows that the version was fine-tuned on, read in the home's store: a registered
 version itself holds no text of a document, so `triptych forget` takes the prompts with it. A base model's are those
-that its recipe has it continue while it learns.
+that its recipe has it continue while it learns. What cannot be read is left out: a conversation needs none of it, and
+whoever reads an artifact for what is in it reports the damage.
 """
 
 import json
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from tasks.tracking.model_version import Version
 PROMPTS = 4
 CHARACTERS = 120  # of a prompt, where there is one as short
 ROWS_READ = 1000
+KEY = re.compile(r"[0-9a-z]+")  # what is no key must not become a path
 LIMIT = "It writes the sound of its text, and states falsehoods with confidence."
 
 
@@ -36,20 +40,28 @@ class Introduction:
 
 def introduce(version: Version, home: Home) -> Introduction:
     """Of a registered version, from its evidence and from what the home's store still holds of its training."""
-    role, key = version.tags.get("role", ""), version.tags.get("weights_key", "")
-    run = version.tags.get("run", "")
+    role, key, run = (version.tags.get(tag, "") for tag in ("role", "weights_key", "run"))
     if role not in ROLES:
         return Introduction(run=run)
-    training = home.store / (METHODS[role].label if role in METHODS else "pretrain") / key
-    manifest = _json(training / MANIFEST)
-    base = manifest if role == "base" else _json(home.store / "pretrain" / _base_key(version) / MANIFEST)
-    prompts = manifest.get("config", {}).get("prompts", []) if role == "base" else _asked(training / "rows" / "test")
-    return Introduction(_about(_json(version.evidence / "evidence.json"), base), tuple(prompts[:PROMPTS]), run)
+    base = _training(home, "pretrain", key if role == "base" else _base_key(version))
+    pretraining = _json(base / MANIFEST) if base else {}
+    if role == "base":
+        prompts = pretraining.get("config", {}).get("prompts", [])
+    else:
+        training = _training(home, METHODS[role].label, key)
+        prompts = _asked(training / "rows" / "test") if training else []
+    about = _about(_json(version.evidence / "evidence.json"), pretraining)
+    return Introduction(about, tuple(prompts[:PROMPTS]), run)
+
+
+def _training(home: Home, step: str, key: str) -> Path | None:
+    """The folder of a training in the store."""
+    return home.store / step / key if KEY.fullmatch(key) else None
 
 
 def _about(evidence: dict[str, Any], base: dict[str, Any]) -> str:
-    if "parameters" not in evidence:
-        return ""
+    if not {"parameters", "began_from", "role", "recipe"} <= evidence.keys():
+        return ""  # it is not here, or of an earlier version of triptych
     began_from = next((m["name"] for m in evidence["began_from"] if m["holder"] != SAME_RECIPE), "")
     tokens = base.get("stats", {}).get("metrics", {}).get("tokens")
     acts = ["trained " + ("further" if began_from else "from scratch")] if base or not began_from else []
@@ -89,12 +101,19 @@ def _prompts(rows: Path) -> Iterable[tuple[str, str]]:
     for file in sorted(rows.glob("*.arrow")):
         import pyarrow as pa
 
-        with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
+        with (
+            suppress(OSError, pa.ArrowInvalid),
+            pa.memory_map(str(file)) as source,
+            pa.ipc.open_stream(source) as stream,
+        ):
             if {"prompt", "kind"} <= {*stream.schema.names}:
                 table = stream.read_all().select(["prompt", "kind"]).slice(0, ROWS_READ)
                 yield from ((row["prompt"], row["kind"]) for row in table.to_pylist())
 
 
 def _json(file: Path) -> dict[str, Any]:
-    """The object in a file; empty where there is no such file."""
-    return json.loads(file.read_text()) if file.is_file() else {}
+    """The object in a file; empty where there is none."""
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}

