@@ -12,11 +12,13 @@ from typing import NoReturn
 import typer
 
 from tasks.errors import INTERRUPTED, UsageError, UserError, as_user_error
+from tasks.limits import end_when_a_thread_gets_no_memory, is_out_of_memory, out_of_memory
 
 
 def exit_with_code(command: Callable[[], int | None]) -> NoReturn:
     """Does it and exits: a mistake of the user's is a line with a cure, never a traceback."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow everybody down
+    end_when_a_thread_gets_no_memory()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends as Ctrl-C does: checkpoint, exit code 130
     try:
         sys.exit(command())
@@ -32,6 +34,9 @@ def exit_with_code(command: Callable[[], int | None]) -> NoReturn:
         print(f"error: {report}", file=sys.stderr)
         sys.exit(report.exit_code)
     except Exception as error:
+        if is_out_of_memory(error):
+            print(f"error: {out_of_memory()}", file=sys.stderr)
+            sys.exit(UserError.exit_code)
         _end_on_usage(error)
         raise
 

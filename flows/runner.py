@@ -14,6 +14,7 @@ from flows.record import RunRecord, StepRecord
 from flows.scope import Scope
 from tasks.errors import Skipped, UserError
 from tasks.home import Home
+from tasks.limits import is_out_of_memory, out_of_memory
 from tasks.progress import doing, say
 from tasks.store.artifacts import Artifact, Store
 from tasks.store.step import Step, canonical
@@ -131,9 +132,13 @@ class Runner:
         return call
 
     def _complete(self, label: str, step: Step, call: Invocation) -> Artifact:
-        if label in self.scope.recompute:
-            return self.store.recompute(step, call.config, call.artifacts())
-        return self.store.complete(step, call.config, call.artifacts())
+        compute = self.store.recompute if label in self.scope.recompute else self.store.complete
+        try:
+            return compute(step, call.config, call.artifacts())
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise out_of_memory() from error
+            raise
 
     def _record_step(self, step: StepRecord) -> None:
         seconds = time.monotonic() - self.started

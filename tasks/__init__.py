@@ -12,5 +12,6 @@ privacy.py    personal data masked                  language.py            the l
 passages.py   long texts cut into passages          json_values.py         JSON of any layout, in bounded memory
 document_names.py    the names by which a person may call a document
 errors.py, progress.py    mistakes with a fix; progress with rate and time left
+limits.py                 of memory and open files, as a shell sets them
 readable_numbers.py       counts, bytes and other numbers as a person reads them
 """

@@ -29,6 +29,8 @@ NOT_WRITABLE = "choose a folder that can be written (of the home: TRIPTYCH_HOME)
 CURES = {
     errno.ENOSPC: "free some space (what is complete is kept) and run again",
     errno.EDQUOT: "raise the quota or free some space, then run again",
+    errno.EMFILE: "raise the limit of open files (ulimit -n 1024) and run again",
+    errno.ENFILE: "raise the machine's limit of open files (sysctl fs.file-max) and run again",
     errno.EROFS: NOT_WRITABLE,
     errno.EACCES: NOT_WRITABLE,
     errno.EPERM: NOT_WRITABLE,

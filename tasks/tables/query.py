@@ -53,6 +53,8 @@ def query(sql: str, params: Mapping[str, Any], tables: Mapping[str, TableData]) 
             return connection.sql(sql, params=bound).to_arrow_table()
         except ValueError:
             raise SqlError("one statement is expected") from None
+        except duckdb.OutOfMemoryException as error:
+            raise MemoryError(str(error).split("\n")[0]) from None
         except duckdb.Error as error:
             raise SqlError(str(error)) from None
 
