@@ -1,6 +1,8 @@
 """Errors that only the user can mend: what is wrong and where, and how to fix it."""
 
 import errno
+import os
+import re
 
 INTERRUPTED = "interrupted: what is complete is kept; the same command goes on from there"
 
@@ -25,6 +27,7 @@ class UsageError(UserError):
     exit_code = 2
 
 
+OF_A_COPY = re.compile(r"\[Errno (\d+)\]")
 NOT_WRITABLE = "choose a folder that can be written (of the home: TRIPTYCH_HOME)"
 CURES = {
     errno.ENOSPC: "free some space (what is complete is kept) and run again",
@@ -39,10 +42,15 @@ CURES = {
 
 def as_user_error(error: OSError, where: object = "") -> UserError | None:
     """The error of a failed write with its fix; None where the user cannot mend it."""
-    if error.errno not in CURES:
+    number = error.errno
+    if number is None and (
+        within := OF_A_COPY.search(str(error))
+    ):  # shutil's of a tree has those of its files in words
+        number = int(within[1])
+    if number not in CURES:
         return None
     place = error.filename or where or "what was to be written"
-    return UserError(f"{place}: {error.strerror}", CURES[error.errno])
+    return UserError(f"{place}: {os.strerror(number)}", CURES[number])
 
 
 class Skipped(Exception):

@@ -3,6 +3,7 @@
 The port is remembered in the record, so that a page keeps its address when its process was stopped or killed.
 """
 
+import errno
 import time
 import urllib.error
 import urllib.request
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from flows.servers import detached_process
 from flows.servers.detached_process import LOOPBACK, Detached
-from tasks.errors import UserError
+from tasks.errors import CURES, UserError
 from tasks.home import Home
 from tasks.progress import clear_state, is_terminal, say, show_state
 from tasks.store import locks
@@ -21,6 +22,8 @@ from tasks.store import locks
 SECONDS_TO_START = 180.0  # a fresh Prefect database takes 12 s on an idle machine, several times that on a busy one
 SECONDS_BETWEEN_WORDS = 5.0
 NOT_STARTED = 0  # in the place of a pid
+DISK_FULL = ("No space left on device", "database or disk is full")
+LITTLE_SPACE = 256 << 10  # bytes: a database that lacks a page has no words for it
 PORTS_TO_TRY = 3  # a port can be taken between our look at it and the process's bind
 
 
@@ -122,4 +125,6 @@ def _came_up(home: Home, service: Service, process: Detached) -> bool:
 def _failure(home: Home, service: Service, what: str) -> UserError:
     log = detached_process.log_of(home, service.name)
     end = detached_process.last_lines(log)
+    if home.free_bytes() < LITTLE_SPACE or any(words in end for words in DISK_FULL):
+        return UserError(f"{service.title} {what}: no space left on the disk of {home}", CURES[errno.ENOSPC])
     return UserError(f"{service.title} {what}; the last lines of {log}:\n{end}", service.cure)

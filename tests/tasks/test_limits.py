@@ -1,10 +1,12 @@
-"""Limits of memory and open files end a process with a reason and a fix, in processes that really have them."""
+"""Limits of memory, open files and disk end a process with a reason and a fix, in processes that really have them."""
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from tasks.errors import as_user_error
 from tasks.limits import is_out_of_memory
 
 LIMITED = "import resource as r; r.setrlimit(r.RLIMIT_{0}, ({1}, {1}))\nfrom tasks.limits import *\n"
@@ -60,3 +62,10 @@ def test_a_limit_that_may_be_raised_is_raised() -> None:
 )
 def test_memory_that_ran_out_is_known_whoever_reports_it(error: Exception, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
+
+
+def test_a_full_disk_is_known_from_the_copy_of_a_tree() -> None:
+    files = [("a/weights", "b/weights", "[Errno 28] No space left on device: 'a/weights' -> 'b/weights'")]
+    report = as_user_error(shutil.Error(files), "the registry")
+    assert report and report.what == "the registry: No space left on device" and "free some space" in report.cure
+    assert as_user_error(shutil.Error([("a", "b", "[Errno 2] No such file")])) is None

@@ -133,6 +133,15 @@ def test_what_a_killed_service_has_left_over_is_reported_and_ended_by_stop_and_b
     detached_process.end(home, pages.name)
 
 
+def test_a_server_that_finds_no_space_is_reported_as_that(tmp_path: Path) -> None:
+    full = "import errno, os; raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))"
+    pages = replace(PAGES, command=lambda port: (sys.executable, "-c", full))
+    with pytest.raises(UserError) as error:
+        service.ensure(Home(tmp_path), pages, os.environ)
+    assert "no space left on the disk" in error.value.what and "free some space" in error.value.cure
+    assert "Traceback" not in str(error.value)
+
+
 def test_a_server_that_cannot_start_is_reported_with_the_end_of_its_log_and_a_fix(tmp_path: Path) -> None:
     (tmp_path / "prefect").mkdir()
     (tmp_path / "prefect" / "prefect.db").write_bytes(b"this is no database" * 100)
