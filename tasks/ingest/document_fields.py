@@ -7,18 +7,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import orjson
-from datatrove.io import DataFolder
-from fsspec.implementations.local import LocalFileSystem
 
 from tasks.ingest.kinds import PLAIN, TABLES, ending, within
-from tasks.ingest.read.choose import reader_of
 from tasks.ingest.sources import File, FileSource
 from tasks.ingest.walk import root_of
 
 RECORDS_PER_FILE = 200
 SECONDS = 2.0  # of reading, for all sources together
 UNIFORM = (*TABLES, ".parquet", ".arrow")  # every record of such a file has the fields of the first
-WITHOUT_FIELDS = tuple(end for end in PLAIN if end not in (".md", ".markdown"))  # whose text is all that they hold
+WITHOUT_FIELDS = tuple(end for end in PLAIN if end not in (".md", ".markdown"))  # but their encoding
 
 
 @dataclass
@@ -44,21 +41,24 @@ def document_fields(
 def _add_source(result: DocumentFields, source: FileSource, files: Sequence[File], until: float) -> None:
     if source.max_characters:
         result.names.add("passage")
-    folder, seen = DataFolder(str(root_of(source)), fs=LocalFileSystem()), set[str]()
     for file in files:
         result.names.update(name.lower() for name in (orjson.loads(file.metadata) if file.metadata else {}))
-        end = ending(file.name)
-        if end in seen and within(end)[0] in WITHOUT_FIELDS:
-            continue
-        seen.add(end)
-        if time.monotonic() > until:
+        if within(ending(file.name))[0] in WITHOUT_FIELDS:
+            result.names.add("encoding")
+        elif time.monotonic() > until:
             result.is_all = False
         elif file.size:
-            _add_file(result, source, folder, file)
+            _add_file(result, source, file)
 
 
-def _add_file(result: DocumentFields, source: FileSource, folder: DataFolder, file: File) -> None:
+def _add_file(result: DocumentFields, source: FileSource, file: File) -> None:
+    from datatrove.io import DataFolder
+    from fsspec.implementations.local import LocalFileSystem
+
+    from tasks.ingest.read.choose import reader_of
+
     end, count = ending(file.name), 0
+    folder = DataFolder(str(root_of(source)), fs=LocalFileSystem())
     with suppress(Exception):  # a file that cannot be read is reported by the step that reads it
         documents = reader_of(end, folder, source, lambda _: None).read_file(file.name)
         for count, document in enumerate(islice(documents, RECORDS_PER_FILE), 1):  # noqa: B007
