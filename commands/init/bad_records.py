@@ -16,6 +16,7 @@ class BadRecords:
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
     ignored: int = 0  # no records for training, and never a reason to stop a run
+    repairs: Counter[str] = field(default_factory=Counter)  # what was changed in texts that were kept
     lost_bytes: int = 0  # of files, behind a record from which on they cannot be read
 
     def add(self, record: BadRecord | Repair) -> None:
@@ -23,6 +24,8 @@ class BadRecords:
             self.add_reason(record.reason)
             self.ignored += record.is_ignored
             self.lost_bytes += record.lost_bytes
+        else:
+            self.repairs[record.what] += record.count
 
     def add_reason(self, reason: str) -> None:
         kind = without_numbers(reason)

@@ -16,6 +16,7 @@ from commands.init.peek import Peek, Record, peek
 from commands.init.prose import deep_letters, letters
 from tasks.finetune.methods.table import METHODS
 from tasks.ingest import conversations
+from tasks.ingest.read.shared_encoding import SharedEncoding
 from tasks.ingest.sources import FolderSource
 from tasks.ingest.walk import Times, root_of
 
@@ -162,11 +163,11 @@ def _method(records: Sequence[Record]) -> str | None:
     return max(alike)[1] if alike else None
 
 
-def reader(source: FolderSource, end: str, bad: BadRecords) -> Any:
+def reader(source: FolderSource, end: str, bad: BadRecords, shared: SharedEncoding) -> Any:
     """The reader of the files with that ending, which counts in `bad` the records that cannot be read."""
     from datatrove.io import DataFolder
     from fsspec.implementations.local import LocalFileSystem
 
     from tasks.ingest.read.choose import reader_of
 
-    return reader_of(end, DataFolder(str(root_of(source)), fs=LocalFileSystem()), source, bad.add)
+    return reader_of(end, DataFolder(str(root_of(source)), fs=LocalFileSystem()), source, bad.add, shared)

@@ -55,7 +55,7 @@ def peek(path: Path, by_ending: Mapping[str, list[str]]) -> FolderPeek:
         for name in by_ending.get(end, [])[:FILES_PER_ENDING]:
             list(files.read_file(name))
 
-    def member_reader(end: str, inner: DataFolder, _: Any) -> Any:
+    def member_reader(end: str, inner: DataFolder, *_: Any) -> Any:
         return _PeekingReader(end, inner, source, result, is_member=True)
 
     archive = Archives(folder, source, lambda _: None, member_reader)

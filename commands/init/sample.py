@@ -5,17 +5,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from commands.init.bad_records import BadRecords
 from commands.init.fields import LICENCE_FIELDS, NO_TEXT, reader
 from tasks.ingest.kinds import PACKED as PACKED_TEXT
+from tasks.ingest.read.shared_encoding import SharedEncoding, head_of, shared_by
 from tasks.ingest.sources import MIB, FolderSource
 from tasks.ingest.walk import SourceWalk, first_names
 
 FILE_BYTES = MIB  # of text, at most, of one file among many: one long book is no sample
 PACKING = 4.0  # bytes of records in one byte of a compressed file, a guess
 PACKED = (*PACKED_TEXT, ".parquet", ".zip")
+REPAIRS = 4  # kinds of them that are shown
 VALUE_CHARACTERS = 60  # a longer value is neither a class nor a language
 NEARLY_ALL = 0.9  # of the documents have such a field
 MIN_CLASSIFIED = 45  # documents: fewer are not enough for a classifier
@@ -51,6 +54,11 @@ class Sample:
     fields: dict[str, None] = field(default_factory=dict)  # the names of metadata, in the order in which they came
     values: dict[str, Counter[str]] = field(default_factory=dict)  # of each short field of the records
 
+    @cached_property
+    def shared(self) -> SharedEncoding:
+        """The encoding that the folder's texts have in common."""
+        return shared_by(self.walk.files, lambda name, size: head_of(self.walk.root / name, size), self.source)
+
     def add(self, end: str, names: list[str], max_bytes: float, until: float) -> None:
         """Reads files of one ending, at least one, and scales their counts to all of them."""
         read_bytes, documents, text_bytes = 0.0, 0, 0
@@ -84,7 +92,7 @@ class Sample:
 
     def _documents(self, end: str, name: str) -> Iterator[Any]:
         try:
-            yield from reader(self.source, end, self.bad).read_file(name)
+            yield from reader(self.source, end, self.bad, self.shared).read_file(name)
         except OSError as error:
             self.closed.append(name)
             self.bad.add_reason(
@@ -107,7 +115,8 @@ class Sample:
                 self.licences[str(fields[name])] += 1
 
     def notes(self) -> list[str]:
-        return [f"{len(self.closed):,} files cannot be opened: {first_names(self.closed)}"] if self.closed else []
+        closed = [f"{len(self.closed):,} files cannot be opened: {first_names(self.closed)}"] if self.closed else []
+        return closed + [f"{what}: {count:,}" for what, count in self.bad.repairs.most_common(REPAIRS)]
 
     def language_field(self) -> str | None:
         """The field that names a language for nearly every document."""

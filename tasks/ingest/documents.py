@@ -22,6 +22,7 @@ from tasks.ingest.document_rows import DOCUMENTS, QUARANTINE, RowWriter
 from tasks.ingest.kinds import TEXT, ending
 from tasks.ingest.read.archives import Archives
 from tasks.ingest.read.choose import reader_of
+from tasks.ingest.read.shared_encoding import head_of, shared_by
 from tasks.ingest.readers import BadRecord, Repair, as_json, without_numbers
 from tasks.ingest.sources import File, FileSource
 from tasks.ingest.walk import root_of
@@ -134,7 +135,10 @@ class _Reading:
     def __init__(self, group: Group, tally: Tally, documents: RowWriter, quarantine: RowWriter) -> None:
         self.group, self.source, self.tally = group, group.source, tally
         self.documents, self.bad_records = documents, quarantine
-        self.folder = DataFolder(str(root_of(group.source)), fs=LocalFileSystem())
+        root = root_of(group.source)
+        self.folder = DataFolder(str(root), fs=LocalFileSystem())
+        names = [file.name for file in group.files]
+        self.shared = shared_by(names, lambda name, size: head_of(root / name, size), group.source)
         self.repaired = dict[str, str]()  # by what was changed, the file in which it was last
         self.readers = dict[str, BaseDiskReader]()  # by ending: making one takes datatrove some milliseconds
 
@@ -148,7 +152,7 @@ class _Reading:
             self.quarantine(BadRecord(0, f"its SHA-256 is not the one in {self.source.index}", b""))
         else:
             if end not in self.readers:
-                self.readers[end] = reader_of(end, self.folder, self.source, self.quarantine)
+                self.readers[end] = reader_of(end, self.folder, self.source, self.quarantine, self.shared)
             reader = self.readers[end]
             for document in self.read(reader, file):
                 self.keep(document)

@@ -20,6 +20,7 @@ from tasks.ingest.conversations import is_conversation, joined
 from tasks.ingest.lines import RAW_BYTES, LongLine, lines
 from tasks.ingest.read.encodings import UTF8_MARK, UTF16
 from tasks.ingest.read.lenient_json import lenient_value
+from tasks.ingest.read.shared_encoding import SharedEncoding
 from tasks.ingest.read.utf8 import mend
 from tasks.ingest.sources import Reading
 from tasks.ingest.unpack import BREAKS, blocks, break_reason, bytes_left
@@ -60,9 +61,12 @@ class QuarantiningReader(BaseDiskReader):
     A document's metadata is {"position": the record's, "fields": all that it held beside id and text}.
     """
 
-    def __init__(self, folder: DataFolder, rules: Reading, quarantine: Quarantine) -> None:
+    def __init__(
+        self, folder: DataFolder, rules: Reading, quarantine: Quarantine, shared: SharedEncoding | None = None
+    ) -> None:
         super().__init__(folder)
         self.rules, self.quarantine, self.add_file_path = rules, quarantine, False
+        self.shared = shared or SharedEncoding(rules.encoding)
 
     def report_repairs(self, repairs: Mapping[str, int]) -> None:
         """Counts changes that cost no record: a note of the run names the files."""

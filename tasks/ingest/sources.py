@@ -4,13 +4,14 @@ A source's name comes from the recipe and is the first part of its documents' id
 files. So paths and glob patterns are not in the key: they choose files, and the files' content is in it.
 """
 
+import codecs
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from tasks.errors import UsageError
 from tasks.ingest.forgotten import ForgottenTexts
@@ -19,8 +20,19 @@ from tasks.store.step import NOT_IN_KEY, Frozen, canonical
 FOLDER = "folder"  # the name of the one source that `--set ingest.path=DIR` leaves
 MIB = 1 << 20
 
+
+def encoding_name(name: str) -> str:
+    """Python's name of an encoding of text; ValueError where it knows none of that name."""
+    try:
+        "".encode(name)
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise ValueError(f"no encoding of text is named {name!r}: try cp1252, iso8859_2, cp1251, shift_jis") from error
+
+
 SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Ending = Annotated[str, StringConstraints(pattern=r"^(\.[^/\s]+|\(none\))$", to_lower=True)]
+Encoding = Annotated[str, AfterValidator(encoding_name)]
 UnsupportedFiles = Mapping[str, Mapping[str, int]]  # {".pdf": {"files": 3, "bytes": 81234}}
 
 
@@ -30,6 +42,7 @@ class Reading(Frozen):
     include: Annotated[tuple[str, ...], NOT_IN_KEY] = ()  # globs on the name within the source; `*` crosses folders
     exclude: Annotated[tuple[str, ...], NOT_IN_KEY] = ()
     as_text: tuple[Ending, ...] = ()  # further endings of files that hold plain text: [".py", "(none)"]
+    encoding: Encoding | None = None  # of texts that are not UTF-8 and declare none; None: it is detected
     text_field: str | tuple[str, ...] = "text"  # of several names, the first that a record has
     id_field: str = "id"
     header: bool = True  # the first line of a .csv or .tsv names its columns; else they are column1, column2, …

@@ -160,7 +160,7 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
 
 INGEST = Step(
     "ingest",
-    4,  # damaged text and tables are mended; encodings by the letters of a language; Word, mail, pages and tables whole
+    5,  # texts with few letters take the encoding of others; forwarded mail; UTF-16 lines; superscripts; large ids
     IngestPart,
     ingest,
     libraries=(

@@ -56,6 +56,8 @@ MIN_ASCII_SHARE = 0.5  # of the bytes that may be letters, in Latin text
 MIN_FITTING_SHARE = 0.8  # of the letters and marks beyond ASCII
 MIN_LANGUAGE_PROBABILITY = 0.15
 MISSPELT = {  # what few words have, in scripts of one language: for a detector any letters in any order are that
+    "he": re.compile("[ךםןףץ][א-ת]|(?<![א-ת])[\u05b0-\u05bc]"),  # a final letter within a word, a point before one
+    "ar": re.compile("[ةى][ء-ي]"),  # letters that end words
     "el": re.compile("[άέήίόύώΐΰ][α-ωϊϋ]*[άέήίόύώΐΰ]"),  # two accents
     "th": re.compile("(?<![ก-ฮะ-ฺ็-๎])[ัิ-ฺ็-๎]|[เ-ไ](?![ก-ฮ])"),  # a mark below or above no consonant
 }
@@ -63,6 +65,7 @@ MAX_MISSPELT_SHARE = 0.1  # of the words
 FEW_WORDS, NEARLY_ALL = 8, 0.95  # in so few words another script whose letters fit so well makes both uncertain
 SHARE_WEIGHT = 4  # of fitting letters, beside the probability of the language
 LIKELY, CERTAIN = 0.3, 0.5  # probabilities of a language
+MIN_EVIDENCE, MANY = 2.4, 40  # words, times how much better they fit than another text; words that need no more
 
 
 class EncodingFit(NamedTuple):
@@ -76,11 +79,19 @@ class EncodingFit(NamedTuple):
 
     @property
     def goodness(self) -> tuple[float, ...]:
-        both = round(self.share * (SHARE_WEIGHT + self.probability), 1)  # one stray byte never decides
-        return both, self.share, self.letters, self.probability
+        return round(self.fitness, 1), self.share, self.letters, self.probability  # one stray byte never decides
+
+    @property
+    def fitness(self) -> float:
+        return self.share * (SHARE_WEIGHT + self.probability)
 
 
-def alphabet_encoding(raw: bytes) -> str | None:
+class AlphabetEncoding(NamedTuple):
+    encoding: str
+    is_certain: bool  # by the number of words, and how much worse the best other reading fits
+
+
+def alphabet_encoding(raw: bytes) -> AlphabetEncoding | None:
     """The encoding that fits best; None where none fits well enough."""
     others = sum(byte > 127 for byte in raw)
     letters = sum(65 <= byte <= 90 or 97 <= byte <= 122 for byte in raw)
@@ -96,7 +107,20 @@ def alphabet_encoding(raw: bytes) -> str | None:
     if len(words) < FEW_WORDS and any(_is_rival(fit, best) for fit in fits):
         return None  # it may be in either script
     least = MIN_LANGUAGE_PROBABILITY if len(words) >= MIN_WORDS else LIKELY
-    return best.encoding if best.share >= MIN_FITTING_SHARE and best.probability >= least else None
+    if best.share < MIN_FITTING_SHARE or best.probability < least:
+        return None
+    is_certain = len(words) >= MANY or (
+        len(words) >= FEW_WORDS and len(words) * _margin(best, fits, words) >= MIN_EVIDENCE
+    )
+    return AlphabetEncoding(best.encoding, is_certain)
+
+
+def _margin(best: EncodingFit, fits: list[EncodingFit], words: list[bytes]) -> float:
+    """How much better the best reading fits than the best one that gives another text."""
+    joined = b" ".join(words)
+    text = joined.decode(best.encoding, errors="replace")
+    others = [fit.fitness for fit in fits if joined.decode(fit.encoding, errors="replace") != text]
+    return best.fitness - max(others, default=0.0)
 
 
 def _is_rival(fit: EncodingFit, best: EncodingFit) -> bool:
@@ -113,6 +137,20 @@ def latin_encoding_of_few(raw: bytes) -> str | None:
     if any(fit.encoding == LATIN[0] for fit in certain):
         return LATIN[0]
     return max(certain, key=lambda fit: fit.goodness).encoding if certain else None
+
+
+def fit_of(raw: bytes, encoding: str) -> EncodingFit:
+    """How well the bytes fit one encoding."""
+    words = [word for word, _ in Counter(WORD.findall(raw)).most_common(MANY_WORDS)]
+    sample = raw if encoding in LATIN else b" ".join(words)
+    return _fit(words, sample[:SAMPLE_BYTES], encoding)
+
+
+def fits_language(text: str, language: str, encoding: str) -> bool:
+    """Whether the letters beyond ASCII are those of the language, or marks in their places."""
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    fitting = _fitting(LETTERS.get(language, ""), encoding in LATIN).findall(text)
+    return len(fitting) >= MIN_FITTING_SHARE * beyond_ascii
 
 
 def _fit(words: list[bytes], sample: bytes, encoding: str) -> EncodingFit:

@@ -20,6 +20,7 @@ from fsspec.implementations.zip import ZipFileSystem
 from tasks.document_names import WITHIN, member_uri
 from tasks.ingest.kinds import ARCHIVES, ending, readable
 from tasks.ingest.lines import FREE_EXPANSION, ExpansionLimit, check_expansion
+from tasks.ingest.read.shared_encoding import SharedEncoding, shared_by
 from tasks.ingest.readers import BadRecord, Quarantine, QuarantiningReader, Repair
 
 MAX_DEPTH = 3  # archives within archives
@@ -27,7 +28,7 @@ MAX_MEMBERS = 1_000_000
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, NotImplementedError, RuntimeError)
 
-ReaderOf = Callable[[str, DataFolder, Quarantine], BaseDiskReader]
+ReaderOf = Callable[[str, DataFolder, Quarantine, SharedEncoding], BaseDiskReader]
 
 
 class Archives(QuarantiningReader):
@@ -66,6 +67,8 @@ class Archives(QuarantiningReader):
             return
         entries = _Entries(file)
         folder = DataFolder("/", fs=entries)
+        by_name = {info.filename: info for info in infos if not self._fault(info, [info.file_size])}
+        entries.shared = shared_by(by_name, lambda name, size: _head(archive, by_name[name], size), self.rules)
         for info in infos:
             name = info.filename
             end = ending(name)
@@ -104,7 +107,7 @@ class Archives(QuarantiningReader):
                     bad = bad._replace(lost_bytes=bad.lost_bytes * info.compress_size // info.file_size)
                 self.quarantine(bad._replace(member=name))
 
-            for document in self.reader_of(ending(name), folder, quarantine).read_file(info.filename):
+            for document in self.reader_of(ending(name), folder, quarantine, folder.fs.shared).read_file(info.filename):
                 position = document.metadata["position"] + 1
                 if document.id.startswith(info.filename):  # else the record has an id of its own
                     document.id = f"{prefix}{document.id}"
@@ -137,6 +140,7 @@ class _Entries(ZipFileSystem):
     """An archive whose members are opened by their entry: their names may be equal, or be spelled as no path is."""
 
     entry: zipfile.ZipInfo | None = None
+    shared: SharedEncoding  # by the texts among the members
 
     def __init__(self, file: Any) -> None:  # fsspec's annotation has str alone, and it takes both
         super().__init__(file, skip_instance_cache=True)
@@ -148,6 +152,14 @@ class _Entries(ZipFileSystem):
     def size(self, path: str) -> int:
         assert self.entry is not None, path
         return self.entry.file_size
+
+
+def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
+    try:
+        with archive.open(info) as file:
+            return file.read(size)
+    except UNREADABLE:
+        return b""
 
 
 def _is_hidden(name: str) -> bool:

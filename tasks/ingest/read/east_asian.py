@@ -29,7 +29,8 @@ HAN, HANGUL, OWN_KANA = (
     re.compile("[\uac00-\ud7a3]"),
     re.compile("[\u3041-\u30fa\u30fc]"),
 )
-MIN_CHARACTERS = 8  # of the script
+MIN_CHARACTERS, MIN_DISTINCT = 8, 6  # of the script
+MIN_TOGETHER_SHARE = 0.6  # of them stand beside another: an accent in a Western word and the letter after it do not
 MIN_EXPECTED_SHARE = 0.97  # of the characters beyond ASCII: no rare, private or half-width ones
 
 
@@ -65,8 +66,12 @@ def _share(raw: bytes, encoding: str, script: Script) -> float:
     """The share of the script's common characters, divided by the least that there should be; 0 below that."""
     text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(raw)
     beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
-    own = "".join(script.own.findall(text))
-    if len(own) < MIN_CHARACTERS or len(EXPECTED.findall(text)) < MIN_EXPECTED_SHARE * beyond_ascii:
+    runs = re.findall(f"(?:{script.own.pattern})+", text)
+    own = "".join(runs)
+    together = sum(len(run) for run in runs if len(run) > 1)
+    if len(own) < MIN_CHARACTERS or len(set(own)) < MIN_DISTINCT or together < MIN_TOGETHER_SHARE * len(own):
+        return 0.0
+    if len(EXPECTED.findall(text)) < MIN_EXPECTED_SHARE * beyond_ascii:
         return 0.0
     if len(OWN_KANA.findall(text)) > script.max_kana_share * len(own) or 2 * len(own) < beyond_ascii:
         return 0.0

@@ -1,18 +1,22 @@
-"""Bytes to text: by a byte order mark, as UTF-8, or in a legacy encoding where its detection is certain."""
+"""Bytes to text: by a byte order mark, as UTF-8, or in the legacy encoding that their letters fit."""
 
 import codecs
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.ingest.read import alphabets, iso2022
 from tasks.ingest.read.east_asian import east_asian_encoding
-from tasks.ingest.read.utf8 import CUT, REPLACED, Mended, is_damaged_utf8, mend
+from tasks.ingest.read.utf8 import CUT, REPLACED, Mended, is_damaged_utf8, is_mostly_utf8, mend
+
+if TYPE_CHECKING:
+    from tasks.ingest.read.shared_encoding import SharedEncoding
 
 UTF8_MARK = b"\xef\xbb\xbf"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 UTF8, UTF16_NAME = "utf-8", "utf-16"
+MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", **dict.fromkeys(UTF16, UTF16_NAME)}
 SHIFT_SEQUENCE = re.compile(rb"\x1b\$(?:[@B]|\([A-D@B]|\)[AC])")  # of ISO-2022, to double bytes: never in plain ASCII
 SHIFT_ENCODINGS = ("iso2022_kr", "iso2022_jp", "iso2022_jp_2", "iso2022_jp_2004", iso2022.NAME)  # of seven bits
 DETECTION_BYTES = 64 << 10  # from the first byte that is not ASCII
@@ -20,6 +24,10 @@ NOT_IN_ENCODING = "bytes that the encoding of the text does not have became U+FF
 NULS = "NUL bytes in text became U+FFFD"
 MIXED = "lines of UTF-8 in a text of another encoding"
 MAX_REPLACED_SHARE, MAX_NUL_SHARE = 0.01, 0.001  # of the characters
+GUESSED = "texts with too few letters to show their encoding, read as {}: name a better one in `encoding` of the source"
+AS_OTHERS = "texts with too few letters to show their encoding, read as {} like the others of their source"
+NAME_IT = "save it as UTF-8, or name its encoding in `encoding` of the source"
+MIN_PAIRS, MIN_NUL_SHARE = 8, 0.6  # of UTF-16 without its mark: pairs of bytes, and NULs as every other one
 NON_ASCII = bytes(range(128, 256))
 MIN_NON_ASCII = 3  # bytes: one or two may as well be damage in a UTF-8 file
 
@@ -36,14 +44,16 @@ class Decoded(NamedTuple):
     repairs: Mapping[str, int] = {}  # how often each kind of damage was mended
 
 
-def decode(raw: bytes) -> Decoded:
+class Detected(NamedTuple):
+    encoding: str
+    notes: Mapping[str, int] = {}  # how it was chosen, where the bytes alone are not enough
+
+
+def decode(raw: bytes, shared: "SharedEncoding | None" = None) -> Decoded:
     """The text without its mark, and the encoding; Undecodable with a reason."""
-    encoding = encoding_of(raw)
-    decoded = decode_as(raw, encoding)
-    if decoded.repairs and non_ascii_bytes(raw) < MIN_NON_ASCII:
-        certain = alphabets.latin_encoding_of_few(raw)
-        if certain and (certain != alphabets.LATIN[0] or REPLACED in decoded.repairs):
-            decoded = decode_as(raw, certain)
+    detected = encoding_of(raw, shared)
+    decoded = decode_as(raw, detected.encoding)
+    decoded = decoded._replace(repairs={**decoded.repairs, **detected.notes})
     nuls = decoded.text.count("\0")
     if nuls > MAX_NUL_SHARE * len(decoded.text):
         raise Undecodable("NUL byte")
@@ -99,27 +109,56 @@ def _replaced(raw: bytes, encoding: str) -> Mended | None:
     return Mended(text, cut | ({NOT_IN_ENCODING: count} if count else {})) if is_text else None
 
 
-def encoding_of(raw: bytes) -> str:
-    """utf-8, utf-16, or the legacy encoding of the bytes; Undecodable where that is not certain."""
-    if raw.startswith(UTF16):
-        return UTF16_NAME
+def encoding_of(raw: bytes, shared: "SharedEncoding | None" = None) -> Detected:
+    """utf-8, utf-16, or the legacy encoding of the bytes; Undecodable where nothing shows which.
+
+    What the bytes are too few to show is decided by the encoding that the source's other texts share.
+    """
+    if signed := _signed(raw):
+        return Detected(signed)
+    try:
+        raw.decode()
+        return Detected(UTF8)
+    except UnicodeDecodeError as error:
+        fault = f"invalid UTF-8 at byte {error.start} (0x{raw[error.start]:02x})"
+        start = error.start
+    escaped = raw.decode(errors="surrogateescape")
+    if is_mostly_utf8(escaped):
+        return Detected(UTF8)
+    if shared and shared.named:
+        return Detected(shared.named)
+    if is_damaged_utf8(escaped):
+        return _encoding_of_few(raw, shared)
+    if b"\0" in raw:
+        raise Undecodable(f"{fault}, and NUL bytes: no text")
+    first = raw.rfind(b"\n", 0, max(0, start - 1000)) + 1  # no character begins before and ends behind it
+    return _legacy(without_utf8(raw[first : start + DETECTION_BYTES]), fault, shared)
+
+
+def _signed(raw: bytes) -> str | None:
+    """The encoding that a mark, or what no other encoding has, shows for certain; Undecodable where it is broken."""
+    if mark := next((mark for mark in MARKS if raw.startswith(mark)), None):
+        return MARKS[mark]
     if SHIFT_SEQUENCE.search(raw):
         if encoding := next((e for e in SHIFT_ENCODINGS if _is_prefix(raw, e)), None):
             return encoding
         raise Undecodable("ISO-2022 that none of its encodings fits: save it as UTF-8")
-    try:
-        raw.decode()
-        return UTF8
-    except UnicodeDecodeError as error:
-        fault = f"invalid UTF-8 at byte {error.start} (0x{raw[error.start]:02x})"
-        start = error.start
-    if is_damaged_utf8(raw.decode(errors="surrogateescape")):
-        return UTF8
-    if b"\0" in raw:
-        raise Undecodable(f"{fault}, and NUL bytes: no text")
-    first = raw.rfind(b"\n", 0, max(0, start - 1000)) + 1  # no character begins before and ends behind it
-    lines = raw[first : start + DETECTION_BYTES].split(b"\n")
-    return _legacy(b"\n".join(line for line in lines if not is_utf8(line)), fault)
+    return _utf16_without_mark(raw) if b"\0" in raw else None
+
+
+def _utf16_without_mark(raw: bytes) -> str | None:
+    """UTF-16 where every other byte of most pairs is NUL, as text in Western letters has it."""
+    pairs = min(len(raw), DETECTION_BYTES) // 2
+    for encoding, first in (("utf-16-le", 1), ("utf-16-be", 0)):
+        own, others = raw[first : 2 * pairs : 2], raw[1 - first : 2 * pairs : 2]
+        if pairs >= MIN_PAIRS and own.count(0) > MIN_NUL_SHARE * pairs and not others.count(0):
+            return encoding
+    return None
+
+
+def without_utf8(raw: bytes) -> bytes:
+    """The bytes without the lines that are UTF-8."""
+    return b"\n".join(line for line in raw.split(b"\n") if not is_utf8(line))
 
 
 def _is_prefix(raw: bytes, encoding: str) -> bool:
@@ -135,9 +174,48 @@ def non_ascii_bytes(raw: bytes) -> int:
     return len(raw) - len(raw.translate(None, NON_ASCII))
 
 
-def _legacy(raw: bytes, fault: str) -> str:
+def _encoding_of_few(raw: bytes, shared: "SharedEncoding | None") -> Detected:
+    """The encoding of ASCII with one or two other bytes: damage in UTF-8, unless they are letters where they stand."""
+    if common := _common(raw, shared):
+        return common
+    repaired = decode_as(raw, UTF8).repairs
+    certain = alphabets.latin_encoding_of_few(raw) if non_ascii_bytes(raw) < MIN_NON_ASCII else None
+    if certain and (certain != alphabets.LATIN[0] or REPLACED in repaired):
+        return Detected(certain, {GUESSED.format(certain): 1})
+    return Detected(UTF8)
+
+
+def _legacy(raw: bytes, fault: str, shared: "SharedEncoding | None") -> Detected:
+    try:
+        encoding, is_certain = legacy_encoding(raw, fault)
+    except Undecodable:
+        if common := _common(raw, shared):
+            return common
+        raise
+    if is_certain:
+        return Detected(encoding)
+    return _common(raw, shared) or Detected(encoding, {GUESSED.format(encoding): 1})
+
+
+def _common(raw: bytes, shared: "SharedEncoding | None") -> Detected | None:
+    """The encoding that the source's texts share, where these bytes are text in it too."""
+    common = shared.common if shared else None
+    if common is None:
+        return None
+    try:
+        text = raw.decode(common.encoding)
+    except UnicodeDecodeError:
+        return None
+    is_text = not common.language or alphabets.fits_language(text, common.language, common.encoding)
+    return Detected(common.encoding, {AS_OTHERS.format(common.encoding): 1}) if is_text else None
+
+
+def legacy_encoding(raw: bytes, fault: str) -> tuple[str, bool]:
+    """The legacy encoding that fits the bytes, and whether they are enough to be certain; else Undecodable."""
     if non_ascii_bytes(raw) < MIN_NON_ASCII:
-        raise Undecodable(f"{fault}, and too few other bytes to detect another encoding: save it as UTF-8")
-    if encoding := east_asian_encoding(raw) or alphabets.alphabet_encoding(raw):
-        return encoding
-    raise Undecodable(f"{fault}, and no other encoding fits: save it as UTF-8")
+        raise Undecodable(f"{fault}, and too few other bytes to detect another encoding: {NAME_IT}")
+    if encoding := east_asian_encoding(raw):
+        return encoding, True
+    if fit := alphabets.alphabet_encoding(raw):
+        return fit.encoding, fit.is_certain
+    raise Undecodable(f"{fault}, and no other encoding fits: {NAME_IT}")

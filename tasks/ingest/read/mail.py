@@ -43,7 +43,7 @@ class MailFiles(QuarantiningReader):
             return None
         try:
             message = message_from_bytes(raw, policy=policy.default)
-            (text, repairs), headers = body_text(message, own_text), _headers(message)
+            (text, repairs), headers = body_text(message, own_text, self.shared), _headers(message)
         except RecursionError:
             self.quarantine(BadRecord(position, "parts within parts, too deep to be read", raw[:RAW_BYTES]))
             return None
@@ -53,7 +53,7 @@ class MailFiles(QuarantiningReader):
         if not text:
             self.quarantine(BadRecord(position, "no text of its own in this message", raw[:RAW_BYTES]))
             return None
-        self.report_repairs(repairs)
+        self.report_repairs(+repairs)
         return {**headers, self.rules.text_fields[0]: text}
 
 

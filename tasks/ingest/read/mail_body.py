@@ -1,41 +1,76 @@
 """The text of a message's body: its parts in order, each in the form that says most."""
 
+import base64
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from email.errors import InvalidBase64LengthDefect
 from email.message import EmailMessage, Message
-from typing import Any
+from typing import Any, NamedTuple
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # it has no stubs
 
 from tasks.ingest.read.declared import decode_declared
+from tasks.ingest.read.shared_encoding import SharedEncoding
 
 STUB_SHARE = 0.25  # of the characters in HTML: plain text below says only that there is HTML
+MARKUP = ("html", "enriched", "richtext")
+NO_PROSE = (  # kinds of text that are for programs
+    *("calendar", "css", "csv", "directory", "javascript", "rfc822-headers", "rtf", "tab-separated-values"),
+    *("vcard", "x-amp-html", "x-vcard", "xml"),
+)
+FORWARDED = "messages within messages (forwarded or collected) were read as parts of these"
+ATTACHED = "text files attached to mail were not read: save them beside it"
+CUT_OFF = "parts of mail whose base64 is cut off were read up to there"
+NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 HIDDEN_TAGS = ("script", "style", "blockquote", "title")
 LINE_TAGS = ("br", "p", "div", "li", "tr", "h1", "h2", "h3")
 SPACES = re.compile(r"\s+")
 
 
-def body_text(message: EmailMessage, own_text: Callable[[str], str]) -> tuple[str, Counter[str]]:
-    """The parts of text that are no attachments, of each its `own_text`; and how often which damage was mended."""
-    repairs = Counter[str]()
-    return "\n\n".join(filter(None, _texts(message, own_text, repairs))), repairs
+class MailText(NamedTuple):
+    text: str
+    repairs: Counter[str]  # how often which damage was mended, or what was left out
 
 
-def _texts(part: Message, own_text: Callable[[str], str], repairs: Counter[str]) -> Iterator[str]:
-    kind, subtype = part.get_content_maintype(), part.get_content_subtype()
-    if kind == "multipart":
+def body_text(message: EmailMessage, own_text: Callable[[str], str], shared: SharedEncoding) -> MailText:
+    """The parts of text that are no attachments, of each its `own_text`."""
+    reading = _BodyReading(own_text, shared)
+    return MailText("\n\n".join(filter(None, reading.texts(message))), reading.repairs)
+
+
+class _BodyReading:
+    """The texts of a message's parts, in order; what was mended or left out is counted."""
+
+    def __init__(self, own_text: Callable[[str], str], shared: SharedEncoding) -> None:
+        self.own_text, self.shared, self.repairs = own_text, shared, Counter[str]()
+
+    def texts(self, part: Message) -> Iterator[str]:
+        kind, subtype = part.get_content_maintype(), part.get_content_subtype()
         parts: list[Any] = part.get_payload() if part.is_multipart() else []  # type: ignore[assignment]
         if subtype == "alternative":
-            yield _fullest(["\n\n".join(filter(None, _texts(inner, own_text, repairs))) for inner in parts])
-        else:
+            yield _fullest(["\n\n".join(filter(None, self.texts(inner))) for inner in parts])
+        elif kind in ("multipart", "message"):
+            self.repairs[FORWARDED] += kind == "message" and bool(parts)
             for inner in parts[:1] if subtype == "related" else parts:  # the others belong to the first: pictures
-                yield from _texts(inner, own_text, repairs)
-    elif kind == "text" and subtype in ("plain", "html") and part.get_content_disposition() != "attachment":
+                yield from self.texts(inner)
+        elif kind == "text" and part.get_content_disposition() == "attachment":
+            self.repairs[ATTACHED] += 1
+        elif kind == "text" and subtype not in NO_PROSE:
+            decoded = decode_declared(self.content(part), part.get_content_charset(), self.shared)
+            self.repairs.update(decoded.repairs)
+            yield self.own_text(text_of_html(decoded.text) if subtype in MARKUP else decoded.text)
+
+    def content(self, part: Message) -> bytes:
+        """The bytes of a part; of base64 that is cut off what is there."""
         raw = part.get_payload(decode=True)
-        decoded = decode_declared(raw if isinstance(raw, bytes) else b"", part.get_content_charset())
-        repairs.update(decoded.repairs)
-        yield own_text(text_of_html(decoded.text) if subtype == "html" else decoded.text)
+        if not isinstance(raw, bytes):
+            return b""
+        if any(isinstance(defect, InvalidBase64LengthDefect) for defect in part.defects):
+            self.repairs[CUT_OFF] += 1
+            letters = NO_BASE64.sub(b"", raw)
+            return base64.b64decode(letters[: len(letters) // 4 * 4])
+        return raw
 
 
 def _fullest(alternatives: list[str]) -> str:

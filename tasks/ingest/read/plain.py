@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 from datatrove.data import Document
 
 from tasks.ingest.lines import MIB, RAW_BYTES
-from tasks.ingest.read.encodings import UTF8, UTF16, Decoded, Undecodable, decode, decode_as, encoding_of
+from tasks.ingest.read.encodings import UTF8, Decoded, Undecodable, decode, decode_as, encoding_of
 from tasks.ingest.readers import BadRecord, QuarantiningReader
 
 PART_BYTES = 128 << 10  # of a file that is cut: some forty pages
@@ -40,7 +40,7 @@ class TextFiles(QuarantiningReader):
         return document
 
     def text_of(self, raw: bytes) -> Decoded:
-        return decode(raw)
+        return decode(raw, self.shared)
 
     def split(self, decoded: Decoded) -> tuple[dict[str, Any], str, Mapping[str, int]]:
         """What of the text is metadata, the rest, and what was repaired."""
@@ -49,12 +49,14 @@ class TextFiles(QuarantiningReader):
     def parts(self, head: bytes, file: BinaryIO, path: str) -> Iterator[Document]:
         """The parts of a large file; one that cannot be decoded goes to the quarantine, and the next is read."""
         try:
-            encoding = encoding_of(_whole_characters(head))
+            encoding = encoding_of(_whole_characters(head), self.shared).encoding
         except Undecodable:
             encoding = UTF8  # and the parts that are not go to the quarantine
-        if head.startswith(UTF16):
+        if encoding.startswith(("utf-16", "utf-32")):
             limit = f"max_record_bytes = {self.rules.max_record_bytes:,}"
-            self.quarantine(BadRecord(0, f"UTF-16 text of more than {limit}: save it as UTF-8", head[:RAW_BYTES]))
+            self.quarantine(
+                BadRecord(0, f"{encoding.upper()} text of more than {limit}: save it as UTF-8", head[:RAW_BYTES])
+            )
             return
         for position, raw in enumerate(split_bytes(head, file, min(PART_BYTES, self.rules.max_record_bytes))):
             try:

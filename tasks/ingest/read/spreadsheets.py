@@ -11,13 +11,15 @@ from datatrove.data import Document
 from tasks.ingest.lines import MIB, RAW_BYTES
 from tasks.ingest.read import alphabets
 from tasks.ingest.read.dialects import named_columns, table_dialect
-from tasks.ingest.read.encodings import MIXED, NOT_IN_ENCODING, UTF8, UTF16_NAME, Undecodable, encoding_of, is_utf8
+from tasks.ingest.read.encodings import MIXED, NOT_IN_ENCODING, UTF8, Detected, Undecodable, encoding_of, is_utf8
 from tasks.ingest.read.plain import encoding_field
+from tasks.ingest.read.shared_encoding import SharedEncoding
 from tasks.ingest.read.table_rows import TableRow, TableRows, complete_rows
 from tasks.ingest.read.utf8 import Mended, is_damaged_utf8, mended
 from tasks.ingest.readers import BadRecord, QuarantiningReader, bytes_fault
 from tasks.ingest.unpack import count_rest
 
+UNICODE = ("utf-16", "utf-32")
 UNDECODED = re.compile("[\ud800-\udfff]")
 
 
@@ -31,14 +33,15 @@ class Spreadsheets(QuarantiningReader):
         with self.data_folder.open(filepath, "rb") as file:
             head = file.read(MIB)
             try:
-                encoding = _encoding(head[: head.rfind(b"\n") + 1] or head)
+                encoding, notes = _encoding(head[: head.rfind(b"\n") + 1] or head, self.shared)
             except Undecodable as fault:
                 size = len(head) + count_rest(file)
                 self.quarantine(BadRecord(0, f"{fault}; the whole file is skipped", head[:RAW_BYTES], lost_bytes=size))
                 return
             file.seek(0)
+            self.report_repairs(notes)
             codec = "utf-8-sig" if encoding == "utf-8" else encoding
-            self.errors = "surrogatepass" if encoding == UTF16_NAME else "surrogateescape"
+            self.errors = "surrogatepass" if encoding.startswith(UNICODE) else "surrogateescape"
             text = io.TextIOWrapper(file, codec, errors=self.errors, newline="")
             yield from self.rows(text, filepath, head.decode(codec, errors="replace"), encoding_field(encoding))
 
@@ -81,16 +84,16 @@ def is_unsplit(names: list[str]) -> bool:
     return len(names) == 1 and named_columns(names[0]) > 1
 
 
-def _encoding(head: bytes) -> str:
+def _encoding(head: bytes, shared: SharedEncoding) -> Detected:
     """The encoding of a table; UTF-8 where most of its lines are that: the others are bad rows."""
     try:
-        return encoding_of(head)
+        return encoding_of(head, shared)
     except Undecodable:
         lines = head.split(b"\n")
         bad = sum(bytes_fault(line) is not None for line in lines)
         if b"\0" in head or 2 * bad > len(lines):
             raise
-        return UTF8
+        return Detected(UTF8)
 
 
 def _mended(row: TableRow, encoding: str) -> TableRow:

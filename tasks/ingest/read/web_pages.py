@@ -11,10 +11,12 @@ from tasks.ingest.lines import MIB, RAW_BYTES
 from tasks.ingest.read.declared import decode_declared
 from tasks.ingest.read.encodings import Decoded, Undecodable
 from tasks.ingest.read.plain import TextFiles
+from tasks.ingest.read.shared_encoding import SharedEncoding
 from tasks.ingest.readers import BadRecord
 
 HEAD_BYTES = 2048  # of a page, in which it may name its encoding (HTML, 4.2.5.4: the first 1024)
-CHARSET = re.compile(rb"""(?i)<meta[^>]+charset\s*=\s*["']?\s*([\w:.-]+)""")
+CHARSET = re.compile(rb"""(?i)<(?:meta[^>]+charset|\?xml[^>]+encoding)\s*=\s*["']?\s*([\w:.-]+)""")
+COMMENT = re.compile(rb"<!--.*?(?:-->|$)", re.DOTALL)
 MIN_SURE_SHARE = 0.5  # of the text that trafilatura takes by default: below, its strict choice left out too much
 DATA = re.compile(rb"""data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*,[^"'<>()\s]*""")
 DATA_REST = re.compile(rb"""[^"'<>()\s]*""")
@@ -28,7 +30,7 @@ class WebPages(TextFiles):
     name = "🌐 HTML"
 
     def text_of(self, raw: bytes) -> Decoded:
-        page = _page(raw)
+        page = _page(raw, self.shared)
         try:
             text = _main_text(page.text)
         except Exception as error:  # whatever the extractor raises on a page that is broken in a new way
@@ -82,7 +84,7 @@ def without_data(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
     yield rest, 0
 
 
-def _page(raw: bytes) -> Decoded:
+def _page(raw: bytes, shared: SharedEncoding) -> Decoded:
     """The page in the encoding that it is in, or declares."""
-    match = CHARSET.search(raw[:HEAD_BYTES])
-    return decode_declared(raw, match[1].decode("ascii", errors="replace") if match else None)
+    match = CHARSET.search(COMMENT.sub(b"", raw[:HEAD_BYTES]))
+    return decode_declared(raw, match[1].decode("ascii", errors="replace") if match else None, shared)

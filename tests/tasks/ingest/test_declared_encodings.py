@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ingest.read.encodings import NOT_IN_ENCODING
+from tasks.ingest.read.encodings import NOT_IN_ENCODING, decode
 from tests.tasks.corpora import config_of, ingest_newest, write
-from tests.tasks.ingest.test_encodings import EAST_ASIAN
+from tests.tasks.ingest.test_encodings import EAST_ASIAN, NEIGHBOURS
 from tests.tasks.languages import GERMAN, JAPANESE, PAGE
 
 
@@ -70,3 +70,33 @@ def test_a_message_that_names_no_encoding_is_read_in_the_one_it_is_in(tmp_path: 
     message = b"From: a@example.org\r\nSubject: x\r\n\r\n" + "\n".join(JAPANESE).encode("iso2022_jp")
     (row,) = ingest_newest(config_of(write(tmp_path / "in", {"a.eml": message})), tmp_path).documents
     assert row["text"] == "\n".join(JAPANESE)
+
+
+def page_of(text: str, head: str, encoding: str) -> bytes:
+    return f"{head}<html><body><article>{f'<p>{text}</p>' * 2}</article></body></html>".encode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("head", "language", "encoding"),
+    [
+        ("<meta charset=utf-8>", "German", "cp1252"),  # ß and ü with the letter after them are Chinese characters
+        ("<!-- <meta charset=windows-1251> -->", "German", "cp1252"),
+        ("<!-- <meta charset=windows-1251> --><meta charset=windows-1252>", "German", "cp1252"),
+        ("<meta charset=windows-1252>", "Russian", "cp1251"),
+        ("<meta charset=iso-8859-1>", "Greek", "iso8859_7"),
+        ("<?xml version='1.0' encoding='windows-1251'?>", "Russian", "cp1251"),
+        ("<meta charset=windows-1252>", "Russian", "utf-8"),
+    ],
+)
+def test_a_page_is_read_as_what_it_is_whatever_it_declares(
+    tmp_path: Path, head: str, language: str, encoding: str
+) -> None:
+    text = NEIGHBOURS[language][1]
+    files = {"a.html": page_of(text, head, encoding)}
+    (row,) = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path).documents
+    assert text in row["text"]
+
+
+def test_accents_among_ascii_are_no_chinese() -> None:
+    text = "Die Fähre verläßt früh am Morgen den Hafen und kehrt spät zurück.\n"
+    assert decode((text * 6).encode("cp1252")).text == text * 6

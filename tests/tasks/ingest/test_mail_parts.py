@@ -1,5 +1,6 @@
 """Mail: no sentence that its writer wrote is lost, wherever it stands and whatever it looks like."""
 
+import base64
 import io
 import json
 from pathlib import Path
@@ -148,3 +149,40 @@ def test_a_header_that_is_long_is_not_parsed_for_addresses(tmp_path: Path, monke
     headers = json.loads(result.documents[0]["metadata"])
     assert headers["to"].endswith("Bø <bo@example.org>") and headers["from"] == "ida@example.org"
     assert max(parsed) < 1000
+
+
+INNER = "From: karl@example.org\nSubject: t\nContent-Type: text/plain\n\nThe boat leaves from the {} pier."
+
+
+@pytest.mark.parametrize(
+    "headers", ["Content-Type: message/rfc822", "Content-Type: message/rfc822\nContent-Disposition: attachment"]
+)
+def test_a_forwarded_message_is_read_in_its_place_and_noted(tmp_path: Path, headers: str) -> None:
+    body = multipart("mixed", ("Content-Type: text/plain", "See below."), (headers, INNER.format("old")))
+    files = {"a.eml": HEAD + body}
+    result = ingest_newest(config_of(write(tmp_path / "in", files)), tmp_path)
+    assert result.texts == {"a.eml#0": "See below.\n\nThe boat leaves from the old pier."}
+    assert any(note.startswith(f"{mail_body.FORWARDED}: 1 in 1 file") for note in result.stats.notes)
+
+
+def test_all_messages_of_a_digest_are_read(tmp_path: Path) -> None:
+    digest = multipart("digest", *(("Content-Type: message/rfc822", INNER.format(name)) for name in ("old", "new")))
+    assert text_of(tmp_path, digest) == "The boat leaves from the old pier.\n\nThe boat leaves from the new pier."
+
+
+def test_text_files_attached_to_mail_are_noted_and_other_kinds_of_text_read(tmp_path: Path) -> None:
+    parts = [
+        ("Content-Type: text/markdown", "# Minutes"),
+        ("Content-Type: text/enriched", "<bold>All</bold> agreed."),
+        ("Content-Type: text/calendar", "BEGIN:VCALENDAR"),
+        ("Content-Type: text/plain\nContent-Disposition: attachment; filename=log.txt", "0 errors"),
+    ]
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.eml": HEAD + multipart("mixed", *parts)})), tmp_path)
+    assert result.texts == {"a.eml#0": "# Minutes\n\nAll agreed."}
+    assert any(note.startswith(f"{mail_body.ATTACHED}: 1 in 1 file") for note in result.stats.notes)
+
+
+def test_base64_that_is_cut_off_is_never_taken_for_the_text(tmp_path: Path) -> None:
+    encoded = base64.b64encode(b"The path is steep. " * 9).decode()
+    head = "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n"
+    assert text_of(tmp_path, head + encoded[:81]).startswith("The path is steep. The path")

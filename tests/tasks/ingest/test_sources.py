@@ -149,6 +149,7 @@ def test_one_byte_of_one_file_changes_the_identity_of_a_source(data: st.DataObje
 
 
 OTHER = {  # a value unlike the default for every field that moves bytes
+    "encoding": "cp1250",
     "as_text": (".py",),
     "text_field": "body", "id_field": "key", "group_by": "author", "licence": "CC0", "licence_field": "licence",
     "language": "fr", "language_field": "language", "minimum": {"year": 1.0}, "maximum": {"year": 2.0},
