@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.record import RunRecord, StepRecord
+from tasks.evaluate.steps import REFERENCE_SAMPLES
 from tasks.readable_numbers import bytes_in_words, count_in_words, plain_number
 from tasks.store.verification import verify_daily
 
@@ -135,7 +136,15 @@ def scores_of(step: StepRecord) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def last_sample(record: RunRecord) -> list[dict[str, Any]]:
     """The last continuation that pretraining wrote (step, prompt, text); none where it wrote none."""
-    base = next((Path(step.path) for step in record.steps if step.step == "pretrain" and step.path), None)
-    samples = base / "samples.jsonl" if base else None
-    lines = samples.read_text(encoding="utf-8").splitlines() if samples and samples.is_file() else []
-    return [json.loads(line) for line in lines[-1:]]
+    return _rows(record, "pretrain", "samples.jsonl")[-1:]
+
+
+def reference_samples(record: RunRecord) -> list[dict[str, Any]]:
+    """What public models write after the same prompt (model, prompt, text)."""
+    return _rows(record, "evaluate/base", REFERENCE_SAMPLES)
+
+
+def _rows(record: RunRecord, label: str, name: str) -> list[dict[str, Any]]:
+    path = next((Path(step.path) / name for step in record.steps if step.step == label and step.path), None)
+    lines = path.read_text(encoding="utf-8").split("\n") if path and path.is_file() else []
+    return [json.loads(line) for line in lines if line]

@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from flows.headline import drop_reasons, judged_scores, last_sample
+from flows.headline import drop_reasons, judged_scores, last_sample, reference_samples
 from flows.recipe import Recipe
 from flows.record import RunRecord
 from tasks.finetune.methods.table import METHODS
@@ -28,7 +28,7 @@ def opening(record: RunRecord) -> Section:
         blocks.append(
             table("Each model by the score it is judged by, beside the strongest baseline of the run", scores)
         )
-    blocks += _passage(record)
+    blocks += _passages(record)
     if settings := list(_setting_rows(record)):
         blocks.append(table("Trained with", settings))
     if changed := list(changed_settings(record)):
@@ -38,11 +38,12 @@ def opening(record: RunRecord) -> Section:
     return Section("summary", "In short", blocks)
 
 
-def _passage(record: RunRecord) -> Iterator[Passage]:
-    """What the base wrote last."""
-    for written in last_sample(record):
-        title = f"What the base wrote after {written['step']:,} steps, from the marked beginning"
-        yield Passage(title, "", written["prompt"], written["text"])
+def _passages(record: RunRecord) -> Iterator[Passage]:
+    """What the base wrote last, and what public models write after the same prompt."""
+    samples = [(f"What this base wrote after {row['step']:,} steps", row) for row in last_sample(record)]
+    samples += [(f"What {row['model']}, a public model, writes", row) for row in reference_samples(record)]
+    for who, row in samples:
+        yield Passage(f"{who}, from the marked beginning", "", row["prompt"], row["text"])
 
 
 def _sentences(record: RunRecord) -> Iterator[str]:

@@ -10,7 +10,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from commands.show import print_table, standard_output
-from flows.headline import baselines_in_words, beside_strongest, drop_reasons, headline, last_sample, scores_of
+from flows.headline import (
+    baselines_in_words,
+    beside_strongest,
+    drop_reasons,
+    headline,
+    last_sample,
+    reference_samples,
+    scores_of,
+)
 from flows.record import RunRecord, StepRecord
 from tasks.readable_numbers import seconds_in_words
 
@@ -30,7 +38,7 @@ def show_run(record: RunRecord, report: Path | None = None, elapsed: float | Non
         for note in step.notes:
             out.print(f"  [dim]{step.step}:[/dim] {escape(note)}")
     _show_scores(out, record.steps)
-    _show_passage(out, record)
+    _show_passages(out, record)
     show_models(out, record.models)
     out.print(_times(record, record.seconds if elapsed is None else elapsed))
     page = escape(str(report)) if report else _without_page(record)
@@ -130,8 +138,10 @@ def show_models(out: Console, models: Sequence[Mapping[str, Any]]) -> None:
         out.print("no champion: the gate promoted none, for the reasons above; by hand:  triptych promote NAME/VERSION")
 
 
-def _show_passage(out: Console, record: RunRecord) -> None:
-    """What the base wrote last."""
-    for row in last_sample(record):
+def _show_passages(out: Console, record: RunRecord) -> None:
+    """What the base wrote last, and what public models write after the same prompt."""
+    samples = [(f"this base, after {row['step']:,} steps", row) for row in last_sample(record)]
+    samples += [(row["model"], row) for row in reference_samples(record)]
+    for who, row in samples:
         written = "".join(c if c.isprintable() else " " for c in row["text"])  # nothing that steers a terminal
-        out.print(f"a passage, written at step {row['step']}: [dim]{escape(row['prompt'])}[/dim] {escape(written)}")
+        out.print(f"a passage by {escape(who)}: [dim]{escape(row['prompt'])}[/dim] {escape(written)}")

@@ -7,6 +7,7 @@ bits_per_byte/SPLIT_sample   else: that many documents, scored for the model, fo
 """
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,15 +20,21 @@ from tasks.models.vocabulary import Vocabulary
 from tasks.progress import say
 
 if TYPE_CHECKING:
+    from model.decoder import Decoder
     from tasks.evaluate.language import EvalSet
 
 SPLITS = ("test", "unseen")
+SAMPLE_TOKENS = 48
 
 
-def compare_with_reference_models(table: ScoreTable, config: EvaluateConfig, eval_set: "EvalSet") -> None:
-    """Enters every reference model's scores beside the model's own, which the table has already."""
-    if not config.reference_models:
-        return
+def compare_with_reference_models(
+    table: ScoreTable, config: EvaluateConfig, eval_set: "EvalSet", prompts: Sequence[str] = ()
+) -> list[dict[str, str]]:
+    """Enters every reference model's scores beside the model's own, which the table has already.
+
+    Returns what each of them writes after these prompts: rows model, prompt, text.
+    """
+    written = list[dict[str, str]]()
     splits = {split: sample(eval_set.documents[split], config.reference_documents) for split in SPLITS}
     splits = {split: documents for split, documents in splits.items() if documents}
     tasks = {split: f"bits_per_byte/{split}" for split in splits}
@@ -45,3 +52,17 @@ def compare_with_reference_models(table: ScoreTable, config: EvaluateConfig, eva
             ids = vocabulary.encode_ordinary([document.text.decode() for document in documents])
             bits = document_bits(decoder, ids, vocabulary.separator)
             table.add_baseline(name, tasks[split], eval_set.document_items(documents), per_byte(bits, documents))
+        for prompt in prompts:
+            written.append({"model": name, "prompt": prompt, "text": _continuation(decoder, vocabulary, prompt)})
+    return written
+
+
+def _continuation(decoder: "Decoder", vocabulary: Vocabulary, prompt: str) -> str:
+    """What the model writes after the beginning of a document."""
+    from model.generate import generate
+    from model.samples import TEMPERATURE
+
+    ids, end = [vocabulary.separator, *vocabulary.encode(prompt)], {vocabulary.separator}
+    never = vocabulary.ids_without_token(decoder.shape.vocabulary)
+    drawn = list(generate(decoder, ids, SAMPLE_TOKENS, TEMPERATURE, stop=end, never=never))
+    return vocabulary.decode_bytes([id for id in drawn if id not in end]).decode(errors="replace")

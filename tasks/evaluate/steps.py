@@ -6,6 +6,7 @@ inputs   model      pretrain's or finetune's folder: weights/, a child's rows/
          base       (optional) the folder of the model it began from, whose scores stand beside the child's
 """
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,8 +28,18 @@ def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     scores, corpus, weights = _score_table("base", config), _corpus(inputs), inputs.folder("model") / "weights"
     eval_set = build_eval_set(config, corpus, out)
     notes = score_beside_baselines(scores, config, eval_set, corpus, weights)
-    compare_with_reference_models(scores, config, eval_set)  # last: the memory of n-grams and xz is free again
+    prompts = _prompts(inputs.folder("model"))[-1:]
+    written = compare_with_reference_models(scores, config, eval_set, prompts)  # last: n-grams and xz have left memory
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in written)
+    (out / REFERENCE_SAMPLES).write_text("".join(lines), encoding="utf-8")
     return _write(scores, out, notes)
+
+
+def _prompts(pretrained: Path) -> list[str]:
+    """The prompts that a pretraining continued while it learned."""
+    samples = pretrained / "samples.jsonl"
+    lines = samples.read_text(encoding="utf-8").splitlines() if samples.is_file() else []
+    return list(dict.fromkeys(json.loads(line)["prompt"] for line in lines))
 
 
 def evaluate_step(role: str, score: "Callable[[ScoreTable, FineTuned, Path], list[str]]") -> Step:
@@ -67,6 +78,7 @@ def _write(scores: "ScoreTable", out: Path, notes: Sequence[str]) -> Stats:
     return Stats(metrics=scores.metrics(), notes=tuple(notes))
 
 
+REFERENCE_SAMPLES = "reference_samples.jsonl"  # what public models write after one of the base's prompts
 _LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn")
 
 EVALUATE_BASE = Step("evaluate/base", 1, EvaluateConfig, evaluate_base, _LIBRARIES)

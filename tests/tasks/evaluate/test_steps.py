@@ -1,6 +1,7 @@
 import hashlib
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -106,10 +107,16 @@ def test_reference_models_read_the_same_documents_with_tokenizers_of_their_own(
     }
     few = {"reference_documents": 5, "xz": False, "next_passage": 0, "draws": 200}
     config = EvaluateConfig.model_validate({"reference_models": reference_models, **few}).resolve_reference_models()
-    out = tmp_path / "out"
+    out, model = tmp_path / "out", tmp_path / "model"
     out.mkdir()
-    evaluate_base(config, earlier.inputs(), out)
+    shutil.copytree(earlier.model, model)
+    prompts = ("The first", "The last", "The first", "The last")
+    (model / "samples.jsonl").write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts))
+    evaluate_base(config, earlier.inputs(model=model), out)
     check_values(out, "base")
+    written = [json.loads(line) for line in (out / "reference_samples.jsonl").read_text().splitlines()]
+    assert [(row["model"], row["prompt"]) for row in written] == [("twin", "The last"), ("other", "The last")]
+    assert all(row["text"] for row in written) and written[0]["text"] != written[1]["text"]
     entry = summary_of(out)["bits_per_byte/test_sample"]
     assert entry["items"] == 5
     order = list(summary_of(out))
