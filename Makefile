@@ -8,7 +8,7 @@ BIN := .venv/bin
 TWO_AT_ONCE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
-.PHONY: help setup demo test check bench picture up clean
+.PHONY: help setup demo test check audit bench picture up clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -37,11 +37,16 @@ test: .venv/installed-dev ## all checks and tests, side by side, as CI runs them
 	$(TWO_AT_ONCE) $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder; tests=$$?; \
 	wait $$check || { echo "the checks failed (see above, or: make check)"; exit 1; }; exit $$tests
 
-check: .venv/installed-dev ## format, lint, types, walls between the rooms, dead code
+check: .venv/installed-dev ## format, lint, types, walls between the rooms, dead code, licences; in CI, vulnerabilities
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/pyright --level error
 	@$(BIN)/lint-imports --no-cache --verbose > .lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }; rm .lint-imports.log
 	@$(BIN)/vulture
+	@$(BIN)/python .ci/licences.py
+	@$(BIN)/python .ci/audit.py --soft
+
+audit: .venv/installed-dev ## known vulnerabilities in the pinned versions (asks PyPI about each)
+	@$(BIN)/python .ci/audit.py
 
 bench: .venv/installed-dev ## tokens/s, MFU, seconds and MB/s of each step; ratios to peers
 	@$(BIN)/python -m benchmarks.steps

@@ -23,7 +23,7 @@ from flows.takedown import takedown_as_made
 from tasks.encode.takedown import read_takedown_list
 from tasks.errors import INTERRUPTED, UserError, as_user_error
 from tasks.home import Home
-from tasks.ingest.hub import fetch_datasets, require_datasets
+from tasks.ingest.hub import commits, fetch_datasets, require_datasets
 from tasks.ingest.ledger import Corpus, read_corpus, record_arrivals
 from tasks.ingest.sources import Partition
 from tasks.ingest.steps import INGEST
@@ -64,6 +64,7 @@ class Session:
     scope: Scope
     store: Store
     takedown: tuple[str, ...]  # the entries of the recipe's list
+    datasets: Mapping[str, str]  # those of a hub, {"dataset SOURCE": "OWNER/NAME@COMMIT"}
 
 
 def open_session(request: Request, write: bool = True) -> Session:
@@ -76,7 +77,8 @@ def open_session(request: Request, write: bool = True) -> Session:
         check_writable(request.home)
         make_room(request.home, recipe.store)
     fetch = fetch_datasets if write else require_datasets
-    recipe = recipe.model_copy(update={"ingest": fetch(recipe.ingest, request.home)})
+    written = recipe.ingest
+    recipe = recipe.model_copy(update={"ingest": fetch(written, request.home)})
     store = Store(request.home.store, request.strict, git_commit(), writes=write)
     arrange = record_arrivals if write else read_corpus
     corpus = arrange(recipe.name, recipe.ingest, request.home, lambda parts: _is_ingested(store, recipe, parts))
@@ -86,7 +88,8 @@ def open_session(request: Request, write: bool = True) -> Session:
     recipe = recipe.model_copy(update={"finetune": checked.finetune})
     corpus = replace(corpus, notes=(*corpus.notes, *checked.notes))
     steps = scope(edges(recipe, corpus), request.start, request.until, request.only)
-    return Session(request, recipe, corpus, steps, store, read_takedown_list(recipe.curate.takedown))
+    listed, datasets = read_takedown_list(recipe.curate.takedown), commits(written, request.home)
+    return Session(request, recipe, corpus, steps, store, listed, datasets)
 
 
 def ingests(session: Session) -> dict[str, Artifact]:
@@ -131,7 +134,7 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
         started=now.isoformat(timespec="seconds"),
         settings=keyed(recipe),
         partitions=tuple(session.corpus.parts),
-        links=links or {},
+        links={**session.datasets, **(links or {})},
     )
     record.write(request.home)
     tags = {"recipe": recipe.name, "git_commit": session.store.git_commit or "", **record.links}

@@ -1,10 +1,16 @@
 """Datasets of a Hugging Face hub: downloaded into the home when a recipe names one, and a plain folder from then on.
 
 A download is kept and never repeated, so a run needs the network once; a document's identity is the content of its
-file, as with any folder.
+file, as with any folder. A branch moves on: the commit that it named at its first download is recorded, and stays the
+one that this home reads.
+
+    HOME/hub/OWNER--NAME@COMMIT/files/…    fetched: what of it was downloaded
+    HOME/hub/pins.json                     {"OWNER/NAME@REVISION": COMMIT}
 """
 
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +18,23 @@ from tasks.errors import UserError
 from tasks.home import Home
 from tasks.ingest.sources import FolderSource, HubSource, IngestConfig
 from tasks.progress import say
+from tasks.store.artifacts import write_durably
 
-COMPLETE = "fetched"  # a file that marks a folder as downloaded in full
+FETCHED, PINS = "fetched.json", "pins.json"
+COMMIT = re.compile(r"[0-9a-f]{40}")
+Download = Callable[[HubSource, Path, str], None]  # (source, folder, commit)
 
 
 def fetch_datasets(config: IngestConfig, home: Home) -> IngestConfig:
     """The config with a folder in place of each hub source, whose dataset is downloaded where it is not there yet."""
+    for source in hub_sources(config).values():
+        if not (commit := known_commit(source, home)):
+            commit = _resolve(source)
+            pins = _pins(home) | {_title(source): commit}
+            home.hub.mkdir(parents=True, exist_ok=True)
+            write_durably(home.hub / PINS, json.dumps(pins, indent=1).encode())
+            cure = f"its recipe can say so for other homes: revision = {commit!r}"
+            say(f"  {_title(source)} is the commit {commit} from now on in this home; {cure}")
     return _with_folders(config, home, _fetch)
 
 
@@ -26,42 +43,106 @@ def require_datasets(config: IngestConfig, home: Home) -> IngestConfig:
     return _with_folders(config, home, _refuse)
 
 
-def _with_folders(config: IngestConfig, home: Home, on_missing: Callable[[HubSource, Path], None]) -> IngestConfig:
+def hub_sources(config: IngestConfig) -> dict[str, HubSource]:
+    """The sources that are read from a hub, by name."""
     if config.path is not None:
-        return config
+        return {}
+    return {name: source for name, source in config.sources.items() if isinstance(source, HubSource)}
+
+
+def commits(config: IngestConfig, home: Home) -> dict[str, str]:
+    """{"dataset NAME": "OWNER/NAME@COMMIT"} of every hub source: for the record of a run."""
+    return {
+        f"dataset {name}": f"{source.dataset}@{known_commit(source, home)}"
+        for name, source in hub_sources(config).items()
+    }
+
+
+def known_commit(source: HubSource, home: Home) -> str | None:
+    """The commit that a source means in this home; None where that is not known yet."""
+    if COMMIT.fullmatch(source.revision):
+        return source.revision
+    return _pins(home).get(_title(source))
+
+
+def _with_folders(config: IngestConfig, home: Home, on_missing: Download) -> IngestConfig:
     sources = dict[str, Any](config.sources)
-    for name, source in config.sources.items():
-        if isinstance(source, HubSource):
-            folder = home.hub / f"{source.dataset.replace('/', '--')}@{source.revision}"
-            if not (folder / COMPLETE).exists():
-                on_missing(source, folder)
-            reading = source.model_dump(exclude={"kind", "dataset", "revision"})
-            sources[name] = FolderSource(path=folder / "files", **reading)
+    for name, source in hub_sources(config).items():
+        commit = known_commit(source, home) or ""
+        folder = home.hub / f"{source.dataset.replace('/', '--')}@{commit}"
+        if _fetched(folder) != _chosen(source):
+            on_missing(source, folder, commit)
+        reading = source.model_dump(exclude={"kind", "dataset", "revision"})
+        sources[name] = FolderSource(path=folder / "files", **reading)
     return config.model_copy(update={"sources": sources})
 
 
-def _refuse(source: HubSource, _: Path) -> None:
+def _refuse(source: HubSource, folder: Path, commit: str) -> None:
     raise UserError(
         f"the dataset {source.dataset} is not downloaded yet", "run without --explain: it is downloaded once"
     )
 
 
-def _fetch(source: HubSource, folder: Path) -> None:
-    import httpx
+def _fetch(source: HubSource, folder: Path, commit: str) -> None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     say(f"downloading the dataset {source.dataset}, once")
-    try:
-        snapshot_download(
+    _asking(
+        source,
+        lambda: snapshot_download(
             source.dataset,
             repo_type="dataset",
-            revision=source.revision,
+            revision=commit,
             local_dir=folder / "files",
             allow_patterns=list(source.include) or None,
             ignore_patterns=list(source.exclude) or None,
-        )
+        ),
+    )
+    write_durably(folder / FETCHED, json.dumps(_chosen(source)).encode())
+
+
+def _resolve(source: HubSource) -> str:
+    """The commit that the revision names now."""
+    from huggingface_hub import HfApi
+
+    commit = _asking(source, lambda: HfApi().dataset_info(source.dataset, revision=source.revision).sha) or ""
+    if not COMMIT.fullmatch(commit):
+        raise UserError(f"{_title(source)}: the hub names no commit of it", "give a commit as `revision`")
+    return commit
+
+
+def _asking(source: HubSource, ask: Callable[[], str | Any]) -> Any:
+    import httpx
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return ask()
     except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
         cure = "check its name and your network, or give a folder of your own: --set ingest.path=FOLDER"
-        raise UserError(f"{source.dataset}@{source.revision} cannot be downloaded: {error}", cure) from error
-    (folder / COMPLETE).touch()
+        raise UserError(f"{_title(source)} cannot be downloaded: {error}", cure) from error
+
+
+def _title(source: HubSource) -> str:
+    return f"{source.dataset}@{source.revision}"
+
+
+def _chosen(source: HubSource) -> dict[str, list[str]]:
+    """Which files of a dataset a source downloads."""
+    return {"include": list(source.include), "exclude": list(source.exclude)}
+
+
+def _fetched(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        return json.loads((folder / FETCHED).read_bytes())
+    except (FileNotFoundError, ValueError):  # what is half written is downloaded again
+        return None
+
+
+def _pins(home: Home) -> dict[str, str]:
+    try:
+        return json.loads((home.hub / PINS).read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        cure = "restore it from a backup, or remove it: each dataset is then read at its newest commit"
+        raise UserError(f"{home.hub / PINS}: cut or changed", cure) from error

@@ -31,6 +31,8 @@ def encoding_name(name: str) -> str:
 
 
 SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
+Revision = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*$")]  # no step upwards
 Ending = Annotated[str, StringConstraints(pattern=r"^(\.[^/\s]+|\(none\))$", to_lower=True)]
 Encoding = Annotated[str, AfterValidator(encoding_name)]
 UnsupportedFiles = Mapping[str, Mapping[str, int]]  # {".pdf": {"files": 3, "bytes": 81234}}
@@ -84,8 +86,10 @@ class HubSource(Reading):
     """A dataset repository of a Hugging Face hub, downloaded once, then read as a folder (tasks/ingest/hub.py)."""
 
     kind: Annotated[Literal["hub"], NOT_IN_KEY] = "hub"
-    dataset: Annotated[str, NOT_IN_KEY]  # OWNER/NAME
-    revision: Annotated[str, NOT_IN_KEY] = "main"  # a branch, tag or commit
+    dataset: Annotated[DatasetName, NOT_IN_KEY]  # OWNER/NAME
+    revision: Annotated[Revision, NOT_IN_KEY] = (
+        "main"  # a commit; or a branch or tag, for the commit that it names first
+    )
 
 
 class PlantedSource(Frozen):
