@@ -30,6 +30,7 @@ class Lifeline:
         """Listens to SIGTERM, SIGINT and, where standard input is a pipe, to its end."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.end())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))  # those that were held until now
         if _is_pipe(0):
             self._parent = os.getppid()
             threading.Thread(target=self._read_to_the_end, daemon=True).start()

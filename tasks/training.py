@@ -7,6 +7,7 @@ It runs in a session of its own, so that Ctrl-C reaches us alone and we hand it 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -95,15 +96,7 @@ def _environment(threads: int) -> dict[str, str]:
 
 def _run(command: list[str], environment: Mapping[str, str], stderr: IO[str], what: str) -> int:
     """The child's exit code; a KeyboardInterrupt goes on once its checkpoint is on disk."""
-    with subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        start_new_session=True,
-        text=True,
-    ) as child:
+    with _start(command, environment, stderr) as child:
         assert child.stdin is not None and child.stdout is not None
         try:
             _show(child.stdout, what)
@@ -115,6 +108,24 @@ def _run(command: list[str], environment: Mapping[str, str], stderr: IO[str], wh
                 pass
             child.wait()
             raise
+
+
+def _start(command: list[str], environment: Mapping[str, str], stderr: IO[str]) -> "subprocess.Popen[str]":
+    """The child; a signal to end waits until the child heeds it (model/lifeline.py): importing torch takes seconds."""
+    is_launcher = PROGRAM not in command[:3]  # torchrun heeds it by itself, and its ranks once they have imported
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, () if is_launcher else (signal.SIGTERM, signal.SIGINT))
+    try:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+            text=True,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _show(lines: Iterator[str], what: str) -> None:
@@ -148,6 +159,8 @@ def _failure(code: int, work: Path, stderr: IO[str]) -> UserError:
     words = "\n".join(f"    {line.rstrip()}" for line in stderr.readlines()[-LINES_TOLD:])
     if code == 130:
         return UserError("training was ended from outside; it left a checkpoint", rerun)
+    if code == -15:
+        return UserError("training was ended from outside before its first step", rerun)
     if code == -9:
         return UserError(f"training was killed (signal 9: out of memory?)\n{words}", f"lower batch, then {rerun}")
     return UserError(f"training crashed with exit code {code}; its last words:\n{words}", f"mend that, then {rerun}")

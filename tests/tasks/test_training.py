@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from model import checkpoint
@@ -63,6 +64,17 @@ def test_a_terminated_training_process_loses_no_step(shards: Path, undisturbed: 
     assert last_checkpoint(tmp_path) == steps_done(tmp_path) < STEPS
     train(spec(tmp_path, shards))
     assert content(tmp_path) == content(undisturbed)
+
+
+def test_a_training_process_that_is_terminated_while_it_imports_leaves_a_checkpoint(
+    shards: Path, tmp_path: Path
+) -> None:
+    endless = spec(tmp_path, shards, checkpoint_every=10**6, schedule={"steps": 10**6}, eval_every=10**6)
+    with training_parent(endless) as parent:
+        (child,) = wait_until(psutil.Process(parent.pid).children)
+        child.terminate()
+        assert parent.wait(60) == 1
+    assert last_checkpoint(tmp_path) == steps_done(tmp_path) >= 1
 
 
 def test_an_orphaned_training_process_ends_with_a_checkpoint(shards: Path, tmp_path: Path) -> None:
