@@ -6,24 +6,19 @@ hold.
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 from datatrove.data import Document
 from datatrove.io import DataFolder
 from datatrove.pipeline.readers.base import BaseDiskReader
-from datatrove.pipeline.readers.jsonl import JsonlReader
 
 from tasks.ingest.conversations import is_conversation, joined
-from tasks.ingest.lines import RAW_BYTES, LongLine, lines
-from tasks.ingest.read.encodings import UTF8_MARK, UTF16
-from tasks.ingest.read.lenient_json import lenient_value
+from tasks.ingest.lines import RAW_BYTES
+from tasks.ingest.read.encodings import MAX_NUL_SHARE, NULS, UTF16
 from tasks.ingest.read.shared_encoding import SharedEncoding
-from tasks.ingest.read.utf8 import mend
 from tasks.ingest.sources import Reading
-from tasks.ingest.unpack import BREAKS, blocks, break_reason, bytes_left
 
 NUMBER = re.compile(r"0x[0-9a-f]{2}|(?<!\w)(?<![A-Za-z]-)\d[\d,]*")  # but not the 8 of UTF-8
 
@@ -76,11 +71,21 @@ class QuarantiningReader(BaseDiskReader):
     def document(self, record: Any, path: str, position: int, raw: bytes | None = None) -> Document | None:
         if isinstance(record, dict) and is_conversation(value := record.get(name := self.text_field_of(record))):
             record = record | {name: joined(value)}
+        record = self.without_nuls(record)
         if reason := self.fault(record):
             shown = repr(record).encode(errors="replace") if raw is None else raw
             self.quarantine(BadRecord(position, reason, shown[:RAW_BYTES]))
             return None
         return self.get_document_from_dict(record, path, position)
+
+    def without_nuls(self, record: Any) -> Any:
+        """The record with U+FFFD in place of a few NUL characters in its text: they are no reason to lose it."""
+        name = self.text_field_of(record) if isinstance(record, dict) else ""
+        text = record.get(name) if name else None
+        if not isinstance(text, str) or not 0 < (nuls := text.count("\0")) <= max(1, MAX_NUL_SHARE * len(text)):
+            return record
+        self.report_repairs({NULS: nuls})
+        return record | {name: text.replace("\0", "\ufffd")}
 
     def fault(self, record: Any) -> str | None:
         """The reason why a record cannot be used; None where it can."""
@@ -113,57 +118,6 @@ class QuarantiningReader(BaseDiskReader):
             "id": f"{path}#{id_in_file}" if identity in (None, "") else str(identity),
             "metadata": {"position": id_in_file, "fields": inner | data},
         }
-
-
-class JsonLines(QuarantiningReader, JsonlReader):
-    """JSON Lines, plain or compressed."""
-
-    def read_file(self, filepath: str) -> Iterator[Document]:
-        position = -1
-        with self.data_folder.open(filepath, "rb") as file:
-            unpacked = blocks(file, filepath, self.rules.max_expansion)
-            try:
-                for position, line in enumerate(lines(unpacked, self.rules.max_record_bytes)):
-                    if position == 0 and not isinstance(line, LongLine) and line.startswith(UTF16):
-                        fault = f"{bytes_fault(line)}; the whole file is skipped"
-                        size = bytes_left(file) + len(line)
-                        self.quarantine(BadRecord(0, fault, line[:RAW_BYTES], lost_bytes=size))
-                        return
-                    if document := self.parse(line, filepath, position):
-                        yield document
-            except BREAKS as error:
-                fault = f"unreadable from here on: {break_reason(error)}"
-                self.quarantine(BadRecord(position + 1, fault, b"", lost_bytes=bytes_left(file)))
-
-    def parse(self, line: bytes | LongLine, path: str, position: int) -> Document | None:
-        if isinstance(line, LongLine):
-            limit = f"max_record_bytes = {self.rules.max_record_bytes:,}"
-            self.quarantine(BadRecord(position, f"a line of {line.size:,} bytes: more than {limit}", line.head))
-            return None
-        if position == 0:
-            line = line.removeprefix(UTF8_MARK)
-        if not line.strip():
-            return None
-        try:
-            record, repairs = _parse(line)
-        except orjson.JSONDecodeError as error:
-            self.quarantine(BadRecord(position, bytes_fault(line) or f"not JSON: {error}", line[:RAW_BYTES]))
-            return None
-        if document := self.document(record, path, position, line):
-            self.report_repairs(repairs)
-        return document
-
-
-def _parse(line: bytes) -> tuple[Any, Mapping[str, int]]:
-    """The value of a line, and what had to be mended to read it; JSONDecodeError where it is no JSON."""
-    try:
-        return orjson.loads(line), {}
-    except orjson.JSONDecodeError:
-        mended = mend(line.decode(errors="surrogateescape"))
-        value = lenient_value(mended.text) if mended else None
-        if mended is None or value is None:
-            raise
-        return value[0], Counter(mended.repairs) + Counter(value[1])
 
 
 def bytes_fault(raw: bytes) -> str | None:

@@ -9,6 +9,7 @@ from tasks.ingest.kinds import PLAIN, within
 from tasks.ingest.read.archives import Archives
 from tasks.ingest.read.columnar import ArrowFiles, ParquetFiles
 from tasks.ingest.read.json_files import JsonFiles
+from tasks.ingest.read.json_lines import JsonLines
 from tasks.ingest.read.mail import Mailboxes, MailFiles
 from tasks.ingest.read.markdown import MarkdownFiles
 from tasks.ingest.read.office import DocxFiles, PdfFiles
@@ -17,7 +18,7 @@ from tasks.ingest.read.plain import TextFiles
 from tasks.ingest.read.shared_encoding import SharedEncoding
 from tasks.ingest.read.spreadsheets import Spreadsheets
 from tasks.ingest.read.web_pages import WebPages
-from tasks.ingest.readers import JsonLines, Quarantine
+from tasks.ingest.readers import Quarantine
 from tasks.ingest.sources import Reading
 
 READERS = {

@@ -95,12 +95,20 @@ def _with_width(dialect: Dialect, head: str) -> Dialect:
     first, rest = (rows or [[]])[0], rows[1 : -1 if len(head) >= HEAD_CHARACTERS else None]
     lengths = Counter(map(len, rest))
     common = max(lengths, key=lambda n: lengths[n], default=len(first))
-    is_first_short = common == len(first) + 1 and any(row[-1].strip() for row in rest if len(row) == common)
+    is_first_short = common == len(first) + 1 and _have_row_names(rest, common, dialect)
     width = len(first) + is_first_short
     short = {n for n, count in lengths.items() if n < width and count >= MIN_SHORT_SHARE * len(rest)}
     numbered = sum(bool(NUMBERED.fullmatch(row[0])) for row in rest)
     is_numbered = width > 1 and 0 < len(rest) * NEARLY_ALL <= numbered
     return dialect._replace(width=width, is_first_short=is_first_short, short=frozenset(short), is_numbered=is_numbered)
+
+
+def _have_row_names(rows: list[list[str]], length: int, dialect: Dialect) -> bool:
+    """Whether nearly all rows of that length begin with a name of their own, and no delimiter in a text makes it."""
+    named = [row for row in rows if len(row) == length]
+    is_split = sum(any(cell.startswith(" ") for cell in row[1:]) for row in named) > (1 - NEARLY_ALL) * len(named)
+    is_usual = len(named) >= NEARLY_ALL * len(rows) and len({row[0] for row in named}) == len(named)
+    return is_usual and (dialect.has_blanks or not is_split) and any(row[-1].strip() for row in named)
 
 
 class DialectFit(NamedTuple):

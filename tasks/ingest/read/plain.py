@@ -49,7 +49,7 @@ class TextFiles(QuarantiningReader):
     def parts(self, head: bytes, file: BinaryIO, path: str) -> Iterator[Document]:
         """The parts of a large file; one that cannot be decoded goes to the quarantine, and the next is read."""
         try:
-            encoding = encoding_of(_whole_characters(head), self.shared).encoding
+            encoding = encoding_of(whole_characters(head), self.shared).encoding
         except Undecodable:
             encoding = UTF8  # and the parts that are not go to the quarantine
         if encoding.startswith(("utf-16", "utf-32")):
@@ -97,10 +97,10 @@ def _end(raw: bytes) -> int:
     for mark in CUTS:
         if (at := raw.rfind(mark)) > 0:
             return at + len(mark)
-    return len(_whole_characters(raw)) or len(raw)
+    return len(whole_characters(raw)) or len(raw)
 
 
-def _whole_characters(raw: bytes) -> bytes:
+def whole_characters(raw: bytes) -> bytes:
     """The bytes without an incomplete UTF-8 character at their end."""
     for back in range(1, min(4, len(raw)) + 1):
         byte = raw[-back]

@@ -13,7 +13,7 @@ from tasks.errors import UserError
 from tasks.home import Home
 from tasks.ingest import steps as ingest_module
 from tasks.ingest.ledger import record_arrivals
-from tasks.ingest.readers import JsonLines
+from tasks.ingest.read.json_lines import JsonLines
 from tasks.ingest.steps import IngestConfig
 from tests.tasks.corpora import IngestResult, config_of, ingest_newest, ingest_partition, jsonl, write
 

@@ -28,7 +28,6 @@ BAD_FILES = {
     "cut text": ("b.txt.gz", gzip.compress(MANY)[:-2000], "unreadable from here on: Truncated"),
     "no gz of CSV": ("b.csv.gz", b"text\nno gzip", "unreadable from here on"),
     "cut bz2": ("b.json.bz2", bz2.compress(b"[" + jsonl(GOOD) * 9)[:-9], "unreadable from here on"),
-    "UTF-16 lines": ("b.jsonl", '\ufeff{"text": "a"}\n{"text": "b"}\n'.encode("utf-16-le"), "UTF-16 text"),
     "empty lines": ("b.jsonl", b"", "empty file"),
     "empty Parquet": ("b.parquet", b"", "empty file"),
 }

@@ -34,8 +34,8 @@ def stream(*batches: pa.RecordBatch) -> bytes:
 
 BAD_LINES = {
     "invalid UTF-8": (b'{"text": "caf\xe9\xff\xfe"}', "invalid UTF-8 at byte 13 (0xe9)"),
-    "NUL byte": (b'{"text": "a\0b"}', "NUL byte"),
-    "escaped NUL": (b'{"text": "a\\u0000b"}', "NUL byte"),
+    "NUL bytes": (b'{"text": "a\0\0b"}', "NUL byte"),
+    "escaped NULs": (b'{"text": "a\\u0000\\u0000b"}', "NUL byte"),
     "lone surrogate": (b'{"text": "\\ud800"}', "no text but U+FFFD"),
     "no JSON": (b"{'text': 1}", "not JSON"),
     "cut JSON": (b'{"text": "abc', "not JSON"),

@@ -109,7 +109,7 @@ TABLES = {
         ('\ufeff"sep=|"\nid|text\n' + "1|The ferry, late\n" * 9).encode("utf-16-le"),
         "The ferry, late",
     ),
-    "row names, as R writes them": ('"text","year"\n' + f'"1","{LATE}",1990\n' * 9, LATE),
+    "row names, as R writes them": ('"text","year"\n' + "".join(f'"{n}","{LATE}",1990\n' for n in range(9)), LATE),
     "empty fields behind the last column": ("id,text,year\n" + f"1,{LATE},1990,,\n" * 9, LATE),
     "blanks before quotation marks": ("id, text, year\n" + '1, "The ferry, late", 1990\n' * 9, "The ferry, late"),
     "missing fields": ("id,text,note\n" + f"1,{LATE}\n" * 6 + f"2,{LATE},x\n" * 3, LATE),
@@ -127,6 +127,12 @@ def test_tables_as_programs_write_them_are_read(tmp_path: Path, kind: str) -> No
     assert {row["text"] for row in result.documents} == {text}
     assert len(result.documents) + len(result.quarantine) == 9
     assert len(result.quarantine) == (5 if kind == "commas in bare text" else 0)
+
+
+def test_a_comma_in_a_text_never_makes_its_first_half_a_column(tmp_path: Path) -> None:
+    rows = "".join(f"{n},“The ferry, it seems, is late”\n" for n in range(9)).replace(", is late", " is late")
+    result = ingest_table(tmp_path, f"id,text\n{rows}9,{LATE}\n")
+    assert [row["text"] for row in result.documents] == [LATE] and len(result.quarantine) == 9
 
 
 def test_a_row_without_its_last_fields_is_read_and_noted_and_a_row_broken_in_two_is_not(tmp_path: Path) -> None:
