@@ -10,6 +10,7 @@ home.py       where in a home each thing lies
 training.py   training as a child process          pool.py, executor.py   worker processes of a step
 privacy.py    personal data masked                  language.py            the language of a text
 passages.py   long texts cut into passages          json_values.py         JSON of any layout, in bounded memory
+delimited/    CSV and TSV: dialects and rows
 document_names.py    the names by which a person may call a document
 errors.py, progress.py    mistakes with a fix; progress with rate and time left
 limits.py                 of memory and open files, as a shell sets them

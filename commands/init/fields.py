@@ -66,7 +66,7 @@ def _cells(table: Peek) -> list[list[str]]:
 
 def _with_names(table: Peek) -> Peek:
     """The table with its first line as the names of the others' fields."""
-    from tasks.ingest.read.spreadsheets import column_names
+    from tasks.delimited.table_rows import column_names
 
     first, *rows = _cells(table) or [[]]
     names = column_names(first)

@@ -6,7 +6,6 @@ that a question never stands in two splits.
 """
 
 import codecs
-import csv
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from tasks.delimited.dialects import HEAD_CHARACTERS, table_dialect
+from tasks.delimited.table_rows import TableRow, TableRows, column_names, complete_rows
 from tasks.errors import UserError
 from tasks.finetune.row_formats import Row
 from tasks.store.hashing import file_sha256
@@ -24,8 +25,8 @@ from tasks.store.step import NOT_IN_KEY, Frozen
 SPLITS = ("train", "validation", "test")
 BUCKETS = 10_000
 LOOKED_AT = 1_000  # rows, when the recipe is read: what would end the run is reported before any work
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-LONGEST_ROW = 32 << 20  # characters, in a .json file
+TABLES = (".csv", ".tsv")
+LONGEST_ROW = 32 << 20  # characters, in a .json file or a table
 
 
 class OwnRows(Frozen):
@@ -135,7 +136,7 @@ def _records(path: Path) -> Iterator[tuple[int, bytes | str]]:
     if path.suffix.lower() == ".json":
         yield from _json_values(path)
         return
-    if path.suffix.lower() in DELIMITERS:
+    if path.suffix.lower() in TABLES:
         yield from _table_rows(path)
         return
     with path.open("rb") as file:
@@ -144,29 +145,29 @@ def _records(path: Path) -> Iterator[tuple[int, bytes | str]]:
                 yield number, line
 
 
-def _table_rows(path: Path) -> Iterator[tuple[int, bytes]]:
+def _table_rows(path: Path) -> Iterator[tuple[int, bytes | str]]:
     """Those of a table, as objects; a cell that is empty is no value. The number is that of a row's last line."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file, delimiter=DELIMITERS[path.suffix.lower()], strict=True)
-        try:
-            for cells in table:
-                if None in cells or None in cells.values():
-                    what = f"{path}: line {table.line_num} has another number of cells than the first line"
-                    raise UserError(what, "correct it there, or give JSON lines (.jsonl)")
-                row = {name: cell for name, cell in cells.items() if cell}
-                yield table.line_num, json.dumps(row).encode()
-        except (csv.Error, UnicodeDecodeError) as error:
-            what = f"{path}: line {table.line_num + 1}: {error}"
-            raise UserError(what, "save it as UTF-8 with quotation marks around texts, or give JSON lines") from error
+    encoding = "utf-16" if _is_utf16(path) else "utf-8-sig"
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            dialect = table_dialect(path.name, file.read(HEAD_CHARACTERS))
+            file.seek(0)
+            if dialect.has_sep_line:
+                file.readline()
+            rows = complete_rows(TableRows(file, dialect, LONGEST_ROW), dialect)
+            names = column_names(next(rows, TableRow([], [])).cells)
+            for row in rows:
+                record = {name: cell for name, cell in zip(names, row.cells, strict=False) if cell}
+                yield row.last_line + dialect.has_sep_line, row.fault or json.dumps(record).encode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8: {error}", "save it as UTF-8, or give JSON lines (.jsonl)") from error
 
 
 def _json_values(path: Path) -> Iterator[tuple[int, bytes | str]]:
     """As ingest reads such a file: one array, one object, or several after another."""
     from tasks.json_values import BrokenValue, json_values
 
-    with path.open("rb") as file:
-        is_utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    with path.open(encoding="utf-16" if is_utf16 else "utf-8-sig", errors="surrogateescape") as file:
+    with path.open(encoding="utf-16" if _is_utf16(path) else "utf-8-sig", errors="surrogateescape") as file:
         for number, value in enumerate(json_values(file, LONGEST_ROW), 1):
             if isinstance(value, BrokenValue) and not value.is_last:
                 yield number, f"not JSON: {value.fault}"
@@ -175,6 +176,11 @@ def _json_values(path: Path) -> Iterator[tuple[int, bytes | str]]:
                 what = f"{path}: row {number} is not JSON, and nothing after it can be read: {value.fault}"
                 raise UserError(what, "correct it there, or give a file of JSON lines (.jsonl)")
             yield number, value.encode(errors="surrogateescape")
+
+
+def _is_utf16(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def _split(origin: str, held_out: float, seed: int) -> str:

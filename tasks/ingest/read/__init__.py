@@ -7,7 +7,6 @@ alphabets.py, east_asian.py     legacy encodings, by the letters of a language, 
 utf8.py, iso2022.py, declared.py UTF-8 with a few damaged bytes; mail in Japanese; what pages and messages declare
 json_files.py, spreadsheets.py  records: JSON, CSV and TSV (JSON Lines are in ../readers.py)
 lenient_json.py                 JSON that Python's json writes, and the standard does not have
-dialects.py, table_rows.py      how a table is written; its rows, whatever its quotation marks do
 columnar.py, column_bytes.py,   Parquet and Arrow: how much each row stands for, and the values of a column
   column_values.py, ipc_bytes.py
 web_pages.py, office.py, mail.py HTML; PDF and DOCX (the text of its XML: word_text.py); messages and mailboxes

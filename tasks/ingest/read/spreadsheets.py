@@ -8,13 +8,13 @@ from typing import Any
 
 from datatrove.data import Document
 
+from tasks.delimited.dialects import named_columns, table_dialect
+from tasks.delimited.table_rows import TableRow, TableRows, column_names, complete_rows
 from tasks.ingest.lines import MIB, RAW_BYTES
 from tasks.ingest.read import alphabets
-from tasks.ingest.read.dialects import named_columns, table_dialect
 from tasks.ingest.read.encodings import MIXED, NOT_IN_ENCODING, UTF8, Detected, Undecodable, encoding_of, is_utf8
 from tasks.ingest.read.plain import encoding_field
 from tasks.ingest.read.shared_encoding import SharedEncoding
-from tasks.ingest.read.table_rows import TableRow, TableRows, complete_rows
 from tasks.ingest.read.utf8 import Mended, is_damaged_utf8, mended
 from tasks.ingest.readers import BadRecord, QuarantiningReader, bytes_fault
 from tasks.ingest.unpack import count_rest
@@ -117,12 +117,3 @@ def _mended(row: TableRow, encoding: str) -> TableRow:
         return row._replace(fault="bytes that are no text in the encoding of the file's first megabyte")
     repairs = sum((Counter(cell.repairs) for cell in cells), Counter(row.repairs))
     return row._replace(cells=[cell.text for cell in cells], repairs=repairs)
-
-
-def column_names(row: list[str]) -> list[str]:
-    """The columns' names; one without a name, or with the name of an earlier one, is named by its number."""
-    names = list[str]()
-    for number, name in enumerate(row, 1):
-        clean = name.strip()
-        names.append(clean if clean and clean not in names else f"column{number}")
-    return names

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from commands.init.columns import names_columns
-from tasks.ingest.read.dialects import HEAD_CHARACTERS, table_dialect
+from tasks.delimited.dialects import HEAD_CHARACTERS, table_dialect
 
 PROSE = "Sie kam spät nach Hause, und im Garten lag noch der Nebel der letzten Nacht"
 

@@ -11,6 +11,7 @@ from tasks.finetune.instructions import InstructionRows
 from tasks.finetune.methods.classify import LabelledRows, labelled, labelled_rows
 from tasks.finetune.methods.kto import labelled_answer
 from tasks.finetune.methods.prefer import preference
+from tasks.finetune.own_rows import own_rows
 from tasks.finetune.row_formats import conversation
 from tasks.finetune.rows import RowSource
 
@@ -169,13 +170,33 @@ def test_labels_that_differ_in_case_or_spaces_only_are_named(tmp_path: Path) -> 
     assert notes == ["labels that differ in case or spaces only are classes of their own: Good, good"]
 
 
-@pytest.mark.parametrize(("name", "delimiter"), [("own.csv", ","), ("own.tsv", "\t")])
-def test_a_table_of_questions_and_answers_is_read(tmp_path: Path, name: str, delimiter: str) -> None:
-    lines = [delimiter.join(["question", "answer"]), *(f'q{n}{delimiter}"a, {n}\nsecond line"' for n in range(60))]
-    (tmp_path / name).write_text("\ufeff" + "\n".join(lines), encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "delimiter"), [("own.csv", ","), ("own.csv", ";"), ("own.csv", "\t"), ("own.tsv", "\t")]
+)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_table_of_questions_and_answers_is_read(tmp_path: Path, name: str, delimiter: str, encoding: str) -> None:
+    lines = [
+        delimiter.join(["question", "answer"]),
+        *(f'q{n}{delimiter}"a{delimiter} {n}\nsecond line"' for n in range(60)),
+    ]
+    (tmp_path / name).write_text("\n".join(lines), encoding=encoding)
     config = InstructionRows(path=tmp_path / name).resolve()
-    good, bad, is_whole = config.tally(1000)
-    assert (good, bad, is_whole) == (60, 0, True)
-    (tmp_path / name).write_text(f"question{delimiter}answer\nq{delimiter}a{delimiter}more\n")
-    with pytest.raises(ValueError, match="line 2 has another number of cells"):
-        InstructionRows(path=tmp_path / name).resolve()
+    assert config.tally(1000) == (60, 0, True)
+    rows, _ = own_rows(config)
+    assert (rows[59]["response"], rows[59]["doc_id"]) == (f"a{delimiter} 59\nsecond line", "own/121")
+
+
+def test_a_row_of_a_table_that_cannot_be_used_is_one_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(
+        "sep=;\nquestion;answer;state\n" + "".join(f"q{n};a {n};open\n" for n in range(60)) + "q;a;b;more\n"
+    )
+    rows, bad = own_rows(InstructionRows(path=path).resolve())
+    assert (len(rows), bad) == (60, ["own.csv:63: 4 fields, where the first line has 3"])
+
+
+def test_a_table_that_is_not_utf_8_is_an_error_with_a_fix(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_bytes("question;answer\nCafé?;Oui\n".encode("cp1252"))
+    with pytest.raises(ValueError, match=r"not UTF-8: .*; save it as UTF-8"):
+        InstructionRows(path=path).resolve()

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.init.survey import survey
+from tasks.delimited.dialects import table_dialect
+from tasks.delimited.table_rows import SHORT, UNCLOSED, TableRows
 from tasks.home import Home
-from tasks.ingest.read.dialects import table_dialect
-from tasks.ingest.read.table_rows import SHORT, UNCLOSED, TableRows
 from tests.tasks.corpora import IngestResult, config_of, ingest_newest, write
 
 FERRY = "The ferry number {} leaves the old harbour at seven and comes back late, when the tide allows it."

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
-from tasks.ingest.lines import MIB
-from tasks.ingest.read.dialects import NEARLY_ALL, Dialect, unescape
+from tasks.delimited.dialects import NEARLY_ALL, Dialect, unescape
 
 MANY_LINES = 64  # of a cell that all look like rows: it is read no further
 SOME_LINES = 10  # so many that all look like rows are no cell
+FREE_REREAD = 1 << 20  # characters
 REREAD_SHARE = 8  # times the text that was read may be read again: more, and quotation marks are text from there on
 DIGITS = re.compile(r"\d+")
 UNCLOSED = "rows with a quotation mark that nothing closes, read as text"
@@ -30,6 +30,7 @@ class TableRow(NamedTuple):
     lines: list[str]
     fault: str = ""  # why it cannot be used
     repairs: Mapping[str, int] = {}  # what was changed to read it
+    last_line: int = 0  # its number in what was read, from 1
 
 
 def complete_rows(rows: Iterable[TableRow], dialect: Dialect) -> Iterator[TableRow]:
@@ -89,13 +90,13 @@ class TableRows:
             except StopIteration:
                 return
             except (csv.Error, _Unclosed):
-                yield self._read_again()
+                yield self._read_again()._replace(last_line=self.lines.number)
                 continue
             row = TableRow(cells, self.lines.taken)
             if self._swallows_rows(row):
                 row = self._first_line_alone()
             if any(map(str.strip, cells)) or (cells and self.dialect.width == 1):  # spreadsheets end in empty rows
-                yield row
+                yield row._replace(last_line=self.lines.number)
 
     def _swallows_rows(self, row: TableRow) -> bool:
         """Whether a well-formed row of many lines is several rows: they look like rows, or very much like this one."""
@@ -176,6 +177,7 @@ class _TableLines:
         self.file, self.dialect, self.max_characters = file, dialect, max_characters
         self.pushed = deque[str]()
         self.read, self.reread = 0, 0  # characters
+        self.lines_read = 0
         self.begin()
 
     def begin(self) -> None:
@@ -193,6 +195,7 @@ class _TableLines:
         else:
             line = next(self.file, "")
             self.read += len(line)
+            self.lines_read += bool(line)
         if not line:
             self.is_ended = bool(self.taken)
             raise StopIteration
@@ -207,8 +210,13 @@ class _TableLines:
         self.reread += sum(map(len, again))
 
     @property
+    def number(self) -> int:
+        """Of the last line taken."""
+        return self.lines_read - len(self.pushed)
+
+    @property
     def are_reread_too_often(self) -> bool:
-        return self.reread > REREAD_SHARE * (self.read + MIB)
+        return self.reread > REREAD_SHARE * (self.read + FREE_REREAD)
 
     def look_like_rows(self, lines: list[str]) -> bool:
         return sum(map(self._looks_like_row, lines)) >= NEARLY_ALL * len(lines)
@@ -225,3 +233,12 @@ class _TableLines:
         except csv.Error:
             return False
         return len(cells) == self.dialect.width
+
+
+def column_names(row: list[str]) -> list[str]:
+    """The columns' names; one without a name, or with the name of an earlier one, is named by its number."""
+    names = list[str]()
+    for number, name in enumerate(row, 1):
+        clean = name.strip()
+        names.append(clean if clean and clean not in names else f"column{number}")
+    return names

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tasks.ingest.kinds import ending, within
-
 DELIMITERS = ",;\t|"
 HEAD_CHARACTERS = 1 << 18  # from which the dialect is detected
 BACKSLASH = re.compile(r'\\(["\\])')  # before a quotation mark or a backslash, as Spark and MySQL write them
+TAB_SEPARATED = re.compile(r"(?i)\.tsv(\.\w+)?$")  # a file's name, compressed or not
 SEP_LINE = re.compile(r'(?i)"?sep=(.)"?\s*(?:\r\n|\r|\n)')  # the first line that Excel reads and writes
 NUMBERED = re.compile(r"\W?\d[\d.,:/ -]*")  # a first cell that is a number or a date
 NEARLY_ALL = 0.95  # of the rows
@@ -58,7 +57,7 @@ def table_dialect(path: str, head: str) -> Dialect:
     if sep:
         head, delimiters = head[sep.end() :], sep[1]
     else:
-        delimiters = "\t" if within(ending(path))[0] == ".tsv" else DELIMITERS
+        delimiters = "\t" if TAB_SEPARATED.search(path) else DELIMITERS
     head = head[:HEAD_CHARACTERS]
     fits = [_quoted_or_bare(head, delimiter) for delimiter in delimiters]
     best = min(fits, key=lambda fit: fit.oddness)
