@@ -3,6 +3,8 @@
 import codecs
 
 from tasks.ingest.read import alphabets
+from tasks.ingest.read.double_bytes import LENGTHS as DOUBLE_BYTES
+from tasks.ingest.read.double_bytes import resynchronise
 from tasks.ingest.read.encodings import (
     NOT_IN_ENCODING,
     SHIFT_SEQUENCE,
@@ -40,13 +42,19 @@ def decode_declared(raw: bytes, declared: str | None, shared: SharedEncoding | N
             text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if encoding in DOUBLE_BYTES:
+            text, count = resynchronise(raw, encoding)
+            return Decoded(text, encoding, {NOT_IN_ENCODING: count} if count else {})
         if better := _better(raw, encoding):
             return Decoded(raw.decode(better.encoding), better.encoding, {CONTRADICTED: 1, **better.notes})
         return Decoded(text, UTF8 if raw.isascii() else encoding)
-    text = raw.decode(encodings[0], errors="replace")
+    encoding = encodings[0]
+    text = raw.decode(encoding, errors="replace")
     count = text.count("\ufffd")
+    if encoding in DOUBLE_BYTES:
+        text, count = resynchronise(raw, encoding)
     if count <= MAX_REPLACED_SHARE * len(text):
-        return Decoded(text, encodings[0], {NOT_IN_ENCODING: count})
+        return Decoded(text, encoding, {NOT_IN_ENCODING: count})
     return decode(raw, shared)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.ingest.read import alphabets, iso2022
+from tasks.ingest.read.double_bytes import LENGTHS as DOUBLE_BYTES
+from tasks.ingest.read.double_bytes import resynchronise
 from tasks.ingest.read.east_asian import east_asian_encoding
 from tasks.ingest.read.utf8 import CUT, REPLACED, Mended, is_damaged_utf8, is_mostly_utf8, mend
 
@@ -29,6 +31,7 @@ AS_OTHERS = "texts with too few letters to show their encoding, read as {} like 
 NAME_IT = "save it as UTF-8, or name its encoding in `encoding` of the source"
 MIN_PAIRS, MIN_NUL_SHARE = 8, 0.6  # of UTF-16 without its mark: pairs of bytes, and NULs as every other one
 NON_ASCII = bytes(range(128, 256))
+MIN_EAST_ASIAN = 3  # characters of a line that is UTF-8 in a text of double bytes
 MIN_NON_ASCII = 3  # bytes: one or two may as well be damage in a UTF-8 file
 
 iso2022.register()
@@ -65,12 +68,13 @@ def decode(raw: bytes, shared: "SharedEncoding | None" = None) -> Decoded:
 def decode_as(raw: bytes, encoding: str) -> Decoded:
     """The text in an encoding that is known, a few damaged characters mended; Undecodable where there are more.
 
-    Lines of UTF-8 within text of single bytes are read as UTF-8: no other text is valid UTF-8 by chance.
+    Lines of UTF-8 within it are read as UTF-8: no other text is valid UTF-8 by chance.
     """
-    if encoding not in alphabets.ENCODINGS:
+    is_other = is_utf8 if encoding in alphabets.ENCODINGS else is_east_asian_utf8 if encoding in DOUBLE_BYTES else None
+    if is_other is None:
         return _decode_whole(raw, encoding)
     lines = raw.split(b"\n")
-    of_utf8 = list(map(is_utf8, lines))
+    of_utf8 = list(map(is_other, lines))
     if not any(of_utf8):
         return _decode_whole(raw, encoding)
     decoded = [_decode_whole(line, UTF8 if good else encoding) for line, good in zip(lines, of_utf8, strict=True)]
@@ -88,7 +92,20 @@ def is_utf8(raw: bytes) -> bool:
         return False
 
 
+def is_east_asian_utf8(raw: bytes) -> bool:
+    """Whether the bytes are UTF-8 with some characters of three bytes and none of two: pairs may be those by chance."""
+    if raw.isascii() or not is_utf8(raw):
+        return False
+    beyond = [c for c in raw.decode() if c > "\x7f"]
+    return len(beyond) >= MIN_EAST_ASIAN and min(beyond) >= "\u0800"
+
+
 def _decode_whole(raw: bytes, encoding: str) -> Decoded:
+    if encoding in DOUBLE_BYTES:
+        text, left_out = resynchronise(raw, encoding)
+        if left_out > max(1, MAX_REPLACED_SHARE * len(text)):
+            raise Undecodable(f"{left_out:,} bytes in it are no text in {encoding}")
+        return Decoded(text, encoding, {NOT_IN_ENCODING: left_out} if left_out else {})
     try:
         return Decoded(raw.decode(encoding).removeprefix("\ufeff"), encoding)
     except UnicodeDecodeError as error:

@@ -12,13 +12,25 @@ from tasks.delimited.dialects import named_columns, table_dialect
 from tasks.delimited.table_rows import TableRow, TableRows, column_names, complete_rows
 from tasks.ingest.lines import MIB, RAW_BYTES
 from tasks.ingest.read import alphabets
-from tasks.ingest.read.encodings import MIXED, NOT_IN_ENCODING, UTF8, Detected, Undecodable, encoding_of, is_utf8
+from tasks.ingest.read.double_bytes import LENGTHS as DOUBLE_BYTES
+from tasks.ingest.read.double_bytes import resynchronise
+from tasks.ingest.read.encodings import (
+    MAX_REPLACED_SHARE,
+    MIXED,
+    NOT_IN_ENCODING,
+    UTF8,
+    Detected,
+    Undecodable,
+    encoding_of,
+    is_utf8,
+)
 from tasks.ingest.read.plain import encoding_field
 from tasks.ingest.read.shared_encoding import SharedEncoding
 from tasks.ingest.read.utf8 import Mended, is_damaged_utf8, mended
 from tasks.ingest.readers import BadRecord, QuarantiningReader, bytes_fault
 from tasks.ingest.unpack import count_rest
 
+MAX_LEFT_OUT = 2  # bytes of a short row in double bytes
 UNICODE = ("utf-16", "utf-32")
 UNDECODED = re.compile("[\ud800-\udfff]")
 
@@ -105,9 +117,13 @@ def _mended(row: TableRow, encoding: str) -> TableRow:
     if encoding in alphabets.ENCODINGS and is_utf8(whole.encode(encoding, errors="surrogateescape")):
         texts = [cell.encode(encoding, errors="surrogateescape").decode() for cell in row.cells]
         return row._replace(cells=texts, repairs=Counter(row.repairs) + Counter({MIXED: 1}))
-    if not bad:
+    if encoding in DOUBLE_BYTES:
+        cells = [_resynchronised(cell, encoding) for cell in row.cells]
+        count = sum(cell.repairs.get(NOT_IN_ENCODING, 0) for cell in cells)
+        cells = cells if count <= max(MAX_LEFT_OUT, MAX_REPLACED_SHARE * len(whole)) else []
+    elif not bad:
         return row
-    if encoding == UTF8 and is_damaged_utf8(whole):
+    elif encoding == UTF8 and is_damaged_utf8(whole):
         cells = [mended(cell) for cell in row.cells]
     elif encoding != UTF8 and bad == 1:
         cells = [
@@ -117,3 +133,8 @@ def _mended(row: TableRow, encoding: str) -> TableRow:
         return row._replace(fault="bytes that are no text in the encoding of the file's first megabyte")
     repairs = sum((Counter(cell.repairs) for cell in cells), Counter(row.repairs))
     return row._replace(cells=[cell.text for cell in cells], repairs=repairs)
+
+
+def _resynchronised(cell: str, encoding: str) -> Mended:
+    text, count = resynchronise(cell.encode(encoding, errors="surrogateescape"), encoding)
+    return Mended(text, {NOT_IN_ENCODING: count} if count else {})
