@@ -23,16 +23,38 @@ AS_TEXT = "where they hold plain text, name them in as_text of their source, or 
 UNPACK = "unpack them, or pack them as .zip"
 ENDING_NAME = re.compile(r"[^\s:,]+")  # what follows the dot of an ending
 CURES = {
-    "save them as .docx or .pdf": (".doc", ".rtf", ".odt", ".pages", ".ppt", ".pptx"),
-    "save them as .csv": (".xls", ".xlsx", ".ods", ".numbers"),
+    "save them as .docx or .pdf": (
+        *(".doc", ".docm", ".dotx", ".rtf", ".odt", ".pages", ".wpd", ".wps", ".ppt", ".pptx", ".pptm", ".odp"),
+        *(".pub", ".one", ".xps", ".oxps", ".ps", ".dvi", ".vsd", ".vsdx", ".indd"),
+    ),
+    "save them as .csv": (
+        *(".xls", ".xlsx", ".xlsm", ".xlsb", ".ods", ".numbers", ".rds", ".rdata", ".sav", ".dta", ".sas7bdat"),
+    ),
+    "save them as .csv, .jsonl or .parquet": (
+        *(".db", ".sqlite", ".sqlite3", ".db3", ".mdb", ".accdb", ".dbf", ".avro", ".orc", ".feather", ".h5", ".hdf5"),
+    ),
     "save them as .html": (".mht", ".mhtml", ".webarchive"),
     "save them as .html, .pdf or .txt": (".xml", ".djvu"),
-    "convert them to .txt or .html (pandoc and Calibre do)": (".epub", ".mobi", ".azw3", ".fb2"),
-    UNPACK: (".7z", ".rar", ".tar", ".tgz", ".gz", ".zst", ".bz2", ".lz4", ".z"),
+    "convert them to .txt or .html (pandoc and Calibre do)": (
+        *(".epub", ".mobi", ".azw", ".azw3", ".fb2", ".lit", ".prc", ".chm"),
+    ),
+    UNPACK: (
+        *(".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".zst", ".bz2", ".lz4", ".z", ".cab", ".lzh", ".arj"),
+    ),
+    "decrypt them first": (".gpg", ".pgp", ".p7m", ".age", ".enc"),
+    "they point to other files: give those": (".lnk", ".url", ".webloc", ".gdoc", ".gsheet", ".gslides"),
+    "programs, fonts, models and arrays hold no text that is read": (
+        *(".exe", ".dll", ".so", ".dylib", ".o", ".a", ".lib", ".class", ".jar", ".pyc", ".pyo", ".pyd", ".wasm"),
+        *(".bin", ".apk", ".msi", ".deb", ".rpm", ".whl", ".iso", ".dmg", ".img"),
+        *(".ttf", ".otf", ".woff", ".woff2", ".eot", ".npy", ".npz", ".mat", ".pkl", ".pickle", ".joblib"),
+        *(".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".gguf", ".keras", ".tflite", ".pb"),
+    ),
     "save them as .eml or .mbox": (".msg", ".pst"),
     "pictures, sound and film hold no text that is read": (
         *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".svg", ".heic"),
+        *(".ico", ".icns", ".avif", ".jxl", ".psd", ".ai", ".eps", ".wmf", ".emf", ".cr2", ".nef", ".dng"),
         *(".mp3", ".wav", ".ogg", ".flac", ".m4a", ".mp4", ".mov", ".avi", ".mkv", ".webm"),
+        *(".opus", ".aac", ".wma", ".aif", ".aiff", ".mid", ".m4b", ".m4v", ".wmv", ".flv", ".mpg", ".mpeg", ".3gp"),
     ),
     "settings that `datasets` keeps beside its tables": (".json", ".arrow"),
     "left alone: rename what should be read": ("(hidden)",),
