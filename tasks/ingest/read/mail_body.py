@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # it has no stubs
 
 from tasks.ingest.read.declared import decode_declared
+from tasks.ingest.read.raised import raised
 from tasks.ingest.read.shared_encoding import SharedEncoding
 
 STUB_SHARE = 0.25  # of the characters in HTML: plain text below says only that there is HTML
@@ -99,13 +100,18 @@ class _VisibleText:
 
     def __init__(self) -> None:
         self.text, self.hidden = list[str](), 0
+        self.raised_from = 0  # the piece of text with which a raised part begins
 
     def start(self, tag: str, _: object) -> None:
         self.hidden += tag in HIDDEN_TAGS
         self.text += ["\n"] if tag in LINE_TAGS else []
+        self.raised_from = len(self.text) if tag == "sup" else self.raised_from
 
     def end(self, tag: str) -> None:
         self.hidden = max(0, self.hidden - (tag in HIDDEN_TAGS))
+        if tag == "sup" and 0 < self.raised_from < len(self.text):
+            before = self.text[self.raised_from - 1]
+            self.text[self.raised_from :] = [raised("".join(self.text[self.raised_from :]), before)]
 
     def data(self, data: str) -> None:
         if not self.hidden:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from datatrove.data import Document
 
@@ -11,6 +11,7 @@ from tasks.ingest.lines import MIB, RAW_BYTES
 from tasks.ingest.read.declared import decode_declared
 from tasks.ingest.read.encodings import Decoded, Undecodable
 from tasks.ingest.read.plain import TextFiles
+from tasks.ingest.read.raised import lowered, raised
 from tasks.ingest.read.shared_encoding import SharedEncoding
 from tasks.ingest.readers import BadRecord
 
@@ -62,8 +63,21 @@ def _main_text(page: str) -> str | None:
     tree = load_html(page)
     if tree is None:
         return None
+    _keep_numbers_apart(tree)
     sure, usual = (extract(tree, include_comments=False, favor_precision=precise) or "" for precise in (True, False))
     return usual if len(sure) < MIN_SURE_SHARE * len(usual) else sure
+
+
+def _keep_numbers_apart(tree: Any) -> None:
+    """Raised and lowered numbers of the page, as signs of their own."""
+    for element in tree.iter("sup", "sub"):
+        previous, parent = element.getprevious(), element.getparent()
+        if len(element) or not element.text or parent is None:
+            continue
+        before = (parent.text if previous is None else previous.tail or previous.text) or ""
+        after = element.tail or ""
+        is_above = element.tag == "sup"
+        element.text = raised(element.text, before) if is_above else lowered(element.text, before, after)
 
 
 def without_data(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # it has no stubs
 
+from tasks.ingest.read.raised import raised
+
 PROPERTIES = ("pPr", "rPr", "tblPr", "tblGrid", "trPr", "tcPr", "sectPr", "sdtPr", "sdtEndPr")
 DELETED = ("del", "moveFrom", "rt")  # and the pronunciation above a character
 SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "ptab": "\t", "noBreakHyphen": "-"}
@@ -83,7 +85,16 @@ def _collect(element: Any, text: list[str], boxes: list[Any]) -> None:
         elif name == "AlternateContent":
             _collect(_first_form(child), text, boxes)
         elif name not in PROPERTIES and name not in DELETED:
+            start = len(text)
             _collect(child, text, boxes)
+            if name == "r" and _is_raised(child):
+                before = next((piece for piece in reversed(text[:start]) if piece), "")
+                text[start:] = [raised("".join(text[start:]), before)]
+
+
+def _is_raised(run: Any) -> bool:
+    marks = (mark for properties in run if _name(properties) == "rPr" for mark in properties)
+    return any(_name(mark) == "vertAlign" and _attribute(mark, "val") == "superscript" for mark in marks)
 
 
 def _cells(row: Any) -> Iterator[Any]:
