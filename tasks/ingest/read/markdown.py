@@ -11,6 +11,12 @@ from tasks.ingest.read.encodings import Decoded
 from tasks.ingest.read.plain import TextFiles
 
 FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.{0,65536}?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
+PLAIN_VALUES = {  # that are no text (YAML 1.2, core schema), where a number's only spelling is the one that it has
+    "bool": r"(?:true|True|TRUE|false|False|FALSE)$",
+    "null": r"(?:~|null|Null|NULL|)$",
+    "int": r"(?:0|-?[1-9]\d{0,17})$",
+    "float": r"-?(?:0|[1-9]\d{0,9})\.(?:0|\d{0,4}[1-9])$",
+}
 UNREAD = "front matter that is no YAML table is left in the text"
 
 
@@ -33,7 +39,7 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     if match is None:
         return {}, text
     try:
-        content = yaml.load(match[1], _WithoutAliases)
+        content = yaml.load(match[1], _FrontMatterLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}, text
     if not isinstance(content, dict):
@@ -43,10 +49,19 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     ]
 
 
-class _WithoutAliases(yaml.SafeLoader):
-    """An alias repeats what it names: a few lines would become gigabytes."""
+class _FrontMatterLoader(yaml.SafeLoader):
+    """Values as they are spelled: YAML 1.1 makes 668 of 01234, 45045 of 12:30:45, and True of the key `on`.
+
+    An alias repeats what it names: a few lines would become gigabytes.
+    """
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # those below alone
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not read")
         return super().compose_node(parent, index)
+
+
+for _tag, _pattern in PLAIN_VALUES.items():
+    _FrontMatterLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), None)
