@@ -128,10 +128,14 @@ def _forget_language(values: dict[str, Any], origins: dict[str, str], layer: str
 
 
 def _merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of a recipe over those of its parent; one that the child sets to false is left out."""
     merged = dict(old)
     for key, value in new.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
+        if value is False and isinstance(merged.get(key), dict):
+            del merged[key]
+        else:
+            merged[key] = _merge(merged[key], value) if both else value
     return merged
 
 
@@ -149,7 +153,11 @@ def apply_change(change: str, values: dict[str, Any], origins: dict[str, str]) -
         if not isinstance(below, dict):
             raise UsageError(f"--set {change}: {name!r} is a value, not a table", "see `triptych run --explain`")
         table[name] = table = dict(below)
-    table[last] = _toml_value(text)
+    value = _toml_value(text)
+    if value is False and isinstance(table.get(last), dict):
+        del table[last]  # as a recipe leaves out a table of its parent
+    else:
+        table[last] = value
     origins[key.strip()] = SET
 
 

@@ -158,7 +158,6 @@ def _broken(fault: str) -> Make:
 FAULTS: dict[str, Callable[[str], bytes]] = {
     "cut_off": lambda text: orjson.dumps({"text": text})[:-9],
     "invalid_utf8": lambda text: b'{"text":"' + b"\xff" * (len(text) + 3) + orjson.dumps(text)[1:] + b"}",
-    "nul": lambda text: orjson.dumps({"text": f"{text}\0"}),
     "lone_surrogate": lambda _: b'{"text":"\\ud800"}',
     "no_text": lambda text: orjson.dumps({"body": text}),
     "empty_text": lambda _: b'{"text":" "}',

@@ -111,6 +111,15 @@ def test_a_model_without_readable_weights_or_marks_of_turns_is_refused_when_the_
         load(write_recipe(tmp_path, "tokenizer", names))
 
 
+def test_a_table_of_the_parent_is_left_out_where_it_is_set_to_false(tmp_path):
+    path = write_recipe(tmp_path, "mine", 'extends = "smoke"\n[finetune]\nclassify = false\n')
+    assert set(load(path).recipe.finetune.methods) == {"instruct"}
+    assert set(load("smoke", ["finetune.instruct=false"]).recipe.finetune.methods) == {"classify"}
+    assert load(path, ["finetune.classify.label=year"]).recipe.finetune.methods.keys() == {"classify", "instruct"}
+    with pytest.raises(UsageError, match=r"pretrain\.steps = False"):
+        load("smoke", ["pretrain.steps=false"])
+
+
 def test_an_earlier_name_of_a_key_is_reported_with_the_present_one(tmp_path):
     with pytest.raises(UsageError) as error:
         load(write_recipe(tmp_path, "old", 'extends = "demo"\n[evaluate.contestants]\nmine = "weights"\n'))

@@ -13,7 +13,7 @@ from datatrove.data import Document
 from datatrove.pipeline.readers.jsonl import JsonlReader
 
 from tasks.ingest.lines import MIB, RAW_BYTES, LongLine, lines
-from tasks.ingest.read.encodings import UTF8, UTF8_MARK, Undecodable, decode_as, encoding_of, is_utf8
+from tasks.ingest.read.encodings import GUESSED, UTF8, UTF8_MARK, Undecodable, decode_as, encoding_of, is_utf8
 from tasks.ingest.read.lenient_json import LONE_SURROGATES, has_large_number, lenient_value, names_twice
 from tasks.ingest.read.plain import encoding_field, whole_characters
 from tasks.ingest.read.utf8 import CUT, mend
@@ -22,6 +22,7 @@ from tasks.ingest.unpack import BREAKS, blocks, break_reason, bytes_left
 from tasks.json_values import BrokenValue, json_values
 from tasks.readable_numbers import bytes_in_words
 
+MIN_OTHERS = 0.1  # of the first records are not UTF-8 where an encoding is guessed
 UNICODE = ("utf-16", "utf-32")  # how the names of encodings begin whose lines end in several bytes
 HALF, NO_BYTE = re.compile("[\ud800-\udfff]"), re.compile("[\ud800-\udc7f\udd00-\udfff]")  # of UTF-16
 JsonRecord = bytes | LongLine | BrokenValue
@@ -64,6 +65,10 @@ class JsonLines(QuarantiningReader, JsonlReader):
             detected = encoding_of(head, self.shared)
         except Undecodable:
             return UTF8
+        records = head.split(b"\n")
+        others = sum(not is_utf8(record) for record in records)
+        if GUESSED.format(detected.encoding) in detected.notes and others < MIN_OTHERS * len(records):
+            return UTF8  # as JSON should be (RFC 8259): a few damaged records are no reason to guess
         self.report_repairs(detected.notes)
         return detected.encoding
 
