@@ -66,7 +66,7 @@ class JsonLines(QuarantiningReader, JsonlReader):
         except Undecodable:
             return UTF8
         records = head.split(b"\n")
-        others = sum(not is_utf8(record) for record in records)
+        others = sum(not (record.isascii() or is_utf8(record)) for record in records)
         if GUESSED.format(detected.encoding) in detected.notes and others < MIN_OTHERS * len(records):
             return UTF8  # as JSON should be (RFC 8259): a few damaged records are no reason to guess
         self.report_repairs(detected.notes)
