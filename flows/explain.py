@@ -12,6 +12,8 @@ from tasks.store.step import Stats, Step, flatten, keyed
 from tasks.store.verification import MANIFEST, read_manifest
 
 Manifest = Mapping[str, Any]
+NETWORK = ("init_sha256", "family", "depth", "width", "heads", "kv_heads", "head_width", "ffn_width")  # of pretraining
+AMOUNT = ("steps", "batch", "context")  # of training: its seconds grow with each
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Explanation:
     key: str
     verdict: str  # hit, miss, recompute
     reasons: tuple[str, ...]
-    seconds: float | None = None  # of the nearest artifact that was computed here, to the steps it will have
+    seconds: float | None = None  # of the nearest artifact that was computed here with such a network, in proportion
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Explainer:
     scope: Scope
     explanations: list[Explanation] = field(default_factory=list)
     misses: set[str] = field(default_factory=set)
+    new_networks: set[str] = field(default_factory=set)  # labels that compute with a network unlike those of before
 
     def __call__(self, label: str, step: Step, call: Invocation) -> StepOutput:
         if missing := call.missing():
@@ -66,7 +69,9 @@ class Explainer:
             verdict = "miss" if hit is None else "recompute" if label in self.scope.recompute else "hit"
             nearest = None if verdict == "hit" else self._nearest(step, call)
             reasons = tuple(self._causes(label, step, call, nearest)) if hit is None else hit.notes
-            seconds = _seconds(nearest, call) if nearest else None
+            if (nearest and _has_another_network(nearest, call)) or call.needs() & self.new_networks:
+                self.new_networks.add(label)
+            seconds = _seconds(nearest, call) if nearest and label not in self.new_networks else None
             self.explanations.append(Explanation(name, key, verdict, reasons, seconds))
         return hit or Artifact(step.name, key, self.store.folder(step, key), "", Stats(), 0.0, False)
 
@@ -107,11 +112,19 @@ def _compare(step: Step, call: Invocation, nearest: Manifest | None) -> Iterator
             yield f"input {role}: another one"
 
 
+def _has_another_network(nearest: Manifest, call: Invocation) -> bool:
+    """Whether the call trains a network of another shape or origin: another's seconds are no measure of its own."""
+    config, before = keyed(call.config), nearest["config"]
+    return "depth" in config and any(config.get(name) != before.get(name) for name in NETWORK)
+
+
 def _seconds(nearest: Manifest, call: Invocation) -> float:
-    """The seconds that the artifact took; of a training of another number of steps, in proportion."""
-    steps, before = (values.get("steps") for values in (keyed(call.config), nearest["config"]))
-    scale = steps / before if steps and before else 1.0
-    return round(nearest["seconds"] * scale, 1)
+    """The seconds that the artifact took; of a training of more or longer steps, in proportion."""
+    config, before, seconds = keyed(call.config), nearest["config"], nearest["seconds"]
+    for name in AMOUNT:
+        if config.get(name) and before.get(name):
+            seconds *= config[name] / before[name]
+    return round(seconds, 1)
 
 
 def _short(value: Any) -> str:

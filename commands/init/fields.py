@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from commands.init.bad_records import BadRecords
 from commands.init.columns import names_columns
@@ -32,6 +32,13 @@ ROW_ENDINGS = (".jsonl", ".json", ".csv", ".tsv")
 CONVERSATIONS = ("messages", "conversations")  # of these, lists that end with an answer of the assistant
 
 
+class RowsCandidate(NamedTuple):
+    """A file whose records have the fields of fine-tuning rows."""
+
+    name: str  # in the folder
+    fields: frozenset[str]
+
+
 @dataclass(frozen=True)
 class Fields:
     """Which fields of a folder's records are read, and what is in the others."""
@@ -39,7 +46,7 @@ class Fields:
     source: FolderSource  # with the fields that hold the text, and whether tables name their columns
     examples: Mapping[str, str]  # field → a text in it
     notes: tuple[str, ...]  # on files whose text is mostly in a field that is not read
-    rows_files: Mapping[str, str]  # instruct or prefer → the largest file of fine-tuning rows for it
+    rows_files: Mapping[str, "RowsCandidate"]  # instruct or prefer → the largest file of fine-tuning rows for it
     members: Counter[str]  # of archives that are not read, by ending
 
 
@@ -140,27 +147,27 @@ def _notes(peeks: list[Peek], names: Sequence[str]) -> tuple[str, ...]:
     return tuple(notes.values())
 
 
-def _rows_files(peeks: list[Peek], files: Mapping[str, Times]) -> dict[str, str]:
+def _rows_files(peeks: list[Peek], files: Mapping[str, Times]) -> dict[str, RowsCandidate]:
     """The largest file of rows for each method of fine-tuning, by the fields of its records."""
-    largest = dict[str, str]()
+    largest = dict[str, RowsCandidate]()
     candidates = [file for file in peeks if file.ending in ROW_ENDINGS and not file.is_member]
     for file in sorted(candidates, key=lambda file: -files[file.name][0]):
         lines = len(file.records) + file.is_table  # the first of a table has its names
-        if lines >= MIN_ROWS and (method := _method(file.records)):
-            largest.setdefault(method, file.name)
+        if lines >= MIN_ROWS and (form := _form(file.records)):
+            largest.setdefault(form[0], RowsCandidate(file.name, form[1]))
     return largest
 
 
-def _method(records: Sequence[Record]) -> str | None:
-    """The method of fine-tuning that rows with these fields are for: of several, the one that reads most of them."""
+def _form(records: Sequence[Record]) -> tuple[str, frozenset[str]] | None:
+    """The method of fine-tuning that rows with these fields are for, and which it reads: of several, most of them."""
     fields = set[str].intersection(*(set(record) for record in records))
     fields -= {
         name
         for name in CONVERSATIONS
         if not all(conversations.is_finetuning_row(record.get(name)) for record in records)
     }
-    alike = [(len(form), method) for method, forms in ROW_FORMS.items() for form in forms if form <= fields]
-    return max(alike)[1] if alike else None
+    alike = [(method, form) for method, forms in ROW_FORMS.items() for form in forms if form <= fields]
+    return max(alike, key=lambda one: (len(one[1]), one[0]), default=None)
 
 
 def reader(source: FolderSource, end: str, bad: BadRecords, shared: SharedEncoding) -> Any:

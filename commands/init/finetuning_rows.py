@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from commands.init.fields import RowsCandidate
 from commands.init.survey import Survey
 from tasks.finetune.methods.table import METHODS
+from tasks.finetune.row_formats import PROMPTS
 
 TRIED_ROWS = 200_000  # of a file; those after them are taken to be alike
 MARGIN = 1.5  # times the expected number of bad rows, where not all were tried
@@ -18,6 +20,7 @@ class RowsFile(NamedTuple):
 
     path: Path
     name: str  # in the folder
+    fields: frozenset[str]  # that are read
     good: int
     bad: int
     max_bad: int  # rows, for the recipe
@@ -35,7 +38,7 @@ TriedRows = Mapping[str, RowsFile | UnusableRows]  # by method of fine-tuning
 
 def try_rows(survey: Survey) -> TriedRows:
     """The folder's files of fine-tuning rows, each tried."""
-    return {method: _try(method, survey.root / name, name) for method, name in survey.rows_files.items()}
+    return {method: _try(method, survey.root / file.name, file) for method, file in survey.rows_files.items()}
 
 
 def usable(tried: TriedRows) -> dict[str, RowsFile]:
@@ -51,16 +54,23 @@ def notes(tried: TriedRows) -> list[str]:
             sentences.append(f"{file.name} is not proposed, though its records look like {method} rows: {file.why}")
         else:
             bad = f"; {file.bad:,} of its rows cannot be used" if file.bad else ""
-            sentences.append(f"{file.name}, for finetune.{method}: {file.good:,} rows{bad}")
+            sentences.append(f"{file.name}, for finetune.{method}: {file.good:,} rows, {_in_words(file.fields)}{bad}")
     return sentences
 
 
-def _try(method: str, path: Path, name: str) -> RowsFile | UnusableRows:
+def _in_words(fields: frozenset[str]) -> str:
+    """`question → answer`: what is asked, then what is learned."""
+    first = sorted(fields & {*PROMPTS})
+    rest = ", ".join(sorted(fields - {*PROMPTS}))
+    return " → ".join([*first, rest])
+
+
+def _try(method: str, path: Path, file: RowsCandidate) -> RowsFile | UnusableRows:
     try:
         config = METHODS[method].config(path=path, max_bad_rows=sys.maxsize).resolve()
     except ValueError as error:
-        return UnusableRows(name, str(error).splitlines()[0])
+        return UnusableRows(file.name, str(error).splitlines()[0])
     good, bad, is_whole = config.tally(TRIED_ROWS)
     if bad > good:
-        return UnusableRows(name, f"{bad:,} of {bad + good:,} rows cannot be used")
-    return RowsFile(path, name, good, bad, bad if is_whole else math.ceil(MARGIN * bad))
+        return UnusableRows(file.name, f"{bad:,} of {bad + good:,} rows cannot be used")
+    return RowsFile(path, file.name, file.fields, good, bad, bad if is_whole else math.ceil(MARGIN * bad))

@@ -35,6 +35,7 @@ class Forecast:
     steps: int
     tokens: int  # of the corpus to train on, about: what the rules keep, without copies and what is held out
     trained: int  # tokens that training will see
+    training_minutes: float  # of the run's, until the base is trained
     minutes: float  # of the whole run
     disk_bytes: int
     can_give: str
@@ -55,7 +56,7 @@ def forecast_training(survey: Survey, trial: Trial) -> Forecast:
             shape, affordable = candidate, round(trained)
     steps = max(MIN_STEPS, affordable // (BATCH * CONTEXT))
     trained = steps * BATCH * CONTEXT
-    training = (trained + EXTRA_TOKENS) * flops_per_token(shape) / trial.training_flops_per_second
+    seconds_per_token = flops_per_token(shape) / trial.training_flops_per_second
     return Forecast(
         depth=shape.depth,
         width=shape.width,
@@ -64,7 +65,8 @@ def forecast_training(survey: Survey, trial: Trial) -> Forecast:
         steps=steps,
         tokens=tokens,
         trained=trained,
-        minutes=(training + _other_seconds(survey, trial)) / 60,
+        training_minutes=trained * seconds_per_token / 60,
+        minutes=((trained + EXTRA_TOKENS) * seconds_per_token + _other_seconds(survey, trial)) / 60,
         disk_bytes=_disk_bytes(survey, tokens, BYTES_PER_PARAMETER * shape.parameters),
         can_give=can_give(tokens, shape.parameters),
     )
@@ -89,6 +91,7 @@ def forecast_adaptation(survey: Survey, trial: Trial) -> Forecast:
         steps=steps,
         tokens=tokens,
         trained=trained,
+        training_minutes=trained / tokens_per_second / 60,
         minutes=((trained + ADAPT_EXTRA_TOKENS) / tokens_per_second + _other_seconds(survey, trial)) / 60,
         disk_bytes=_disk_bytes(survey, tokens, ADAPT_BYTES_PER_PARAMETER * shape.parameters),
         can_give=(
@@ -101,7 +104,8 @@ def forecast_adaptation(survey: Survey, trial: Trial) -> Forecast:
 
 def _tokens(survey: Survey, trial: Trial) -> int:
     """About how many tokens of the corpus are left to train on."""
-    share = trial.kept * (1 - survey.duplicates) * (1 - trial.near_copies) * (1 - 2 * held_out(survey))
+    differing = max(0.0, 1 - survey.duplicates - trial.near_copies)  # both are shares of the same texts
+    share = trial.kept * differing * (1 - 2 * held_out(survey, trial.near_copies))
     return max(1, round(survey.text_bytes * share / trial.bytes_per_token))
 
 

@@ -12,7 +12,7 @@ LONG_TEXT = 10_000  # bytes on average: books; filters and splits judge passages
 PASSAGE, MIN_PASSAGE = 4_000, 200  # characters
 MIN_TEXTS = 3  # that differ: one each to train on, to validate and to test
 MIN_PASSAGES = 12  # that fewer texts than that are cut into
-FEW, VERY_FEW = 400, 100  # texts: below, a share of 3 % would hold out a handful
+FEW, VERY_FEW = 1000, 100  # texts: below, a share of 3 % would hold out a handful
 
 
 def passage_size(survey: Survey) -> int | None:
@@ -29,14 +29,18 @@ def passage_size(survey: Survey) -> int | None:
     return PASSAGE if survey.text_bytes > LONG_TEXT * survey.documents else None
 
 
-def held_out(survey: Survey) -> float:
-    """The share for validation, and again for test: larger where there are few texts, or few passages of few texts."""
+def held_out(survey: Survey, near_copies: float = 0.0) -> float:
+    """The share for validation, and again for test: larger where there are few texts, or few passages of few texts.
+
+    near_copies: the share of the texts that is dropped beside the exact copies.
+    """
     size = passage_size(survey)
-    count = survey.documents * (1 - survey.duplicates)
+    differing = max(0.0, 1 - survey.duplicates - near_copies)
+    count = survey.documents * differing
     if size and survey.documents < MIN_ORIGINS:
         sample_bytes = sum(len(text.encode(errors="replace")) for text in survey.texts)
         characters_per_byte = sum(map(len, survey.texts)) / sample_bytes
-        count = survey.text_bytes * characters_per_byte * (1 - survey.duplicates) / size
+        count = survey.text_bytes * characters_per_byte * differing / size
     return Split().test if count >= FEW else 0.1 if count > VERY_FEW else 0.2
 
 

@@ -5,7 +5,7 @@ import textwrap
 
 from commands.init.passage_size import held_out, passage_size
 from commands.init.proposal import Proposal
-from commands.init.show import languages_in_words, licences_in_words
+from commands.init.show import languages_in_words, licences_in_words, minutes_in_words
 from commands.init.survey import Survey
 from commands.init.toml_lines import line, put
 from commands.init.training_text import adaptation_tables, training_tables
@@ -32,7 +32,7 @@ def _head(p: Proposal) -> list[str]:
     return [
         f"# Proposed by `triptych init` for {line(str(survey.path))}: {kinds}.",
         f"# About {survey.documents:,} documents, {text}; {count_in_words(forecast.tokens)} tokens to train on;",
-        f"# some {forecast.minutes:.0f} minutes and {disk} of disk on the machine that wrote this.",
+        f"# about {minutes_in_words(forecast.minutes)} and {disk} of disk on the machine that wrote this.",
         *(f"# {sentence}" for sentence in textwrap.wrap(forecast.can_give, WIDTH)),
     ]
 
@@ -105,6 +105,6 @@ def _curate(p: Proposal) -> list[str]:
         f"of the sample {p.survey.duplicates:.1%} are copies of another document, {p.trial.near_copies:.1%} nearly"
     )
     lines.append(put("dedup", "minhash", duplicates))
-    if (share := held_out(p.survey)) != Split().test:
+    if (share := held_out(p.survey, trial.near_copies)) != Split().test:
         lines.append(put("split", {"validation": share, "test": share}, "few texts: a larger share is held out"))
     return lines

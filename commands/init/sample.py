@@ -22,6 +22,7 @@ REPAIRS = 4  # kinds of them that are shown
 VALUE_CHARACTERS = 60  # a longer value is neither a class nor a language
 NEARLY_ALL = 0.9  # of the documents have such a field
 MIN_CLASSIFIED = 45  # documents: fewer are not enough for a classifier
+MIN_LABELLED = 0.5  # of the documents have such a field: those without it are no rows of a classifier
 CLASSES, MIN_CLASS_SHARE = range(2, 13), 0.02
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
 CLASS_FIELDS = ("label", "category", "class")  # common names of a field of classes
@@ -127,12 +128,12 @@ class Sample:
         return None
 
     def label_field(self) -> str | None:
-        """The field that sorts nearly all documents into a few classes, none of them rare; preferably one named so."""
+        """The field that sorts most documents into a few classes, none of them rare; preferably one named so."""
         from tasks.finetune.columns import OWN
 
         count = len(self.texts)
         for name, values in sorted(self.values.items(), key=lambda field: field[0].lower() not in CLASS_FIELDS):
-            has_classes = len(values) in CLASSES and values.total() > NEARLY_ALL * count >= MIN_CLASSIFIED
+            has_classes = len(values) in CLASSES and values.total() >= max(MIN_CLASSIFIED, MIN_LABELLED * count)
             is_column = name.lower() not in {*NO_TEXT, *OWN} and not {'"', "'"} & {*name}
             if has_classes and is_column and min(values.values()) > MIN_CLASS_SHARE * count:
                 return name

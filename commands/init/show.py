@@ -1,5 +1,8 @@
 """A proposal as a person reads it on the screen."""
 
+import os
+import shlex
+
 from commands.init.finetuning_rows import notes
 from commands.init.passage_size import passage_size
 from commands.init.proposal import Proposal
@@ -14,7 +17,11 @@ SHOWN_FIELDS = 12
 
 def summary(p: Proposal) -> list[str]:
     """The lines of a proposal: the folder, then the run, then what comes next."""
-    return [*_folder(p.survey), *_run(p), f"written:    {p.path}", f"next:       triptych run {p.name}"]
+    lines = [*_folder(p.survey), *_run(p), f"written:    {p.path}", f"next:       triptych run {p.name}"]
+    if not p.adapts:
+        folder = shlex.quote(os.path.relpath(p.survey.path))
+        lines.append(f"or:         triptych init {folder} --adapt    (continues a public model on it: most want this)")
+    return lines
 
 
 def languages_in_words(survey: Survey) -> str:
@@ -25,6 +32,12 @@ def languages_in_words(survey: Survey) -> str:
 def licences_in_words(survey: Survey) -> str:
     """`CC0-1.0 1,204, MIT 3`"""
     return ", ".join(f"{line(name)} {count:,}" for name, count in list(survey.licences.items())[:SHOWN])
+
+
+def minutes_in_words(count: float) -> str:
+    """`1 minute`, `31 minutes`; less than one is 1."""
+    whole = max(1, round(count))
+    return f"{whole} minute{'s' if whole > 1 else ''}"
 
 
 def _folder(survey: Survey) -> list[str]:
@@ -38,6 +51,7 @@ def _folder(survey: Survey) -> list[str]:
         names = ", ".join(line(name) for name in survey.other_fields[:SHOWN_FIELDS])
         more = f" and {len(survey.other_fields) - SHOWN_FIELDS} more" if len(survey.other_fields) > SHOWN_FIELDS else ""
         lines.append(f"fields:     {names}{more}: kept beside the text, for labels and {{templates}}")
+        lines.append(f"labels:     {_labels(survey)}")
     if survey.encodings:
         counts = ", ".join(f"{name} {count:,}" for name, count in survey.encodings.items())
         others = len(survey.texts) - sum(survey.encodings.values())
@@ -45,6 +59,14 @@ def _folder(survey: Survey) -> list[str]:
     lines.append(f"languages:  {languages_in_words(survey)}")
     lines.append(f"licences:   {licences_in_words(survey) or 'none in the folder: may you train on this text?'}")
     return lines
+
+
+def _labels(survey: Survey) -> str:
+    """Which classes a classifier will learn, or why there are none."""
+    if survey.label_field is None:
+        return "none: no field sorts most documents into a few classes"
+    names = ", ".join(line(name) for name in survey.classes)
+    return f"{line(survey.label_field)}, for finetune.classify: {names}"
 
 
 def _run(p: Proposal) -> list[str]:
@@ -59,11 +81,6 @@ def _run(p: Proposal) -> list[str]:
         f"rules:      keep {trial.kept:.0%} of the sample{off}",
         f"documents:  about {survey.documents:,}{cut}, {text}, {tokens} tokens to train on",
         f"model:      {size} parameters, {forecast.steps:,} steps, {trained} tokens read",
-        f"run:        about {_minutes(forecast.minutes)} and {disk} of disk ({free} free)",
+        f"run:        about {minutes_in_words(forecast.minutes)} and {disk} of disk ({free} free)",
         f"expect:     {forecast.can_give}",
     ]
-
-
-def _minutes(count: float) -> str:
-    whole = max(1, round(count))
-    return f"{whole} minute{'s' if whole > 1 else ''}"

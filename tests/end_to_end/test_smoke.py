@@ -162,4 +162,8 @@ def test_a_value_changed_on_one_step_is_explained_as_the_root_cause_and_writes_n
     assert rows["ingest@0001"]["verdict"] == rows["signals@0001"]["verdict"] == "hit"
     assert rows["curate@0001"]["reasons"] == ["gopher_quality.min_doc_words: 50 → 20"]
     assert rows["tokenizer"]["reasons"] == ["← curate"]
+    assert rows["pretrain"]["seconds"] > 0
+    rows = {row["step"]: row for row in cli.json("run", "smoke", "--explain", "--set", "pretrain.ffn_width=64")}
+    computed = {name: row["seconds"] for name, row in rows.items() if row["verdict"] == "miss"}
+    assert computed["pretrain"] is computed["evaluate/base"] is None, "seconds of another network are no measure"
     assert before == sorted(path for path in cli.home.path.rglob("*") if "prefect" not in str(path))

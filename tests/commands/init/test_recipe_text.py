@@ -46,7 +46,9 @@ def test_rows_of_questions_and_of_pairs_are_proposed_for_their_method(tmp_path: 
 def test_a_table_of_questions_and_answers_is_taught_as_such(tmp_path: Path) -> None:
     draw = random.Random(6)
     lines = "".join(f'{i},"Frage {i}?","{document(GERMAN, draw)}",Ana\n' for i in range(60))
-    propose(write(tmp_path / "helpdesk", {"t.csv": f"id,question,answer,agent\n{lines}"}), Home(tmp_path / "home"))
+    table = f"id,question,answer,agent\n{lines}".replace(",", ";")  # as spreadsheets of half of the world write it
+    proposal = propose(write(tmp_path / "helpdesk", {"t.csv": table}), Home(tmp_path / "home"))
+    assert "rows:       t.csv, for finetune.instruct: 60 rows, question → answer" in summary(proposal)
     instruct = load("helpdesk").recipe.finetune.instruct
     assert instruct is not None and instruct.path == tmp_path / "helpdesk" / "t.csv"
     rows, _ = own_rows(instruct)
@@ -115,6 +117,14 @@ def test_what_is_held_out_follows_the_passages_of_few_books_and_the_texts_of_man
     assert forecast_training(surveyed, flat).tokens == pytest.approx(megabytes * 1e6 / 4 * (1 - 2 * share), abs=1)
 
 
+def test_copies_and_near_copies_are_shares_of_the_same_texts(tmp_path: Path) -> None:
+    surveyed = survey(write(tmp_path / "mail", prose(GERMAN, 9)), Home(tmp_path / "home"))
+    surveyed = replace(surveyed, duplicates=0.4, kinds={".txt": Kind(1400, 240_000, 1400, 240_000)})
+    trial = Trial(1e6, {}, (), 1.0, 0.3, 4.0, 1e9)
+    assert held_out(surveyed, trial.near_copies) == 0.1, "420 texts that differ: 3 % of them would be a handful"
+    assert forecast_training(surveyed, trial).tokens == pytest.approx(60_000 * 0.3 * 0.8, abs=1)
+
+
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=80), max_size=4))
 def test_openings_of_any_texts_are_short_distinct_and_survive_toml(texts: list[str]) -> None:
     prompts = openings(texts)
@@ -133,7 +143,18 @@ def test_the_label_field_is_no_column_of_ours_and_one_named_label_is_preferred(t
     fields = {"split": ("dev", "test"), 'to"pic': "ab", "topic": "ab", "Label": "xy"}
     rows = [{"text": document(GERMAN, draw)} | {k: v[i % 2] for k, v in fields.items()} for i in range(50)]
     surveyed = survey(write(tmp_path / "talks", {"a.jsonl": jsonl(*rows)}), Home(tmp_path / "home"))
-    assert surveyed.label_field == "Label"
+    assert surveyed.label_field == "Label" and surveyed.classes == ("x", "y")
+
+
+def test_a_field_that_most_documents_have_is_a_label_and_one_that_few_have_is_none(tmp_path: Path) -> None:
+    draw = random.Random(4)
+    moods = [f"---\nmood: {('calm', 'glad')[n % 2]}\n---\n" if n % 3 else "---\nrare: a\n---\n" for n in range(75)]
+    notes = {f"{n}.md": mood + document(GERMAN, draw) for n, mood in enumerate(moods)}
+    proposal = propose(write(tmp_path / "vault", notes), Home(tmp_path / "home"))
+    assert "labels:     mood, for finetune.classify: calm, glad" in summary(proposal)
+    assert "or:         triptych init vault --adapt    (continues a public model on it: most want this)" in summary(
+        proposal
+    )
 
 
 def test_where_most_records_are_bad_the_proposed_run_goes_on(tmp_path: Path) -> None:
