@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from serve.api_error import ApiError
 from tasks.errors import UsageError
+from tasks.expected_values import mistake_in_words
 
 
 class Limits(BaseModel):
@@ -38,7 +40,7 @@ def limits(changes: Sequence[str]) -> Limits:
     try:
         return Limits.model_validate({name.strip(): value.strip() for name, _, value in pairs})
     except ValidationError as error:
-        wrong = "; ".join(_mistake(str(e["loc"][0]), e["type"], e["input"], e["msg"]) for e in error.errors())
+        wrong = "; ".join(map(_mistake, error.errors()))
         raise UsageError(f"--set: {wrong}", f"there are: {', '.join(Limits.model_fields)}") from error
 
 
@@ -66,8 +68,9 @@ class Rate:
             del self._left[next(iter(self._left))]
 
 
-def _mistake(name: str, kind: str, value: object, message: str) -> str:
-    if kind != "extra_forbidden":
-        return f"{name}={value}: {message}"
+def _mistake(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    if error["type"] != "extra_forbidden":
+        return f"{name}={error['input']}: {mistake_in_words(error)}"
     near = get_close_matches(name, Limits.model_fields, n=1)
     return f"{name}: no such limit" + (f"; did you mean {near[0]}?" if near else "")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from serve.api_error import ApiError
 from serve.requests import RequestModel
 from tasks.errors import UserError
+from tasks.expected_values import mistake_in_words
 
 R = TypeVar("R", bound=RequestModel)
 T = TypeVar("T")
@@ -59,7 +60,7 @@ def _mistake(error: dict[str, Any]) -> tuple[str, str]:
         return "", f"not JSON ({error['ctx']['error']})"
     if error["type"] == "model_type" and not error["loc"]:
         return "", "not a JSON object sent as application/json"
-    what = "no such field" if error["type"] == "extra_forbidden" else error["msg"]
+    what = "no such field" if error["type"] == "extra_forbidden" else mistake_in_words(error)
     return ".".join(map(str, error["loc"])), what
 
 

@@ -13,6 +13,7 @@ passages.py   long texts cut into passages          json_values.py         JSON 
 delimited/    CSV and TSV: dialects and rows
 document_names.py    the names by which a person may call a document
 errors.py, progress.py    mistakes with a fix; progress with rate and time left
+expected_values.py        what was expected in place of a setting's value
 limits.py                 of memory and open files, as a shell sets them
 readable_numbers.py       counts, bytes and other numbers as a person reads them
 """

