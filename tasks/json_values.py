@@ -121,7 +121,7 @@ class _Buffer:
 
     def pass_over(self, fault: str, separator: str | None, keys: list[str]) -> BrokenValue:
         """Goes on to the next object that begins as those before it do, in linear time."""
-        rest, size, start = self.text[self.at : self.at + SHOWN_CHARACTERS], 0, self.at + 1
+        rest, size, start = "", 0, self.at + 1
         between = rf"\}}{re.escape(separator)}" if separator is not None else ANY_END
         if separator and "\n" in separator:  # the end of the broken value may be what is missing
             between += f"|{re.escape(separator[separator.rindex(chr(10)) :])}"
@@ -130,10 +130,12 @@ class _Buffer:
         while following and has_time and size <= self.max_characters:
             match = following.search(self.text, start)
             end = match.end() if match else max(self.at, len(self.text) - LONGEST_SEPARATOR)
+            rest = rest or self.text[self.at : min(end, self.at + SHOWN_CHARACTERS)]
             size += len(self.text[self.at : end].encode(errors="surrogatepass"))
             self.at = start = end
             if match:
                 return BrokenValue(fault, rest, size, is_last=False)
             if not self.grow():
                 break
+        rest = rest or self.text[self.at : self.at + SHOWN_CHARACTERS]
         return BrokenValue(fault, rest, size + len(self.text[self.at :].encode(errors="surrogatepass")), is_last=True)

@@ -77,9 +77,9 @@ def _collect(element: Any, text: list[str], boxes: list[Any]) -> None:
     for child in element:
         name = _name(child)
         if name == "t":
-            text.append(child.text or "")
+            text += [child.text] if child.text else []
         elif name in SIGNS:
-            text.append("" if _attribute(child, "type") in OTHER_BREAKS else SIGNS[name])
+            text += [] if _attribute(child, "type") in OTHER_BREAKS else [SIGNS[name]]
         elif name == "txbxContent":
             boxes.append(child)
         elif name == "AlternateContent":
@@ -87,9 +87,8 @@ def _collect(element: Any, text: list[str], boxes: list[Any]) -> None:
         elif name not in PROPERTIES and name not in DELETED:
             start = len(text)
             _collect(child, text, boxes)
-            if name == "r" and _is_raised(child):
-                before = next((piece for piece in reversed(text[:start]) if piece), "")
-                text[start:] = [raised("".join(text[start:]), before)]
+            if name == "r" and start < len(text) and _is_raised(child):
+                text[start:] = [raised("".join(text[start:]), text[start - 1] if start else "")]
 
 
 def _is_raised(run: Any) -> bool:
