@@ -10,6 +10,7 @@ from datatrove.data import Document
 from tasks.ingest.lines import MIB, RAW_BYTES
 from tasks.ingest.read.declared import decode_declared
 from tasks.ingest.read.encodings import Decoded, Undecodable
+from tasks.ingest.read.formulas import formula_text
 from tasks.ingest.read.plain import TextFiles
 from tasks.ingest.read.raised import lowered, raised
 from tasks.ingest.read.shared_encoding import SharedEncoding
@@ -64,6 +65,7 @@ def _main_text(page: str) -> str | None:
     if tree is None:
         return None
     _keep_numbers_apart(tree)
+    _keep_formulas(tree)
     sure, usual = (extract(tree, include_comments=False, favor_precision=precise) or "" for precise in (True, False))
     return usual if len(sure) < MIN_SURE_SHARE * len(usual) else sure
 
@@ -78,6 +80,14 @@ def _keep_numbers_apart(tree: Any) -> None:
         after = element.tail or ""
         is_above = element.tag == "sup"
         element.text = raised(element.text, before) if is_above else lowered(element.text, before, after)
+
+
+def _keep_formulas(tree: Any) -> None:
+    """Formulas as text: the extractor leaves MathML out."""
+    for element in list(tree.iter("math")):
+        text, tail = formula_text(element) or element.get("alttext") or "", element.tail
+        element.clear()
+        element.tag, element.text, element.tail = "span", text, tail
 
 
 def without_data(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:

@@ -14,12 +14,12 @@ from typing import Any
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # it has no stubs
 
+from tasks.ingest.read.formulas import formula_text
 from tasks.ingest.read.raised import raised
 
 PROPERTIES = ("pPr", "rPr", "tblPr", "tblGrid", "trPr", "tcPr", "sectPr", "sdtPr", "sdtEndPr")
 DELETED = ("del", "moveFrom", "rt")  # and the pronunciation above a character
 SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "ptab": "\t", "noBreakHyphen": "-"}
-OTHER_BREAKS = ("page", "column")  # of pages and columns, not of lines
 MAIN, NOTES = "/officeDocument", ("/footnotes", "/endnotes")  # how the types of relationships end, in both versions
 
 
@@ -60,7 +60,7 @@ def _blocks(parent: Any) -> Iterator[str]:
         if name == "p":
             text, boxes = list[str](), list[Any]()
             _collect(element, text, boxes)
-            yield "".join(text)
+            yield "".join(text).strip("\n")
             for box in boxes:
                 yield from _blocks(box)
         elif name == "tr":
@@ -79,7 +79,9 @@ def _collect(element: Any, text: list[str], boxes: list[Any]) -> None:
         if name == "t":
             text += [child.text] if child.text else []
         elif name in SIGNS:
-            text += [] if _attribute(child, "type") in OTHER_BREAKS else [SIGNS[name]]
+            text.append(SIGNS[name])
+        elif name == "oMath":
+            text += [formula] if (formula := formula_text(child)) else []
         elif name == "txbxContent":
             boxes.append(child)
         elif name == "AlternateContent":

@@ -1,10 +1,14 @@
 """Raised and lowered numbers: none becomes part of the number beside it, in any format that marks them."""
 
+import re
 from pathlib import Path
 
 import docx
 import pytest
+from docx.oxml import parse_xml
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
+from tasks.ingest.read.formulas import formula_text
 from tasks.ingest.read.raised import lowered, raised
 from tests.tasks.corpora import config_of, ingest_newest, write
 
@@ -39,3 +43,42 @@ def test_a_raised_number_stays_apart_in_pages_mail_and_word(tmp_path: Path, mark
 def test_a_lowered_number_is_a_sign_of_its_own_only_beside_another() -> None:
     assert lowered("2", "log", "10") == "₂" and lowered("2", "H", "O") == "2"
     assert raised("2", "") == "2" and raised("n", "x") == "ⁿ"
+
+
+MATHML = {
+    "<math><mfrac><mn>1</mn><mn>2</mn></mfrac></math>": "1/2",
+    "<math><msup><mn>10</mn><mrow><mo>-</mo><mn>6</mn></mrow></msup></math>": "10⁻⁶",
+    "<math><semantics><msub><mi>x</mi><mn>1</mn></msub><annotation>x_1</annotation></semantics></math>": "x₁",
+    "<math><mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><msqrt><mn>3</mn></msqrt></mfrac></math>": "(a+b)/(√3)",
+}
+OMML = {
+    "<m:f><m:fPr/><m:num>1</m:num><m:den>2</m:den></m:f>": "1/2",
+    "<m:sSup><m:e>10</m:e><m:sup>6</m:sup></m:sSup>": "10⁶",
+    "<m:sSubSup><m:e>x</m:e><m:sub>1</m:sub><m:sup>n</m:sup></m:sSubSup>": "x₁ⁿ",
+}
+
+
+@pytest.mark.parametrize("markup", MATHML)
+def test_a_formula_in_a_page_is_read_in_one_line(tmp_path: Path, markup: str) -> None:
+    filler = "<p>The ferry leaves the old harbour at seven and comes back late in the evening.</p>" * 3
+    page = f"<html><body><article>{filler}<p>The share is {markup} of it.</p>{filler}</article></body></html>"
+    (row,) = ingest_newest(config_of(write(tmp_path / "in", {"a.html": page})), tmp_path).documents
+    assert f"The share is {MATHML[markup]} of it." in row["text"]
+
+
+@pytest.mark.parametrize("markup", OMML)
+def test_a_formula_in_a_word_document_is_read_in_one_line(tmp_path: Path, markup: str) -> None:
+    runs = re.sub(r">([\w]+)<", r"><m:r><m:t>\1</m:t></m:r><", markup)
+    document = docx.Document()
+    paragraph = document.add_paragraph("The share is ")._p
+    math = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    paragraph.append(parse_xml(f"<m:oMath {math}>{runs}</m:oMath>"))
+    (tmp_path / "in").mkdir()
+    document.save(str(tmp_path / "in" / "a.docx"))
+    (row,) = ingest_newest(config_of(tmp_path / "in"), tmp_path).documents
+    assert row["text"] == f"The share is {OMML[markup]}"
+
+
+def test_a_formula_of_many_levels_takes_linear_time() -> None:
+    element = etree.fromstring("<mrow>" * 100 + "<mn>1</mn>" + "</mrow>" * 100)
+    assert formula_text(element) == "1"

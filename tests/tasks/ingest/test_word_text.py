@@ -80,7 +80,7 @@ GRID = "<w:tblPr/><w:tblGrid><w:gridCol/><w:gridCol/></w:tblGrid>"
         (
             paragraph("<w:pPr><w:tabs><w:tab/></w:tabs></w:pPr><w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/></w:r>")
             + "",
-            "a\tb\n",
+            "a\tb",
         ),
         (
             f"<w:tbl>{GRID}<w:tr><w:tc><w:tcPr><w:gridSpan w:val='2'/></w:tcPr>{paragraph(run('A wide head'))}</w:tc>"
