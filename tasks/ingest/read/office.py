@@ -12,6 +12,7 @@ from typing import Any
 from datatrove.data import Document
 
 from tasks.ingest.lines import RAW_BYTES, check_expansion
+from tasks.ingest.read.pdf_pages import page_text
 from tasks.ingest.read.word_text import word_blocks
 from tasks.ingest.readers import BadRecord, QuarantiningReader
 
@@ -74,7 +75,7 @@ class PdfFiles(OfficeFiles):
         texts, lost, fault = list[str](), list[int](), ""
         for number in range(len(reader.pages)):
             try:
-                texts.append(unwrap(reader.pages[number].extract_text()))
+                texts.append(unwrap(page_text(reader.pages[number])))
             except Exception as error:  # a page's fault, whatever pypdf raises: the other pages stay
                 lost.append(number + 1)
                 fault = fault or _reason(error)

@@ -14,8 +14,8 @@ LATIN_END, PUNCTUATION = "\u024f", re.compile("[\u2000-\u206f]")
 ESCAPED = re.compile("[\udc80-\udcff]+")  # bytes that are no UTF-8, as `surrogateescape` decodes them
 HALVES = re.compile("\udced[\udca0-\udcaf][\udc80-\udcbf]\udced[\udcb0-\udcbf][\udc80-\udcbf]")
 JOINED = "characters written as two halves (CESU-8) were joined"
-READ_AS_CP1252 = "bytes that are no UTF-8 were read as signs of cp1252"
-REPLACED = "bytes that are no UTF-8 became U+FFFD"
+READ_AS_CP1252 = "bytes that are no UTF-8 were read as signs of cp1252 (`encoding` of the source names another)"
+REPLACED = "bytes that are no UTF-8 became U+FFFD (`encoding` of the source says what they are)"
 CUT = "an incomplete character at the end was left out"
 
 

@@ -11,6 +11,7 @@ from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from tasks.ingest.read.formulas import formula_text
 from tasks.ingest.read.raised import lowered, raised
 from tests.tasks.corpora import config_of, ingest_newest, write
+from tests.tasks.ingest.test_damaged_pdf import LIGATURE_TO_NUL, pdf_file
 
 CASES = {
     "10<sup>6</sup> of them": "10⁶ of them",
@@ -82,3 +83,12 @@ def test_a_formula_in_a_word_document_is_read_in_one_line(tmp_path: Path, markup
 def test_a_formula_of_many_levels_takes_linear_time() -> None:
     element = etree.fromstring("<mrow>" * 100 + "<mn>1</mn>" + "</mrow>" * 100)
     assert formula_text(element) == "1"
+
+
+def test_a_raised_number_and_a_ligature_in_a_pdf(tmp_path: Path) -> None:
+    page = (
+        b"BT /F1 10 Tf 50 700 Td (10) Tj 0 4 Td /F1 6 Tf (6) Tj 0 -4 Td /F1 10 Tf ( of them, not 10 in an o~ce) Tj ET"
+    )
+    file = pdf_file([page], LIGATURE_TO_NUL.replace(b"<0000>", b"<FB03>"))
+    (row,) = ingest_newest(config_of(write(tmp_path / "in", {"a.pdf": file})), tmp_path).documents
+    assert row["text"].split() == ["10⁶", "of", "them,", "not", "10", "in", "an", "office"]
