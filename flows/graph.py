@@ -110,7 +110,8 @@ def graph(recipe: Recipe, corpus: Corpus, run: Interpreter, takedown: Takedown) 
         scores[method] = run(f"evaluate/{method}", EVALUATE[method], judged)
     evidence = {f"scores_{role}": made for role, made in scores.items() if made.state != "skipped"}
     models = {method: model for method, model in tuned.items() if model.state != "skipped"}
-    run("register", REGISTER, Invocation(recipe.registry.named(recipe.name), {"base": base, **models, **evidence}))
+    registry = recipe.registry.named(recipe.name, recipe.ingest.licences())
+    run("register", REGISTER, Invocation(registry, {"base": base, **models, **evidence}))
 
 
 def _ingest(recipe: Recipe, part: Partition, earlier: StepOutput) -> Invocation:

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from model.decoder import Decoder
 from model.hub_config import WeightsError
 from model.hub_tensors import place_of
-from model.spec import Lora
+from model.spec import ADAPTER_CONFIG, Lora
 
-ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 PEFT_PREFIX = "base_model.model."
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from model.family import Shape, SpecialIds
 from model.schedule import OptimizerConfig, Schedule
 
+ADAPTER_CONFIG = "adapter_config.json"  # in the folder of a low-rank change, as peft writes it
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 

@@ -98,6 +98,16 @@ def test_help_shows_each_command_on_one_line_of_80_columns_under_a_heading(capsy
     assert {name for names in triptych.PANELS.values() for name in names} == set(ROOT.commands)
 
 
+@pytest.mark.parametrize("command", [[], ["run"], ["keys", "add"]])
+def test_help_is_a_word_too(capsys, command):
+    shown = []
+    for words in (["help", *command], [*command, "--help"]):
+        with pytest.raises(SystemExit):
+            ROOT.main(words, prog_name="triptych")
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] != ""
+
+
 @pytest.mark.parametrize("words", [["-h"], ["run", "-h"], ["keys", "add", "--help"], ["schedule", "-h"]])
 def test_help_shows_no_type_beside_a_flag(capsys, words):
     with pytest.raises(SystemExit):

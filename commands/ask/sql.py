@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.resources import files
@@ -10,6 +11,10 @@ from typing import Any
 from flows.run_tables import record_of, tables_of
 from tasks.errors import UsageError
 from tasks.home import Home
+from tasks.tables.views import RunTables
+
+TABLES = ("curve", "models", "rules", "scores", "steps")  # beside the views
+SHOW_TABLES = re.compile(r"\s*show\s+(all\s+)?tables\s*;?\s*", re.IGNORECASE)
 
 
 def questions() -> dict[str, str]:
@@ -33,6 +38,8 @@ def answer(home: Home, name: str, expression: str, params: Sequence[str], run: s
         takes = ", ".join(parameters(statement)) or "none"
         raise UsageError(f"no parameter {', '.join(sorted(unknown))} in this question", f"it takes: {takes}")
     tables = tables_of(home, record)
+    if SHOW_TABLES.fullmatch(statement):
+        return [{"name": name} for name in sorted({*TABLES, *tables.views()})]
     return ask(statement, values, tables.raw(), tables.views()).to_pylist()
 
 
@@ -47,10 +54,13 @@ def csv_text(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _statement(name: str) -> str:
-    if name not in questions():
-        near = get_close_matches(name, questions(), n=1)
+    known = questions()
+    if name not in known:
+        if name in TABLES or name in RunTables.views():
+            raise UsageError(f"{name} is a table and no question", f"triptych sql -e 'SELECT * FROM {name}'")
+        near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"no question {name!r}", f"{hint}triptych sql --list shows all")
+        raise UsageError(f"no question {name!r}", f"{hint}there are: {', '.join(known)}")
     from tasks.tables.query import statement
 
     return statement(f"{name}.sql")

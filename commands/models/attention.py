@@ -27,7 +27,7 @@ def attention(home: Home, model: str, prompt: str, block: int | None) -> dict[st
     shown = [map_hts.mean(0) for map_hts in maps_hts] if block is None else list(maps_hts[block - 1])
     tokens = [
         vocabulary.token(vocabulary.separator),
-        *(vocabulary.decode_bytes([token]).decode(errors="replace") for token in ids[1:]),
+        *(vocabulary.decode_bytes([token]).decode(errors="backslashreplace") for token in ids[1:]),
     ]
     return {"tokens": tokens, "by": "block" if block is None else "head", "maps": [one.tolist() for one in shown]}
 

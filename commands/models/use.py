@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from commands.show import standard_output
 from flows.record import latest
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
@@ -94,12 +95,12 @@ def show_mask(home: Home, recipe: str, rows: int, as_json: bool) -> list[list[li
     length = context.get("max_position_embeddings") or context["n_positions"]
     shown = show(folder / "rows", folder / "weights", rows, length)
     if not as_json:
-        from rich.console import Console
-
+        out = standard_output()
+        marks = "in colour" if out.is_terminal else "in ⟦brackets⟧"
         for conversation in shown:
             learned = sum(is_target for _, is_target in conversation)
-            Console().print(painted(conversation))
-            Console().print(f"[dim]the loss counts {learned} of {len(conversation)} tokens: those in colour[/dim]\n")
+            out.print(painted(conversation, brackets=not out.is_terminal), soft_wrap=not out.is_terminal)
+            out.print(f"[dim]the loss counts {learned} of {len(conversation)} tokens: those {marks}[/dim]\n")
     return [[list(token) for token in conversation] for conversation in shown]
 
 

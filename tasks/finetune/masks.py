@@ -1,7 +1,8 @@
 """The loss mask of instruction rows, to look at: which tokens the model learns to write, and which it only reads."""
 
-from collections.abc import Sequence
-from itertools import islice
+import codecs
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,19 +28,28 @@ def show(rows_folder: Path, tokenizer_folder: Path, n: int, context: int) -> lis
     names = {token: name for name, token in vocabulary.specials.items()}
     rendered = rendered_rows(rows.to_list(), vocabulary, context)
     return [
-        [
-            (names.get(token) or vocabulary.decode_bytes([token]).decode(errors="replace"), counts)
-            for token, counts in zip(row.ids, row.is_target, strict=True)
-        ]
+        list(zip(_texts(row.ids, names, vocabulary), row.is_target, strict=True))
         for row in islice((row for row in rendered if row is not None), n)
     ]
 
 
-def painted(conversation: Sequence[Token]) -> "Text":
-    """The conversation in colour: what is learned stands out, what is only read is dim."""
+def _texts(ids: Sequence[int], names: Mapping[int, str], vocabulary: Vocabulary) -> Iterator[str]:
+    """The text of each token; a character of several tokens stands at the last of these, and the others are empty."""
+    characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    for token, following in zip(ids, [*ids[1:], None], strict=True):
+        if token in names:
+            yield names[token]
+        else:
+            is_last = following is None or following in names
+            yield characters.decode(vocabulary.decode_bytes([token]), final=is_last)
+
+
+def painted(conversation: Sequence[Token], brackets: bool = False) -> "Text":
+    """The conversation in colour, or in ⟦brackets⟧: what is learned stands out, what is only read is dim."""
     from rich.text import Text
 
     text = Text()
-    for token, is_target in conversation:
-        text.append(token, style=LEARNED if is_target else READ)
+    for is_target, tokens in groupby(conversation, key=lambda token: token[1]):
+        run = "".join(token for token, _ in tokens)
+        text.append(f"⟦{run}⟧" if brackets and is_target else run, style=LEARNED if is_target else READ)
     return text

@@ -19,6 +19,7 @@ from tasks.store.step import NOT_IN_KEY, Frozen, canonical
 
 FOLDER = "folder"  # the name of the one source that `--set ingest.path=DIR` leaves
 MIB = 1 << 20
+NO_LICENCE = "unknown"
 
 
 def encoding_name(name: str) -> str:
@@ -49,7 +50,7 @@ class Reading(Frozen):
     id_field: str = "id"
     header: bool = True  # the first line of a .csv or .tsv names its columns; else they are column1, column2, …
     group_by: str | None = None  # a metadata field: documents that share its value stay on one side of a split
-    licence: str = "unknown"
+    licence: str = NO_LICENCE
     licence_field: str | None = None  # a metadata field that holds each record's own licence
     language: str | None = None
     language_field: str | None = None
@@ -175,6 +176,12 @@ class IngestConfig(Frozen):
                 "[ingest] names no source", "set ingest.path=FOLDER, or write a [ingest.sources.NAME] table"
             )
         return {n: s for n, s in sorted(self.sources.items()) if isinstance(s, FileSource)}
+
+    def licences(self) -> tuple[str, ...]:
+        """Those that the sources state for their text; one may leave it to its documents."""
+        sources = [] if self.path else [s for s in self.sources.values() if isinstance(s, Reading)]
+        stated = {f"{s.licence_field} of each document" if s.licence_field else s.licence for s in sources}
+        return tuple(sorted(stated - {NO_LICENCE}))
 
     def planted(self) -> dict[str, PlantedSource]:
         """The sources of planted dirt, by name, in reading order."""

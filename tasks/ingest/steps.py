@@ -146,7 +146,8 @@ def _notes(config: IngestPart, tally: "Tally", renamed: int) -> list[str]:
     if tally.quarantined:
         examples = "; ".join(tally.examples()[:2])
         lost = f", with {bytes_in_words(tally.lost_bytes)} behind them" if tally.lost_bytes else ""
-        notes.append(f"{tally.quarantined:,} bad records{lost} in the quarantine (triptych sql quarantine): {examples}")
+        bad = f"{tally.quarantined:,} bad record{'' if tally.quarantined == 1 else 's'}{lost}"
+        notes.append(f"{bad} in the quarantine (triptych sql quarantine): {examples}")
     notes += [f"{what}: {repairs}" for what, repairs in sorted(tally.repairs.items())]
     if tally.unsupported:
         counts = {end: {"files": count} for end, count in tally.unsupported.items()}

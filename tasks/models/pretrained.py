@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from model.spec import TOKENIZER_FILES
+from model.spec import ADAPTER_CONFIG, TOKENIZER_FILES
 from tasks.errors import UserError
 from tasks.models.vocabulary import Vocabulary, read_object
 from tasks.store.hashing import file_sha256
@@ -49,12 +49,29 @@ def locate(model: str | Path) -> Path:
     return path.resolve()
 
 
+def adapter_fault(folder: Path) -> tuple[str, str] | None:
+    """Why a folder that peft wrote is no model, and what to do; None for any other folder."""
+    file = folder / ADAPTER_CONFIG
+    if not file.is_file():
+        return None
+    what = f"{folder} is an adapter of peft's, which changes the weights of a model and is none itself"
+    merged = folder.parent / "weights"
+    if (merged / "config.json").is_file():
+        return what, f"take {merged}, where it is merged"
+    base = read_object(file).get("base_model_name_or_path") or "BASE"
+    load = f"PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base!r}), {str(folder)!r})"
+    merge = f"{load}.merge_and_unload().save_pretrained(DIR)"
+    return what, f"merge it in Python, {merge}, put the base's tokenizer beside it, and take DIR"
+
+
 @cache
 def content_of(model: Path) -> str:
     """The hash of all files of the model that are read, wherever it lies; ValueError where there is no model."""
     if model.suffix == GGUF and model.is_file():
         return file_sha256(model)
     if not (model / "config.json").is_file():
+        if adapter := adapter_fault(model):
+            raise ValueError(": ".join(adapter))
         raise ValueError(f"{model} has no config.json: give a folder of weights in the Hugging Face layout, or a .gguf")
     digest = hashlib.sha256()
     read = [*model.glob("*.safetensors"), *(model / name for name in READ_BESIDE if (model / name).is_file())]

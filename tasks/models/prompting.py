@@ -88,7 +88,7 @@ class ChatModel:
 
         vocabulary, ids = self.prompt_builder.vocabulary, self.prompt_builder.encode(text)
         (logprobs,) = document_log_probabilities(self.decoder, [ids], vocabulary.separator)
-        tokens = [vocabulary.decode_bytes([token]).decode(errors="replace") for token in ids]
+        tokens = [vocabulary.decode_bytes([token]).decode(errors="backslashreplace") for token in ids]
         return {"ids": ids, "tokens": tokens, "logprobs": logprobs.tolist()}
 
 

@@ -22,7 +22,8 @@ def card(about: Mapping[str, Any], began_from: Sequence[Provenance], scores: Map
 
 {_training(about, began_from)} It {role.does}.{classes}
 Family {about["family"]}, {count_in_words(about["parameters"])} parameters, vocabulary of \
-{about["vocabulary"]:,} tokens, {bytes_in_words(about["bytes"])} of files. Licence: {about["licence"]}.
+{about["vocabulary"]:,} tokens, {bytes_in_words(about["bytes"])} of files. Licence: {about["licence"]}.\
+{_text_licences(about["text_licences"])}
 {_chain(began_from)}
 ## How well
 
@@ -36,6 +37,10 @@ Family {about["family"]}, {count_in_words(about["parameters"])} parameters, voca
 
 {_limits(began_from)}
 """
+
+
+def _text_licences(stated: Sequence[str]) -> str:
+    return f" Licence of the text that it is trained on: {', '.join(stated)}." if stated else ""
 
 
 def _training(about: Mapping[str, Any], began_from: Sequence[Provenance]) -> str:

@@ -9,6 +9,7 @@
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -59,9 +60,10 @@ class RegisterConfig(create_model("Standards", __base__=Frozen, **FIELDS)):
 
     name: str = ""
     licence: str = "not stated"
+    text_licences: tuple[str, ...] = ()  # of what it is trained on, as the sources state them
 
-    def named(self, name: str) -> "RegisterConfig":
-        return self.model_copy(update={"name": name})
+    def named(self, name: str, text_licences: Sequence[str] = ()) -> "RegisterConfig":
+        return self.model_copy(update={"name": name, "text_licences": tuple(text_licences)})
 
 
 def package(config: RegisterConfig, inputs: Inputs, out: Path) -> Stats:
@@ -89,6 +91,7 @@ def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[
         "recipe": config.name,
         "role": role,
         "licence": config.licence,
+        "text_licences": list(config.text_licences),
         "separator": Vocabulary(trained / "weights").separator,
         "standard": getattr(config, role).model_dump(mode="json"),
         "bytes": sum(path.stat().st_size for path in (out / "weights").iterdir()),

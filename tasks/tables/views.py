@@ -151,11 +151,11 @@ class RunTables:
         return pa.table({name: pa.array([row[i] for row in rows], TEXT) for i, name in enumerate(("doc_id", "reason"))})
 
     def _scores(self) -> pa.Table:
-        paths = [folder / "scores.parquet" for label in self.labels("evaluate") for _, folder in self._folders(label)]
-        if not paths:
+        folders = [folder for label in self.labels("evaluate") for _, folder in self._folders(label)]
+        if not folders:
             columns = {"model": TEXT, "task": TEXT, "item_id": TEXT, "score": pa.float64(), "contaminated": pa.bool_()}
-            return pa.schema([*columns.items(), ("weight", pa.float64())]).empty_table()
-        return pa.concat_tables([pq.read_table(path) for path in paths], promote_options="permissive")
+            return pa.schema([*columns.items(), ("weight", pa.float64()), ("better", TEXT)]).empty_table()
+        return pa.concat_tables(map(_with_direction, folders), promote_options="permissive")
 
     def _curve(self) -> pa.Table:
         rows = []
@@ -216,3 +216,11 @@ def _rows_of(path: Path, partition: str) -> pa.Table:
 def _parents(folder: Path) -> list[str] | None:
     """The keys of an artifact's inputs; None where the artifact is gone, and they with it."""
     return input_keys(read_manifest(folder)["inputs"]) if (folder / MANIFEST).is_file() else None
+
+
+def _with_direction(evaluation: Path) -> pa.Table:
+    """Its scores, with whether a lower or a higher one is better; None where its summary does not say."""
+    scores = pq.read_table(evaluation / "scores.parquet")
+    summary = json.loads((evaluation / "summary.json").read_text(encoding="utf-8"))
+    better = {task: entry.get("better") for task, entry in summary.items()}
+    return scores.append_column("better", pa.array(map(better.get, scores["task"].to_pylist()), TEXT))

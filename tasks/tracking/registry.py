@@ -10,6 +10,7 @@ from typing import Any
 
 from tasks.errors import UsageError
 from tasks.home import Home
+from tasks.models.pretrained import adapter_fault
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry_rest import RegistryRest
 from tasks.tracking.registry_tables import RegistryTables
@@ -53,7 +54,11 @@ def resolve(model: str, home: Home) -> Path:
 
 def locate(model: str, home: Home) -> Version | Path:
     """What MODEL means: a registered version before a folder of weights of the same name; UsageError where neither."""
-    return _named(model, home) or weights_in(Path(model)) or find(model, home)
+    if place := _named(model, home) or weights_in(Path(model)):
+        return place
+    if adapter := adapter_fault(Path(model)):
+        raise UsageError(*adapter)
+    return find(model, home)
 
 
 def find(model: str, home: Home) -> Version:

@@ -9,6 +9,7 @@ from commands.models import use
 from flows.record import RunRecord
 from tasks.errors import UserError
 from tasks.home import Home
+from tasks.models.pretrained import content_of
 from tasks.tracking.model_version import Version
 
 
@@ -53,3 +54,20 @@ def test_a_champion_goes_before_any_candidate_and_an_instruct_model_before_a_bas
     registered.append(version("mine-instruct", "champion"))
     assert use.at_hand(home) == "mine-instruct@champion"
     assert not capsys.readouterr().err
+
+
+def test_a_folder_that_peft_wrote_is_no_model_and_the_answer_says_how_it_becomes_one(home, tmp_path):
+    adapter = tmp_path / "run" / "adapter"
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "org/base"}')
+    with pytest.raises(
+        UserError, match=r"adapter of peft's[\s\S]*from_pretrained\('org/base'\)[\s\S]*merge_and_unload"
+    ):
+        use.chat_model(home, str(adapter))
+    weights = tmp_path / "run" / "weights"
+    weights.mkdir()
+    (weights / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=f"take {weights}, where it is merged"):
+        use.export_model(home, str(adapter), "hf", tmp_path / "out")
+    with pytest.raises(ValueError, match="adapter of peft's"):
+        content_of(adapter)

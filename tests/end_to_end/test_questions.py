@@ -144,3 +144,30 @@ def test_each_question_is_a_command_that_prints_json_and_exits_2_on_a_mistake(sm
     assert "did you mean" in cli.call("what-if", "plain_word > 1", code=2).stderr
     shown = cli.call("look", "near_duplicate").stdout
     assert "⟦" in shown and "kept for it" in shown
+
+
+def test_the_leaderboard_says_which_way_is_better_and_marks_the_best(smoke):
+    cli, _ = smoke
+    rows = cli.json("sql", "leaderboard")
+    assert {row["better"] for row in rows if row["task"].startswith("bits_per_byte/")} == {"↓"}
+    assert {row["better"] for row in rows if row["task"].endswith("accuracy")} == {"↑"}
+    for task in {row["task"] for row in rows}:
+        values = [row["value"] for row in rows if row["task"] == task]
+        best = {row["value"] for row in rows if row["task"] == task and row["best"]}
+        assert best == {min(values) if {row["better"] for row in rows if row["task"] == task} == {"↓"} else max(values)}
+        assert values[0] in best
+
+
+def test_a_table_is_no_question_and_tables_can_be_listed(smoke):
+    cli, _ = smoke
+    assert "triptych sql -e 'SELECT * FROM scores'" in cli.call("sql", "scores", code=2).stderr
+    assert "did you mean 'leaderboard'? there are: conservation, " in cli.call("sql", "leaderbord", code=2).stderr
+    assert {"documents", "scores"} <= {row["name"] for row in cli.json("sql", "-e", "show tables;")}
+
+
+def test_a_file_is_known_by_its_own_name_and_a_mistyped_one_has_neighbours(smoke):
+    cli, _ = smoke
+    with pytest.raises(UsageError, match=r"several documents\n.*give one of: addresses/1790-Washington-1#0, "):
+        trace_document(cli.home, "1790-Washington-1.txt", "")
+    with pytest.raises(UsageError, match="did you mean addresses/1790-Washington-1#0 or "):
+        trace_document(cli.home, "1790-Washingtn-1", "")

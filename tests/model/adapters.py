@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from model.decoder import Decoder
-from model.lora import ADAPTER_CONFIG, ADAPTER_WEIGHTS, PEFT_PREFIX, _changed, _stored, add_lora
-from model.spec import Lora, Matrix
+from model.lora import ADAPTER_WEIGHTS, PEFT_PREFIX, _changed, _stored, add_lora
+from model.spec import ADAPTER_CONFIG, Lora, Matrix
 
 
 def load_adapter(decoder: Decoder, folder: Path) -> Decoder:

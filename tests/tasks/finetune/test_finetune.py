@@ -151,6 +151,7 @@ def test_the_mask_shows_every_token_and_marks_only_the_answer_as_target(instruct
     assert "".join(text for text, is_target in tokens if is_target) == f"{row['response']}<|end|>"
     spans = {text.strip() for text in (str(part) for part in masks.painted(tokens).divide([1]))}
     assert spans and masks.LEARNED in {str(span.style) for span in masks.painted(tokens).spans}
+    assert str(masks.painted(tokens, brackets=True)).endswith(f"⟦{row['response']}<|end|>⟧")
 
 
 def test_a_corpus_without_the_column_skips_the_classifier_before_any_work(inputs: Inputs, tmp_path: Path) -> None:

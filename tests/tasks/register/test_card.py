@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.load import load
 from tasks.models.pretrained import content_of
 from tasks.models.provenance import provenance_of, read_provenance, write_provenance
 from tasks.register.package import RegisterConfig, package
@@ -51,6 +52,15 @@ def test_the_card_of_a_base_trained_from_scratch_says_so(tmp_path):
     assert "It knows what its corpus says and nothing else" in card
     assert "began from" not in card
     assert "Family llama, 19 k parameters, vocabulary of 512 tokens, " in card
+    assert "Licence: CC-BY-4.0.\n" in card
+
+
+def test_the_card_states_the_licence_of_the_text_where_the_sources_do(tmp_path):
+    demo = load("demo").recipe
+    config = CONFIG.named("mine", demo.ingest.licences())
+    package(config, Inputs({"base": write_training(tmp_path / "base", "a")}), tmp_path / "package")
+    card = (tmp_path / "package" / "base" / "evidence" / "card.md").read_text()
+    assert "Licence: CC-BY-4.0. Licence of the text that it is trained on: public domain.\n" in card
 
 
 def test_a_base_that_continued_from_a_public_model_names_it_with_hash_and_licence(tmp_path, public):
