@@ -16,6 +16,7 @@ NUMBERED = re.compile(r"\W?\d[\d.,:/ -]*")  # a first cell that is a number or a
 NEARLY_ALL = 0.95  # of the rows
 MIN_SHORT_SHARE = 0.2  # of the rows have a length that is the writer's way to end a row early
 MIN_COMPLETE_SHARE = 0.2  # of the lines agree with the first on a delimiter
+QUOTED_LINE = re.compile(r'(?m)^"')  # as R writes row names; a comma in bare text makes a field too many as well
 COLUMN_NAME = re.compile(r'"?[^\W\d][\w .#/()-]{0,62}"?')
 
 
@@ -94,7 +95,8 @@ def _with_width(dialect: Dialect, head: str) -> Dialect:
     first, rest = (rows or [[]])[0], rows[1 : -1 if len(head) >= HEAD_CHARACTERS else None]
     lengths = Counter(map(len, rest))
     common = max(lengths, key=lambda n: lengths[n], default=len(first))
-    is_first_short = common == len(first) + 1 and _have_row_names(rest, common, dialect)
+    is_quoted = 2 * len(QUOTED_LINE.findall(head)) > len(rest) or dialect.delimiter == "\t"
+    is_first_short = common == len(first) + 1 and is_quoted and _have_row_names(rest, common, dialect)
     width = len(first) + is_first_short
     short = {n for n, count in lengths.items() if n < width and count >= MIN_SHORT_SHARE * len(rest)}
     numbered = sum(bool(NUMBERED.fullmatch(row[0])) for row in rest)

@@ -1,5 +1,6 @@
 """Mail: what the writer of each message wrote, without quoted history and signature; headers are metadata."""
 
+import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.errors import HeaderParseError
@@ -10,7 +11,7 @@ from typing import Any
 from datatrove.data import Document
 
 from tasks.ingest.lines import RAW_BYTES
-from tasks.ingest.read.encodings import Undecodable
+from tasks.ingest.read.encodings import UTF16, Undecodable
 from tasks.ingest.read.mail_body import body_text
 from tasks.ingest.read.mailboxes import stored_messages
 from tasks.ingest.read.own_words import own_text
@@ -19,6 +20,9 @@ from tasks.ingest.readers import BadRecord, QuarantiningReader
 HEADERS = ("subject", "from", "to", "date", "message-id")
 PARSED_CHARACTERS = 1_000  # of a header: the standard library's parser of addresses takes quadratic time
 DECODED_CHARACTERS = 20_000  # its decoder as well, for very many encoded words
+BEFORE_HEADERS = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:\d+ *\r?\n(?=[\w-]+:))?(?:[ \t]*\r?\n)*"
+)  # .emlx begins with a size
 UNREADABLE = (Undecodable, LookupError, ValueError, AttributeError, IndexError, TypeError)
 
 
@@ -42,7 +46,7 @@ class MailFiles(QuarantiningReader):
             self.quarantine(BadRecord(position, f"a message of more than {limit}", raw[:RAW_BYTES]))
             return None
         try:
-            message = message_from_bytes(raw, policy=policy.default)
+            message = message_from_bytes(_stored_message(raw), policy=policy.default)
             (text, repairs), headers = body_text(message, own_text, self.shared), _headers(message)
         except RecursionError:
             self.quarantine(BadRecord(position, "parts within parts, too deep to be read", raw[:RAW_BYTES]))
@@ -74,6 +78,13 @@ class Mailboxes(MailFiles):
                 position += 1
         if position == 0:
             self.quarantine(BadRecord(0, "no message in it: an mbox has lines that begin with 'From '", b""))
+
+
+def _stored_message(raw: bytes) -> bytes:
+    """The message in bytes of ASCII's kind, without what some programs store before it: a mark, a size, blank lines."""
+    if raw.startswith(UTF16):
+        raw = raw.decode("utf-16", errors="replace").encode()
+    return BEFORE_HEADERS.sub(b"", raw, count=1)
 
 
 def _headers(message: EmailMessage) -> dict[str, str]:

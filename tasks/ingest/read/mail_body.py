@@ -23,6 +23,9 @@ NO_PROSE = (  # kinds of text that are for programs
 FORWARDED = "messages within messages (forwarded or collected) were read as parts of these"
 ATTACHED = "text files attached to mail were not read: save them beside it"
 CUT_OFF = "parts of mail whose base64 is cut off were read up to there"
+QUOTED = "quotations in mail that answers none were left out: lines that begin with >, or blockquotes"
+QUOTED_LINE, QUOTATION = re.compile(r"(?m)^>"), re.compile("(?i)<blockquote")
+ANSWER = re.compile(r"(?i)\s*(?:re|aw|fwd?|wg|tr|sv|vs|antw|rv|r|i|enc|res)\s?(?:\[\d+\])?:")  # in a subject
 NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 HIDDEN_TAGS = ("script", "style", "blockquote", "title")
 LINE_TAGS = ("br", "p", "div", "li", "tr", "h1", "h2", "h3")
@@ -36,15 +39,15 @@ class MailText(NamedTuple):
 
 def body_text(message: EmailMessage, own_text: Callable[[str], str], shared: SharedEncoding) -> MailText:
     """The parts of text that are no attachments, of each its `own_text`."""
-    reading = _BodyReading(own_text, shared)
+    reading = _BodyReading(own_text, shared, _is_answer(message))
     return MailText("\n\n".join(filter(None, reading.texts(message))), reading.repairs)
 
 
 class _BodyReading:
     """The texts of a message's parts, in order; what was mended or left out is counted."""
 
-    def __init__(self, own_text: Callable[[str], str], shared: SharedEncoding) -> None:
-        self.own_text, self.shared, self.repairs = own_text, shared, Counter[str]()
+    def __init__(self, own_text: Callable[[str], str], shared: SharedEncoding, is_answer: bool) -> None:
+        self.own_text, self.shared, self.is_answer, self.repairs = own_text, shared, is_answer, Counter[str]()
 
     def texts(self, part: Message) -> Iterator[str]:
         kind, subtype = part.get_content_maintype(), part.get_content_subtype()
@@ -60,6 +63,8 @@ class _BodyReading:
         elif kind == "text" and subtype not in NO_PROSE:
             decoded = decode_declared(self.content(part), part.get_content_charset(), self.shared)
             self.repairs.update(decoded.repairs)
+            if not self.is_answer:
+                self.repairs[QUOTED] += len((QUOTATION if subtype in MARKUP else QUOTED_LINE).findall(decoded.text))
             yield self.own_text(text_of_html(decoded.text) if subtype in MARKUP else decoded.text)
 
     def content(self, part: Message) -> bytes:
@@ -72,6 +77,12 @@ class _BodyReading:
             letters = NO_BASE64.sub(b"", raw)
             return base64.b64decode(letters[: len(letters) // 4 * 4])
         return raw
+
+
+def _is_answer(message: EmailMessage) -> bool:
+    """Whether headers say that it answers a message, or forwards one."""
+    names = {name.lower(): str(value) for name, value in message.raw_items()}
+    return not names.keys().isdisjoint(("in-reply-to", "references")) or bool(ANSWER.match(names.get("subject", "")))
 
 
 def _fullest(alternatives: list[str]) -> str:

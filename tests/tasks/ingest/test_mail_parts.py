@@ -186,3 +186,21 @@ def test_base64_that_is_cut_off_is_never_taken_for_the_text(tmp_path: Path) -> N
     encoded = base64.b64encode(b"The path is steep. " * 9).decode()
     head = "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n"
     assert text_of(tmp_path, head + encoded[:81]).startswith("The path is steep. The path")
+
+
+@pytest.mark.parametrize(
+    "before", ["\ufeff", "\n\n", "1234\n", "From a@b Tue Jan  2 10:00:00 2024\n", "\ufeff\n"], ids=repr
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_what_is_stored_before_the_headers_makes_them_no_text(tmp_path: Path, before: str, encoding: str) -> None:
+    raw = (before + HEAD + "\nThe path is steep.").encode(encoding)
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.eml": raw})), tmp_path)
+    assert result.texts == {"a.eml#0": "The path is steep."}
+    assert json.loads(result.documents[0]["metadata"])["subject"] == "s"
+
+
+@pytest.mark.parametrize("head", ["", "Subject: Re: a\n", "In-Reply-To: <a@b>\n"])
+def test_quotations_that_no_header_explains_are_left_out_and_noted(tmp_path: Path, head: str) -> None:
+    message = f"From: ida@example.org\n{head}\nType this:\n\n> make\n> make install\n\nand wait."
+    notes = ingest_newest(config_of(write(tmp_path / "in", {"a.eml": message})), tmp_path).stats.notes
+    assert any(note.startswith(f"{mail_body.QUOTED}: 2 in 1 file") for note in notes) == (not head)

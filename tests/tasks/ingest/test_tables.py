@@ -135,6 +135,12 @@ def test_a_comma_in_a_text_never_makes_its_first_half_a_column(tmp_path: Path) -
     assert [row["text"] for row in result.documents] == [LATE] and len(result.quarantine) == 9
 
 
+def test_a_comma_in_a_number_makes_no_column_either(tmp_path: Path) -> None:
+    rows = "".join(f"{n},The price is 1,{n}34 coins\n" for n in range(9))
+    result = ingest_table(tmp_path, f"n,text\n{rows}9,{LATE}\n")
+    assert [row["text"] for row in result.documents] == [LATE] and len(result.quarantine) == 9
+
+
 def test_a_row_without_its_last_fields_is_read_and_noted_and_a_row_broken_in_two_is_not(tmp_path: Path) -> None:
     whole = "A title,The ferry is late.,1990\n"
     content = (
