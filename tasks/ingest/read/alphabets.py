@@ -17,6 +17,7 @@ LATIN = (
 )
 OTHERS = (  # each in its own script, where words in Latin letters may stand between
     *("cp1251", "koi8_r", "koi8_u", "iso8859_5", "cp866", "mac_cyrillic", "cp855", "cp1125"),
+    *("kz1048", "ptcp154", "koi8_t"),
     *("cp1253", "iso8859_7", "cp737", "mac_greek", "cp869"),
     *("cp1255", "iso8859_8", "cp862", "cp1256", "iso8859_6"),
 )
@@ -40,6 +41,8 @@ LETTERS = {  # of a language beside a to z, those of common loan words and names
     **{"id": "é", "ms": "é", "sw": "", "tl": "ñáéíóú", "la": "æœëāēīōū", "ht": "àèòé", "wa": "åéèêëîôûçàâ"},
     **dict.fromkeys(("sl", "hr", "bs", "sh"), SERBO_CROATIAN),
     **{"sr": SERBO_CROATIAN + SERBIAN, "mk": SERBIAN + "ѓѕќѐѝ", "ru": RUSSIAN, "bg": RUSSIAN},
+    **{"kk": RUSSIAN + "әғқңөұүһі", "ky": RUSSIAN + "ңөү", "tt": RUSSIAN + "әөүҗңһ", "ba": RUSSIAN + "ғҙҡңөҫүһә"},
+    **{"tg": RUSSIAN + "ғӣқӯҳҷ", "mn": RUSSIAN + "өү"},
     **{"uk": "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя", "be": RUSSIAN + "іў", "el": "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ"},
     **{"he": HEBREW, "yi": HEBREW, "ar": ARABIC, "arz": ARABIC, "fa": ARABIC, "ur": ARABIC},
     **{"th": "".join(map(chr, range(0xE01, 0xE5C)))},
@@ -62,6 +65,7 @@ MISSPELT = {  # what few words have, in scripts of one language: for a detector 
     "th": re.compile("(?<![ก-ฮะ-ฺ็-๎])[ัิ-ฺ็-๎]|[เ-ไ](?![ก-ฮ])"),  # a mark below or above no consonant
 }
 MAX_MISSPELT_SHARE = 0.1  # of the words
+INVERTED = re.compile("[а-яё][А-ЯЁ]")  # a capital within a word: what KOI8-R and cp1251 make of each other
 FEW_WORDS, NEARLY_ALL = 8, 0.95  # in so few words another script whose letters fit so well makes both uncertain
 SHARE_WEIGHT = 4  # of fitting letters, beside the probability of the language
 LIKELY, CERTAIN = 0.3, 0.5  # probabilities of a language
@@ -162,6 +166,8 @@ def _fit(words: list[bytes], sample: bytes, encoding: str) -> EncodingFit:
         return EncodingFit(0, 0, 0, encoding)
     text = b" ".join(words).decode(encoding, errors="replace")
     if language in MISSPELT and len(MISSPELT[language].findall(text.lower())) > MAX_MISSPELT_SHARE * len(words):
+        return EncodingFit(0, 0, 0, encoding)
+    if encoding in OTHERS and len(INVERTED.findall(text)) > MAX_MISSPELT_SHARE * len(words):
         return EncodingFit(0, 0, 0, encoding)
     beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
     fitting = "".join(_fitting(letters, encoding in LATIN).findall(text))

@@ -11,7 +11,7 @@ from typing import Any
 from datatrove.data import Document
 
 from tasks.ingest.lines import RAW_BYTES
-from tasks.ingest.read.encodings import UTF16, Undecodable
+from tasks.ingest.read.encodings import UTF16, Undecodable, decode
 from tasks.ingest.read.mail_body import body_text
 from tasks.ingest.read.mailboxes import stored_messages
 from tasks.ingest.read.own_words import own_text
@@ -93,9 +93,21 @@ def _headers(message: EmailMessage) -> dict[str, str]:
     for given, raw in message.raw_items():
         name = given.lower()
         if name in HEADERS and not headers.get(name):
-            value = str(message[name] or "") if len(raw) <= PARSED_CHARACTERS else _long_header(str(raw))
+            if any("\udc80" <= sign <= "\udcff" for sign in raw):  # bytes as they are, where words should be encoded
+                value = _raw_header(str(raw))
+            else:
+                value = str(message[name] or "") if len(raw) <= PARSED_CHARACTERS else _long_header(str(raw))
             headers[name] = value.encode(errors="replace").decode()
     return {name: headers[name] for name in HEADERS if headers.get(name)}
+
+
+def _raw_header(raw: str) -> str:
+    """A header in one line, from bytes that are no ASCII."""
+    line = " ".join(raw.split()).encode(errors="surrogateescape")
+    try:
+        return decode(line).text
+    except Undecodable:
+        return line.decode(errors="replace")
 
 
 def _long_header(raw: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,14 +11,18 @@ import yaml
 from tasks.ingest.read.encodings import Decoded
 from tasks.ingest.read.plain import TextFiles
 
-FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.{0,65536}?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
+FRONT_MATTER = re.compile(
+    r"---[ \t]*\r?\n(?P<yaml>.{0,65536}?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|$)"
+    r"|\+\+\+[ \t]*\r?\n(?P<toml>.{0,65536}?)\r?\n\+\+\+[ \t]*(?:\r?\n|$)",
+    re.DOTALL,
+)
 PLAIN_VALUES = {  # that are no text (YAML 1.2, core schema), where a number's only spelling is the one that it has
     "bool": r"(?:true|True|TRUE|false|False|FALSE)$",
     "null": r"(?:~|null|Null|NULL|)$",
     "int": r"(?:0|-?[1-9]\d{0,17})$",
     "float": r"-?(?:0|[1-9]\d{0,9})\.(?:0|\d{0,4}[1-9])$",
 }
-UNREAD = "front matter that is no YAML table is left in the text"
+UNREAD = "front matter that is no table of YAML or TOML is left in the text"
 
 
 class MarkdownFiles(TextFiles):
@@ -39,7 +44,7 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     if match is None:
         return {}, text
     try:
-        content = yaml.load(match[1], _FrontMatterLoader)
+        content = tomllib.loads(match["toml"]) if match["toml"] else yaml.load(match["yaml"] or "", _FrontMatterLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}, text
     if not isinstance(content, dict):

@@ -204,3 +204,10 @@ def test_quotations_that_no_header_explains_are_left_out_and_noted(tmp_path: Pat
     message = f"From: ida@example.org\n{head}\nType this:\n\n> make\n> make install\n\nand wait."
     notes = ingest_newest(config_of(write(tmp_path / "in", {"a.eml": message})), tmp_path).stats.notes
     assert any(note.startswith(f"{mail_body.QUOTED}: 2 in 1 file") for note in notes) == (not head)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_a_subject_in_plain_bytes_is_read(tmp_path: Path, encoding: str) -> None:
+    message = "Subject: Die Fähre verläßt früh den Hafen\n\nThe path is steep.".encode(encoding)
+    (row,) = ingest_newest(config_of(write(tmp_path / "in", {"a.eml": message})), tmp_path).documents
+    assert json.loads(row["metadata"])["subject"] == "Die Fähre verläßt früh den Hafen"

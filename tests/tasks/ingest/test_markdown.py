@@ -77,3 +77,12 @@ def test_values_of_front_matter_keep_their_spelling_where_yaml_would_compute() -
         **{"long": "123456789012345678901", "at": "2024-01-02T03:04"},
         **{"year": 1990, "share": 0.25, "open": True, "none": None},
     }
+
+
+def test_front_matter_in_toml_is_metadata_too() -> None:
+    text = '+++\ntitle = "A"\ndate = 2024-01-02\n[params]\nyear = 1990\n+++\n\nBody. 1 +++ 2'
+    assert split_front_matter(text) == (
+        {"title": "A", "date": "2024-01-02", "params": {"year": 1990}},
+        "\nBody. 1 +++ 2",
+    )
+    assert split_front_matter("+++\nno table\n+++\nBody.") == ({}, "+++\nno table\n+++\nBody.")
