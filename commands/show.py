@@ -14,6 +14,7 @@ from rich.table import Table
 from tasks.readable_numbers import plain_number
 
 WIDTH = 160  # characters, where stdout is no terminal
+UNBROKEN = 100_000  # characters of a row there: a script reads it, and no cell is broken
 LEAST_WITH_COMMAS = 10_000  # a year has none
 
 
@@ -23,12 +24,16 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
         print("no rows")
         return
     out = standard_output()
+    if not out.is_terminal:
+        out.width = UNBROKEN
     table = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
+    large = dict[str, bool]()  # columns with a number that has commas: the others there have them too
     for name in rows[0]:
         is_number = all(row[name] is None or _is_number(row[name]) for row in rows)
+        large[name] = any(_is_number(row[name]) and abs(row[name]) >= LEAST_WITH_COMMAS for row in rows)
         table.add_column(escape(str(name)), overflow="fold", justify="right" if is_number else "left")
     for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
+        table.add_row(*(_cell(value, large[name]) for name, value in row.items()))
     print_table(out, table)
 
 
@@ -58,10 +63,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, has_commas: bool = False) -> str:
     if value is None:
         return "–"
-    if isinstance(value, float) or (_is_number(value) and abs(value) >= LEAST_WITH_COMMAS):
+    if isinstance(value, float) or (_is_number(value) and has_commas):
         return plain_number(value)
     if isinstance(value, list):
         return ", ".join(map(_cell, value))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from flows.record import RunRecord
     from tasks.tables.views import RunTables
 
+SHOWN = 6  # documents of one name
+
 
 def trace_document(home: Home, name: str, model: str, run: str = "") -> dict[str, Any]:
     """What happened to a document: decision, shard row, and for each model (or that one) the steps that saw it."""
@@ -95,7 +97,8 @@ def _doc_id(name: str, tables: "RunTables") -> str:
     if name in matches or len(matches) == 1:
         return name if name in matches else matches[0]
     if matches:
-        raise UsageError(f"{name!r} has several documents", f"give one of: {', '.join(matches)}")
+        more = ", …" if len(matches) > SHOWN else ""
+        raise UsageError(f"{name!r} has several documents", f"give one of: {', '.join(matches[:SHOWN])}{more}")
     if unread := _ask("quarantined", tables, name=name):
         raise UserError(f"{name} could not be read: {unread[0]['reason']}", "triptych sql quarantine shows all such")
     near = [row["doc_id"] for row in _ask("similar", tables, name=name)]

@@ -35,7 +35,7 @@ def propose(
     """
     endings = _endings(as_text)
     if not folder.expanduser().exists():
-        raise UserError(f"no folder {folder}", "give the path of a folder of text: triptych init FOLDER")
+        raise UsageError(f"no folder {folder}", "give the path of a folder of text: triptych init FOLDER")
     folder = folder.expanduser()
     folder = folder.parent.resolve() / folder.name if folder.is_file() else folder.resolve()  # a link keeps its ending
     path = _recipe_path(folder, force, adapt)

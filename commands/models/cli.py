@@ -212,13 +212,13 @@ def export(
 
 @app.command(epilog="Example:  triptych mask demo --rows 2")
 def mask(
-    recipe: RecipeArgument = "demo",
+    recipe: RecipeArgument = "",
     rows: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 3,
     as_json: JsonOption = False,
 ) -> None:
     """Show which tokens of the instruction rows the loss counts.
 
-    Those are the assistant's, in colour.
+    Those are the assistant's, in colour. Without a recipe: of the latest run.
     """
     from commands.models.use import show_mask
 

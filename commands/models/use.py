@@ -82,12 +82,13 @@ def export_model(home: Home, model: str, form: str, to: Path) -> Path:
 
 
 def show_mask(home: Home, recipe: str, rows: int, as_json: bool) -> list[list[list[Any]]]:
-    """The first instruction rows of the latest run of a recipe, token by token with whether the loss counts it."""
+    """The first instruction rows of the latest run (of a recipe), token by token with whether the loss counts it."""
     from tasks.finetune.masks import painted, show
 
-    record = latest(home, recipe)
+    record = latest(home, recipe) if recipe else latest(home)
     step = next((s for s in record.steps if s.step == "finetune/instruct" and s.path), None) if record else None
     if step is None:
+        recipe = recipe or (record.recipe if record else "demo")
         raise UserError(f"no run of {recipe!r} with instruction rows in {home}", f"triptych run {recipe}")
     folder = Path(step.path or "")
     verify_daily(folder)

@@ -15,6 +15,7 @@ from flows.headline import (
     beside_strongest,
     drop_reasons,
     headline,
+    judged_scores,
     last_sample,
     reference_samples,
     scores_of,
@@ -44,12 +45,19 @@ def show_run(record: RunRecord, report: Path | None = None, elapsed: float | Non
     page = escape(str(report)) if report else _without_page(record)
     out.print(f"report: {page}", soft_wrap=True)
     if record.state == "complete":
-        look = [f"triptych look {reason}" for reason in drop_reasons(record)[:1]]
-        following = ["triptych chat", *look, "triptych sql --list", "triptych up", "triptych status"]
-        out.print(f"next:  {'   ·   '.join(following)}", soft_wrap=True)
+        out.print(f"next:  {'   ·   '.join(_next_commands(record))}", soft_wrap=True)
     else:
         talk = Console(stderr=True, soft_wrap=True, highlight=False)
         talk.print(f"[red]{record.state}:[/red] {escape(record.error)}")
+
+
+def _next_commands(record: RunRecord) -> list[str]:
+    """What to type next; first what a base asks for that was trained from scratch, and that a baseline beats."""
+    is_new = not record.settings.get("pretrain", {}).get("init_sha256")
+    is_beaten = any(score.model == "base" and score.beats_baseline is False for score in judged_scores(record))
+    adapt = ["triptych init FOLDER --adapt"] if is_new and is_beaten else []
+    look = [f"triptych look {reason}" for reason in drop_reasons(record)[:1]]
+    return [*adapt, "triptych chat", *look, "triptych sql --list", "triptych up", "triptych status"]
 
 
 def _times(record: RunRecord, elapsed: float) -> str:

@@ -115,7 +115,7 @@ def compare(candidate: Losses, reference: Losses, margin: float, alpha: float) -
     weight = candidate.weight[~dirty] / candidate.weight[~dirty].sum()
     own, theirs = candidate.loss[~dirty], reference.loss[order][~dirty]
     sign = 1.0 if candidate.better == "lower" else -1.0
-    values = sign * float(weight @ own), sign * float(weight @ theirs)
+    values = sign * float(weight @ own) + 0.0, sign * float(weight @ theirs) + 0.0  # no minus before a zero
     lost = own - theirs
     difference = float(weight @ lost)
     p = sign_flip(weight * lost)
@@ -180,7 +180,7 @@ def _sentence(task: str, reference: str, c: Comparison) -> str:
     return (
         f"{task}: {relation} {reference}: {value:.3f} against {theirs:.3f}, "
         f"{abs(value - theirs):.3g} {'lower' if value < theirs else 'higher'} "
-        f"(p {_p(c.p)}, within the margin p {_p(c.p_margin)}, {c.items} items{left_out})"
+        f"(p {_p(c.p)}, within the margin p {_p(c.p_margin)}, {c.items} item{'' if c.items == 1 else 's'}{left_out})"
     )
 
 

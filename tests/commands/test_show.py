@@ -49,6 +49,34 @@ def test_a_steps_line_shows_its_first_metrics_with_units(metrics, words, capsys)
     ]
 
 
+def test_the_numbers_of_a_column_are_written_alike_and_years_have_no_comma(capsys):
+    show_table([{"bytes": 49_064, "year": 1999}, {"bytes": 1150, "year": 2001}])
+    assert capsys.readouterr().out.splitlines() == [" bytes  year", "49,064  1999", " 1,150  2001"]
+
+
+def test_a_table_that_a_script_reads_breaks_no_cell(capsys):
+    show_table([{"setting": "curate.gopher_quality." + "x" * 200, "n": n} for n in (1, 2)])
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "init_sha256", "is_named"), [(2.0, None, True), (1.0, None, False), (2.0, "a", False)]
+)
+def test_a_base_from_scratch_that_a_baseline_beats_is_followed_by_an_adaptation(
+    tmp_path, capsys, value, init_sha256, is_named
+):
+    entry = {"value": value, "low": 1.0, "high": 2.0, "items": 9, "better": "lower", "baselines": {"ngram": 1.5}}
+    summary = json.dumps({"bits_per_byte/test": entry}).encode()
+    (tmp_path / "summary.json").write_bytes(summary)
+    file = {"bytes": len(summary), "sha256": hashlib.sha256(summary).hexdigest()}
+    (tmp_path / MANIFEST).write_text(json.dumps(sealed({"files": {"summary.json": file}})))
+    step = StepRecord("evaluate/base", "0" * 24, "complete", "", 1.0, None, str(tmp_path))
+    settings = {"pretrain": {"init_sha256": init_sha256}}
+    show_run(RunRecord("1", "mine", "complete", "2026-01-01T00:00:00+00:00", 1.0, steps=(step,), settings=settings))
+    (following,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("next:"))
+    assert ("triptych init FOLDER --adapt" in following) is is_named and "triptych chat" in following
+
+
 def test_a_large_threshold_is_not_shown_as_a_power_of_ten(capsys):
     show_table([{"most": 100_000.0, "least": 0.07143, "none": None}])
     row = capsys.readouterr().out
