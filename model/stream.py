@@ -57,6 +57,7 @@ class TokenStream:
         self.separators = np.concatenate([[0], np.cumsum(document_lengths + 1)]).astype(np.int64)
         self._chunks = [_values(chunk) for shard in self.shards for chunk in shard.table["tokens"].chunks]
         self._chunk_starts = np.cumsum([0, *(len(chunk) for chunk in self._chunks)])
+        self.dtype = np.result_type(np.uint16, *self._chunks)  # uint32 where a shard has ids that do not fit
 
     def __len__(self) -> int:
         return int(self.separators[-1]) + 1
@@ -66,8 +67,8 @@ class TokenStream:
         return len(self.separators) - 1
 
     def read(self, first: int, count: int) -> np.ndarray:
-        """Ids first … first + count, uint16; past the end: separators."""
-        out = np.full(count, self.separator, dtype=np.uint16)
+        """Ids first … first + count, of `dtype`; past the end: separators."""
+        out = np.full(count, self.separator, dtype=self.dtype)
         count = min(count, len(self) - first)
         before, until = np.searchsorted(self.separators, (first, first + count))
         raw, at = first - int(before), 0  # documents alone: `before` separators stand before the window

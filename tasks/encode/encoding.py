@@ -7,8 +7,6 @@ from itertools import chain, islice, tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import UserError
-from tasks.models.pretrained import MAX_VOCABULARY
 from tasks.models.vocabulary import Vocabulary
 from tasks.pool import Pool
 
@@ -26,7 +24,7 @@ Row = dict[str, Any]
 class EncodedTexts:
     """The ids of some documents end to end, how many each has, and how many bytes its text has."""
 
-    tokens: "np.ndarray"  # uint16
+    tokens: "np.ndarray"  # of the vocabulary's id_type
     lengths: list[int]
     bytes: list[int]
 
@@ -51,15 +49,13 @@ def encode_texts(tokenizer: Path, texts: Sequence[str]) -> EncodedTexts:
     """The ids of the texts under the tokenizer in this folder."""
     import numpy as np
 
-    ids = _vocabulary(tokenizer).encode_ordinary(texts)
+    vocabulary = _vocabulary(tokenizer)
+    ids = vocabulary.encode_ordinary(texts)
     lengths = [len(document) for document in ids]
-    tokens = np.fromiter(chain.from_iterable(ids), np.uint16, sum(lengths))
+    tokens = np.fromiter(chain.from_iterable(ids), vocabulary.id_type, sum(lengths))
     return EncodedTexts(tokens, lengths, [len(text.encode()) for text in texts])
 
 
 @lru_cache(maxsize=1)
 def _vocabulary(folder: Path) -> Vocabulary:
-    vocabulary = Vocabulary(folder)
-    if vocabulary.size > MAX_VOCABULARY:
-        raise UserError(f"{folder}: {vocabulary.size:,} tokens do not fit uint16", f"use one of ≤ {MAX_VOCABULARY:,}")
-    return vocabulary
+    return Vocabulary(folder)

@@ -1,6 +1,7 @@
 """Token shards: each split of a partition as Arrow IPC streams of one record batch, a document a row.
 
-    train-00000.arrow   doc_id: string, tokens: list<uint16>    validation-…, test-… likewise; a split may have no row
+    train-00000.arrow   doc_id: string, tokens: list<uint16>    (uint32 of a vocabulary of more than 65,536 tokens)
+                        validation-…, test-… likewise; a split may have no row
     bytes.parquet       doc_id, split, tokens, bytes            of every row
     withheld.parquet    doc_id, reason                          documents kept by curation that must not be trained on
 
@@ -18,6 +19,7 @@ from pydantic import Field
 
 from tasks.document_names import names_of
 from tasks.encode.encoding import encode_rows
+from tasks.models.vocabulary import Vocabulary
 from tasks.progress import progress
 from tasks.store.step import NOT_IN_KEY, Frozen, Funnel, Inputs, Stats, Step
 
@@ -67,7 +69,8 @@ def encode(config: EncodePart, inputs: Inputs, out: Path) -> Stats:
 
     tokenizer = inputs.folder("tokenizer")
     path, withheld = inputs.folder("texts") / "texts.parquet", dict[str, str]()
-    shards = {split: ShardWriter(out, split, config.shard_tokens) for split in SPLITS}
+    id_type = Vocabulary(tokenizer).id_type
+    shards = {split: ShardWriter(out, split, config.shard_tokens, id_type) for split in SPLITS}
     sizes = list[DocumentSize]()
     documents = parquet.ParquetFile(path).metadata.num_rows
     with progress("encode", documents, "documents") as advance:
@@ -97,8 +100,8 @@ class DocumentSize(NamedTuple):
 class ShardWriter:
     """Writes the files of one split, one shard at a time."""
 
-    def __init__(self, folder: Path, split: str, shard_tokens: int) -> None:
-        self.folder, self.split, self.shard_tokens = folder, split, shard_tokens
+    def __init__(self, folder: Path, split: str, shard_tokens: int, id_type: str) -> None:
+        self.folder, self.split, self.shard_tokens, self.id_type = folder, split, shard_tokens, id_type
         self.doc_ids: list[str] = []
         self.tokens: list[np.ndarray] = []
         self.gathered, self.written = 0, 0
@@ -122,9 +125,9 @@ class ShardWriter:
         import pyarrow as pa
 
         offsets = np.cumsum([0, *map(len, self.tokens)], dtype=np.int32)
-        values = np.concatenate(self.tokens) if self.tokens else np.empty(0, np.uint16)
-        lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values, pa.uint16()))
-        schema = pa.schema({"doc_id": pa.string(), "tokens": pa.list_(pa.uint16())})
+        values = np.concatenate(self.tokens) if self.tokens else np.empty(0, self.id_type)
+        lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+        schema = pa.schema({"doc_id": pa.string(), "tokens": lists.type})
         path = self.folder / f"{self.split}-{self.written:05d}.arrow"
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
             stream.write_batch(pa.record_batch([pa.array(self.doc_ids, pa.string()), lists], schema=schema))

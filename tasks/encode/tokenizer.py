@@ -24,7 +24,7 @@ _LONG_RUN = re.compile(rf"\S{{{_LONGEST_PIECE}}}|\s{{{_LONGEST_PIECE}}}")
 class TokenizerConfig(Frozen):
     """How many tokens, split how; or a given model's tokenizer, whose weights are then gone on from."""
 
-    vocabulary: Annotated[int, Field(ge=512, le=65_536)] = 8192  # tokens, specials included; every id fits uint16
+    vocabulary: Annotated[int, Field(ge=512, le=1 << 20)] = 8192  # tokens, specials included
     pattern: Literal["gpt2", "llama3", "qwen2"] = "gpt2"  # the pre-split, by the name llama.cpp knows it by
     batch: Annotated[int, NOT_IN_KEY] = 1000  # documents read at a time
     init_from: PretrainedModel = None  # a model whose tokenizer is taken as it is

@@ -19,7 +19,7 @@ class HeldOutDocument:
     doc_id: str
     origin: str
     text: bytes
-    tokens: np.ndarray  # the shards' ids, uint16
+    tokens: np.ndarray  # the shards' ids
 
 
 class EncodedCorpus:

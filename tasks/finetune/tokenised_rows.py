@@ -57,8 +57,7 @@ def cut_rows(table: "pa.Table", model: StartingModel) -> int:
 def ids_column(ids: Sequence[Sequence[int]], model: StartingModel) -> "pa.Array":
     import pyarrow as pa
 
-    fits = model.vocabulary.size <= 1 << 16
-    return pa.array(ids, pa.list_(pa.uint16() if fits else pa.uint32()))
+    return pa.array(ids, pa.list_(pa.type_for_alias(model.vocabulary.id_type)))
 
 
 def write_table(table: "pa.Table", path: Path) -> Path:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from model.family import Shape
 
 PACKAGE, GGUF = "package:", ".gguf"
-MAX_VOCABULARY = 1 << 16  # ids in shards are uint16
 BEGAN_FROM = "began_from.json"  # what those weights began from themselves (provenance.py)
 README = "README.md"  # whose front matter states the licence
 LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
@@ -81,11 +80,8 @@ def content_of(model: Path) -> str:
 
 
 def check_tokenizer(model: Path) -> Vocabulary:
-    """The tokenizer of a folder; UserError where it is of a kind that is not read, or too large."""
+    """The tokenizer of a folder; UserError where it is of a kind that is not read."""
     vocabulary = Vocabulary(model)
-    if vocabulary.size > MAX_VOCABULARY:
-        what = f"{model}: {vocabulary.size:,} tokens, and shards hold ids up to {MAX_VOCABULARY:,}"
-        raise UserError(what, f"take a model with at most {MAX_VOCABULARY:,} tokens")
     vocabulary.special_ids  # noqa: B018 - raises where none ends a text
     return vocabulary
 

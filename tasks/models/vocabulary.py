@@ -76,6 +76,11 @@ class Vocabulary:
         """The largest id and one more: the rows that an embedding must have. Not each id need have a token."""
         return max(self._ids.values()) + 1
 
+    @property
+    def id_type(self) -> str:
+        """The type in which ids are stored: uint16 where all of them fit."""
+        return "uint16" if self.size <= 1 << 16 else "uint32"
+
     def token(self, id: int) -> str:
         """How the vocabulary spells it."""
         return str(self._tokenizer.id_to_token(id))

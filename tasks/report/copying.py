@@ -15,6 +15,7 @@ SEED = 4  # tokens: shorter runs are in any two texts
 LONG = 8  # tokens from which a run counts as copied
 TOKENS_AT_ONCE = 1 << 22
 TABLE_BITS = 18
+MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Match:
 
 
 def nearest(samples: Sequence[np.ndarray], stream: TokenStream, most_tokens: int) -> list[Match]:
-    """The match of each sample (uint16) with the first `most_tokens` of the stream."""
+    """The match of each sample with the first `most_tokens` of the stream."""
     text = _Text.of(samples)
     if not text.seeds.size:
         return [Match() for _ in samples]
@@ -69,7 +70,7 @@ class _Text:
     @classmethod
     def of(cls, samples: Sequence[np.ndarray]) -> "_Text":
         sizes = [len(sample) for sample in samples]
-        tokens = np.concatenate([*samples, np.zeros(0, np.uint16)]).astype(np.uint16)
+        tokens = np.concatenate([*samples, np.zeros(0, np.uint16)])
         owner = np.repeat(np.arange(len(samples)), sizes)
         packed = _packed(tokens)
         whole = np.flatnonzero(owner[: len(packed)] == owner[SEED - 1 :])
@@ -104,13 +105,14 @@ def _runs(window: np.ndarray, text: _Text) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _packed(tokens: np.ndarray) -> np.ndarray:
-    """Each run of SEED tokens as one number."""
+    """Each run of SEED tokens as one number: equal for equal runs, and for others with a chance of 2⁻⁶⁴."""
     size = max(len(tokens) - SEED + 1, 0)
     packed = np.zeros(size, dtype=np.uint64)
     for n in range(SEED):
-        packed |= tokens[n : n + size].astype(np.uint64) << np.uint64(16 * n)
+        packed = (packed ^ tokens[n : n + size]) * MIX
+        packed ^= packed >> np.uint64(29)
     return packed
 
 
 def _slot(packed: np.ndarray) -> np.ndarray:
-    return (packed * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - TABLE_BITS)
+    return (packed * MIX) >> np.uint64(64 - TABLE_BITS)

@@ -162,7 +162,7 @@ def _held_out(tables: RunTables, length: int) -> "Iterator[np.ndarray]":
 def _ids(ids: Sequence[int]) -> "np.ndarray":
     import numpy as np
 
-    return np.array(ids, dtype=np.uint16)
+    return np.array(ids, dtype=np.uint32)
 
 
 def _after_separator(ids: "np.ndarray", separator: int) -> "np.ndarray":

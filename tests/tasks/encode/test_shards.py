@@ -1,4 +1,6 @@
 import hashlib
+import json
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -7,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from model.objectives.documents import TokenBlocks
+from model.stream import TokenStream, open_shards
 from tasks.encode import encoding
 from tasks.encode.shards import EncodePart, encode
 from tasks.models.vocabulary import Vocabulary
@@ -140,3 +144,22 @@ def test_ids_up_to_the_last_fit_in_uint16(shards: Path, tokenizer_folder: Path) 
     tokens = table["tokens"].combine_chunks().values.to_numpy()
     assert tokens.dtype == np.uint16
     assert 6 <= tokens.min() <= tokens.max() < Vocabulary(tokenizer_folder).size
+
+
+def test_a_vocabulary_of_more_than_65_536_tokens_is_stored_as_uint32_and_read_back_whole(
+    tmp_path: Path, texts: list[str], texts_folder: Path, tokenizer_folder: Path
+) -> None:
+    large, out = tmp_path / "tokenizer", tmp_path / "shards"
+    shutil.copytree(tokenizer_folder, large)
+    out.mkdir()
+    described = json.loads((large / "tokenizer.json").read_text())
+    described["model"]["vocab"]["Ġthe"] = 150_000  # a gap of ids, as in padded vocabularies
+    (large / "tokenizer.json").write_text(json.dumps(described))
+    encode(EncodePart(), Inputs({"texts": texts_folder, "tokenizer": large}), out)
+    stream = TokenStream(open_shards({"train": out / "train-00000.arrow"}), separator=0)
+    ids = stream.read(0, len(stream))
+    assert ids.dtype == np.uint32 and 150_000 in ids
+    first = ids[1 : stream.separators[1]].tolist()
+    assert Vocabulary(large).decode_bytes(first).decode() == texts[0]
+    batch = TokenBlocks(stream, context=16).batch(np.arange(4))
+    assert batch.tokens_bt.flatten()[:16].tolist() == ids[:16].tolist()

@@ -11,7 +11,7 @@ from tasks.report import copying
 
 
 def stream_of(documents: list[list[int]]) -> TokenStream:
-    types = pa.schema({"doc_id": pa.string(), "tokens": pa.list_(pa.uint16())})
+    types = pa.schema({"doc_id": pa.string(), "tokens": pa.list_(pa.uint32())})
     names = [f"d{n}" for n in range(len(documents))]
     return TokenStream([Shard("a", pa.Table.from_pydict({"doc_id": names, "tokens": documents}, schema=types))], 0)
 
@@ -24,15 +24,15 @@ def longest(sample: list[int], text: list[int]) -> int:
     )
 
 
-@pytest.mark.parametrize("at_once", [7, 1 << 22])
-def test_the_longest_common_run_is_reported_wherever_it_lies(at_once, monkeypatch):
+@pytest.mark.parametrize(("at_once", "times"), [(7, 1), (1 << 22, 1), (1 << 22, 65_536)])
+def test_the_longest_common_run_is_reported_wherever_it_lies(at_once, times, monkeypatch):
     monkeypatch.setattr(copying, "TOKENS_AT_ONCE", at_once)
     draw = random.Random(5)
-    documents = [[draw.randint(1, 4) for _ in range(draw.randint(0, 30))] for _ in range(12)]
+    documents = [[times * draw.randint(1, 4) for _ in range(draw.randint(0, 30))] for _ in range(12)]
     stream = stream_of(documents)
     text = stream.read(0, len(stream)).tolist()
-    samples = [[draw.randint(1, 4) for _ in range(draw.randint(1, 16))] for _ in range(20)]
-    matches = copying.nearest([np.array(sample, np.uint16) for sample in samples], stream, len(stream))
+    samples = [[times * draw.randint(1, 4) for _ in range(draw.randint(1, 16))] for _ in range(20)]
+    matches = copying.nearest([np.array(sample, np.uint32) for sample in samples], stream, len(stream))
     for sample, match in zip(samples, matches, strict=True):
         expected = longest(sample, text)
         assert match.tokens == (expected if expected >= copying.SEED else 0)
