@@ -149,7 +149,7 @@ def test_a_piped_table_has_right_aligned_numbers_and_no_trailing_blanks(capsys):
     assert capsys.readouterr().out.splitlines() == [
         "name       bytes  of",
         "a     11,459,842  x/1, y",
-        "long        1790",
+        "long       1,790",
     ]
 
 
