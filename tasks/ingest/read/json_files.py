@@ -27,7 +27,7 @@ class JsonFiles(JsonLines):
         with self.data_folder.open(filepath, "rb") as file:
             head = file.read(MIB)
             file.seek(0)
-            encoding = self.detect(head[: head.rfind(b"\n") + 1] or whole_characters(head))
+            encoding = self.detect(whole_characters(head))
             self.encoding, self.extra = UTF8, encoding_field(encoding)
             is_unicode = encoding.startswith(UNICODE)
             codec = "utf-8-sig" if encoding == UTF8 else encoding

@@ -46,13 +46,14 @@ class JsonLines(QuarantiningReader, JsonlReader):
                         yield document
             except BREAKS as error:
                 fault = f"unreadable from here on: {break_reason(error)}"
-                self.quarantine(BadRecord(position + 1, fault, b"", lost_bytes=bytes_left(file)))
+                lost = bytes_left(file) if position >= 0 else file.seek(0, 2)
+                self.quarantine(BadRecord(position + 1, fault, b"", lost_bytes=lost))
 
     def begin(self, unpacked: Iterator[bytes]) -> Iterator[bytes]:
         """The file's bytes once its encoding is known; those of UTF-16 and UTF-32 as UTF-8."""
         head = next(unpacked, b"")
         unpacked = chain([head], unpacked)
-        self.encoding = self.detect(head[: head.rfind(b"\n") + 1] or whole_characters(head))
+        self.encoding = self.detect(whole_characters(head))
         self.extra = encoding_field(self.encoding)
         if not self.encoding.startswith(UNICODE):
             return unpacked

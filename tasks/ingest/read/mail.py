@@ -65,7 +65,8 @@ class Mailboxes(MailFiles):
     """All messages of a mailbox (.mbox), as mail programs export it."""
 
     def read_file(self, filepath: str) -> Iterator[Document]:
-        position = 0
+        position, source = 0, self.shared
+        self.shared = source.with_blocks(lambda: self.data_folder.open(filepath, "rb"))
         with self.data_folder.open(filepath, "rb") as file:
             for raw, is_message in stored_messages(file, self.rules.max_record_bytes):
                 if not is_message:
@@ -76,6 +77,7 @@ class Mailboxes(MailFiles):
                 if record and (document := self.document(record, filepath, position, raw)):
                     yield document
                 position += 1
+        self.shared = source
         if position == 0:
             self.quarantine(BadRecord(0, "no message in it: an mbox has lines that begin with 'From '", b""))
 

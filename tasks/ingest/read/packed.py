@@ -67,7 +67,7 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, open_file: Callable[[], BinaryIO], codec: str, max_expansion: float) -> None:
         self.open_file, self.codec, self.max_expansion = open_file, codec, max_expansion
         self.error: BaseException | None = None  # why the file ends before its end
-        self.left = 0  # packed bytes behind that place
+        self.left = 0  # packed bytes behind that place; all where nothing could be unpacked
         self.rewind()
 
     def rewind(self) -> None:
@@ -91,7 +91,8 @@ class _Unpacked(io.RawIOBase):
         try:
             block = self.rest or next(self.blocks, b"")
         except BREAKS as error:
-            self.error, self.left, block = error, bytes_left(self.packed), b""
+            self.error, block = error, b""
+            self.left = bytes_left(self.packed) if self.at else self.packed.seek(0, io.SEEK_END)
         given, self.rest = block[: len(view)], block[len(view) :]
         self.at += len(given)
         view[: len(given)] = given

@@ -1,10 +1,10 @@
 """The encoding that a source's texts have in common: what a text is read in that is too short to show its own."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from tasks.ingest.kinds import PLAIN, TABLES, WEB, ending
 from tasks.ingest.read.alphabets import ENCODINGS, fit_of
@@ -13,6 +13,7 @@ from tasks.ingest.sources import Reading
 
 KINDS = (*PLAIN, *WEB, *TABLES, ".eml")
 HEAD_BYTES = 4096  # of each text
+MAX_BLOCKS = 256  # of one file
 MAX_HEADS, POOL_BYTES = 1000, 256 << 10  # texts that are looked at, and bytes that are not UTF-8
 
 
@@ -26,6 +27,16 @@ class SharedEncoding:
 
     def __init__(self, named: str | None = None, heads: Callable[[], Iterable[bytes]] = lambda: ()) -> None:
         self.named, self.heads = named, heads
+
+    def with_blocks(self, open_file: Callable[[], BinaryIO]) -> "SharedEncoding":
+        """That of the source's texts and of one file whose records are texts that may name no encoding."""
+
+        def heads() -> Iterator[bytes]:
+            with open_file() as file:
+                yield from islice(iter(lambda: file.read(HEAD_BYTES), b""), MAX_BLOCKS)
+            yield from self.heads()
+
+        return SharedEncoding(self.named, heads)
 
     @cached_property
     def common(self) -> CommonEncoding | None:

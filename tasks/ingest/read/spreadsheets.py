@@ -24,7 +24,7 @@ from tasks.ingest.read.encodings import (
     encoding_of,
     is_utf8,
 )
-from tasks.ingest.read.plain import encoding_field
+from tasks.ingest.read.plain import encoding_field, whole_characters
 from tasks.ingest.read.shared_encoding import SharedEncoding
 from tasks.ingest.read.utf8 import Mended, is_damaged_utf8, mended
 from tasks.ingest.readers import BadRecord, QuarantiningReader, bytes_fault
@@ -45,7 +45,7 @@ class Spreadsheets(QuarantiningReader):
         with self.data_folder.open(filepath, "rb") as file:
             head = file.read(MIB)
             try:
-                encoding, notes = _encoding(head[: head.rfind(b"\n") + 1] or head, self.shared)
+                encoding, notes = _encoding(whole_characters(head), self.shared)
             except Undecodable as fault:
                 size = len(head) + count_rest(file)
                 self.quarantine(BadRecord(0, f"{fault}; the whole file is skipped", head[:RAW_BYTES], lost_bytes=size))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from tasks.errors import UserError
 from tasks.ingest.lines import FREE_EXPANSION
 from tests.tasks.corpora import compress, config_of, ingest_newest, jsonl, write
 from tests.tasks.ingest.test_readers import GOOD, TABLE, parquet, stream
@@ -116,3 +117,12 @@ def test_a_bomb_that_holds_one_kind_of_file_is_abandoned_too(tmp_path: Path) -> 
     result = ingest_newest(config_of(write(tmp_path / "in", {"b.json.bz2": bomb})), tmp_path)
     assert len(result.documents) == 3
     assert "it unpacks to more than 200 times" in result.reasons[0][2]
+
+
+@pytest.mark.parametrize("name", ["b.jsonl.zst", "b.csv.zst"])
+def test_a_file_of_which_nothing_can_be_unpacked_is_lost_with_all_its_bytes(tmp_path: Path, name: str) -> None:
+    content = b"text\n" + b"".join(b"The ferry number %d is late.\n" % n for n in range(3000))
+    folder = write(tmp_path / "in", {"a.txt": "good " * 99, name: compress(name, content)[:-40]})
+    config = config_of(folder).model_copy(update={"max_bad_fraction": 0.01, "max_bad_records": 1})
+    with pytest.raises(UserError, match="behind broken records cannot be read"):
+        ingest_newest(config, tmp_path)

@@ -47,6 +47,14 @@ def test_the_members_of_an_archive_decide_for_each_other(tmp_path: Path) -> None
     assert sorted(result.texts.values()) == sorted([SHORT["cp1251"], LONG["cp1251"]])
 
 
+def test_the_messages_of_a_mailbox_decide_for_each_other(tmp_path: Path) -> None:
+    sentences = [f"{sentence}." for sentence in NEIGHBOURS["Bulgarian"][1].removesuffix(".").split(". ")]
+    head = "From a@b Tue Jan  2 10:00:00 2024\nSubject: s\n\n"
+    box = "".join(f"{head}{sentence}\n\n" for sentence in sentences).encode("koi8_r")
+    result = ingest_newest(config_of(write(tmp_path / "in", {"a.mbox": box})), tmp_path)
+    assert list(result.texts.values()) == sentences
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.eml"])
 def test_a_guess_is_in_the_notes_with_the_file_and_what_to_do(tmp_path: Path, name: str) -> None:
     head = {"a.txt": "", "a.csv": "text\n", "a.eml": "Subject: x\n\n"}[name]
