@@ -1,5 +1,7 @@
 """The command that writes a recipe for a folder."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +27,8 @@ def init(
     It is printed what the folder contains, what a run will cost, and what it can give.
     """
     from commands.init.propose import propose
-    from commands.init.show import summary
+    from commands.init.show import summary, wrapped
 
     proposal = propose(folder, current_home(), force, adapt, as_text)
-    print_json(proposal.as_json()) if as_json else print("\n".join(summary(proposal)))
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print_json(proposal.as_json()) if as_json else print("\n".join(wrapped(summary(proposal), columns)))

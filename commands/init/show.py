@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import textwrap
 
 from commands.init.finetuning_rows import notes
 from commands.init.passage_size import passage_size
@@ -13,6 +14,7 @@ from tasks.readable_numbers import bytes_in_words, count_in_words
 
 SHOWN = 4  # languages, licences, reasons, text fields
 SHOWN_FIELDS = 12
+INDENT = len("takes:      ")
 
 
 def summary(p: Proposal) -> list[str]:
@@ -22,6 +24,15 @@ def summary(p: Proposal) -> list[str]:
         folder = shlex.quote(os.path.relpath(p.survey.path))
         lines.append(f"or:         triptych init {folder} --adapt    (continues a public model on it: most want this)")
     return lines
+
+
+def wrapped(lines: list[str], columns: int | None) -> list[str]:
+    """The lines as a terminal of so many columns shows them: broken between words, below what they say."""
+    if columns is None:
+        return lines
+    below, width = " " * INDENT, max(columns, 2 * INDENT)
+    rules = {"subsequent_indent": below, "break_long_words": False, "break_on_hyphens": False}
+    return [part for line in lines for part in textwrap.wrap(line, width, **rules)]
 
 
 def languages_in_words(survey: Survey) -> str:

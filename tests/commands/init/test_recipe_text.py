@@ -15,7 +15,7 @@ from commands.init.forecast import forecast_training
 from commands.init.passage_size import held_out
 from commands.init.propose import propose
 from commands.init.sample import Kind
-from commands.init.show import summary
+from commands.init.show import summary, wrapped
 from commands.init.survey import survey
 from commands.init.toml_lines import put
 from commands.init.training_text import openings
@@ -144,6 +144,14 @@ def test_the_label_field_is_no_column_of_ours_and_one_named_label_is_preferred(t
     rows = [{"text": document(GERMAN, draw)} | {k: v[i % 2] for k, v in fields.items()} for i in range(50)]
     surveyed = survey(write(tmp_path / "talks", {"a.jsonl": jsonl(*rows)}), Home(tmp_path / "home"))
     assert surveyed.label_field == "Label" and surveyed.classes == ("x", "y")
+
+
+def test_a_terminal_breaks_the_lines_of_a_proposal_between_words() -> None:
+    lines = ["takes:      1 .csv (419.4 kB)", "expect:     " + "too little to learn " * 6, "path:       " + "x" * 90]
+    assert wrapped(lines, None) == lines
+    broken = wrapped(lines, 40)
+    assert broken[:3] == [lines[0], "expect:     too little to learn too", "            little to learn too little"]
+    assert all(len(line) <= 40 or "x" * 90 in line for line in broken)
 
 
 def test_a_field_that_most_documents_have_is_a_label_and_one_that_few_have_is_none(tmp_path: Path) -> None:
