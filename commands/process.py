@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from tasks.errors import INTERRUPTED, UsageError, UserError, as_user_error
+from tasks.expected_values import mistake_in_words
 from tasks.limits import end_when_a_thread_gets_no_memory, is_out_of_memory, out_of_memory
 
 
@@ -63,6 +65,8 @@ def run_briefly(main: Callable[[], None]) -> None:
 
 def _end_on_usage(error: Exception) -> None:
     """Typer's own complaints about flags and arguments, printed as ours are."""
+    if isinstance(refused := error.__cause__, ValidationError):  # of a flag's value, by the type that it must have
+        error.message = mistake_in_words(refused.errors()[0])  # type: ignore[attr-defined]
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         if message := error.format_message():  # type: ignore[attr-defined]  # empty: no command, and the help was shown
             context = getattr(error, "ctx", None)  # of the command that refused its arguments

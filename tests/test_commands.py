@@ -123,6 +123,14 @@ def test_a_mistake_in_arguments_names_the_help_of_that_command(capsys, monkeypat
     assert capsys.readouterr().err == "error: Missing argument 'name'.\n  fix: triptych keys add --help\n"
 
 
+def test_a_flag_that_takes_no_such_value_is_answered_in_plain_words(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["triptych", "chat", "--max-tokens", "many"])
+    with pytest.raises(SystemExit, match="2"):
+        triptych.main()
+    expected = "error: Invalid value for '--max-tokens': a whole number is expected\n  fix: triptych chat --help\n"
+    assert capsys.readouterr().err == expected
+
+
 @pytest.mark.parametrize(
     ("end", "code", "message"),
     [

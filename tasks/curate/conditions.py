@@ -11,11 +11,10 @@ from difflib import get_close_matches
 import pyarrow as pa
 
 from tasks.errors import UsageError
-from tasks.tables.query import ask
+from tasks.tables.query import UNKNOWN_COLUMN, ask
 
 STATES = ("kept", "live", "empty", "takedown", "superseded", "removed")  # what else stands where reasons do
 VOLATILE = re.compile(r"(?i)\b(random|uuid\w*|gen_random_uuid|now|today|current_\w+|nextval)\b")
-UNKNOWN_COLUMN = re.compile(r'column "([^"]+)" not found')
 
 
 def check(conditions: Mapping[str, str], own_signals: Iterable[str] = ()) -> None:
@@ -59,7 +58,8 @@ def _explained(condition: str, error: UsageError, known: list[str]) -> UsageErro
     if unknown := UNKNOWN_COLUMN.search(error.what):
         near = get_close_matches(unknown[1], known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
-        return UsageError(f"no signal or column {unknown[1]!r}", f"{hint}there are: {', '.join(known)}")
+        own = f"a field of the records is written metadata->>'{unknown[1]}'; " if "metadata" in known else ""
+        return UsageError(f"no signal or column {unknown[1]!r}", f"{hint}{own}there are: {', '.join(known)}")
     what = error.what.removeprefix("SQL: ").partition("\n\nLINE")[0]
     return UsageError(
         f"{condition!r} is no condition: {what}", "write what holds for what stays, as in SQL: 'words >= 80'"

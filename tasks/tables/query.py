@@ -19,6 +19,7 @@ LOCKED = "set enable_external_access = false; set lock_configuration = true"
 THREADS = 2  # fixed: sums of floats depend on how the rows were divided among threads
 SECONDS_TO_END = 2.0  # of an interrupted statement
 COMMENT = re.compile(r"--[^\n]*")
+UNKNOWN_COLUMN = re.compile(r'column "([^"]+)" not found')
 NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -78,8 +79,10 @@ def ask(
             return _interruptible(connection, lambda: connection.sql(sql, params=bound).to_arrow_table())
         except duckdb.Error as error:
             known = ", ".join(sorted({*views, *(t for t in tables if "_" not in t)}))
+            own = UNKNOWN_COLUMN.search(str(error))
+            field = f"a field of the records is metadata->>'{own[1]}' of documents; " if own else ""
             raise UsageError(
-                f"SQL: {error}", f"the views are: {known}; `triptych sql --list` shows examples"
+                f"SQL: {error}", f"{field}the views are: {known}; `triptych sql --list` shows examples"
             ) from error
         except MemoryError as error:
             raise UsageError(

@@ -53,6 +53,7 @@ def test_an_expression_decides_in_place_of_the_filters_and_leaves_duplicates_as_
     ("expression", "changes", "message"),
     [
         ("plain_word >= 80", (), "did you mean plain_words"),
+        ("mood = 'calm'", (), "a field of the records is written metadata->>'mood'"),
         ("words >=", (), "as in SQL"),
         ("words in (select 1 from read_csv('/etc/passwd'))", (), "as in SQL"),
         ("", ("curate.gopher_quality.min_doc_word=5",), "did you mean 'min_doc_words'"),
@@ -162,6 +163,7 @@ def test_a_table_is_no_question_and_tables_can_be_listed(smoke):
     cli, _ = smoke
     assert "triptych sql -e 'SELECT * FROM scores'" in cli.call("sql", "scores", code=2).stderr
     assert "did you mean 'leaderboard'? there are: conservation, " in cli.call("sql", "leaderbord", code=2).stderr
+    assert "metadata->>'mood' of documents" in cli.call("sql", "-e", "select mood from documents", code=2).stderr
     assert {"documents", "scores"} <= {row["name"] for row in cli.json("sql", "-e", "show tables;")}
 
 
