@@ -79,19 +79,19 @@ class Command:
     limit: str = ""
 
     def finish(self) -> tuple[int, str]:
-        """Its exit code and standard error; its servers are stopped."""
+        """Its exit code and all that it printed; its servers are stopped."""
         words = [sys.executable, "-m", "triptych", *self.arguments]
         limited = ["bash", "-c", f'{self.limit and f"ulimit {self.limit}; "}exec "$@"', "bash", *words]
-        process = started(limited, self.home)
-        _, err = process.communicate(timeout=SECONDS_AT_MOST)
+        process = started(limited, self.home, subprocess.PIPE)
+        out, err = process.communicate(timeout=SECONDS_AT_MOST)
         stop = started([sys.executable, "-m", "triptych", "up", "--stop"], self.home)
         stop.communicate(timeout=SECONDS_AT_MOST)
-        return process.returncode, err
+        return process.returncode, out + err
 
 
-def started(command: Sequence[str], home: Home) -> "subprocess.Popen[str]":
+def started(command: Sequence[str], home: Home, out: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
     """The command in a session of its own, with the home in its environment."""
-    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, env=_environment(home), start_new_session=True, text=True, **pipes)
 
 

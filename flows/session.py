@@ -27,7 +27,7 @@ from tasks.ingest.hub import commits, fetch_datasets, require_datasets
 from tasks.ingest.ledger import Corpus, read_corpus, record_arrivals
 from tasks.ingest.sources import Partition
 from tasks.ingest.steps import INGEST
-from tasks.limits import require_open_files
+from tasks.limits import require_limits
 from tasks.progress import say
 from tasks.store.artifacts import Artifact, Store
 from tasks.store.garbage import in_use
@@ -73,7 +73,7 @@ def open_session(request: Request, write: bool = True) -> Session:
     recipe = loaded.recipe
     mlflow_server()  # a wrong address is reported before anything runs
     if write:
-        require_open_files()
+        require_limits()
         check_writable(request.home)
         make_room(request.home, recipe.store)
     fetch = fetch_datasets if write else require_datasets

@@ -61,9 +61,8 @@ def main(arguments: list[str]) -> int:
         report_failure(spec, str(error), f"remove {spec.work} and run again: training begins anew")
         return 1
     except (OSError, SafetensorError) as error:
-        report_failure(
-            spec, str(error), "make room there or make it writable, then run again: the last checkpoint is kept"
-        )
+        what = str(error) if getattr(error, "filename", None) else f"{spec.out}: {error}"
+        report_failure(spec, what, "make room there or make it writable, then run again: the last checkpoint is kept")
         return 1
     finally:
         leave(ranks)

@@ -11,11 +11,26 @@ from tasks.errors import UserError
 from tasks.readable_numbers import bytes_in_words
 
 OTHER_WORDS = ("failed to map segment", "allocate memory", "can't start new thread")
+MEMORY_NEEDED = (
+    4_000_000_000  # bytes of address space: with less, Python may wait for ever for a thread without a stack
+)
 OPEN_FILES_NEEDED, OPEN_FILES_WANTED = 48, 1024
 
 
-def require_open_files() -> None:
-    """Raises this process's own limit where the system allows it; UserError where too few files can be open."""
+def require_limits() -> None:
+    """UserError where a run would have too few open files, or too little memory even to load what it works with.
+
+    The limit of open files is raised first where the system allows it.
+    """
+    memory, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if 0 <= memory < MEMORY_NEEDED:
+        what = f"a program may use {bytes_in_words(memory)} of memory here (ulimit -v)"
+        needed = f"a run maps some {bytes_in_words(MEMORY_NEEDED)}, most of it its libraries"
+        raise UserError(f"too little memory: {what}, and {needed}", "ulimit -v unlimited in this shell, then run again")
+    _require_open_files()
+
+
+def _require_open_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= OPEN_FILES_NEEDED:
         return

@@ -38,13 +38,18 @@ def test_a_thread_that_gets_no_memory_ends_the_process_with_its_reason(code: str
 
 
 def test_too_few_open_files_are_an_error_that_names_the_limit() -> None:
-    done = run(LIMITED.format("NOFILE", 24) + "require_open_files()")
+    done = run(LIMITED.format("NOFILE", 24) + "require_limits()")
     assert "a program may open 24 files here" in done.stderr and "ulimit -n 1024" in done.stderr
+
+
+def test_too_little_memory_for_the_libraries_is_an_error_before_they_are_loaded() -> None:
+    done = run(LIMITED.format("AS", 1_500_000 * 1024) + "require_limits()")
+    assert "too little memory: a program may use 1.5 GB" in done.stderr and "ulimit -v unlimited" in done.stderr
 
 
 def test_a_limit_that_may_be_raised_is_raised() -> None:
     code = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (24, 512))\nfrom tasks.limits import *\n"
-    done = run(f"{code}require_open_files(); print(r.getrlimit(r.RLIMIT_NOFILE))")
+    done = run(f"{code}require_limits(); print(r.getrlimit(r.RLIMIT_NOFILE))")
     assert done.stdout.strip() == "(512, 512)", done.stderr
 
 
