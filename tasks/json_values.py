@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
-READ_CHARACTERS = 1 << 20  # at once, at least
+READ_CHARACTERS = 1 << 16  # at once, at least: an error counts the lines of all that is held
 NUMBER_TAIL = 2  # characters that may stand between the end of a parsed number and its rest: e+
 BLANK, BETWEEN = re.compile(r"\s*"), re.compile(r"[\s,]*")
 FIRST_KEY = re.compile(r'\{\s*"(?:[^"\\]|\\.){0,200}"')  # of an object

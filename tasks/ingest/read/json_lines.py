@@ -129,15 +129,17 @@ class _Utf8Text:
     """The text of blocks of bytes, to be read as a file's is."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
-        self.pieces = codecs.iterdecode(blocks, "utf-8-sig", errors="surrogateescape")
+        self.pieces, self.rest = codecs.iterdecode(blocks, "utf-8-sig", errors="surrogateescape"), ""
 
     def read(self, size: int) -> str:
-        """At least so many characters, fewer at the end alone."""
-        text, length = list[str](), 0
+        """So many characters, fewer at the end alone."""
+        text, length = [self.rest], len(self.rest)
         while length < size and (piece := next(self.pieces, "")):
             text.append(piece)
             length += len(piece)
-        return "".join(text)
+        joined = "".join(text)
+        self.rest = joined[size:]
+        return joined[:size]
 
 
 def _is_by_line(head: bytes) -> bool:
