@@ -7,6 +7,7 @@ HOME/store/<step>/<key>.verified remembers when; where it cannot be written, eac
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -64,8 +65,10 @@ def verify_daily(folder: Path, remember: bool = True) -> None:
     verify(folder)
     is_settled = all(changed / 1e9 < now - SECONDS_UNSETTLED for _, _, changed, _ in before.values())
     if remember and is_settled:
+        written = _memory(folder).with_suffix(f".{os.getpid()}.tmp")
         with suppress(OSError):  # of a home that cannot be written, or a full disk
-            _memory(folder).write_text(json.dumps({"at": now, "files": before}), encoding="utf-8")
+            written.write_text(json.dumps({"at": now, "files": before}), encoding="utf-8")
+            written.replace(_memory(folder))  # a file of its own: a copied home may share the old one by a hard link
 
 
 def forget_verification(folder: Path) -> None:
