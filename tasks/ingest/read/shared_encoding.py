@@ -8,7 +8,8 @@ from typing import BinaryIO, NamedTuple
 
 from tasks.ingest.kinds import PLAIN, TABLES, WEB, ending
 from tasks.ingest.read.alphabets import ENCODINGS, fit_of
-from tasks.ingest.read.encodings import Undecodable, legacy_encoding, without_utf8
+from tasks.ingest.read.encodings import Undecodable, is_utf8, legacy_encoding
+from tasks.ingest.read.utf8 import is_mostly_utf8
 from tasks.ingest.sources import Reading
 
 KINDS = (*PLAIN, *WEB, *TABLES, ".eml")
@@ -43,7 +44,7 @@ class SharedEncoding:
         """None where all of it is UTF-8, or no encoding certainly fits."""
         pool = bytearray()
         for head in islice(self.heads(), MAX_HEADS):
-            pool += without_utf8(head[: head.rfind(b"\n") + 1] or head) + b"\n"
+            pool += b"".join(line + b"\n" for line in head.split(b"\n") if _shows_encoding(line))
             if len(pool) >= POOL_BYTES:
                 break
         try:
@@ -53,6 +54,11 @@ class SharedEncoding:
         if not is_certain:
             return None
         return CommonEncoding(encoding, fit_of(bytes(pool), encoding).language if encoding in ENCODINGS else "")
+
+
+def _shows_encoding(line: bytes) -> bool:
+    """Whether it is more than ASCII, and no UTF-8, be it damaged."""
+    return not line.isascii() and not is_utf8(line) and not is_mostly_utf8(line.decode(errors="surrogateescape"))
 
 
 def shared_by(names: Iterable[str], head: Callable[[str, int], bytes], rules: Reading) -> SharedEncoding:

@@ -31,6 +31,14 @@ def test_a_short_text_is_read_as_the_others_of_its_source_are(tmp_path: Path, en
     assert any(f"read as {encoding} like the others of their source: " in note for note in result.stats.notes)
 
 
+def test_texts_in_ascii_and_in_utf8_have_no_say(tmp_path: Path) -> None:
+    plain = {f"a{n}.txt": "The ferry leaves the old harbour at seven.\n" * 100 for n in range(80)}
+    damaged = {"b.txt": "L'été à la forêt, déjà brûlée \u2014 c'était tôt".encode() * 9 + b" \xff"}
+    old = {"c.txt": LONG["cp1251"].encode("cp1251"), "d.txt": SHORT["cp1251"].encode("cp1251")}
+    result = ingest_newest(config_of(write(tmp_path / "in", {**plain, **damaged, **old})), tmp_path)
+    assert result.texts["d.txt#0"] == SHORT["cp1251"] and "é" in result.texts["b.txt#0"]
+
+
 def test_many_short_texts_show_their_encoding_together(tmp_path: Path) -> None:
     words = " ".join(PROSE["Russian"]).split()
     files = {f"{n}.txt": " ".join(words[n : n + 3]) for n in range(0, 60, 3)}
