@@ -38,17 +38,22 @@ class KVCache:
 class Attention(nn.Module):
     """Causal, grouped-query (Ainslie et al. 2023, arXiv 2305.13245)."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, block: int = 0) -> None:
         super().__init__()
-        bias, queries, keys = shape.traits.bias, shape.heads * shape.head_width, shape.kv_heads * shape.head_width
-        self.head_width = shape.head_width
+        traits, queries, keys = shape.traits, shape.heads * shape.head_width, shape.kv_heads * shape.head_width
+        bias = traits.bias != "none"
+        self.head_width, self.window = shape.head_width, shape.window_of(block)
+        self.rotates = block not in shape.unrotated_blocks
+        self.score_scale = shape.attention_multiplier and shape.attention_multiplier * shape.head_width**0.5
         self.to_q = nn.Linear(shape.width, queries, bias=bias)
         self.to_k = nn.Linear(shape.width, keys, bias=bias)
         self.to_v = nn.Linear(shape.width, keys, bias=bias)
-        self.to_out = nn.Linear(queries, shape.width, bias=bias)
-        normed = shape.traits.head_norms
-        self.q_norm = nn.RMSNorm(shape.head_width, shape.norm_eps) if normed else nn.Identity()
-        self.k_norm = nn.RMSNorm(shape.head_width, shape.norm_eps) if normed else nn.Identity()
+        self.to_out = nn.Linear(queries, shape.width, bias=traits.bias == "all")
+        self.norms_each_head = traits.query_norms == "each head"
+        widths = (shape.head_width,) * 2 if self.norms_each_head else (queries, keys)
+        self.q_norm, self.k_norm = (
+            nn.Identity() if traits.query_norms == "none" else nn.RMSNorm(width, shape.norm_eps) for width in widths
+        )
 
     def forward(
         self, x_btd: Tensor, rotate: Rotation, mask_b1ts: Tensor | None = None, cache: KVCache | None = None
@@ -56,21 +61,35 @@ class Attention(nn.Module):
         q_bhtk, k_bgsk, v_bgsk = self.project(x_btd, rotate)
         if cache is not None:
             k_bgsk, v_bgsk = cache.extend(k_bgsk, v_bgsk)
-        y_bhtk = attend(q_bhtk, k_bgsk, v_bgsk, mask_b1ts)
+        y_bhtk = attend(q_bhtk, k_bgsk, v_bgsk, self.within_window(mask_b1ts, q_bhtk, k_bgsk))
         return self.to_out(y_bhtk.transpose(1, 2).flatten(2))
 
     def project(self, x_btd: Tensor, rotate: Rotation) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (b,h,t,k), keys (b,g,t,k) and values (b,g,t,k)."""
+        q_btd, k_btd, v_btd = self.to_q(x_btd), self.to_k(x_btd), self.to_v(x_btd)
+        if not self.norms_each_head:
+            q_btd, k_btd = self.q_norm(q_btd), self.k_norm(k_btd)
         q_bhtk, k_bgtk, v_bgtk = (
-            to_heads(x_btd).unflatten(-1, (-1, self.head_width)).transpose(1, 2)
-            for to_heads in (self.to_q, self.to_k, self.to_v)
+            y_btd.unflatten(-1, (-1, self.head_width)).transpose(1, 2) for y_btd in (q_btd, k_btd, v_btd)
         )
-        return rotate(self.q_norm(q_bhtk)), rotate(self.k_norm(k_bgtk)), v_bgtk
+        if self.norms_each_head:
+            q_bhtk, k_bgtk = self.q_norm(q_bhtk), self.k_norm(k_bgtk)
+        if self.rotates:
+            q_bhtk, k_bgtk = rotate(q_bhtk), rotate(k_bgtk)
+        return q_bhtk if self.score_scale is None else q_bhtk * self.score_scale, k_bgtk, v_bgtk
+
+    def within_window(self, mask_b1ts: Tensor | None, q_bhtk: Tensor, k_bgsk: Tensor) -> Tensor | None:
+        """The mask without what lies before the window; None where attention is causal alone."""
+        t, s = q_bhtk.shape[2], k_bgsk.shape[2]
+        if self.window is None or s <= self.window:
+            return mask_b1ts
+        seen = causal(t, s, q_bhtk.device) if mask_b1ts is None else mask_b1ts
+        return seen & ~torch.ones(t, s, dtype=torch.bool, device=q_bhtk.device).tril(s - t - self.window)
 
     def weights(self, x_btd: Tensor, rotate: Rotation, mask_b1ts: Tensor | None = None) -> Tensor:
         """The attention map (b,h,t,s): how much position t looks at position s; each row sums to 1."""
         q_bhtk, k_bgsk, _ = self.project(x_btd, rotate)
-        return weigh(q_bhtk, k_bgsk, mask_b1ts)
+        return weigh(q_bhtk, k_bgsk, self.within_window(mask_b1ts, q_bhtk, k_bgsk))
 
 
 def attend(q_bhtk: Tensor, k_bgsk: Tensor, v_bgsk: Tensor, mask_b1ts: Tensor | None) -> Tensor:
@@ -109,23 +128,31 @@ def document_mask(documents_bt: Tensor) -> Tensor:
 
 
 def rotary(shape: Shape, positions_bt: Tensor) -> Rotation:
-    """RoPE (Su et al. 2021, arXiv 2104.09864) in Hugging Face's layout: dimension i turns with i + head_width / 2."""
-    half = shape.head_width // 2
+    """RoPE (Su et al. 2021, arXiv 2104.09864) in Hugging Face's layout: dimension i turns with i + width / 2.
+
+    Of each head the first `rotated_width` dimensions are turned.
+    """
+    width, half = shape.rotated_width, shape.rotated_width // 2
     angles_b1tk = (positions_bt.float()[..., None] * frequencies(shape, positions_bt.device)).unsqueeze(1)
     cos = torch.cat((angles_b1tk.cos(), angles_b1tk.cos()), dim=-1)
     sin = torch.cat((-angles_b1tk.sin(), angles_b1tk.sin()), dim=-1)
-    return lambda x_bhtk: x_bhtk * cos.to(x_bhtk.dtype) + x_bhtk.roll(half, dims=-1) * sin.to(x_bhtk.dtype)
+
+    def turn(x_bhtk: Tensor) -> Tensor:
+        return x_bhtk * cos.to(x_bhtk.dtype) + x_bhtk.roll(half, dims=-1) * sin.to(x_bhtk.dtype)
+
+    if width == shape.head_width:
+        return turn
+    return lambda x_bhtk: torch.cat((turn(x_bhtk[..., :width]), x_bhtk[..., width:]), dim=-1)
 
 
 def frequencies(shape: Shape, device: torch.device) -> Tensor:
-    """Radians a position for each pair of dimensions, (head_width / 2,) in float32.
-
-    Stretched as Llama 3.1 does where the shape has `rope_scaling`.
-    """
-    exponents = torch.arange(0, shape.head_width, 2, device=device).float() / shape.head_width
+    """Radians a position for each pair of dimensions, (rotated_width / 2,) in float32, stretched by `rope_scaling`."""
+    exponents = torch.arange(0, shape.rotated_width, 2, device=device).float() / shape.rotated_width
     plain = 1.0 / shape.rope_theta**exponents
     if (scaling := shape.rope_scaling) is None:
         return plain
+    if scaling.kind == "linear":
+        return plain / scaling.factor
     turns = scaling.original_context * plain / (2 * math.pi)  # full turns within the original context
     low, high = scaling.low_freq_factor, scaling.high_freq_factor
     kept = ((turns - low) / (high - low)).clamp(0, 1)  # 1: a fast pair, unchanged; 0: a slow one, stretched in full

@@ -25,7 +25,7 @@ class Decoder(nn.Module):
         self.special_ids = special_ids or SpecialIds()
         self.embedding = table(shape.vocabulary, shape.width)
         self.positions = POSITIONS[shape.traits.positions](shape)
-        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
+        self.blocks = nn.ModuleList(Block(shape, number) for number in range(shape.depth))
         self.norm = NORMS[shape.traits.norm](shape.width, eps=shape.norm_eps)
         self.head = None if shape.tied else nn.Linear(shape.width, shape.vocabulary, bias=False)
 
@@ -36,17 +36,23 @@ class Decoder(nn.Module):
         mask: Tensor | None = None,
         caches: list[KVCache] | None = None,
     ) -> Tensor:
-        """Normed hidden states (b,t,d). Without a mask (b,1,t,s) attention is causal; `True` in one means: may attend.
+        """Normed hidden states (b,t,d), divided as the logits are.
+
+        Without a mask (b,1,t,s) attention is causal; `True` in one means: may attend.
 
         `positions_bt` counts from 0 unless given (one row serves a whole batch); `caches`, one a block, hold the
         tokens before these.
         """
         if positions_bt is None:
             positions_bt = torch.arange(tokens_bt.shape[1], device=tokens_bt.device).unsqueeze(0)
-        x_btd, rotate = self.positions(self.embedding(tokens_bt), positions_bt)
+        x_btd, rotate = self.embed(tokens_bt, positions_bt)
         for number, block in enumerate(self.blocks):
             x_btd = block(x_btd, rotate, mask, None if caches is None else caches[number])
-        return self.norm(x_btd)
+        return scaled(self.norm(x_btd), 1 / self.shape.logits_scaling)
+
+    def embed(self, tokens_bt: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotation]:
+        """What the first block reads, and how queries and keys are turned."""
+        return self.positions(scaled(self.embedding(tokens_bt), self.shape.embedding_multiplier), positions_bt)
 
     @property
     def head_weight_vd(self) -> Tensor:
@@ -66,28 +72,39 @@ class Decoder(nn.Module):
     def attention_maps(self, tokens_bt: Tensor, mask: Tensor | None = None) -> list[Tensor]:
         """For each block who looks at whom: (b,h,t,s), rows sum to 1. For looking at; training never makes them."""
         positions_bt = torch.arange(tokens_bt.shape[1], device=tokens_bt.device).unsqueeze(0)
-        x_btd, rotate = self.positions(self.embedding(tokens_bt), positions_bt)
+        x_btd, rotate = self.embed(tokens_bt, positions_bt)
         maps = []
         for block in cast("list[Block]", list(self.blocks)):
-            maps.append(block.attention.weights(block.attention_norm(x_btd), rotate, mask))
+            read = block.attention_norm(x_btd) if block.norms_before else x_btd
+            maps.append(block.attention.weights(read, rotate, mask))
             x_btd = block(x_btd, rotate, mask)
         return maps
 
 
 class Block(nn.Module):
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, number: int) -> None:
         super().__init__()
         norm = NORMS[shape.traits.norm]
+        self.norms_before, self.multiplier = shape.traits.block_norms == "before", shape.residual_multiplier
         self.attention_norm = norm(shape.width, eps=shape.norm_eps)
-        self.attention = Attention(shape)
+        self.attention = Attention(shape, number)
         self.mlp_norm = norm(shape.width, eps=shape.norm_eps)
         self.mlp = MLPS[shape.traits.mlp](shape)
 
     def forward(
         self, x_btd: Tensor, rotate: Rotation, mask_b1ts: Tensor | None = None, cache: KVCache | None = None
     ) -> Tensor:
-        x_btd = x_btd + self.attention(self.attention_norm(x_btd), rotate, mask_b1ts, cache)
-        return x_btd + self.mlp(self.mlp_norm(x_btd))
+        if self.norms_before:
+            y_btd = self.attention(self.attention_norm(x_btd), rotate, mask_b1ts, cache)
+            x_btd = x_btd + scaled(y_btd, self.multiplier)
+            return x_btd + scaled(self.mlp(self.mlp_norm(x_btd)), self.multiplier)
+        x_btd = x_btd + scaled(self.attention_norm(self.attention(x_btd, rotate, mask_b1ts, cache)), self.multiplier)
+        return x_btd + scaled(self.mlp_norm(self.mlp(x_btd)), self.multiplier)
+
+
+def scaled(x_btd: Tensor, factor: float) -> Tensor:
+    """The values times the factor; themselves where it is 1."""
+    return x_btd if factor == 1 else x_btd * factor
 
 
 class SwiGLU(nn.Module):
@@ -95,9 +112,9 @@ class SwiGLU(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.to_gate = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias)
-        self.to_up = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias)
-        self.to_out = nn.Linear(shape.ffn_width, shape.width, bias=shape.traits.bias)
+        self.to_gate = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias == "all")
+        self.to_up = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias == "all")
+        self.to_out = nn.Linear(shape.ffn_width, shape.width, bias=shape.traits.bias == "all")
 
     def forward(self, x_btd: Tensor) -> Tensor:
         return self.to_out(F.silu(self.to_gate(x_btd)) * self.to_up(x_btd))
@@ -108,8 +125,8 @@ class Gelu(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.to_hidden = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias)
-        self.to_out = nn.Linear(shape.ffn_width, shape.width, bias=shape.traits.bias)
+        self.to_hidden = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias == "all")
+        self.to_out = nn.Linear(shape.ffn_width, shape.width, bias=shape.traits.bias == "all")
 
     def forward(self, x_btd: Tensor) -> Tensor:
         return self.to_out(F.gelu(self.to_hidden(x_btd), approximate="tanh"))

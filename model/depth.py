@@ -4,11 +4,11 @@ Each rule names its source, and each derived number can be set by hand instead.
 """
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.family import FAMILIES, Shape
+from model.family import FAMILIES, Family, Shape
 
 WIDTH_PER_BLOCK = 64  # width / depth; loss is flat from 40 to 100 (Kaplan et al. 2020, arXiv 2001.08361, figure 5)
 HEAD_WIDTH = 64  # GPT-2's; so heads = depth
@@ -51,9 +51,7 @@ class TrainingPlan(BaseModel):
     flops: float  # forward and backward, all steps
 
 
-def from_depth(
-    depth: int, vocabulary: int, context: int, family: Literal["gpt2", "llama", "qwen3"], **by_hand: Any
-) -> Shape:
+def from_depth(depth: int, vocabulary: int, context: int, family: Family, **by_hand: Any) -> Shape:
     """The family's shape at that depth; any field of Shape may be given by hand, the others follow from it.
 
     width = 64 · depth, heads of width 64, one key/value head a query head (grouping saves memory in generation, which

@@ -16,11 +16,11 @@ from torch import Tensor
 from model.decoder import Decoder
 from model.hub_config import WeightsError, special_ids_to_config, to_config
 from model.hub_files import CONFIG, GENERATION_CONFIG, SINGLE, read_shape, read_special_ids, weight_files
-from model.hub_tensors import BUFFERS, PREFIX, place_of, refuse_not_finite
+from model.hub_tensors import BUFFERS, PREFIX, Place, place_of, refuse_not_finite, rows_of
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
-    """The decoder of a folder in the Hugging Face layout, gpt2, llama or qwen3; WeightsError where it is not one."""
+    """The decoder of a folder in the Hugging Face layout; WeightsError where it is of no family that is read."""
     with torch.device("meta"):  # no memory and no initialisation for what is read anyway
         decoder = Decoder(read_shape(folder), read_special_ids(folder))
     with ExitStack() as stack:
@@ -34,12 +34,12 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
 def save(decoder: Decoder, folder: Path) -> None:
     """Writes `folder` so that transformers' AutoModelForCausalLM, vLLM, LitGPT and llama.cpp's converter read it."""
     folder.mkdir(parents=True, exist_ok=True)
-    parts: dict[str, list[Tensor]] = {}
+    parts: dict[Place, list[Tensor]] = {}
     for name, parameter in decoder.named_parameters():
-        place = place_of(decoder.shape.family, name)
+        place = place_of(decoder.shape.family, name)._replace(part=0)
         tensor = parameter.detach().cpu()
-        parts.setdefault(place.name, []).append(tensor.T if place.transposed else tensor)
-    tensors = {name: torch.cat(those, dim=-1).contiguous() for name, those in parts.items()}
+        parts.setdefault(place, []).append(tensor.T if place.transposed else tensor)
+    tensors = {p.name: torch.cat(those, dim=-1 if p.transposed else 0).contiguous() for p, those in parts.items()}
     save_file(tensors, folder / SINGLE, metadata={"format": "pt"})
     config = to_config(decoder.shape, decoder.special_ids, decoder.embedding.weight.dtype)
     _write_json(folder / CONFIG, config)
@@ -67,8 +67,8 @@ class Tensors:
         name = self._stored_name(place.name, PREFIX[decoder.shape.family])
         self.unread.discard(name)
         tensor = self.opened[self.file_of[name]].get_tensor(name)
-        cuts = 1 if place.third is None else 3
-        stored = torch.Size((*shape[1:], shape[0] * cuts) if place.transposed else (shape[0] * cuts, *shape[1:]))
+        parts = rows_of(decoder.shape, place, shape[0])
+        stored = torch.Size((*shape[1:], sum(parts)) if place.transposed else (sum(parts), *shape[1:]))
         if tensor.shape != stored:
             raise WeightsError(
                 f"{self.file_of[name]}: {name} has the shape {list(tensor.shape)}, config.json asks for {list(stored)}",
@@ -76,7 +76,7 @@ class Tensors:
             )
         refuse_not_finite(tensor, name, self.file_of[name])
         ours = tensor.T if place.transposed else tensor
-        return ours.chunk(cuts)[place.third or 0].to(dtype, copy=True, memory_format=torch.contiguous_format)
+        return ours.split(parts)[place.part].to(dtype, copy=True, memory_format=torch.contiguous_format)
 
     def refuse_unread(self) -> None:
         """A tensor that no parameter reads means another network: its logits would be wrong without a warning."""

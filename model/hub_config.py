@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from model.family import Shape, SpecialIds
+from model.family import MAX_DEPTH, Shape, SpecialIds
+from model.hub_families import HUB_FAMILIES, NOT_READ, HubFamily
 
 if TYPE_CHECKING:
     import torch
@@ -24,52 +25,16 @@ class WeightsError(ValueError):
         self.what, self.cure = what, cure
 
 
-ARCHITECTURES = {"gpt2": "GPT2LMHeadModel", "llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
-LLAMA_FIELDS = {  # Shape's field: Hugging Face's
-    "vocabulary": "vocab_size",
-    "context": "max_position_embeddings",
-    "depth": "num_hidden_layers",
-    "width": "hidden_size",
-    "heads": "num_attention_heads",
-    "kv_heads": "num_key_value_heads",
-    "head_width": "head_dim",
-    "ffn_width": "intermediate_size",
-    "tied": "tie_word_embeddings",
-    "norm_eps": "rms_norm_eps",
-}
-GPT2_FIELDS = {
-    "vocabulary": "vocab_size",
-    "context": "n_positions",
-    "depth": "n_layer",
-    "width": "n_embd",
-    "heads": "n_head",
-    "ffn_width": "n_inner",
-    "tied": "tie_word_embeddings",
-    "norm_eps": "layer_norm_epsilon",
-}
-FIELDS = {"gpt2": GPT2_FIELDS, "llama": LLAMA_FIELDS, "qwen3": LLAMA_FIELDS}
 ROPE_SCALING_FIELDS = {
     "factor": "factor",
     "low_freq_factor": "low_freq_factor",
     "high_freq_factor": "high_freq_factor",
     "original_context": "original_max_position_embeddings",
 }
-# What we build in one way only: the first value is what we write, any of them may be read.
-LLAMA_FIXED = {"hidden_act": ("silu", "swish"), "attention_bias": (False,), "mlp_bias": (False,)}
-QWEN3_FIXED = {"hidden_act": ("silu", "swish"), "attention_bias": (False,), "use_sliding_window": (False,)}
-GPT2_FIXED = {
-    "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
-    "scale_attn_weights": (True,),
-    "scale_attn_by_inverse_layer_idx": (False,),
-    "add_cross_attention": (False,),
-}
-FIXED = {"gpt2": GPT2_FIXED, "llama": LLAMA_FIXED, "qwen3": QWEN3_FIXED}
-# What a silent config means: the defaults of transformers' own classes.
-SILENT = {
-    "gpt2": {"tied": True, "norm_eps": 1e-5},
-    "llama": {"tied": False, "norm_eps": 1e-6},
-    "qwen3": {"tied": False, "norm_eps": 1e-6, "head_width": 128},
-}
+ROPE_KINDS = {"llama3": tuple(ROPE_SCALING_FIELDS), "linear": ("factor",)}  # with the fields that they have
+SLIDING, FULL = "sliding_attention", "full_attention"  # as layer_types has them
+MAX_WINDOW_LAYERS, NO_ROPE_INTERVAL = 28, 4  # where a config is silent
+FAMILIES_READ = ", ".join(HUB_FAMILIES)
 
 
 def to_config(shape: Shape, special_ids: SpecialIds, dtype: "torch.dtype") -> dict[str, Any]:
@@ -77,15 +42,19 @@ def to_config(shape: Shape, special_ids: SpecialIds, dtype: "torch.dtype") -> di
     dtype_name = str(dtype).removeprefix("torch.")
     config: dict[str, Any] = {
         "model_type": shape.family,
-        "architectures": [ARCHITECTURES[shape.family]],
+        "architectures": [HUB_FAMILIES[shape.family].architecture],
         "dtype": dtype_name,
         "torch_dtype": dtype_name,
         "initializer_range": 0.02,
         "use_cache": True,
     }
+    family = HUB_FAMILIES[shape.family]
     config |= special_ids_to_config(special_ids)
-    config |= {theirs: getattr(shape, ours) for ours, theirs in FIELDS[shape.family].items()}
-    config |= {name: values[0] for name, values in FIXED[shape.family].items()}
+    config |= {theirs: getattr(shape, ours) for ours, theirs in family.fields.items()}
+    config |= {name: values[0] for name, values in family.fixed.items()}
+    if "attention_multiplier" in family.fields and shape.attention_multiplier is None:
+        config["attention_multiplier"] = shape.head_width**-0.5
+    config |= _windows_to_config(shape, family)
     return config | (rope_to_config(shape) if shape.traits.positions == "rotary" else {})
 
 
@@ -94,37 +63,54 @@ def special_ids_to_config(special_ids: SpecialIds) -> dict[str, Any]:
     return {"bos_token_id": special_ids.begin, "eos_token_id": end, "pad_token_id": special_ids.pad}
 
 
+def _windows_to_config(shape: Shape, family: HubFamily) -> dict[str, Any]:
+    config: dict[str, Any] = {"sliding_window": shape.window} if family.windows else {}
+    blocks = range(shape.depth)
+    if family.window_switch:
+        types = [FULL if shape.window_of(block) is None else SLIDING for block in blocks]
+        config |= {"use_sliding_window": shape.window is not None, "layer_types": types, "max_window_layers": 0}
+    if family.unrotated:
+        config["no_rope_layers"] = [int(block not in shape.unrotated_blocks) for block in blocks]
+    return config
+
+
 def rope_to_config(shape: Shape) -> dict[str, Any]:
     scaling = None
-    if shape.rope_scaling is not None:
-        values = {theirs: getattr(shape.rope_scaling, ours) for ours, theirs in ROPE_SCALING_FIELDS.items()}
-        scaling = {"rope_type": "llama3", **values}
+    if (stretch := shape.rope_scaling) is not None:
+        values = {ROPE_SCALING_FIELDS[ours]: getattr(stretch, ours) for ours in ROPE_KINDS[stretch.kind]}
+        scaling = {"rope_type": stretch.kind, **values}
     parameters = {"rope_type": "default", "rope_theta": shape.rope_theta, **(scaling or {})}
-    return {"rope_parameters": parameters, "rope_theta": shape.rope_theta, "rope_scaling": scaling}
+    config = {"rope_parameters": parameters, "rope_theta": shape.rope_theta, "rope_scaling": scaling}
+    if HUB_FAMILIES[shape.family].partial_rotation:
+        parameters["partial_rotary_factor"] = config["partial_rotary_factor"] = shape.rotated_share
+    return config
 
 
 def to_shape(config: Mapping[str, Any], file: Path) -> Shape:
     """The shape that a config.json describes; `file` is named in what is raised."""
-    family = config.get("model_type")
-    if not isinstance(family, str) or family not in FIELDS:
+    name = config.get("model_type")
+    if not isinstance(name, str) or name not in HUB_FAMILIES:
+        missing = f": {NOT_READ[name]}" if isinstance(name, str) and name in NOT_READ else ""
         raise WeightsError(
-            f"{file}: model_type = {family!r}, but only {', '.join(FIELDS)} are read",
-            "take weights of one of these families",
+            f"{file}: model_type = {name!r}{missing}; read are {FAMILIES_READ}", "take weights of one of these families"
         )
-    for name, values in FIXED[family].items():
-        if config.get(name, values[0]) not in values:
+    family = HUB_FAMILIES[name]
+    for key, values in family.fixed.items():
+        if config.get(key, values[0]) not in values:
             raise WeightsError(
-                f"{file}: {name} = {config[name]!r}, where our {family} has {values[0]!r} only",
+                f"{file}: {key} = {config[key]!r}, where our {name} has {values[0]!r} only",
                 "take a model of the family's usual form",
             )
     if config.get("quantization_config"):
         raise WeightsError(f"{file}: the weights are quantized", "take the float weights they were made from")
-    named = {ours: config[theirs] for ours, theirs in FIELDS[family].items() if config.get(theirs) is not None}
+    named = {ours: config[theirs] for ours, theirs in family.fields.items() if config.get(theirs) is not None}
+    silent = {ours: value for ours, value in family.silent.items() if family.fields.get(ours) not in config}
     try:
-        return Shape.model_validate(_completed({"family": family, **SILENT[family], **named}) | _rope(config, file))
+        shape = _completed({"family": name, **silent, **named}) | _rope(config, family, file)
+        return Shape.model_validate(shape | _windows(config, family, shape, file))
     except ValidationError as error:
         field, message = error.errors()[0]["loc"], error.errors()[0]["msg"]
-        names = [FIELDS[family].get(str(field[0]), str(field[0])), *map(str, field[1:])] if field else ["the shape"]
+        names = [family.fields.get(str(field[0]), str(field[0])), *map(str, field[1:])] if field else ["the shape"]
         raise WeightsError(
             f"{file}: {'.'.join(names)}: {message}", "compare with the config the weights came with"
         ) from error
@@ -159,8 +145,8 @@ def _completed(named: dict[str, Any]) -> dict[str, Any]:
     return derived | ({"ffn_width": 4 * width} if named["family"] == "gpt2" else {}) | named
 
 
-def _rope(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
-    """`rope_theta` and `rope_scaling` of a Shape, from either form."""
+def _rope(config: Mapping[str, Any], family: HubFamily, file: Path) -> dict[str, Any]:
+    """`rope_theta`, `rope_scaling` and `rotated_share` of a Shape, from either form."""
     stated = [config.get(name) or {} for name in ("rope_scaling", "rope_parameters")]
     if not all(isinstance(values, dict) for values in stated):
         raise WeightsError(
@@ -168,13 +154,47 @@ def _rope(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
         )
     rope: dict[str, Any] = stated[0] | stated[1]
     kind = rope.get("rope_type") or rope.get("type") or "default"
-    theta = rope.get("rope_theta") or config.get("rope_theta") or 10_000.0
-    if kind not in ("default", "llama3") or rope.get("partial_rotary_factor", 1.0) != 1.0:
+    theta = rope.get("rope_theta") or config.get("rope_theta") or family.silent.get("rope_theta", 10_000.0)
+    share = rope.get("partial_rotary_factor", config.get("partial_rotary_factor", 1.0))
+    if kind not in ("default", *ROPE_KINDS) or (share != 1.0 and not family.partial_rotation):
+        what = f"of the type {kind!r}" if share == 1.0 else f"of a share of {share} of each head"
         raise WeightsError(
-            f"{file}: rotary positions of the kind {rope!r} are not built here",
-            "take a model whose rope_type is default or llama3",
+            f"{file}: rotary positions {what} are not read", f"those read are default, {', '.join(ROPE_KINDS)}"
         )
+    values: dict[str, Any] = {"rope_theta": theta} | ({"rotated_share": share} if share != 1.0 else {})
     if kind == "default":
-        return {"rope_theta": theta}
-    values = {ours: rope[theirs] for ours, theirs in ROPE_SCALING_FIELDS.items() if theirs in rope}
-    return {"rope_theta": theta, "rope_scaling": values}
+        return values
+    stretch = {ours: rope[ROPE_SCALING_FIELDS[ours]] for ours in ROPE_KINDS[kind] if ROPE_SCALING_FIELDS[ours] in rope}
+    return values | {"rope_scaling": {"kind": kind, **stretch}}
+
+
+def _windows(config: Mapping[str, Any], family: HubFamily, shape: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """`window`, `global_blocks` and `unrotated_blocks` of a Shape."""
+    depth = shape.get("depth")
+    blocks = range(depth if isinstance(depth, int) and not isinstance(depth, bool) and 0 < depth <= MAX_DEPTH else 0)
+    unrotated = _unrotated(config, blocks) if family.unrotated else ()
+    window = config.get("sliding_window", family.silent.get("window")) if family.windows else None
+    if window is None or (family.window_switch and not config.get("use_sliding_window", False)):
+        return {"window": None, "unrotated_blocks": unrotated}
+    types = config.get("layer_types") if family.window_switch else None
+    if types is None and family.unrotated:
+        types = [SLIDING if block in unrotated else FULL for block in blocks]
+    elif types is None and family.window_switch:
+        first = config.get("max_window_layers", MAX_WINDOW_LAYERS)
+        types = [SLIDING if block >= first else FULL for block in blocks]
+    if types is not None and (len(types) != len(blocks) or not {*types} <= {SLIDING, FULL}):
+        known = f"{SLIDING} or {FULL}"
+        raise WeightsError(f"{file}: layer_types is no list of {known} for each of its blocks", "copy it again")
+    global_blocks = tuple(block for block, kind in enumerate(types or ()) if kind == FULL)
+    if types is not None and len(global_blocks) == len(blocks):
+        return {"window": None, "unrotated_blocks": unrotated}
+    return {"window": window, "global_blocks": global_blocks, "unrotated_blocks": unrotated}
+
+
+def _unrotated(config: Mapping[str, Any], blocks: range) -> tuple[int, ...]:
+    """The blocks that do not rotate: those that no_rope_layers marks with 0, else each of its interval."""
+    marks = config.get("no_rope_layers")
+    if isinstance(marks, list):
+        return tuple(block for block, rotates in enumerate(marks) if not rotates)
+    interval = config.get("no_rope_layer_interval", NO_ROPE_INTERVAL)
+    return tuple(block for block in blocks if (block + 1) % interval == 0)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from model.family import Shape
 from model.hub_config import WeightsError
 
 
@@ -14,7 +15,8 @@ class Place(NamedTuple):
 
     name: str
     transposed: bool = False  # GPT-2's Conv1D keeps its matrices as (in, out)
-    third: int | None = None  # GPT-2's c_attn holds queries, keys and values: 0, 1, 2
+    fused: str = ""  # holds queries, keys and values ("qkv"), or gate and up ("gate_up"), one after another
+    part: int = 0  # of what is fused, from 0
 
 
 LLAMA = {
@@ -40,12 +42,18 @@ GPT2 = {
     "positions.embedding.weight": Place("transformer.wpe.weight"),
     "blocks.{n}.attention_norm.weight": Place("transformer.h.{n}.ln_1.weight"),
     "blocks.{n}.attention_norm.bias": Place("transformer.h.{n}.ln_1.bias"),
-    "blocks.{n}.attention.to_q.weight": Place("transformer.h.{n}.attn.c_attn.weight", transposed=True, third=0),
-    "blocks.{n}.attention.to_k.weight": Place("transformer.h.{n}.attn.c_attn.weight", transposed=True, third=1),
-    "blocks.{n}.attention.to_v.weight": Place("transformer.h.{n}.attn.c_attn.weight", transposed=True, third=2),
-    "blocks.{n}.attention.to_q.bias": Place("transformer.h.{n}.attn.c_attn.bias", third=0),
-    "blocks.{n}.attention.to_k.bias": Place("transformer.h.{n}.attn.c_attn.bias", third=1),
-    "blocks.{n}.attention.to_v.bias": Place("transformer.h.{n}.attn.c_attn.bias", third=2),
+    "blocks.{n}.attention.to_q.weight": Place(
+        "transformer.h.{n}.attn.c_attn.weight", transposed=True, fused="qkv", part=0
+    ),
+    "blocks.{n}.attention.to_k.weight": Place(
+        "transformer.h.{n}.attn.c_attn.weight", transposed=True, fused="qkv", part=1
+    ),
+    "blocks.{n}.attention.to_v.weight": Place(
+        "transformer.h.{n}.attn.c_attn.weight", transposed=True, fused="qkv", part=2
+    ),
+    "blocks.{n}.attention.to_q.bias": Place("transformer.h.{n}.attn.c_attn.bias", fused="qkv", part=0),
+    "blocks.{n}.attention.to_k.bias": Place("transformer.h.{n}.attn.c_attn.bias", fused="qkv", part=1),
+    "blocks.{n}.attention.to_v.bias": Place("transformer.h.{n}.attn.c_attn.bias", fused="qkv", part=2),
     "blocks.{n}.attention.to_out.weight": Place("transformer.h.{n}.attn.c_proj.weight", transposed=True),
     "blocks.{n}.attention.to_out.bias": Place("transformer.h.{n}.attn.c_proj.bias"),
     "blocks.{n}.mlp_norm.weight": Place("transformer.h.{n}.ln_2.weight"),
@@ -58,8 +66,22 @@ GPT2 = {
     "norm.bias": Place("transformer.ln_f.bias"),
     "head.weight": Place("lm_head.weight"),
 }
-PLACES = {"gpt2": GPT2, "llama": LLAMA, "qwen3": QWEN3}
-PREFIX = {"gpt2": "transformer.", "llama": "model.", "qwen3": "model."}  # absent where the bare network was saved
+QWEN2 = LLAMA | {
+    f"blocks.{{n}}.attention.to_{name}.bias": Place(f"model.layers.{{n}}.self_attn.{name}_proj.bias") for name in "qkv"
+}
+OLMO2 = QWEN3 | {
+    "blocks.{n}.attention_norm.weight": Place("model.layers.{n}.post_attention_layernorm.weight"),
+    "blocks.{n}.mlp_norm.weight": Place("model.layers.{n}.post_feedforward_layernorm.weight"),
+}
+PHI3_FUSED = {"attention.to_q": 0, "attention.to_k": 1, "attention.to_v": 2}, {"mlp.to_gate": 0, "mlp.to_up": 1}
+PHI3 = LLAMA | {
+    f"blocks.{{n}}.{ours}.weight": Place(f"model.layers.{{n}}.{theirs}_proj.weight", fused=fused, part=part)
+    for (fused, theirs), parts in zip((("qkv", "self_attn.qkv"), ("gate_up", "mlp.gate_up")), PHI3_FUSED, strict=True)
+    for ours, part in parts.items()
+}
+ALIKE: dict[str, dict[str, Place]] = dict.fromkeys(("llama", "mistral", "granite", "smollm3"), LLAMA)
+PLACES = ALIKE | {"gpt2": GPT2, "qwen2": QWEN2, "qwen3": QWEN3, "olmo2": OLMO2, "phi3": PHI3}
+PREFIX = dict.fromkeys(PLACES, "model.") | {"gpt2": "transformer."}  # absent where the bare network was saved
 BUFFERS = re.compile(r"(\.attn\.(bias|masked_bias)|\.rotary_emb\.inv_freq)$")  # computed, kept by older versions
 
 
@@ -68,6 +90,12 @@ def place_of(family: str, parameter: str) -> Place:
     number = re.search(r"blocks\.(\d+)\.", parameter)
     place = PLACES[family][re.sub(r"blocks\.\d+\.", "blocks.{n}.", parameter)]
     return place._replace(name=place.name.format(n=number[1])) if number else place
+
+
+def rows_of(shape: Shape, place: Place, rows: int) -> list[int]:
+    """The rows of each part of the stored matrix, as ours count them; of one that is not fused, its own."""
+    queries, keys = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
+    return {"": [rows], "qkv": [queries, keys, keys], "gate_up": [shape.ffn_width] * 2}[place.fused]
 
 
 def refuse_not_finite(tensor: torch.Tensor, name: str, file: Path) -> None:

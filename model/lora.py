@@ -113,9 +113,9 @@ def _changed(decoder: Decoder) -> Iterator[tuple[str, LowRank]]:
 def _stored(decoder: Decoder, name: str) -> str:
     """`blocks.0.attention.to_q` → `model.layers.0.self_attn.q_proj`; raises where the file keeps several in one."""
     place = place_of(decoder.shape.family, f"{name}.weight")
-    if place.third is not None:
+    if place.fused:
         raise WeightsError(
-            f"{decoder.shape.family} keeps queries, keys and values in one matrix: {name} can have no adapter",
-            "leave lora out, or take a model of the family llama or qwen3",
+            f"{decoder.shape.family} keeps several matrices in one ({place.name}): {name} can have no adapter",
+            "leave lora out, or take a family that keeps them apart, such as llama or qwen3",
         )
     return place.name.removesuffix(".weight")

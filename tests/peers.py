@@ -12,11 +12,17 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import (
     AutoModelForCausalLM,
     GPT2Config,
+    GraniteConfig,
     LlamaConfig,
+    MistralConfig,
+    Olmo2Config,
+    Phi3Config,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    Qwen2Config,
     Qwen3Config,
+    SmolLM3Config,
 )
 
 SPECIALS = ("<|pad|>", "<|bos|>", "<|im_start|>", "<|im_end|>", "<|eos|>", "<|unk|>")
@@ -37,12 +43,28 @@ STRETCHED = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 32,
 }
+LINEAR = {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 4.0}
+PARTLY = {"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 0.75}
+MULTIPLIERS = {"embedding_multiplier": 3.0, "residual_multiplier": 0.3, "attention_multiplier": 0.11}
+MULTIPLIERS |= {"logits_scaling": 2.5}
 CONFIGS: dict[str, PretrainedConfig] = {
     "gpt2": GPT2Config(**SIZES, n_layer=2, n_embd=48, n_head=4, n_positions=64),
     "llama": LlamaConfig(**SIZES, **LAYERS, **WIDTHS),
     "llama tied": LlamaConfig(**SIZES, **LAYERS, **WIDTHS, tie_word_embeddings=True),
     "llama stretched": LlamaConfig(**SIZES, **LAYERS, **WIDTHS, rope_parameters=STRETCHED),
     "qwen3": Qwen3Config(**SIZES, **LAYERS, **WIDTHS, head_dim=24, tie_word_embeddings=True),
+    "llama linear": LlamaConfig(**SIZES, **LAYERS, **WIDTHS, rope_parameters=LINEAR),
+    "qwen2": Qwen2Config(**SIZES, **LAYERS, **WIDTHS),
+    "qwen2 windowed": Qwen2Config(
+        **SIZES, **LAYERS, **WIDTHS, use_sliding_window=True, sliding_window=11, max_window_layers=1
+    ),
+    "mistral": MistralConfig(**SIZES, **LAYERS, **WIDTHS, sliding_window=9),
+    "mistral wide": MistralConfig(**SIZES, **LAYERS, **WIDTHS, sliding_window=None, head_dim=24),
+    "phi3": Phi3Config(**SIZES, **LAYERS, **WIDTHS, sliding_window=13),
+    "phi3 partly rotated": Phi3Config(**SIZES, **LAYERS, **WIDTHS, tie_word_embeddings=True, rope_parameters=PARTLY),
+    "granite": GraniteConfig(**SIZES, **LAYERS, **WIDTHS, **MULTIPLIERS),
+    "olmo2": Olmo2Config(**SIZES, **LAYERS, **WIDTHS),
+    "smollm3": SmolLM3Config(**SIZES, **{**LAYERS, "num_hidden_layers": 5}, **WIDTHS),
 }
 
 

@@ -15,6 +15,29 @@ SHAPES = {
         family="llama", kv_heads=1, head_width=8, tied=True, rope_theta=500.0, rope_scaling=SCALING, **SIZES
     ),
     "qwen3": Shape(family="qwen3", kv_heads=2, head_width=10, tied=True, norm_eps=1e-6, **SIZES),
+    "llama linear": Shape(
+        family="llama", kv_heads=2, head_width=6, tied=False, rope_scaling=RopeScaling(kind="linear", factor=4), **SIZES
+    ),
+    "mistral": Shape(family="mistral", kv_heads=2, head_width=8, tied=False, window=7, **SIZES),
+    "phi3": Shape(family="phi3", kv_heads=2, head_width=6, tied=False, window=9, **SIZES),
+    "phi3 partly rotated": Shape(family="phi3", kv_heads=2, head_width=8, tied=True, rotated_share=0.75, **SIZES),
+    "granite": Shape(
+        family="granite",
+        kv_heads=2,
+        head_width=6,
+        tied=False,
+        embedding_multiplier=1.5,
+        residual_multiplier=0.8,
+        attention_multiplier=0.2,
+        logits_scaling=2.5,
+        **SIZES,
+    ),
+    "smollm3": Shape(family="smollm3", kv_heads=2, head_width=6, tied=True, unrotated_blocks=(1,), **SIZES),
+    "qwen2": Shape(family="qwen2", kv_heads=2, head_width=6, tied=True, **SIZES),
+    "qwen2 windowed": Shape(
+        family="qwen2", kv_heads=2, head_width=6, tied=False, window=5, global_blocks=(0,), **SIZES
+    ),
+    "olmo2": Shape(family="olmo2", kv_heads=2, head_width=10, tied=False, **SIZES),
 }
 
 

@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from model import hub, hub_files
+from model.cross_entropy import cross_entropy
 from model.hub_config import WeightsError, to_config, to_shape
+from model.hub_tensors import place_of, rows_of
 from tests.model.shapes import SHAPES, decoder_of, logits_of, tokens_of
 from tests.peers import CONFIGS, network_of
 
@@ -25,12 +27,30 @@ def test_a_model_that_transformers_wrote_gives_the_logits_that_transformers_give
         )
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_gradients_of_its_training_are_those_of_transformers(name: str, tmp_path: Path):
+    theirs, tokens_bt = network_of(name), tokens_of(2, 48).clamp(min=4)  # to padding transformers gives no gradient
+    theirs.save_pretrained(tmp_path)
+    ours = hub.load(tmp_path)
+    theirs(tokens_bt, labels=tokens_bt).loss.backward()
+    loss = cross_entropy(ours(tokens_bt)[:, :-1], ours.head_weight_vd, tokens_bt[:, 1:]) / tokens_bt[:, 1:].numel()
+    loss.backward()
+    gradients = {parameter_name: parameter.grad for parameter_name, parameter in theirs.named_parameters()}
+    for parameter_name, parameter in ours.named_parameters():
+        place = place_of(ours.shape.family, parameter_name)
+        expected = gradients[place.name].T if place.transposed else gradients[place.name]
+        expected = expected.split(rows_of(ours.shape, place, len(parameter)))[place.part]
+        torch.testing.assert_close(parameter.grad, expected, atol=2e-5, rtol=1e-3)
+
+
 @pytest.mark.parametrize("name", list(CONFIGS)[1:])
 def test_a_config_of_transformers_4_means_the_same(name: str):
     new = json.loads(CONFIGS[name].to_json_string(use_diff=False))
     old = {key: value for key, value in new.items() if key not in ("rope_parameters", "dtype")}
     rope = dict(new["rope_parameters"])
     old |= {"rope_theta": rope.pop("rope_theta"), "torch_dtype": "float32"}
+    if "partial_rotary_factor" in rope:
+        old["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
     old["rope_scaling"] = None if rope["rope_type"] == "default" else rope
     assert to_shape(old, Path("config.json")) == to_shape(new, Path("config.json"))
 
@@ -67,6 +87,24 @@ def test_weights_load_bit_for_bit_and_save_to_the_same_bytes(name: str, tmp_path
     hub.save(loaded, tmp_path / "two")
     for file in (tmp_path / "one").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "shape"),
+    [
+        ({"model_type": "mixtral"}, "mixtral': experts are not read yet; read are gpt2, llama"),
+        ({"model_type": "gemma2"}, "gemma2': its gains"),
+        ({"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 4, "layer_types": ["x"]}, "layer_types"),
+        ({"model_type": "llama", "partial_rotary_factor": 0.5}, "a share of 0.5 of each head"),
+        ({"model_type": "phi3", "rope_scaling": {"type": "longrope"}}, "of the type 'longrope'"),
+    ],
+)
+def test_what_is_not_read_is_refused_by_its_name(changes: dict, shape: str, tmp_path: Path):
+    hub.save(decoder_of("llama"), tmp_path)
+    configure(tmp_path, rope_parameters=None, rope_scaling=None)
+    configure(tmp_path, **changes)
+    with pytest.raises(WeightsError, match=shape):
+        hub.load(tmp_path)
 
 
 def test_weights_are_read_without_torchs_compiler_whose_import_takes_seconds(tmp_path: Path):
@@ -145,13 +183,19 @@ def configure(folder: Path, **changes) -> None:
         (lambda f: drop("model.norm.weight", f), r"the tensor model\.norm\.weight is missing"),
         (lambda f: drop("lm_head.weight", f), r"lm_head\.weight is missing\n.*tie_word_embeddings = true"),
         (lambda f: add("model.layers.0.self_attn.q_proj.bias", f), r"1 tensors have no place .*q_proj\.bias"),
-        (lambda f: configure(f, model_type="mamba"), r"model_type = 'mamba', but only gpt2, llama, qwen3"),
+        (
+            lambda f: configure(f, model_type="mamba"),
+            r"model_type = 'mamba': it is no transformer.*; read are gpt2, llama, mistral",
+        ),
         (lambda f: configure(f, intermediate_size=41), r"gate_proj\.weight has the shape \[40, 24\].*\[41, 24\]"),
         (lambda f: configure(f, hidden_size=None), r"hidden_size: Field required"),
         (lambda f: configure(f, num_key_value_heads=3), r"not a multiple of kv_heads = 3"),
         (lambda f: configure(f, attention_bias=True), r"attention_bias = True, where our llama has False only"),
         (lambda f: configure(f, quantization_config={"bits": 4}), r"the weights are quantized"),
-        (lambda f: configure(f, rope_parameters={"rope_type": "yarn"}), r"rotary positions of the kind .*yarn"),
+        (
+            lambda f: configure(f, rope_parameters={"rope_type": "yarn"}),
+            r"rotary positions of the type 'yarn' are not read",
+        ),
         (lambda f: configure(f, rope_parameters={"rope_type": "llama3", "factor": -1}), r"factor: .*greater than 0"),
     ],
 )

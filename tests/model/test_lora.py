@@ -14,7 +14,7 @@ from tests.model.adapters import load_adapter
 from tests.model.shapes import SHAPES, decoder_of, logits_of, tokens_of
 from tests.peers import network_of, with_adapter
 
-ROTARY = [name for name in SHAPES if "gpt2" not in name]
+APART = [name for name in SHAPES if "gpt2" not in name and "phi3" not in name]  # no matrices fused in the file
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_merged_weights_give_the_logits_of_the_adapter_beside_the_weights(name: 
     torch.testing.assert_close(logits_of(decoder, tokens_bt), before, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ROTARY)
+@pytest.mark.parametrize("name", APART)
 def test_an_adapter_survives_export_and_import(name: str, tmp_path: Path):
     decoder, tokens_bt = decoder_with_lora(name), tokens_of(2, 12)
     save_adapter(decoder, Lora(rank=2, alpha=4), tmp_path)
@@ -86,7 +86,7 @@ def test_an_adapter_survives_export_and_import(name: str, tmp_path: Path):
 
 
 def test_a_family_whose_adapter_cannot_be_stored_is_refused_before_training():
-    with pytest.raises(WeightsError, match="one matrix") as error:
+    with pytest.raises(WeightsError, match="keeps several matrices in one") as error:
         refuse_nameless(add_lora(decoder_of("gpt2"), Lora(rank=2, alpha=4)))
     assert "llama" in error.value.cure
 
