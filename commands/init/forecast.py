@@ -16,6 +16,8 @@ ADAPT_PASSES = 3  # a large model memorises a small corpus in a few more
 ADAPT_EXTRA_TOKENS = 100_000  # of work in evaluation and instruction tuning, as if trained on
 FROZEN = 2 / 3  # of training's arithmetic is left where the weights' own gradients are not needed
 MIN_STEPS = 20
+SMALL_STEPS = 100  # that a small text gets: after fewer passes a network is behind a trigram of the same text …
+SMALL_PASSES = 20  # … and after more it knows the text by heart
 FLUENT_PARAMETERS = 30e6  # of the smallest models that tell a plain story (TinyStories, arXiv 2305.07759)
 EXTRA_TOKENS = 350_000  # of work in evaluation and fine-tuning, as the recipe sets them
 BYTES_PER_SECOND = 3e6  # of text: ingest, tokenizer and encode together, on two cores
@@ -47,14 +49,16 @@ def forecast_training(survey: Survey, trial: Trial) -> Forecast:
 
     size = vocabulary(survey.text_bytes)
     tokens = _tokens(survey, trial)
-    shape, affordable = shape_of(DEPTHS[0], size), 0
+    shape, affordable, least = shape_of(DEPTHS[0], size), 0, 0.0
     for depth in DEPTHS:
         candidate = shape_of(depth, size)
         in_time = trial.training_flops_per_second * TRAINING_MINUTES * 60 / flops_per_token(candidate)
         trained = min(PASSES * tokens, in_time)
+        if depth == DEPTHS[0]:
+            least = min(SMALL_STEPS * BATCH * CONTEXT, SMALL_PASSES * tokens, in_time)
         if depth == DEPTHS[0] or trained >= PER_PARAMETER * matrix_parameters(candidate):
             shape, affordable = candidate, round(trained)
-    steps = max(MIN_STEPS, affordable // (BATCH * CONTEXT))
+    steps = max(MIN_STEPS, round(max(affordable, least)) // (BATCH * CONTEXT))
     trained = steps * BATCH * CONTEXT
     seconds_per_token = flops_per_token(shape) / trial.training_flops_per_second
     return Forecast(

@@ -120,9 +120,18 @@ def test_what_is_held_out_follows_the_passages_of_few_books_and_the_texts_of_man
 def test_copies_and_near_copies_are_shares_of_the_same_texts(tmp_path: Path) -> None:
     surveyed = survey(write(tmp_path / "mail", prose(GERMAN, 9)), Home(tmp_path / "home"))
     surveyed = replace(surveyed, duplicates=0.4, kinds={".txt": Kind(1400, 240_000, 1400, 240_000)})
-    trial = Trial(1e6, {}, (), 1.0, 0.3, 4.0, 1e9)
+    trial = Trial(1e6, {}, (), 1.0, 0.3, 4.0, 1e11)
     assert held_out(surveyed, trial.near_copies) == 0.1, "420 texts that differ: 3 % of them would be a handful"
-    assert forecast_training(surveyed, trial).tokens == pytest.approx(60_000 * 0.3 * 0.8, abs=1)
+    forecast = forecast_training(surveyed, trial)
+    assert forecast.tokens == pytest.approx(60_000 * 0.3 * 0.8, abs=1)
+    assert forecast.steps == 100, "a small text is read more often than four times"
+
+
+def test_a_tiny_text_is_not_learned_by_heart_and_a_slow_machine_is_not_overrun(tmp_path: Path) -> None:
+    surveyed = survey(write(tmp_path / "mail", prose(GERMAN, 9)), Home(tmp_path / "home"))
+    tiny, small = ({".txt": Kind(300, size, 300, size)} for size in (12_000, 200_000))
+    assert forecast_training(replace(surveyed, kinds=tiny), Trial(1e6, {}, (), 1.0, 0.0, 4.0, 1e9)).steps == 23
+    assert forecast_training(replace(surveyed, kinds=small), Trial(1e6, {}, (), 1.0, 0.0, 4.0, 1e6)).steps == 20
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=80), max_size=4))
