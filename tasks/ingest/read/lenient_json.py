@@ -15,7 +15,7 @@ NOT_A_NUMBER = "NaN and infinities in JSON became null"
 LONE_SURROGATES = "halves of characters (lone surrogates) became U+FFFD"
 LARGE_NUMBERS = "whole numbers above 64 bits in JSON were kept as text"
 TWICE = "names that stand twice in one JSON object: the last value was taken"
-LARGE_NUMBER = re.compile(rb"\d{19}")
+LARGE_NUMBER = re.compile(rb"\d{20}|-9\d{18}")
 DIGITS_64_BITS, MIN_64_BITS, MAX_64_BITS = 20, -(1 << 63), (1 << 64) - 1
 
 
