@@ -4,14 +4,18 @@ import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from commands.init.fields import RowsCandidate
+from commands.init.shapes import CONTEXT
 from commands.init.survey import Survey
 from tasks.finetune.methods.table import METHODS
+from tasks.finetune.own_rows import OwnRows
 from tasks.finetune.row_formats import PROMPTS
 
+OWN_ROWS = {name: method.own_row_files for name, method in METHODS.items() if method.own_row_files}
 TRIED_ROWS = 200_000  # of a file; those after them are taken to be alike
+ROW_PASSES, MAX_STEPS = 2, 300  # of training on a file of rows: fewer leave most of them unread
 MARGIN = 1.5  # times the expected number of bad rows, where not all were tried
 
 
@@ -56,6 +60,21 @@ def notes(tried: TriedRows) -> list[str]:
             bad = f"; {file.bad:,} of its rows cannot be used" if file.bad else ""
             sentences.append(f"{file.name}, for finetune.{method}: {file.good:,} rows, {_in_words(file.fields)}{bad}")
     return sentences
+
+
+def instruct_settings(tried: TriedRows) -> dict[str, Any]:
+    """Batch and steps of instruction tuning: for a large file of rows as many steps as read them twice."""
+    settings = dict(OWN_ROWS["instruct"].settings)
+    if file := usable(tried).get("instruct"):
+        rows = file.good * (1 - 2 * OwnRows().held_out)
+        settings["steps"] = max(settings["steps"], min(MAX_STEPS, round(ROW_PASSES * rows / settings["batch"])))
+    return settings
+
+
+def further_tokens(tried: TriedRows) -> int:
+    """What that reads more than the usual steps do."""
+    settings = instruct_settings(tried)
+    return (settings["steps"] - OWN_ROWS["instruct"].settings["steps"]) * settings["batch"] * CONTEXT
 
 
 def _in_words(fields: frozenset[str]) -> str:

@@ -43,8 +43,11 @@ class Forecast:
     can_give: str
 
 
-def forecast_training(survey: Survey, trial: Trial) -> Forecast:
-    """The forecast for a new network: the deepest one that the text and the minutes suffice for."""
+def forecast_training(survey: Survey, trial: Trial, further_tokens: int = 0) -> Forecast:
+    """The forecast for a new network: the deepest one that the text and the minutes suffice for.
+
+    further_tokens: that fine-tuning reads beside the usual ones.
+    """
     from model.depth import flops_per_token, matrix_parameters
 
     size = vocabulary(survey.text_bytes)
@@ -70,7 +73,7 @@ def forecast_training(survey: Survey, trial: Trial) -> Forecast:
         tokens=tokens,
         trained=trained,
         training_minutes=trained * seconds_per_token / 60,
-        minutes=((trained + EXTRA_TOKENS) * seconds_per_token + _other_seconds(survey, trial)) / 60,
+        minutes=((trained + EXTRA_TOKENS + further_tokens) * seconds_per_token + _other_seconds(survey, trial)) / 60,
         disk_bytes=_disk_bytes(survey, tokens, BYTES_PER_PARAMETER * shape.parameters),
         can_give=can_give(tokens, shape.parameters),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from commands.init.finetuning_rows import try_rows
+from commands.init.finetuning_rows import further_tokens, try_rows
 from commands.init.forecast import forecast_adaptation, forecast_training
 from commands.init.passage_size import passage_size
 from commands.init.proposal import Proposal
@@ -47,8 +47,10 @@ def propose(
         raise UsageError(f"no file in {folder} ends in {', '.join(missing)}", f"there are: {there}")
     passage_size(surveyed)  # too little text is an error before anything is measured
     trial = measure(surveyed, CurateConfig())
-    forecast = (forecast_adaptation if adapt else forecast_training)(surveyed, trial)
-    proposal = Proposal(path, path.stem, surveyed, trial, forecast, try_rows(surveyed), home.free_bytes(), adapt)
+    rows = try_rows(surveyed)
+    measured = surveyed, trial
+    forecast = forecast_adaptation(*measured) if adapt else forecast_training(*measured, further_tokens(rows))
+    proposal = Proposal(path, path.stem, surveyed, trial, forecast, rows, home.free_bytes(), adapt)
     _write(path, recipe_text(proposal))
     load(str(path))  # a recipe that cannot be run would be a mistake of ours: it shows now
     return proposal

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from commands.init.finetuning_rows import OWN_ROWS, instruct_settings
 from commands.init.proposal import Proposal
 from commands.init.shapes import BATCH, CONTEXT, DEPTHS
 from commands.init.show import minutes_in_words
@@ -15,7 +16,6 @@ from tasks.finetune.own_rows import OwnRows
 from tasks.privacy import opening
 from tasks.readable_numbers import count_in_words
 
-OWN_ROWS = {name: method.own_row_files for name, method in METHODS.items() if method.own_row_files}
 PROMPTS, OPENING_WORDS, OPENING_CHARACTERS, HEAD_CHARACTERS = 2, 6, 32, 200
 MIN_BASELINE_BYTES, MAX_BASELINE_BYTES = 100_000, 16 << 20
 
@@ -89,7 +89,7 @@ def _evaluate(p: Proposal) -> Table:
 
 
 def _finetune(p: Proposal) -> list[Table]:
-    tables = [[*_instruct(p), *_settings(OWN_ROWS["instruct"].settings, {})]]
+    tables = [[*_instruct(p), *_settings(instruct_settings(p.tried_rows), {})]]
     tables += [[*_rows(p, method), *_settings(OWN_ROWS[method].settings, {})] for method in further_methods(p)]
     if p.survey.label_field:
         label = put("label", f'"{p.survey.label_field}"', "this field sorts the documents into a few classes")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands.init.finetuning_rows import further_tokens, instruct_settings
 from commands.init.forecast import forecast_training
 from commands.init.passage_size import held_out
 from commands.init.propose import propose
@@ -52,7 +53,11 @@ def test_a_table_of_questions_and_answers_is_taught_as_such(tmp_path: Path) -> N
     instruct = load("helpdesk").recipe.finetune.instruct
     assert instruct is not None and instruct.path == tmp_path / "helpdesk" / "t.csv"
     rows, _ = own_rows(instruct)
-    assert len(rows) == 60 and rows[7]["prompt"] == "Frage 7?"
+    assert len(rows) == 60 and rows[7]["prompt"] == "Frage 7?" and instruct.steps == 60
+    (file,) = proposal.rows_files.values()
+    many = {"instruct": file._replace(good=1000)}
+    assert instruct_settings(many) == {"batch": 8, "steps": 200} and further_tokens(many) == 140 * 8 * 256
+    assert instruct_settings({"instruct": file._replace(good=10**6)})["steps"] == 300
 
 
 def test_a_folder_of_conversations_alone_gives_texts_and_fine_tuning_rows(tmp_path: Path) -> None:
