@@ -1,8 +1,8 @@
 """The network and its training: torch, numpy, pyarrow and safetensors, and nothing of the steps around it.
 
-attention.py, decoder.py     the network; family.py: shapes and families; head.py: a classifier's head; lora.py
+attention.py, decoder.py     the network; norm.py; family.py: shapes and families; head.py: a classifier's head; lora.py
 depth.py                     from one number to a shape, a batch, a learning rate and steps
-hub.py                       weights in and out: Hugging Face (hub_files.py, hub_config.py, hub_tensors.py)
+hub.py                       weights in and out: Hugging Face, with hub_families.py, _files.py, _config.py, _tensors.py
 gguf_weights.py              weights in: GGUF, by way of gguf_header.py
 spec.py, session.py          a training run as JSON, and as objects
 train.py                     the training process: logs, evaluation, checkpoints, weights; training_log.py, lifeline.py

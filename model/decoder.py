@@ -10,10 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.attention import Attention, KVCache, Rotation, rotary
+from model.attention import Attention, KVCache, Rotations, capped, rotations
 from model.family import Shape, SpecialIds
-
-NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
+from model.norm import norm_of
 
 
 class Decoder(nn.Module):
@@ -26,7 +25,7 @@ class Decoder(nn.Module):
         self.embedding = table(shape.vocabulary, shape.width)
         self.positions = POSITIONS[shape.traits.positions](shape)
         self.blocks = nn.ModuleList(Block(shape, number) for number in range(shape.depth))
-        self.norm = NORMS[shape.traits.norm](shape.width, eps=shape.norm_eps)
+        self.norm = norm_of(shape, shape.width)
         self.head = None if shape.tied else nn.Linear(shape.width, shape.vocabulary, bias=False)
 
     def forward(
@@ -50,7 +49,7 @@ class Decoder(nn.Module):
             x_btd = block(x_btd, rotate, mask, None if caches is None else caches[number])
         return scaled(self.norm(x_btd), 1 / self.shape.logits_scaling)
 
-    def embed(self, tokens_bt: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotation]:
+    def embed(self, tokens_bt: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotations]:
         """What the first block reads, and how queries and keys are turned."""
         return self.positions(scaled(self.embedding(tokens_bt), self.shape.embedding_multiplier), positions_bt)
 
@@ -60,7 +59,7 @@ class Decoder(nn.Module):
         return self.embedding.weight if self.head is None else self.head.weight
 
     def logits(self, x_btd: Tensor) -> Tensor:
-        return F.linear(x_btd, self.head_weight_vd)
+        return capped(F.linear(x_btd, self.head_weight_vd), self.shape.logits_cap)
 
     @torch.no_grad()
     def copy_rows(self, source_of: Mapping[int, int]) -> None:
@@ -75,7 +74,7 @@ class Decoder(nn.Module):
         x_btd, rotate = self.embed(tokens_bt, positions_bt)
         maps = []
         for block in cast("list[Block]", list(self.blocks)):
-            read = block.attention_norm(x_btd) if block.norms_before else x_btd
+            read = block.attention_norm(x_btd)
             maps.append(block.attention.weights(read, rotate, mask))
             x_btd = block(x_btd, rotate, mask)
         return maps
@@ -84,22 +83,22 @@ class Decoder(nn.Module):
 class Block(nn.Module):
     def __init__(self, shape: Shape, number: int) -> None:
         super().__init__()
-        norm = NORMS[shape.traits.norm]
-        self.norms_before, self.multiplier = shape.traits.block_norms == "before", shape.residual_multiplier
-        self.attention_norm = norm(shape.width, eps=shape.norm_eps)
+        where, self.multiplier = shape.traits.block_norms, shape.residual_multiplier
+        before, after = where != "after", where != "before"
+        self.attention_norm = norm_of(shape, shape.width) if before else nn.Identity()
         self.attention = Attention(shape, number)
-        self.mlp_norm = norm(shape.width, eps=shape.norm_eps)
+        self.attention_out_norm = norm_of(shape, shape.width) if after else nn.Identity()
+        self.mlp_norm = norm_of(shape, shape.width) if before else nn.Identity()
         self.mlp = MLPS[shape.traits.mlp](shape)
+        self.mlp_out_norm = norm_of(shape, shape.width) if after else nn.Identity()
 
     def forward(
-        self, x_btd: Tensor, rotate: Rotation, mask_b1ts: Tensor | None = None, cache: KVCache | None = None
+        self, x_btd: Tensor, rotate: Rotations, mask_b1ts: Tensor | None = None, cache: KVCache | None = None
     ) -> Tensor:
-        if self.norms_before:
-            y_btd = self.attention(self.attention_norm(x_btd), rotate, mask_b1ts, cache)
-            x_btd = x_btd + scaled(y_btd, self.multiplier)
-            return x_btd + scaled(self.mlp(self.mlp_norm(x_btd)), self.multiplier)
-        x_btd = x_btd + scaled(self.attention_norm(self.attention(x_btd, rotate, mask_b1ts, cache)), self.multiplier)
-        return x_btd + scaled(self.mlp_norm(self.mlp(x_btd)), self.multiplier)
+        y_btd = self.attention(self.attention_norm(x_btd), rotate, mask_b1ts, cache)
+        x_btd = x_btd + scaled(self.attention_out_norm(y_btd), self.multiplier)
+        y_btd = self.mlp(self.mlp_norm(x_btd))
+        return x_btd + scaled(self.mlp_out_norm(y_btd), self.multiplier)
 
 
 def scaled(x_btd: Tensor, factor: float) -> Tensor:
@@ -107,17 +106,20 @@ def scaled(x_btd: Tensor, factor: float) -> Tensor:
     return x_btd if factor == 1 else x_btd * factor
 
 
-class SwiGLU(nn.Module):
-    """A gated MLP (Shazeer 2020, arXiv 2002.05202)."""
+class GatedMLP(nn.Module):
+    """SwiGLU, or Gemma's GeGLU with the GELU's tanh approximation (Shazeer 2020, arXiv 2002.05202)."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        self.is_gelu = shape.traits.mlp == "geglu"
         self.to_gate = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias == "all")
         self.to_up = nn.Linear(shape.width, shape.ffn_width, bias=shape.traits.bias == "all")
         self.to_out = nn.Linear(shape.ffn_width, shape.width, bias=shape.traits.bias == "all")
 
     def forward(self, x_btd: Tensor) -> Tensor:
-        return self.to_out(F.silu(self.to_gate(x_btd)) * self.to_up(x_btd))
+        gate_btd = self.to_gate(x_btd)
+        gate_btd = F.gelu(gate_btd, approximate="tanh") if self.is_gelu else F.silu(gate_btd)
+        return self.to_out(gate_btd * self.to_up(x_btd))
 
 
 class Gelu(nn.Module):
@@ -139,8 +141,8 @@ class LearnedPositions(nn.Module):
         super().__init__()
         self.embedding = table(shape.context, shape.width)
 
-    def forward(self, x_btd: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotation]:
-        return x_btd + self.embedding(positions_bt), lambda q_or_k: q_or_k
+    def forward(self, x_btd: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotations]:
+        return x_btd + self.embedding(positions_bt), Rotations(unturned, unturned)
 
 
 class RotaryPositions(nn.Module):
@@ -150,8 +152,13 @@ class RotaryPositions(nn.Module):
         super().__init__()
         self.shape = shape
 
-    def forward(self, x_btd: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotation]:
-        return x_btd, rotary(self.shape, positions_bt)
+    def forward(self, x_btd: Tensor, positions_bt: Tensor) -> tuple[Tensor, Rotations]:
+        return x_btd, rotations(self.shape, positions_bt)
+
+
+def unturned(q_or_k: Tensor) -> Tensor:
+    """The queries or keys as they are."""
+    return q_or_k
 
 
 def table(rows: int, width: int) -> nn.Embedding:
@@ -160,7 +167,7 @@ def table(rows: int, width: int) -> nn.Embedding:
 
 
 POSITIONS = {"learned": LearnedPositions, "rotary": RotaryPositions}
-MLPS = {"gelu": Gelu, "swiglu": SwiGLU}
+MLPS = {"gelu": Gelu, "swiglu": GatedMLP, "geglu": GatedMLP}
 
 
 @torch.no_grad()
@@ -173,9 +180,10 @@ def initialise(decoder: Decoder, seed: int) -> Decoder:
     """
     generator = torch.Generator().manual_seed(seed)
     deviation = min(0.02, decoder.shape.width**-0.5)
+    neutral = 0.0 if decoder.shape.traits.norm == "rms + 1" else 1.0
     for name, parameter in decoder.named_parameters():
         if parameter.dim() == 1:
-            parameter.fill_(1.0 if name.endswith("norm.weight") else 0.0)
+            parameter.fill_(neutral if name.endswith("norm.weight") else 0.0)
             continue
         scale = (2 * decoder.shape.depth) ** -0.5 if name.endswith("to_out.weight") else 1.0
         drawn = torch.empty(parameter.shape, dtype=torch.float32).normal_(0, deviation * scale, generator=generator)

@@ -11,19 +11,20 @@ MAX_SIZE, MAX_DEPTH = 1 << 24, 1000  # far beyond any model: what a damaged conf
 class Traits(NamedTuple):
     """What a family is made of. The network and the export read these, never the family's name."""
 
-    norm: Literal["layer", "rms"]
+    norm: Literal["layer", "rms", "rms + 1"]
     positions: Literal["learned", "rotary"]
-    mlp: Literal["gelu", "swiglu"]
+    mlp: Literal["gelu", "swiglu", "geglu"]
     tied: bool = False  # how published models of the family usually are
     query_norms: Literal["none", "each head", "all heads"] = (
         "none"  # RMS norms of queries and keys, before the rotation
     )
     bias: Literal["none", "qkv", "all"] = "none"  # of linear layers; the head never has one
-    block_norms: Literal["before", "after"] = "before"  # of what attention and MLP read, or of what they write
+    block_norms: Literal["before", "after", "both"] = "before"  # of what attention and MLP read, or write
     grouped: bool = True  # fewer key/value heads than query heads, and a head width of its own, are possible
 
 
 LLAMA = Traits("rms", "rotary", "swiglu")
+GEMMA = Traits("rms + 1", "rotary", "geglu", tied=True)
 FAMILIES = {
     "gpt2": Traits("layer", "learned", "gelu", tied=True, bias="all", grouped=False),  # Radford et al. 2019
     "llama": LLAMA,  # arXiv 2307.09288, 2407.21783
@@ -34,8 +35,24 @@ FAMILIES = {
     "qwen2": LLAMA._replace(bias="qkv"),  # arXiv 2407.10671, 2412.15115
     "qwen3": LLAMA._replace(tied=True, query_norms="each head"),  # arXiv 2505.09388
     "olmo2": LLAMA._replace(query_norms="all heads", block_norms="after"),  # arXiv 2501.00656
+    "gemma": GEMMA,  # arXiv 2403.08295
+    "gemma2": GEMMA._replace(block_norms="both"),  # with caps and windows (arXiv 2408.00118)
+    "gemma3_text": GEMMA._replace(block_norms="both", query_norms="each head"),  # arXiv 2503.19786
 }
-Family = Literal["gpt2", "llama", "mistral", "phi3", "granite", "smollm3", "qwen2", "qwen3", "olmo2"]
+Family = Literal[
+    "gpt2",
+    "llama",
+    "mistral",
+    "phi3",
+    "granite",
+    "smollm3",
+    "qwen2",
+    "qwen3",
+    "olmo2",
+    "gemma",
+    "gemma2",
+    "gemma3_text",
+]
 
 
 class RopeScaling(BaseModel):
@@ -99,6 +116,11 @@ class Shape(BaseModel):
     residual_multiplier: float = 1.0  # of what attention and MLP add
     attention_multiplier: float | None = None  # of the scores; None: 1 / sqrt(head_width)
     logits_scaling: float = Field(default=1.0, gt=0)  # what logits are divided by
+    attention_cap: float | None = Field(default=None, gt=0)  # scores s become cap · tanh(s / cap)
+    logits_cap: float | None = Field(default=None, gt=0)
+    local_rope_theta: float | None = Field(
+        default=None, gt=0
+    )  # of blocks with a window, whose positions no one stretches
 
     @property
     def traits(self) -> Traits:
@@ -128,12 +150,12 @@ class Shape(BaseModel):
         """How many numbers are trained, without building the network (a test counts the real ones)."""
         traits, queries, keys = self.traits, self.heads * self.head_width, self.kv_heads * self.head_width
         projections = self.width * (queries + 2 * keys) + queries * self.width
-        mlp = (3 if traits.mlp == "swiglu" else 2) * self.width * self.ffn_width
+        mlp = (2 if traits.mlp == "gelu" else 3) * self.width * self.ffn_width
         qkv_biases, other_biases = queries + 2 * keys, self.width + self.ffn_width + self.width
         biases = {"none": 0, "qkv": qkv_biases, "all": qkv_biases + other_biases}[traits.bias]
         norm = (2 if traits.norm == "layer" else 1) * self.width
         query_norms = {"none": 0, "each head": 2 * self.head_width, "all heads": queries + keys}[traits.query_norms]
-        block = projections + mlp + biases + 2 * norm + query_norms
+        block = projections + mlp + biases + (4 if traits.block_norms == "both" else 2) * norm + query_norms
         embeddings = self.vocabulary * self.width * (1 if self.tied else 2)
         positions = self.context * self.width if traits.positions == "learned" else 0
         return embeddings + positions + self.depth * block + norm

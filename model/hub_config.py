@@ -4,6 +4,7 @@ Read are the form of transformers 5 (`rope_parameters`, `dtype`) and the older o
 `torch_dtype`); written are both at once, so that vLLM, LitGPT and llama.cpp find what they look for.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,9 @@ def to_config(shape: Shape, special_ids: SpecialIds, dtype: "torch.dtype") -> di
     config |= {name: values[0] for name, values in family.fixed.items()}
     if "attention_multiplier" in family.fields and shape.attention_multiplier is None:
         config["attention_multiplier"] = shape.head_width**-0.5
+    if family.query_scalar is not None:
+        scalar = shape.head_width if shape.attention_multiplier is None else shape.attention_multiplier**-2
+        config["query_pre_attn_scalar"] = round(scalar) if math.isclose(scalar, round(scalar)) else scalar
     config |= _windows_to_config(shape, family)
     return config | (rope_to_config(shape) if shape.traits.positions == "rotary" else {})
 
@@ -63,12 +67,17 @@ def special_ids_to_config(special_ids: SpecialIds) -> dict[str, Any]:
     return {"bos_token_id": special_ids.begin, "eos_token_id": end, "pad_token_id": special_ids.pad}
 
 
+def _has_layer_types(family: HubFamily) -> bool:
+    return family.window_switch or family.full_every is not None
+
+
 def _windows_to_config(shape: Shape, family: HubFamily) -> dict[str, Any]:
     config: dict[str, Any] = {"sliding_window": shape.window} if family.windows else {}
     blocks = range(shape.depth)
+    if _has_layer_types(family):
+        config["layer_types"] = [FULL if shape.window_of(block) is None else SLIDING for block in blocks]
     if family.window_switch:
-        types = [FULL if shape.window_of(block) is None else SLIDING for block in blocks]
-        config |= {"use_sliding_window": shape.window is not None, "layer_types": types, "max_window_layers": 0}
+        config |= {"use_sliding_window": shape.window is not None, "max_window_layers": 0}
     if family.unrotated:
         config["no_rope_layers"] = [int(block not in shape.unrotated_blocks) for block in blocks]
     return config
@@ -81,7 +90,12 @@ def rope_to_config(shape: Shape) -> dict[str, Any]:
         scaling = {"rope_type": stretch.kind, **values}
     parameters = {"rope_type": "default", "rope_theta": shape.rope_theta, **(scaling or {})}
     config = {"rope_parameters": parameters, "rope_theta": shape.rope_theta, "rope_scaling": scaling}
-    if HUB_FAMILIES[shape.family].partial_rotation:
+    family = HUB_FAMILIES[shape.family]
+    if family.local_rotation:
+        theta = shape.local_rope_theta or shape.rope_theta
+        both = {FULL: parameters, SLIDING: {"rope_type": "default", "rope_theta": theta}}
+        config |= {"rope_parameters": both, "rope_local_base_freq": theta}
+    if family.partial_rotation:
         parameters["partial_rotary_factor"] = config["partial_rotary_factor"] = shape.rotated_share
     return config
 
@@ -107,6 +121,7 @@ def to_shape(config: Mapping[str, Any], file: Path) -> Shape:
     silent = {ours: value for ours, value in family.silent.items() if family.fields.get(ours) not in config}
     try:
         shape = _completed({"family": name, **silent, **named}) | _rope(config, family, file)
+        shape |= _scales(config, family, shape)
         return Shape.model_validate(shape | _windows(config, family, shape, file))
     except ValidationError as error:
         field, message = error.errors()[0]["loc"], error.errors()[0]["msg"]
@@ -145,6 +160,18 @@ def _completed(named: dict[str, Any]) -> dict[str, Any]:
     return derived | ({"ffn_width": 4 * width} if named["family"] == "gpt2" else {}) | named
 
 
+def _scales(config: Mapping[str, Any], family: HubFamily, shape: Mapping[str, Any]) -> dict[str, float]:
+    """The multipliers that a config says in other words."""
+    scales = dict[str, float]()
+    if family.scaled_embedding and isinstance(width := shape.get("width"), int):
+        scales["embedding_multiplier"] = width**0.5
+    if family.query_scalar is not None:
+        scalar = config.get("query_pre_attn_scalar", family.query_scalar)
+        if isinstance(scalar, int | float) and scalar > 0:
+            scales["attention_multiplier"] = scalar**-0.5
+    return scales
+
+
 def _rope(config: Mapping[str, Any], family: HubFamily, file: Path) -> dict[str, Any]:
     """`rope_theta`, `rope_scaling` and `rotated_share` of a Shape, from either form."""
     stated = [config.get(name) or {} for name in ("rope_scaling", "rope_parameters")]
@@ -152,6 +179,12 @@ def _rope(config: Mapping[str, Any], family: HubFamily, file: Path) -> dict[str,
         raise WeightsError(
             f"{file}: rope_scaling or rope_parameters is no table", "compare with the config the weights came with"
         )
+    local = dict[str, Any]()
+    if family.local_rotation:
+        nested = stated[1] if FULL in stated[1] else {FULL: stated[1], SLIDING: {}}
+        stated[1], beside = nested[FULL], nested.get(SLIDING) or {}
+        default = config.get("rope_local_base_freq") or family.silent["local_rope_theta"]
+        local["local_rope_theta"] = beside.get("rope_theta") or default
     rope: dict[str, Any] = stated[0] | stated[1]
     kind = rope.get("rope_type") or rope.get("type") or "default"
     theta = rope.get("rope_theta") or config.get("rope_theta") or family.silent.get("rope_theta", 10_000.0)
@@ -161,7 +194,7 @@ def _rope(config: Mapping[str, Any], family: HubFamily, file: Path) -> dict[str,
         raise WeightsError(
             f"{file}: rotary positions {what} are not read", f"those read are default, {', '.join(ROPE_KINDS)}"
         )
-    values: dict[str, Any] = {"rope_theta": theta} | ({"rotated_share": share} if share != 1.0 else {})
+    values: dict[str, Any] = local | {"rope_theta": theta} | ({"rotated_share": share} if share != 1.0 else {})
     if kind == "default":
         return values
     stretch = {ours: rope[ROPE_SCALING_FIELDS[ours]] for ours in ROPE_KINDS[kind] if ROPE_SCALING_FIELDS[ours] in rope}
@@ -176,8 +209,11 @@ def _windows(config: Mapping[str, Any], family: HubFamily, shape: Mapping[str, A
     window = config.get("sliding_window", family.silent.get("window")) if family.windows else None
     if window is None or (family.window_switch and not config.get("use_sliding_window", False)):
         return {"window": None, "unrotated_blocks": unrotated}
-    types = config.get("layer_types") if family.window_switch else None
-    if types is None and family.unrotated:
+    types = config.get("layer_types") if _has_layer_types(family) else None
+    if types is None and family.full_every is not None:
+        every = config.get("sliding_window_pattern") or family.full_every
+        types = [SLIDING if (block + 1) % every else FULL for block in blocks]
+    elif types is None and family.unrotated:
         types = [SLIDING if block in unrotated else FULL for block in blocks]
     elif types is None and family.window_switch:
         first = config.get("max_window_layers", MAX_WINDOW_LAYERS)

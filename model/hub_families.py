@@ -32,6 +32,9 @@ GPT2_FIELDS = {
 GRANITE_FIELDS = LLAMA_FIELDS | {
     name: name for name in ("embedding_multiplier", "residual_multiplier", "attention_multiplier", "logits_scaling")
 }
+GEMMA_FIELDS = LLAMA_FIELDS | {"attention_cap": "attn_logit_softcapping", "logits_cap": "final_logit_softcapping"}
+GEMMA_SILENT = {"tied": True, "norm_eps": 1e-6, "kv_heads": 4, "head_width": 256, "window": 4096}
+GELU = "gelu_pytorch_tanh"
 SILU = {"hidden_act": ("silu", "swish")}
 NO_BIAS = {"attention_bias": (False,), "mlp_bias": (False,)}
 
@@ -45,7 +48,11 @@ class HubFamily:
     fixed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # built in one way: the first is what we write
     silent: Mapping[str, Any] = field(default_factory=dict)
     windows: bool = False  # has sliding_window
-    window_switch: bool = False  # which holds where use_sliding_window says so, in the blocks that layer_types names
+    window_switch: bool = False  # which holds where use_sliding_window says so
+    full_every: int | None = None  # of the blocks one that sees all, where layer_types is silent; None: no layer_types
+    scaled_embedding: bool = False  # by the square root of the width
+    query_scalar: int | None = None  # what query_pre_attn_scalar is where a config is silent; None: it has none
+    local_rotation: bool = False  # blocks with a window have a base of their own
     partial_rotation: bool = False
     unrotated: bool = False  # has no_rope_layers
 
@@ -104,6 +111,33 @@ HUB_FAMILIES = {
         windows=True,
         window_switch=True,
     ),
+    "gemma": HubFamily(
+        "GemmaForCausalLM",
+        fixed={"hidden_act": (GELU, "gelu", None), "hidden_activation": (GELU, None), "attention_bias": (False,)},
+        silent={"tied": True, "norm_eps": 1e-6, "kv_heads": 16, "head_width": 256},
+        scaled_embedding=True,
+    ),
+    "gemma2": HubFamily(
+        "Gemma2ForCausalLM",
+        GEMMA_FIELDS,
+        {"hidden_activation": (GELU,), "attention_bias": (False,), "use_bidirectional_attention": (None, False)},
+        GEMMA_SILENT | {"attention_cap": 50.0, "logits_cap": 30.0},
+        windows=True,
+        full_every=2,
+        scaled_embedding=True,
+        query_scalar=256,
+    ),
+    "gemma3_text": HubFamily(
+        "Gemma3ForCausalLM",
+        GEMMA_FIELDS,
+        {"hidden_activation": (GELU,), "attention_bias": (False,), "use_bidirectional_attention": (False, None)},
+        GEMMA_SILENT | {"rope_theta": 1e6, "local_rope_theta": 1e4},
+        windows=True,
+        full_every=6,
+        scaled_embedding=True,
+        query_scalar=256,
+        local_rotation=True,
+    ),
     "olmo2": HubFamily(
         "Olmo2ForCausalLM", fixed=SILU | {"attention_bias": (False,)}, silent={"tied": False, "norm_eps": 1e-5}
     ),
@@ -112,7 +146,9 @@ EXPERTS = "experts are not read yet"
 NOT_READ = {  # model types that people have, and what of them is not built
     **dict.fromkeys(("mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "phimoe", "deepseek_v2", "deepseek_v3"), EXPERTS),
     **dict.fromkeys(("gpt_oss", "llama4", "llama4_text", "granitemoe"), EXPERTS),
-    **dict.fromkeys(("gemma", "gemma2", "gemma3", "gemma3_text"), "its gains of 1 + weight are not read yet"),
+    **dict.fromkeys(
+        ("gemma3", "gemma3n", "llava", "mllama", "qwen2_vl"), "its pictures are not read: take the text model"
+    ),
     **dict.fromkeys(("gpt_neox", "gptj", "phi", "falcon"), "attention and MLP side by side are not read"),
     **dict.fromkeys(("bloom", "mpt"), "positions as slopes (ALiBi) are not read"),
     **dict.fromkeys(("mamba", "mamba2", "rwkv", "jamba"), "it is no transformer, or not one alone"),

@@ -69,18 +69,29 @@ GPT2 = {
 QWEN2 = LLAMA | {
     f"blocks.{{n}}.attention.to_{name}.bias": Place(f"model.layers.{{n}}.self_attn.{name}_proj.bias") for name in "qkv"
 }
-OLMO2 = QWEN3 | {
-    "blocks.{n}.attention_norm.weight": Place("model.layers.{n}.post_attention_layernorm.weight"),
-    "blocks.{n}.mlp_norm.weight": Place("model.layers.{n}.post_feedforward_layernorm.weight"),
+AFTER = {
+    "blocks.{n}.attention_out_norm.weight": Place("model.layers.{n}.post_attention_layernorm.weight"),
+    "blocks.{n}.mlp_out_norm.weight": Place("model.layers.{n}.post_feedforward_layernorm.weight"),
 }
+OLMO2 = QWEN3 | AFTER
+GEMMA2 = LLAMA | AFTER | {"blocks.{n}.mlp_norm.weight": Place("model.layers.{n}.pre_feedforward_layernorm.weight")}
+GEMMA3 = QWEN3 | GEMMA2
 PHI3_FUSED = {"attention.to_q": 0, "attention.to_k": 1, "attention.to_v": 2}, {"mlp.to_gate": 0, "mlp.to_up": 1}
 PHI3 = LLAMA | {
     f"blocks.{{n}}.{ours}.weight": Place(f"model.layers.{{n}}.{theirs}_proj.weight", fused=fused, part=part)
     for (fused, theirs), parts in zip((("qkv", "self_attn.qkv"), ("gate_up", "mlp.gate_up")), PHI3_FUSED, strict=True)
     for ours, part in parts.items()
 }
-ALIKE: dict[str, dict[str, Place]] = dict.fromkeys(("llama", "mistral", "granite", "smollm3"), LLAMA)
-PLACES = ALIKE | {"gpt2": GPT2, "qwen2": QWEN2, "qwen3": QWEN3, "olmo2": OLMO2, "phi3": PHI3}
+ALIKE: dict[str, dict[str, Place]] = dict.fromkeys(("llama", "mistral", "granite", "smollm3", "gemma"), LLAMA)
+PLACES = ALIKE | {
+    "gpt2": GPT2,
+    "qwen2": QWEN2,
+    "qwen3": QWEN3,
+    "olmo2": OLMO2,
+    "phi3": PHI3,
+    "gemma2": GEMMA2,
+    "gemma3_text": GEMMA3,
+}
 PREFIX = dict.fromkeys(PLACES, "model.") | {"gpt2": "transformer."}  # absent where the bare network was saved
 BUFFERS = re.compile(r"(\.attn\.(bias|masked_bias)|\.rotary_emb\.inv_freq)$")  # computed, kept by older versions
 

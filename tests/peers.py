@@ -11,6 +11,9 @@ from datasets import Dataset
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GemmaConfig,
     GPT2Config,
     GraniteConfig,
     LlamaConfig,
@@ -44,6 +47,10 @@ STRETCHED = {
     "original_max_position_embeddings": 32,
 }
 LINEAR = {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 4.0}
+LOCAL = {
+    "full_attention": {"rope_type": "linear", "rope_theta": 100_000.0, "factor": 4.0},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 1_000.0},
+}
 PARTLY = {"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 0.75}
 MULTIPLIERS = {"embedding_multiplier": 3.0, "residual_multiplier": 0.3, "attention_multiplier": 0.11}
 MULTIPLIERS |= {"logits_scaling": 2.5}
@@ -64,6 +71,11 @@ CONFIGS: dict[str, PretrainedConfig] = {
     "phi3 partly rotated": Phi3Config(**SIZES, **LAYERS, **WIDTHS, tie_word_embeddings=True, rope_parameters=PARTLY),
     "granite": GraniteConfig(**SIZES, **LAYERS, **WIDTHS, **MULTIPLIERS),
     "olmo2": Olmo2Config(**SIZES, **LAYERS, **WIDTHS),
+    "gemma": GemmaConfig(**SIZES, **LAYERS, **WIDTHS, head_dim=24),
+    "gemma2": Gemma2Config(**SIZES, **LAYERS, **WIDTHS, head_dim=24, sliding_window=9, query_pre_attn_scalar=20),
+    "gemma3_text": Gemma3TextConfig(
+        **SIZES, **{**LAYERS, "num_hidden_layers": 7}, **WIDTHS, head_dim=24, sliding_window=9, rope_parameters=LOCAL
+    ),
     "smollm3": SmolLM3Config(**SIZES, **{**LAYERS, "num_hidden_layers": 5}, **WIDTHS),
 }
 

@@ -85,5 +85,5 @@ class NextToken(Objective):
 
     def forward(self, batch: TokenBatch) -> LossSums:
         x_btd = self.decoder(batch.tokens_bt, batch.positions_bt, batch.mask_b1tt)
-        loss = cross_entropy(x_btd, self.decoder.head_weight_vd, batch.targets_bt)
+        loss = cross_entropy(x_btd, self.decoder.head_weight_vd, batch.targets_bt, self.decoder.shape.logits_cap)
         return LossSums(loss, (batch.targets_bt != IGNORE).sum(), {})

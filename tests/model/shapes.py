@@ -6,6 +6,7 @@ from model.decoder import Decoder, initialise
 from model.family import RopeScaling, Shape, SpecialIds
 
 SIZES = {"vocabulary": 61, "context": 32, "depth": 2, "width": 24, "heads": 4, "ffn_width": 40}
+ROOT = SIZES["width"] ** 0.5  # by which Gemma multiplies its embeddings
 SCALING = RopeScaling(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_context=16)
 SHAPES = {
     "gpt2": Shape(family="gpt2", kv_heads=4, head_width=6, tied=True, **SIZES),
@@ -36,6 +37,33 @@ SHAPES = {
     "qwen2": Shape(family="qwen2", kv_heads=2, head_width=6, tied=True, **SIZES),
     "qwen2 windowed": Shape(
         family="qwen2", kv_heads=2, head_width=6, tied=False, window=5, global_blocks=(0,), **SIZES
+    ),
+    "gemma": Shape(family="gemma", kv_heads=1, head_width=8, tied=False, embedding_multiplier=ROOT, **SIZES),
+    "gemma2": Shape(
+        family="gemma2",
+        kv_heads=2,
+        head_width=10,
+        tied=False,
+        window=7,
+        global_blocks=(1,),
+        embedding_multiplier=ROOT,
+        attention_multiplier=20**-0.5,
+        attention_cap=5.0,
+        logits_cap=3.0,
+        **SIZES,
+    ),
+    "gemma3": Shape(
+        family="gemma3_text",
+        kv_heads=2,
+        head_width=8,
+        tied=False,
+        window=6,
+        global_blocks=(1,),
+        embedding_multiplier=ROOT,
+        attention_multiplier=16**-0.5,
+        rope_scaling=RopeScaling(kind="linear", factor=2),
+        local_rope_theta=500.0,
+        **SIZES,
     ),
     "olmo2": Shape(family="olmo2", kv_heads=2, head_width=10, tied=False, **SIZES),
 }
