@@ -154,7 +154,7 @@ def _as_markdown(rows: list[Row]) -> str:
         "",
         f"Written by `python -m benchmarks.reliability --write` on {datetime.now(UTC):%Y-%m-%d} ({machine}; code",
         f"{git_commit() or 'unknown'}). Each row broke the thing for real, with the recipe `smoke`; bytes are compared",
-        "with those of a run that nothing disturbed.",
+        "with those of a run that nothing disturbed. `--only GROUP` measures some of the rows and leaves the others.",
         "",
         "| promise | broken by | figure | |",
         "|---|---|---|---|",
