@@ -5,10 +5,10 @@ that is left out most. Leaving one out pays where many rare characters become co
 """
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
-from tasks.ingest.read.east_asian import CHINESE, EXPECTED, HAN, HANGUL, KANA, KOREAN
+from tasks.ingest.read.east_asian import CHINESE, EXPECTED, KANA, KOREAN
 
 LENGTHS = {  # of characters beyond ASCII, in bytes
     "cp932": (2, 1), "euc_jp": (2, 3), "gb18030": (2, 4), "gbk": (2,), "gb2312": (2,), "big5": (2,), "big5hkscs": (2,),
@@ -27,7 +27,7 @@ FREQUENT = frozenset(KANA + CHINESE + KOREAN)
 USUAL_COST, RARE_COST, LEFT_OUT_COST = 1.0, 4.0, 7.0
 PIECE = re.compile(rb"[\x00-\x2f]+|[^\x00-\x2f]+")  # those signs are within no character of any of these encodings
 MAX_BYTES = 64 << 10  # of a piece that is mended
-GARBLED = re.compile("r.{0,2}r.{0,2}r")  # rare characters among usual ones
+OTHER_SIGNS = EXPECTED.pattern.strip("[]").replace("\u4e00-\u9fff", "").replace("\uac00-\ud7a3", "")
 SIGN = "\ufffd"
 
 
@@ -38,6 +38,12 @@ class Resynchronised(NamedTuple):
 
 def resynchronise(raw: bytes, encoding: str) -> Resynchronised:
     """The text of bytes that may be damaged, in linear time."""
+    try:
+        text = raw.decode(encoding)
+        if not _garbled(STANDARDS[encoding]).search(text):
+            return Resynchronised(text, 0)
+    except UnicodeDecodeError:
+        pass
     pieces = [_piece(piece, encoding) for piece in PIECE.findall(raw)]
     return Resynchronised("".join(piece.text for piece in pieces), sum(piece.left_out for piece in pieces))
 
@@ -45,7 +51,7 @@ def resynchronise(raw: bytes, encoding: str) -> Resynchronised:
 def _piece(raw: bytes, encoding: str) -> Resynchronised:
     try:
         text = raw.decode(encoding)
-        if len(text) == len(raw) or not GARBLED.search("".join("r" if _is_rare(c, encoding) else "u" for c in text)):
+        if len(text) == len(raw) or not _garbled(STANDARDS[encoding]).search(text):
             return Resynchronised(text, 0)
     except UnicodeDecodeError:
         text = raw.decode(encoding, errors="replace")
@@ -79,18 +85,24 @@ def _cost(raw: bytes, encoding: str) -> float:
         return float("inf")
     if len(text) != 1:  # two characters, or a shorter one and what follows it
         return float("inf")
-    return 0.0 if text in FREQUENT else RARE_COST if _is_rare(text, encoding) else USUAL_COST
+    return 0.0 if text in FREQUENT else USUAL_COST if _usual(STANDARDS[encoding]).match(text) else RARE_COST
 
 
-@lru_cache(maxsize=1 << 16)
-def _is_rare(character: str, encoding: str) -> bool:
-    """Whether it is no character of the standard's usual rows, and none of the signs of East Asian text."""
-    if character < "\x80" or character in FREQUENT:
-        return False
-    if not (HAN.match(character) or HANGUL.match(character)):
-        return not EXPECTED.match(character)
-    standard = STANDARDS[encoding]
-    try:
-        return character.encode(standard)[0] not in USUAL_ROWS[standard]
-    except UnicodeEncodeError:
-        return True
+@cache
+def _usual(standard: str) -> re.Pattern[str]:
+    """A character of the standard's usual rows, or a sign of East Asian text."""
+    return re.compile(f"[{_usual_characters(standard)}]")
+
+
+@cache
+def _garbled(standard: str) -> re.Pattern[str]:
+    """Three characters that are none of these, with few between them."""
+    rare = f"[^\\x00-\\x7f{_usual_characters(standard)}]"
+    return re.compile(f"{rare}.{{0,2}}{rare}.{{0,2}}{rare}")
+
+
+def _usual_characters(standard: str) -> str:
+    """What stands between the brackets of a regular expression."""
+    pairs = (bytes((row, cell)) for row in USUAL_ROWS[standard] for cell in range(0x40, 0xFF))
+    rows = "".join(pair.decode(standard, errors="ignore") for pair in pairs)
+    return OTHER_SIGNS + "".join(sorted({c for c in rows if c > "\x7f"} | FREQUENT))
