@@ -70,8 +70,14 @@ def _prompts(p: Proposal) -> Table:
 def openings(texts: Sequence[str]) -> list[str]:
     """The beginnings of some texts: a few words each, with personal data masked."""
     words = (line(opening(text, HEAD_CHARACTERS)).split()[:OPENING_WORDS] for text in texts)
-    begun = (" ".join(some)[:OPENING_CHARACTERS].strip() for some in words)
+    begun = (_whole_words(" ".join(some)) for some in words)
     return list(islice(dict.fromkeys(filter(None, begun)), PROMPTS))
+
+
+def _whole_words(text: str) -> str:
+    """Its beginning, cut between words where there is a blank to cut at."""
+    head = text[:OPENING_CHARACTERS]
+    return (head.rpartition(" ")[0] if len(text) > len(head) and not text[len(head)].isspace() else "") or head.strip()
 
 
 def _evaluate(p: Proposal) -> Table:

@@ -136,14 +136,17 @@ def _show_scores(out: Console, steps: Sequence[StepRecord]) -> None:
 
 
 def show_models(out: Console, models: Sequence[Mapping[str, Any]]) -> None:
-    """One line a version: ✓ for a champion, its aliases, and why the gate judged it so."""
-    for model in models:
+    """One line a version that has an alias: ✓ for a champion, its aliases, and why the gate judged it so."""
+    for model in (model for model in models if model["aliases"]):
         is_champion = "champion" in model["aliases"]
         mark = "[green]✓[/]" if is_champion else "[red]✗[/]"
-        aliases = ", ".join(model["aliases"]) or "no alias"
-        state = "champion" if is_champion else f"{aliases}, not promoted"
+        state = "champion" if is_champion else f"{', '.join(model['aliases'])}, not promoted"
         why = f"; {escape(model['reasons'])}" if model.get("reasons") else ""
         out.print(f"{mark} model {model['name']}/{model['version']}: {state}{why}", soft_wrap=not out.is_terminal)
+    if earlier := sum(not model["aliases"] for model in models):
+        out.print(
+            f"{earlier} earlier version{'s' if earlier > 1 else ''} without an alias: triptych sql -e 'FROM models'"
+        )
     if models and not any("champion" in model["aliases"] for model in models):
         out.print("no champion: the gate promoted none, for the reasons above; by hand:  triptych promote NAME/VERSION")
 

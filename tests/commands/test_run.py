@@ -14,7 +14,7 @@ def test_run_without_a_recipe_lists_those_of_the_folder_first_and_exits_with_2(t
     (tmp_path / "ruff.toml").write_text("line-length = 120\n")
     _, own, *shipped, fix = str(no_recipe()).splitlines()
     assert own.split(maxsplit=1) == ["mine", "My notes, in a small model."]
-    assert [line.split()[0] for line in shipped][:2] == ["adapt", "demo"] and max(map(len, shipped)) <= 80
+    assert [line.split()[0] for line in shipped][:3] == ["adapt", "demo-adapt", "demo"] and max(map(len, shipped)) <= 80
     assert "triptych run mine" in fix and no_recipe().exit_code == 2
 
 

@@ -163,3 +163,11 @@ def test_the_findings_end_with_their_sum(capsys):
         "         fix: buy one",
         "errors: 1, warnings: 0",
     ]
+
+
+def test_a_version_without_an_alias_is_counted_and_not_explained_again(capsys):
+    models = [{"name": "m", "version": n, "aliases": aliases} for n, aliases in enumerate(([], ["champion"], []), 1)]
+    show_run(RunRecord("1", "mine", "complete", "2026-01-01T00:00:00+00:00", 1.0, models=tuple(models)))
+    shown = capsys.readouterr().out
+    assert "✓ model m/2: champion\n" in shown and "m/1" not in shown
+    assert "2 earlier versions without an alias: triptych sql -e 'FROM models'" in shown

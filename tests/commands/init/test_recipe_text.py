@@ -149,6 +149,7 @@ def test_openings_of_any_texts_are_short_distinct_and_survive_toml(texts: list[s
 
 def test_an_opening_reveals_no_address() -> None:
     assert openings(["# Hello\n\nwrite to ann@example.org today, please"]) == ["# Hello write to [email] today,"]
+    assert openings(["That is expected after Monday: the account is"]) == ["That is expected after Monday:"]
     assert openings(["吾輩は猫である" * 30]) == [("吾輩は猫である" * 30)[:32]]
 
 
