@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from commands.home.text_overlaps import Run, runs_of, words_of
-from tasks.ingest.forgotten import ForgottenTexts, all_names
+from tasks.ingest.forgotten import ForgottenTexts
+from tasks.ingest.forgotten_rows import all_names
 from tasks.store.contents import StoreContents
 from tasks.store.tombstones import NAMES
 from tasks.store.verification import read_manifest

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
-from tasks.ingest.forgotten import drop_forgotten
+from tasks.ingest.forgotten_rows import drop_forgotten
 from tasks.ingest.listing import kilobytes, unsupported_note
 from tasks.ingest.sources import MIB, File, IngestConfig, IngestPart, SourcePart
 from tasks.progress import progress

@@ -54,9 +54,9 @@ def test_sql_that_names_the_field_of_the_text_is_a_mistake_that_says_its_name(tm
 
 
 def test_a_name_that_is_like_no_other_is_a_note_and_the_run_goes_on(tmp_path):
-    session = session_of(write_table(tmp_path), template("In {year}"), source='text_field = "answer"')
+    session = session_of(write_table(tmp_path), template("In {president}"), source='text_field = "answer"')
     (note,) = session.corpus.notes
-    assert "needs 'year', which no document has" in note and "there are category" in note
+    assert "needs 'president', which no document has" in note and "there are category" in note
 
 
 def test_where_not_every_record_was_looked_at_an_absent_name_is_a_note_with_the_nearest(tmp_path):

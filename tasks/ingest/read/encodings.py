@@ -4,16 +4,14 @@ import codecs
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 from tasks.ingest.read import alphabets, iso2022
 from tasks.ingest.read.double_bytes import LENGTHS as DOUBLE_BYTES
 from tasks.ingest.read.double_bytes import resynchronise
 from tasks.ingest.read.east_asian import east_asian_encoding
 from tasks.ingest.read.utf8 import CUT, REPLACED, Mended, is_damaged_utf8, is_mostly_utf8, mend
-
-if TYPE_CHECKING:
-    from tasks.ingest.read.shared_encoding import SharedEncoding
 
 UTF8_MARK = b"\xef\xbb\xbf"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -47,12 +45,28 @@ class Decoded(NamedTuple):
     repairs: Mapping[str, int] = {}  # how often each kind of damage was mended
 
 
+class CommonEncoding(NamedTuple):
+    """What the texts of a source have in common."""
+
+    encoding: str
+    language: str = ""  # of texts in an alphabet
+
+
+class Shared(Protocol):
+    """The encoding that a source names, or that its texts share (shared_encoding.py)."""
+
+    named: str | None
+
+    @cached_property
+    def common(self) -> CommonEncoding | None: ...
+
+
 class Detected(NamedTuple):
     encoding: str
     notes: Mapping[str, int] = {}  # how it was chosen, where the bytes alone are not enough
 
 
-def decode(raw: bytes, shared: "SharedEncoding | None" = None) -> Decoded:
+def decode(raw: bytes, shared: Shared | None = None) -> Decoded:
     """The text without its mark, and the encoding; Undecodable with a reason."""
     detected = encoding_of(raw, shared)
     decoded = decode_as(raw, detected.encoding)
@@ -126,7 +140,7 @@ def _replaced(raw: bytes, encoding: str) -> Mended | None:
     return Mended(text, cut | ({NOT_IN_ENCODING: count} if count else {})) if is_text else None
 
 
-def encoding_of(raw: bytes, shared: "SharedEncoding | None" = None) -> Detected:
+def encoding_of(raw: bytes, shared: Shared | None = None) -> Detected:
     """utf-8, utf-16, or the legacy encoding of the bytes; Undecodable where nothing shows which.
 
     What the bytes are too few to show is decided by the encoding that the source's other texts share.
@@ -191,7 +205,7 @@ def non_ascii_bytes(raw: bytes) -> int:
     return len(raw) - len(raw.translate(None, NON_ASCII))
 
 
-def _encoding_of_few(raw: bytes, shared: "SharedEncoding | None") -> Detected:
+def _encoding_of_few(raw: bytes, shared: Shared | None) -> Detected:
     """The encoding of ASCII with one or two other bytes: damage in UTF-8, unless they are letters where they stand."""
     if common := _common(raw, shared):
         return common
@@ -202,7 +216,7 @@ def _encoding_of_few(raw: bytes, shared: "SharedEncoding | None") -> Detected:
     return Detected(UTF8)
 
 
-def _legacy(raw: bytes, fault: str, shared: "SharedEncoding | None") -> Detected:
+def _legacy(raw: bytes, fault: str, shared: Shared | None) -> Detected:
     try:
         encoding, is_certain = legacy_encoding(raw, fault)
     except Undecodable:
@@ -214,7 +228,7 @@ def _legacy(raw: bytes, fault: str, shared: "SharedEncoding | None") -> Detected
     return _common(raw, shared) or Detected(encoding, {GUESSED.format(encoding): 1})
 
 
-def _common(raw: bytes, shared: "SharedEncoding | None") -> Detected | None:
+def _common(raw: bytes, shared: Shared | None) -> Detected | None:
     """The encoding that the source's texts share, where these bytes are text in it too."""
     common = shared.common if shared else None
     if common is None:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from tasks.ingest.kinds import PLAIN, TABLES, WEB, ending
 from tasks.ingest.read.alphabets import ENCODINGS, fit_of
-from tasks.ingest.read.encodings import Undecodable, is_utf8, legacy_encoding
+from tasks.ingest.read.encodings import CommonEncoding, Undecodable, is_utf8, legacy_encoding
 from tasks.ingest.read.utf8 import is_mostly_utf8
 from tasks.ingest.sources import Reading
 
@@ -16,11 +16,6 @@ KINDS = (*PLAIN, *WEB, *TABLES, ".eml")
 HEAD_BYTES = 4096  # of each text
 MAX_BLOCKS = 256  # of one file
 MAX_HEADS, POOL_BYTES = 1000, 256 << 10  # texts that are looked at, and bytes that are not UTF-8
-
-
-class CommonEncoding(NamedTuple):
-    encoding: str
-    language: str = ""  # of texts in an alphabet
 
 
 class SharedEncoding:
