@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ class RowsFile(NamedTuple):
     """A file of rows, most of which can be used."""
 
     path: Path
+    encoding: str | None  # where it is not UTF-8
     name: str  # in the folder
     fields: frozenset[str]  # that are read
     good: int
@@ -42,7 +44,7 @@ TriedRows = Mapping[str, RowsFile | UnusableRows]  # by method of fine-tuning
 
 def try_rows(survey: Survey) -> TriedRows:
     """The folder's files of fine-tuning rows, each tried."""
-    return {method: _try(method, survey.root / file.name, file) for method, file in survey.rows_files.items()}
+    return {method: _try(method, survey, file) for method, file in survey.rows_files.items()}
 
 
 def usable(tried: TriedRows) -> dict[str, RowsFile]:
@@ -84,12 +86,18 @@ def _in_words(fields: frozenset[str]) -> str:
     return " → ".join([*first, rest])
 
 
-def _try(method: str, path: Path, file: RowsCandidate) -> RowsFile | UnusableRows:
-    try:
-        config = METHODS[method].config(path=path, max_bad_rows=sys.maxsize).resolve()
-    except ValueError as error:
-        return UnusableRows(file.name, str(error).splitlines()[0])
+def _try(method: str, survey: Survey, file: RowsCandidate) -> RowsFile | UnusableRows:
+    """As UTF-8, then in the commonest encoding of the folder's other texts."""
+    path, faults = survey.root / file.name, list[str]()
+    for encoding in (None, *islice(survey.encodings, 1)):
+        try:
+            config = METHODS[method].config(path=path, encoding=encoding, max_bad_rows=sys.maxsize).resolve()
+            break
+        except ValueError as error:
+            faults.append(str(error).splitlines()[0])
+    else:
+        return UnusableRows(file.name, faults[0])
     good, bad, is_whole = config.tally(TRIED_ROWS)
     if bad > good:
         return UnusableRows(file.name, f"{bad:,} of {bad + good:,} rows cannot be used")
-    return RowsFile(path, file.name, file.fields, good, bad, bad if is_whole else math.ceil(MARGIN * bad))
+    return RowsFile(path, encoding, file.name, file.fields, good, bad, bad if is_whole else math.ceil(MARGIN * bad))

@@ -152,6 +152,8 @@ def further_methods(p: Proposal) -> list[str]:
 def _rows(p: Proposal, method: str) -> Table:
     file = p.rows_files[method]
     lines = [f"[finetune.{method}]", put("path", str(file.path), OWN_ROWS[method].what)]
+    if file.encoding:
+        lines.append(put("encoding", file.encoding, "the file is not UTF-8: correct this where it is another"))
     if file.max_bad > OwnRows().max_bad_rows:
         lines.append(put("max_bad_rows", file.max_bad, "so that the run goes on: these are reported and left out"))
     return lines

@@ -63,7 +63,7 @@ class Conversation:
     def prompts(self) -> str:
         """Those that the model knows, numbered; "" for none."""
         lines = (" ↵ ".join(prompt.splitlines()) for prompt in self.introduction.prompts)
-        return "\n".join(f"  {number}  {shorten(line, LINE)}" for number, line in enumerate(lines, 1))
+        return "\n".join(f"  {number}  {shorten(line, LINE, placeholder=' …')}" for number, line in enumerate(lines, 1))
 
     def answer(self, text: str) -> Iterator[str]:
         """The pieces of the answer. What was written by the time the caller stops is part of the conversation."""

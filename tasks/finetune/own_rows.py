@@ -34,14 +34,19 @@ class OwnRows(Frozen):
 
     path: Annotated[Path | None, NOT_IN_KEY] = None
     sha256: str | None = None  # of the file, filled in when the recipe is resolved
+    encoding: str | None = None  # of a file that is not UTF-8
     max_bad_rows: int = Field(default=10, ge=0)  # unreadable rows left out with a note; one more stops the run
     held_out: float = Field(default=0.1, gt=0, lt=0.5)  # share of a user's rows for validation, and again for test
     seed: int = 0
 
     @model_validator(mode="after")
-    def leaves_rows_to_train_on(self) -> Self:
+    def names_a_file_and_an_encoding(self) -> Self:
         if self.sha256 and not self.path:
             raise ValueError("sha256 stands without the path of its file")
+        try:
+            "".encode(self.encoding or "utf-8")
+        except LookupError as error:
+            raise ValueError(f"no encoding of text is named {self.encoding!r}: try cp1252, iso8859_2") from error
         return self
 
     def resolve(self) -> Self:
@@ -53,7 +58,7 @@ class OwnRows(Frozen):
             raise ValueError(f"{path} is no file: give the path of a .jsonl, .json, .csv or .tsv file")
         resolved = self.model_copy(update={"path": path, "sha256": file_sha256(path)})
         try:
-            first = [_row(resolved, *record) for record in islice(_records(path), LOOKED_AT)]
+            first = [_row(resolved, *record) for record in islice(_records(path, self.encoding), LOOKED_AT)]
             _refuse(resolved, *_good_and_bad(first), is_whole=len(first) < LOOKED_AT)
         except UserError as error:
             raise ValueError(f"{error.what}; {error.cure}") from error
@@ -63,7 +68,7 @@ class OwnRows(Frozen):
         """Rows that can be used, rows that cannot, and whether all were tried: after `most`, by the file's size."""
         assert self.path is not None
         tried = good = size = 0
-        for number, text in islice(_records(self.path), most):
+        for number, text in islice(_records(self.path, self.encoding), most):
             tried, size = tried + 1, size + len(text)
             good += not isinstance(_row(self, number, text), str)
         scale = max(1.0, self.path.stat().st_size / size) if tried == most else 1.0
@@ -84,7 +89,7 @@ def own_rows(config: OwnRows) -> tuple[list[Row], list[str]]:
     assert path is not None
     if file_sha256(path) != config.sha256:
         raise UserError(f"{path} changed after this run began", "leave it alone while a run reads it, and run again")
-    rows, bad = _good_and_bad([_row(config, *record) for record in _records(path)])
+    rows, bad = _good_and_bad([_row(config, *record) for record in _records(path, config.encoding)])
     _refuse(config, rows, bad, is_whole=True)
     return rows, bad
 
@@ -131,13 +136,17 @@ def digest(text: str) -> str:
     return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()[:16]
 
 
-def _records(path: Path) -> Iterator[tuple[int, bytes | str]]:
+def _records(path: Path, encoding: str | None) -> Iterator[tuple[int, bytes | str]]:
     """The JSON of each row, or its fault, and its number: the line, or the place among the values of a .json file."""
     if path.suffix.lower() == ".json":
-        yield from _json_values(path)
+        yield from _json_values(path, encoding)
         return
     if path.suffix.lower() in TABLES:
-        yield from _table_rows(path)
+        yield from _table_rows(path, encoding)
+        return
+    if encoding:
+        with path.open(encoding=encoding, errors="replace", newline="\n") as text:
+            yield from ((number, line.encode()) for number, line in enumerate(text, 1) if line.strip())
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -145,9 +154,9 @@ def _records(path: Path) -> Iterator[tuple[int, bytes | str]]:
                 yield number, line
 
 
-def _table_rows(path: Path) -> Iterator[tuple[int, bytes | str]]:
+def _table_rows(path: Path, given: str | None) -> Iterator[tuple[int, bytes | str]]:
     """Those of a table, as objects; a cell that is empty is no value. The number is that of a row's last line."""
-    encoding = "utf-16" if _is_utf16(path) else "utf-8-sig"
+    encoding = given or _unicode(path)
     try:
         with path.open(encoding=encoding, newline="") as file:
             dialect = table_dialect(path.name, file.read(HEAD_CHARACTERS))
@@ -160,14 +169,16 @@ def _table_rows(path: Path) -> Iterator[tuple[int, bytes | str]]:
                 record = {name: cell for name, cell in zip(names, row.cells, strict=False) if cell}
                 yield row.last_line + dialect.has_sep_line, row.fault or json.dumps(record).encode()
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8: {error}", "save it as UTF-8, or give JSON lines (.jsonl)") from error
+        raise UserError(
+            f"{path}: not {given or 'UTF-8'}: {error}", "save it as UTF-8, or name its `encoding`"
+        ) from error
 
 
-def _json_values(path: Path) -> Iterator[tuple[int, bytes | str]]:
+def _json_values(path: Path, given: str | None) -> Iterator[tuple[int, bytes | str]]:
     """As ingest reads such a file: one array, one object, or several after another."""
     from tasks.json_values import BrokenValue, json_values
 
-    with path.open(encoding="utf-16" if _is_utf16(path) else "utf-8-sig", errors="surrogateescape") as file:
+    with path.open(encoding=given or _unicode(path), errors="surrogateescape") as file:
         for number, value in enumerate(json_values(file, LONGEST_ROW), 1):
             if isinstance(value, BrokenValue) and not value.is_last:
                 yield number, f"not JSON: {value.fault}"
@@ -178,9 +189,9 @@ def _json_values(path: Path) -> Iterator[tuple[int, bytes | str]]:
             yield number, value.encode(errors="surrogateescape")
 
 
-def _is_utf16(path: Path) -> bool:
+def _unicode(path: Path) -> str:
     with path.open("rb") as file:
-        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 def _split(origin: str, held_out: float, seed: int) -> str:

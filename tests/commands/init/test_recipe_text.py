@@ -60,6 +60,17 @@ def test_a_table_of_questions_and_answers_is_taught_as_such(tmp_path: Path) -> N
     assert instruct_settings({"instruct": file._replace(good=10**6)})["steps"] == 300
 
 
+def test_a_table_as_a_spreadsheet_of_windows_writes_it_is_taught_in_its_encoding(tmp_path: Path) -> None:
+    draw = random.Random(6)
+    answers = [" ".join(document(GERMAN, draw).split()) for _ in range(60)]
+    lines = "".join(f"Wo ist das Büro {i}?;{answer} Grüße\n" for i, answer in enumerate(answers))
+    table = f"question;answer\n{lines}".encode("cp1252", errors="ignore")
+    propose(write(tmp_path / "mail", {"t.csv": table}), Home(tmp_path / "home"))
+    instruct = load("mail").recipe.finetune.instruct
+    assert instruct is not None and instruct.encoding == "cp1252"
+    assert own_rows(instruct)[0][7]["prompt"] == "Wo ist das Büro 7?"
+
+
 def test_a_folder_of_conversations_alone_gives_texts_and_fine_tuning_rows(tmp_path: Path) -> None:
     draw = random.Random(9)
     answers = [document(GERMAN, draw) for _ in range(40)]

@@ -198,5 +198,20 @@ def test_a_row_of_a_table_that_cannot_be_used_is_one_bad_row(tmp_path: Path) -> 
 def test_a_table_that_is_not_utf_8_is_an_error_with_a_fix(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_bytes("question;answer\nCafé?;Oui\n".encode("cp1252"))
-    with pytest.raises(ValueError, match=r"not UTF-8: .*; save it as UTF-8"):
+    with pytest.raises(ValueError, match=r"not UTF-8: .*; save it as UTF-8, or name its `encoding`"):
         InstructionRows(path=path).resolve()
+    with pytest.raises(ValueError, match="no encoding of text is named 'ansi8'"):
+        InstructionRows(path=path, encoding="ansi8")
+
+
+@pytest.mark.parametrize("name", ["own.csv", "own.jsonl", "own.json"])
+def test_rows_in_another_encoding_are_read_where_it_is_named(tmp_path: Path, name: str) -> None:
+    rows = [{"question": f"Café {n}?", "answer": "Où ça"} for n in range(60)]
+    text = {
+        ".csv": "question;answer\n" + "".join(f"{row['question']};{row['answer']}\n" for row in rows),
+        ".jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows),
+        ".json": json.dumps(rows, ensure_ascii=False),
+    }[Path(name).suffix]
+    (tmp_path / name).write_bytes(text.encode("cp1252"))
+    good, bad = own_rows(InstructionRows(path=tmp_path / name, encoding="cp1252").resolve())
+    assert (len(good), bad, good[7]["prompt"], good[7]["response"]) == (60, [], "Café 7?", "Où ça")
