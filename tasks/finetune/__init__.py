@@ -5,6 +5,6 @@ steps.py            the step of a method: rows, tokens, training; settings.py ho
 rows.py             from rows to a Hugging Face dataset of each split
 columns.py          the documents' metadata as SQL columns, that labels and templates read
 instructions.py     prompts with responses: templates.py fills them from documents
-own_rows.py         a user's file of rows
+own_rows.py         a user's file of rows; placement.py: in the split of the document that has the answer
 tokenised_rows.py   rows as token ids, with what counts as a target; masks.py shows that in colour
 """

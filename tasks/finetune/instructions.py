@@ -40,7 +40,8 @@ def instructions(config: InstructionRows, source: RowSource) -> tuple[list[Row],
     """Rows prompt, response, origin, kind, doc_id and messages, each with its split; and notes."""
     if config.path:
         rows, notes = own_rows(config)
-        return source.masked(first_by_hash(rows, config.max_rows, config.seed, ("split",))), notes
+        rows, placed = source.own(rows)
+        return first_by_hash(rows, config.max_rows, config.seed, ("split",)), [*notes, *placed]
     table, notes = source.documents(), []
     usable = _usable_templates(config, table, notes)
     return _fill(config, usable, table, source), notes

@@ -2,7 +2,7 @@
 
 What a row holds, a method says (conversations: row_formats.py). A row may name its `split` (train, validation, test)
 and its `origin` (what must stay in one split, such as an author or a thread); else the hash of the question decides, so
-that a question never stands in two splits.
+that a question never stands in two splits; then the documents do, where one has the answer (placement.py).
 """
 
 import codecs
@@ -112,7 +112,7 @@ def _row(config: OwnRows, number: int, text: bytes | str) -> Row | str:
         return f"{config.path.name}:{number}: {error}"
     except RecursionError:
         return f"{config.path.name}:{number}: nested too deeply"
-    return row | {"origin": origin, "split": split, "doc_id": f"own/{number}"}
+    return row | {"origin": origin, "split": split, "doc_id": f"own/{number}", "names_split": "split" in record}
 
 
 def _good_and_bad(tried: Sequence[Row | str]) -> tuple[list[Row], list[str]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tasks.errors import UserError
 from tasks.finetune.columns import Documents, documents
 from tasks.finetune.own_rows import SPLITS, Row
+from tasks.finetune.placement import place_beside_documents
 from tasks.finetune.templates import PIECE_CHARACTERS
 from tasks.privacy import are_masked, mask
 
@@ -38,6 +39,10 @@ class RowSource:
 
     def documents(self) -> Documents:
         return documents(self.texts, self.shards)
+
+    def own(self, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+        """The user's own rows as they are taught: masked, those whose answer a document has in its split; and notes."""
+        return place_beside_documents(self.masked(rows), self.texts)
 
     def masked(self, rows: Sequence[Row]) -> list[Row]:
         """The user's own rows, with personal data masked unless curation left it in the documents."""

@@ -71,7 +71,8 @@ def labelled_rows(config: LabelledRows, source: RowSource) -> tuple["DatasetDict
 
     if config.path:
         rows, notes = own_rows(config)
-        rows = source.masked(first_by_hash(rows, config.max_rows, config.seed, ("split", "label")))
+        rows, placed = source.own(rows)
+        rows, notes = first_by_hash(rows, config.max_rows, config.seed, ("split", "label")), [*notes, *placed]
     else:
         rows, notes = _derived_labels(config, source.documents()), []
     classes = sorted({row["label"] for row in rows if row["split"] == "train"})
@@ -127,6 +128,7 @@ def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:
 
 CLASSIFY = Method(
     name="classify",
+    version=2,  # as finetune/instruct
     config=ClassifyConfig,
     rows=labelled_rows,
     tokenise=labelled_table,

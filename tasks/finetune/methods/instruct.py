@@ -66,7 +66,7 @@ def evaluate(scores: "ScoreTable", model: "FineTuned", out: Path) -> list[str]:
 
 INSTRUCT = Method(
     name="instruct",
-    version=3,  # the marks of turns begin as copies of the text's end, and end an answer wherever it is used
+    version=4,  # own rows are in the split of the document that has their answer
     config=InstructConfig,
     rows=instruction_rows,
     tokenise=conversation_table,

@@ -127,7 +127,7 @@ def rank(values_n: np.ndarray, good_n: np.ndarray) -> list[float]:
 
 KTO = Method(
     name="kto",
-    version=2,  # as finetune/instruct
+    version=3,  # as finetune/instruct
     config=KtoConfig,
     rows=labelled_answer_rows,
     tokenise=labelled_answer_table,

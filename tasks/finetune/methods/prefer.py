@@ -126,7 +126,7 @@ def evaluate(scores: "ScoreTable", model: "FineTuned", out: Path) -> list[str]:
 
 PREFER = Method(
     name="prefer",
-    version=3,  # as finetune/instruct
+    version=4,  # as finetune/instruct
     config=PreferConfig,
     rows=preference_rows,
     tokenise=preference_table,

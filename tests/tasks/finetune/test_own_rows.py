@@ -15,7 +15,7 @@ from tasks.finetune.methods.instruct import instruction_rows
 from tasks.finetune.own_rows import LOOKED_AT, SPLITS, OwnRows
 from tasks.finetune.rows import RowSource
 from tasks.privacy import schema_metadata
-from tests.tasks.finetune.conftest import Curated, addresses
+from tests.tasks.finetune.conftest import Curated, addresses, document
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> Path:
@@ -136,3 +136,55 @@ def test_a_broken_row_of_a_json_array_costs_itself(tmp_path: Path) -> None:
     assert sum(len(split) for split in read.values()) == 99
     (note,) = notes
     assert note.startswith("own.json:8: not JSON")
+
+
+def answers(numbers: Iterable[int], **fields: Any) -> list[dict[str, Any]]:
+    """Questions whose answers are the documents of these numbers."""
+    return [{"prompt": f"What of {n}?", "response": document(n)["text"], **fields} for n in numbers]
+
+
+def splits_of(path: Path, source: RowSource) -> tuple[dict[str, str], list[str]]:
+    rows, notes = instruction_rows(InstructionRows(path=path).resolve(), source)
+    return {row["prompt"]: split for split, dataset in rows.items() for row in dataset.to_list()}, notes
+
+
+def test_a_row_is_in_the_split_of_the_document_that_has_its_answer(curated: Curated, tmp_path: Path) -> None:
+    documents = addresses(60)
+    splits, notes = splits_of(write_jsonl(tmp_path / "own.jsonl", answers(range(60))), curated(documents))
+    assert splits == {f"What of {n}?": documents[n]["split"] for n in range(60)}
+    assert "60 questions are in the split of the document that has their answer" in notes[-1]
+
+
+def test_a_question_with_an_answer_that_the_base_has_read_is_trained_on_with_all_its_answers(
+    curated: Curated, tmp_path: Path
+) -> None:
+    documents = addresses(60)  # of five the fourth is for validation, the fifth for the test
+    both = [{"prompt": "What of it?", "response": documents[n]["text"]} for n in (0, 4)]
+    named = answers([9], split="train", origin="other")
+    rows = [*answers(n for n in range(60) if n not in (0, 4, 9)), *both, *named]
+    splits, _ = splits_of(write_jsonl(tmp_path / "own.jsonl", rows), curated(documents))
+    assert splits["What of it?"] == "train" and splits["What of 9?"] == "train" and splits["What of 14?"] == "test"
+
+
+def test_a_turn_of_a_conversation_that_is_a_document_counts_and_other_rows_keep_their_split(
+    curated: Curated, tmp_path: Path
+) -> None:
+    documents = addresses(60)
+    for row in documents:
+        row["text"] = f"Tell me.\n\n{row['text']}"
+    mine = [{"prompt": f"Q{n}", "response": f"an answer of my own, number {n}"} for n in range(100)]
+    alone, _ = splits_of(write_jsonl(tmp_path / "alone.jsonl", mine), RowSource())
+    path = write_jsonl(tmp_path / "own.jsonl", [*answers(range(60)), *mine])
+    splits, _ = splits_of(path, curated(documents))
+    assert {name: splits[name] for name in alone} == alone
+    assert all(splits[f"What of {n}?"] == documents[n]["split"] for n in range(60))
+
+
+def test_where_no_document_is_held_out_the_rows_stay_and_a_note_says_what_their_scores_are_worth(
+    curated: Curated, tmp_path: Path
+) -> None:
+    documents = [row | {"split": "train"} for row in addresses(60)]
+    path = write_jsonl(tmp_path / "own.jsonl", answers(range(60)))
+    splits, notes = splits_of(path, curated(documents))
+    assert splits == splits_of(path, RowSource())[0]
+    assert "stand in the text that the base is trained on" in notes[-1]
