@@ -19,7 +19,6 @@ from pydantic import Field
 
 from tasks.document_names import names_of
 from tasks.encode.encoding import encode_rows
-from tasks.models.vocabulary import Vocabulary
 from tasks.progress import progress
 from tasks.store.step import NOT_IN_KEY, Frozen, Funnel, Inputs, Stats, Step
 
@@ -69,8 +68,7 @@ def encode(config: EncodePart, inputs: Inputs, out: Path) -> Stats:
 
     tokenizer = inputs.folder("tokenizer")
     path, withheld = inputs.folder("texts") / "texts.parquet", dict[str, str]()
-    id_type = Vocabulary(tokenizer).id_type
-    shards = {split: ShardWriter(out, split, config.shard_tokens, id_type) for split in SPLITS}
+    shards = {split: ShardWriter(out, split, config.shard_tokens) for split in SPLITS}
     sizes = list[DocumentSize]()
     documents = parquet.ParquetFile(path).metadata.num_rows
     with progress("encode", documents, "documents") as advance:
@@ -100,8 +98,8 @@ class DocumentSize(NamedTuple):
 class ShardWriter:
     """Writes the files of one split, one shard at a time."""
 
-    def __init__(self, folder: Path, split: str, shard_tokens: int, id_type: str) -> None:
-        self.folder, self.split, self.shard_tokens, self.id_type = folder, split, shard_tokens, id_type
+    def __init__(self, folder: Path, split: str, shard_tokens: int) -> None:
+        self.folder, self.split, self.shard_tokens = folder, split, shard_tokens
         self.doc_ids: list[str] = []
         self.tokens: list[np.ndarray] = []
         self.gathered, self.written = 0, 0
@@ -125,7 +123,7 @@ class ShardWriter:
         import pyarrow as pa
 
         offsets = np.cumsum([0, *map(len, self.tokens)], dtype=np.int32)
-        values = np.concatenate(self.tokens) if self.tokens else np.empty(0, self.id_type)
+        values = np.concatenate(self.tokens) if self.tokens else np.empty(0, np.uint16)
         lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
         schema = pa.schema({"doc_id": pa.string(), "tokens": lists.type})
         path = self.folder / f"{self.split}-{self.written:05d}.arrow"

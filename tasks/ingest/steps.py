@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
-from tasks.ingest.forgotten_rows import drop_forgotten
 from tasks.ingest.listing import kilobytes, unsupported_note
 from tasks.ingest.sources import MIB, File, IngestConfig, IngestPart, SourcePart
 from tasks.progress import progress
@@ -37,6 +36,7 @@ __all__ = ["INGEST", "IngestConfig", "IngestPart", "ingest"]
 def ingest(config: IngestPart, inputs: Inputs, out: Path) -> Stats:
     """The counts of a partition, each file read once; UserError where too many records are bad, or none is left."""
     from tasks.ingest.documents import Tally
+    from tasks.ingest.forgotten_rows import drop_forgotten
     from tasks.ingest.planting import plant_all
     from tasks.ingest.repeats import number_repeats
 
