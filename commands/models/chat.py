@@ -210,10 +210,14 @@ def _introduction(home: Home, model: str) -> Introduction:
 
 
 def _print_answer(pieces: Iterator[str]) -> None:
+    is_empty = True
     for piece in pieces:
+        is_empty = is_empty and not piece.strip()
         sys.stdout.write(piece)
         sys.stdout.flush()
     print()
+    if is_empty:
+        say("(an empty answer: the model ended it at once; /retry draws another)")
 
 
 def _printable(pieces: Iterator[str]) -> Iterator[str]:

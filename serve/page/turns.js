@@ -40,6 +40,7 @@ export function showActs(again) {
       button.addEventListener("click", again);
       bar.append(button);
     }
+    if (!turn.content.trim()) bar.append(element("span", "", "An empty answer: the model ended it at once."));
     if (turn.about) bar.append(element("span", "", turn.about));
   });
 }

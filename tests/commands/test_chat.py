@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import triptych
-from commands.models.chat import Conversation, converse
+from commands.models.chat import Conversation, _print_answer, converse
 from commands.models.use import Knobs
 from model import hub
 from model.decoder import Decoder, initialise
@@ -156,3 +156,11 @@ def test_every_piped_line_is_a_message(weights, tmp_path, monkeypatch, capsys):
     shown = capsys.readouterr()
     assert shown.out.count("» ") == 3 and "/retry" not in shown.out
     assert f"{weights} answers" in shown.err and not (tmp_path / "home").exists()
+
+
+def test_an_empty_answer_is_said_to_be_one(capsys):
+    for pieces in ([], [" "]):
+        _print_answer(iter(pieces))
+        assert "an empty answer" in capsys.readouterr().err
+    _print_answer(iter(["a", "b"]))
+    assert capsys.readouterr() == ("ab\n", "")
