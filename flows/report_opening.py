@@ -56,7 +56,7 @@ def _sentences(record: RunRecord) -> Iterator[str]:
         )
     if trained := metrics.get("pretrain"):
         seen = metrics.get("encode", {}).get("tokens_train")
-        of = f" of a text of {count_in_words(seen)}" if seen else ""
+        of = f" of a text of {count_in_words(seen)} tokens" if seen else ""
         size = count_in_words(trained["parameters"])
         yield f"A network of {size} parameters read {count_in_words(trained['tokens'])} tokens{of}."
         if not record.settings.get("pretrain", {}).get("init_sha256") and trained["parameters"] < SMALL:
