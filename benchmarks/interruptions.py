@@ -32,7 +32,7 @@ Hashes = dict[str, str | None]  # step → SHA-256 of its content
 
 
 @dataclass(frozen=True)
-class Row:
+class Promise:
     """One promise, how it was put to the test, and what came of it."""
 
     promise: str

@@ -24,7 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, this folder is all that Python would look in
 
 from benchmarks import starvation
-from benchmarks.interruptions import Hashes, Row, Work, copy_of, differing, hashes, kill_all, seconds_until
+from benchmarks.interruptions import Hashes, Promise, Work, copy_of, differing, hashes, kill_all, seconds_until
 from benchmarks.ratio import NO_PEER
 from flows.session import git_commit
 from tasks.home import Home
@@ -65,7 +65,7 @@ def main() -> None:
         TABLE.write_text(_as_markdown(list(rows.values())), encoding="utf-8")
 
 
-def _rows(folder: Path, groups: Sequence[str], strikes: int, moments: random.Random) -> Iterator[Row]:
+def _rows(folder: Path, groups: Sequence[str], strikes: int, moments: random.Random) -> Iterator[Promise]:
     whole = Home.at(folder / "undisturbed")
     undisturbed = hashes(Work(whole).finish())
     if "kill" in groups:
@@ -82,15 +82,15 @@ def _rows(folder: Path, groups: Sequence[str], strikes: int, moments: random.Ran
         yield starvation.truncated_file(folder, whole, undisturbed)
 
 
-def _written() -> dict[str, Row]:
+def _written() -> dict[str, Promise]:
     """The rows of the table that is there, by promise."""
     marks = {mark: held for held, mark in MARKS.items()}
     lines = TABLE.read_text(encoding="utf-8").splitlines() if TABLE.exists() else []
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
-    return {c[0]: Row(c[0], c[1], c[2], marks[c[3]]) for c in cells if len(c) == 4 and c[3] in marks}
+    return {c[0]: Promise(c[0], c[1], c[2], marks[c[3]]) for c in cells if len(c) == 4 and c[3] in marks}
 
 
-def _killed_line(folder: Path, undisturbed: Hashes, strikes: int, moments: random.Random) -> Row:
+def _killed_line(folder: Path, undisturbed: Hashes, strikes: int, moments: random.Random) -> Promise:
     """A run and all it started are killed again and again in one home, until one comes to its end; then a new home."""
     struck, homes, wrong = 0, 0, list[str]()
     while struck < strikes:
@@ -108,10 +108,10 @@ def _killed_line(folder: Path, undisturbed: Hashes, strikes: int, moments: rando
         shutil.rmtree(work.home)
     figure = f"{struck} strikes in {homes} homes; {len(wrong)} of {homes * len(undisturbed)} steps differ"
     promise = "a step is complete and verified, or absent; training that resumes is equal to the last bit"
-    return Row(promise, "SIGKILL of everything at random moments", figure, not wrong)
+    return Promise(promise, "SIGKILL of everything at random moments", figure, not wrong)
 
 
-def _killed_training(home: Home, moments: random.Random) -> Iterator[Row]:
+def _killed_training(home: Home, moments: random.Random) -> Iterator[Promise]:
     """One training, killed with all its processes somewhere in every eleventh checkpoint interval."""
     work = Work(home, changes=TRAINING, only="pretrain")
     back, lost, paces, began, done = list[float](), list[int](), list[float](), time.monotonic(), 0
@@ -132,9 +132,9 @@ def _killed_training(home: Home, moments: random.Random) -> Iterator[Row]:
     wall, steps = time.monotonic() - began, work.steps_of("pretrain")
     how = f"{len(lost)} × SIGKILL, every {INTERVALS} checkpoint intervals of {INTERVAL} steps"
     share = steps * statistics.median(paces) / wall
-    yield Row("at most one checkpoint interval is lost", how, f"{max(lost)} steps at most", max(lost) <= INTERVAL)
-    yield Row("back at work within 10 s", how, f"{max(back):.1f} s at most", max(back) <= 10)
-    yield Row("90 % effective time", how, f"{share:.0%} of {wall:.0f} s", share >= 0.9)
+    yield Promise("at most one checkpoint interval is lost", how, f"{max(lost)} steps at most", max(lost) <= INTERVAL)
+    yield Promise("back at work within 10 s", how, f"{max(back):.1f} s at most", max(back) <= 10)
+    yield Promise("90 % effective time", how, f"{share:.0%} of {wall:.0f} s", share >= 0.9)
 
 
 def _until_steps(work: Work, process: "subprocess.Popen[str]", above: int, other_than: int = -1) -> None:
@@ -147,7 +147,7 @@ def _last_checkpoint(home: Home) -> int:
     return max(steps, default=0)
 
 
-def _as_markdown(rows: list[Row]) -> str:
+def _as_markdown(rows: list[Promise]) -> str:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     lines = [
         "# What holds when things go wrong",

@@ -16,7 +16,7 @@ from tasks.home import Home
 from tasks.register.aliases import audit_if_unlocked
 from tasks.register.publish import publish_waiting
 from tasks.store.locks import is_held
-from tasks.store.verification import Damaged
+from tasks.store.verification import DamagedArtifact
 from tasks.tracking.registry import models
 from tasks.tracking.server import MlflowUnavailable
 from tasks.tracking.tracker import ship
@@ -66,7 +66,7 @@ def _scores(record: RunRecord, noticed: list[str]) -> list[dict[str, Any]]:
     """The judged scores; none where their files are damaged, which is noticed."""
     try:
         return [asdict(score) | {"beats_baseline": score.beats_baseline} for score in judged_scores(record)]
-    except Damaged as error:
+    except DamagedArtifact as error:
         noticed.append(str(error))
         return []
 

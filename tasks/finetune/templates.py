@@ -68,7 +68,7 @@ def _renamed(text: str, names: Mapping[str, str]) -> str:
     return written
 
 
-class Values(dict[str, str]):
+class PlaceholderValues(dict[str, str]):
     """What placeholders stand for, by their names in lower case; a name may be written in any."""
 
     def __missing__(self, name: str) -> str:
@@ -83,7 +83,7 @@ def instruction(
 ) -> tuple[Template, str, str] | None:
     """The template that the document's hash chooses among those it suits, its prompt and its response."""
     columns = {name: "" if value is None else str(value) for name, value in document.items()}
-    values = Values(columns | pieces(document["text"], most))
+    values = PlaceholderValues(columns | pieces(document["text"], most))
     suited = [template for template in templates if all(values[name] for name in template.placeholders())]
     if not suited:
         return None

@@ -13,7 +13,7 @@ from tasks.report import account, data, learning
 from tasks.report.blocks import Paragraph, Section
 from tasks.report.svg import COLOURS, STYLE
 from tasks.store.artifacts import write_durably
-from tasks.store.verification import Damaged
+from tasks.store.verification import DamagedArtifact
 from tasks.tables.views import RunTables
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import versions
@@ -59,7 +59,7 @@ def _built(name: str, build: Callable[[], Section | None]) -> Section | None:
     """The section; where its artifacts are gone, a section that says so. What is damaged is not reported on."""
     try:
         return build()
-    except Damaged:
+    except DamagedArtifact:
         raise
     except UserError as error:
         return Section(name, name.capitalize(), [Paragraph(f"Cannot be shown: {error.what}. {error.cure}")])

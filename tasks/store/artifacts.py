@@ -23,7 +23,15 @@ from tasks.store.drift import code_digests, drift, environment, provenance
 from tasks.store.hashing import file_sha256
 from tasks.store.locks import exclusive
 from tasks.store.step import TIMING, Frozen, Inputs, Stats, Step, canonical, fingerprint, keyed
-from tasks.store.verification import MANIFEST, Damaged, damaged_files, read_manifest, sealed, verify, verify_daily
+from tasks.store.verification import (
+    MANIFEST,
+    DamagedArtifact,
+    damaged_files,
+    read_manifest,
+    sealed,
+    verify,
+    verify_daily,
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Store:
         return self.root / step.name / f"{key}.partial"
 
     def find(self, step: Step, key: str, config: Frozen | None = None) -> Artifact | None:
-        """The complete artifact of this key, verified; None where there is none, Damaged where a file differs.
+        """The complete artifact of this key, verified; None where there is none, DamagedArtifact where a file differs.
 
         Its notes name all drift that the key does not see; a change of threads only where the config is given.
         """
@@ -114,7 +122,7 @@ class Store:
         done = self.folder(step, key)
         try:
             stored = self.look_up(step, key, config)
-        except Damaged:
+        except DamagedArtifact:
             (done / MANIFEST).unlink()  # with what could be compared gone, the artifact is made as if it were absent
             return replace(self.complete(step, config, inputs), notes=(f"made again: its {MANIFEST} was damaged",))
         if stored is None:

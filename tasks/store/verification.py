@@ -22,12 +22,12 @@ SECONDS_BELIEVED = 24 * 3600.0  # a disk's own decay leaves sizes and times as t
 SECONDS_UNSETTLED = 1.0  # a file that changed so lately may change again without another time
 
 
-class Damaged(UserError):
+class DamagedArtifact(UserError):
     """A file of an artifact is not what was stored."""
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an artifact; FileNotFoundError where it has none, Damaged where it was changed."""
+    """The manifest of an artifact; FileNotFoundError where it has none, DamagedArtifact where it was changed."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -45,7 +45,7 @@ def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def verify(folder: Path) -> None:
-    """Every file of an artifact is read and its hash compared; Damaged names the first that differs."""
+    """Every file of an artifact is read and its hash compared; DamagedArtifact names the first that differs."""
     try:
         manifest = read_manifest(folder)
     except OSError as error:
@@ -81,10 +81,10 @@ def damaged_files(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     return [name for name, entry in manifest["files"].items() if not _is_whole(folder / name, entry)]
 
 
-def damaged(path: Path) -> Damaged:
+def damaged(path: Path) -> DamagedArtifact:
     """The error of that file, with the artifact's folder in its fix."""
     folder = next((p for p in path.parents[:-1] if p.with_name(f"{p.name}.lock").exists()), path.parent)
-    return Damaged(f"{path}: not what was stored (missing, cut or changed)", f"rm -r '{folder}' and run again")
+    return DamagedArtifact(f"{path}: not what was stored (missing, cut or changed)", f"rm -r '{folder}' and run again")
 
 
 def _is_whole(path: Path, entry: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from tasks.store import verification
 from tasks.store.artifacts import Artifact, Store
 from tasks.store.step import Frozen, Inputs, Stats, Step
-from tasks.store.verification import MANIFEST, Damaged, verify, verify_daily
+from tasks.store.verification import MANIFEST, DamagedArtifact, verify, verify_daily
 
 
 class Config(Frozen):
@@ -62,7 +62,7 @@ def flip(path: Path, keep_times: bool = False) -> None:
 def test_a_hit_with_a_flipped_byte_is_refused_with_a_fix(store, made, name, keep_times):
     verify_daily(made.path)
     flip(made.path / name, keep_times)
-    with pytest.raises(Damaged, match=name) as error:
+    with pytest.raises(DamagedArtifact, match=name) as error:
         store.complete(STEP, Config(), {})
     assert error.value.cure == f"rm -r '{made.path}' and run again"
 
