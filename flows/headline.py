@@ -127,7 +127,7 @@ def _scores(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def scores_of(step: StepRecord) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(task, its entry in the summary) of an evaluation; nothing of any other step. DamagedArtifact where it was changed."""
+    """(task, its entry in the summary) of an evaluation; of no other step. DamagedArtifact where it was changed."""
     summary = Path(step.path or "") / "summary.json"
     if step.step.startswith("evaluate/") and summary.is_file():
         verify_daily(summary.parent)
