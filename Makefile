@@ -6,7 +6,7 @@ PIP_ARGS ?=
 BIN := .venv/bin
 # Two processes on two cores: a thread each, none that spins; and each module is compiled once for the hundreds of starts.
 TWO_AT_ONCE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE=
-REQUEST := What should a president say about peace?
+REQUEST := What is the duty of a citizen?
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
 .PHONY: help setup demo test check audit bench picture up clean
