@@ -131,11 +131,11 @@ def _merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The tables of a recipe over those of its parent; one that the child sets to false is left out."""
     merged = dict(old)
     for key, value in new.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        if value is False and isinstance(merged.get(key), dict):
+        before = merged.get(key)
+        if value is False and isinstance(before, dict):
             del merged[key]
         else:
-            merged[key] = _merge(merged[key], value) if both else value
+            merged[key] = _merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
     return merged
 
 
