@@ -38,7 +38,8 @@ def elsewhere(cli: CommandLine, script: str) -> str:
 def two_versions(own_smoke: tuple[CommandLine, dict[str, Any]]) -> CommandLine:
     """A second version of the base: the same weights, packaged with another margin."""
     cli, _ = own_smoke
-    cli.json("run", "smoke", "--only", "register", "--set", "registry.base.margin=0.5")
+    run = cli.json("run", "smoke", "--only", "register", "--set", "registry.base.margin=0.5")
+    assert {"smoke-base": 2}.items() <= {model["name"]: model["version"] for model in run["models"]}.items(), run
     return cli
 
 
@@ -53,7 +54,7 @@ def audit(cli: CommandLine) -> list[dict[str, Any]]:
 
 
 def test_each_version_records_its_origin_and_the_verdict_of_the_gate(two_versions):
-    tags = MlflowClient(address(two_versions)).get_model_version("smoke-base", "2").tags
+    tags = MlflowClient(address(two_versions), address(two_versions)).get_model_version("smoke-base", "2").tags
     assert {"key", "git_commit", "data_fingerprint", "verdict", "reasons"} <= tags.keys()
     assert tags["verdict"] == "not worse"  # the same weights, within a margin
 
@@ -80,7 +81,7 @@ def test_a_fully_cached_run_never_undoes_a_rollback(two_versions):
 
 def test_an_alias_moved_by_hand_is_detected_kept_and_audited(two_versions):
     two_versions.json("promote", "smoke-base/1")
-    MlflowClient(address(two_versions)).set_registered_model_alias("smoke-base", "champion", "2")
+    MlflowClient(address(two_versions), address(two_versions)).set_registered_model_alias("smoke-base", "champion", "2")
     status = two_versions.json("status")
     assert champion(two_versions) == 2
     assert any("smoke-base" in line for line in status["noticed"]), status["noticed"]
