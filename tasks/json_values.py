@@ -16,7 +16,7 @@ FIRST_KEY = re.compile(r'\{\s*"(?:[^"\\]|\\.){0,200}"')  # of an object
 ANY_END = r"\}\s*,?\s*|\n\s*"  # of a value, before another one
 LONGEST_SEPARATOR = 1000  # characters between two values and of the second one's first key
 SHOWN_CHARACTERS = 64 << 10  # of what is passed over
-CUT_TAIL = 8  # characters: a fault so near to the end of what was read may be the cut
+CUT_TAIL = 9  # characters: as many of -Infinity may be missing where a read ended
 RESCAN_SHARE = 8  # times the text that was used may be scanned in vain
 
 

@@ -229,3 +229,8 @@ def test_memory_for_a_value_that_never_ends_stays_within_the_limit():
     (broken,) = json_values(endless, 4 * MIB)
     assert isinstance(broken, BrokenValue) and "no whole value in max_record_bytes = 4,194,304" in broken.fault
     assert endless.given <= 16 * MIB
+
+
+@pytest.mark.parametrize("text", ["[-Infinity]", "[1, -Infinity]", "[Infinity]", "[NaN]", "[false, null]"])
+def test_a_word_that_a_read_cuts_is_no_fault(text):
+    assert not any(isinstance(value, BrokenValue) for value in json_values(Dribble(text), MIB))
