@@ -51,17 +51,14 @@ class Connection:
     away: Callable[[], str | None]
 
 
-def connect(home: Home, lock_seconds: float = LOCK_SECONDS) -> Connection | str:
-    """The server elsewhere, or the home's own MLflow, made where there is none; or the reason why not now.
-
-    lock_seconds: how long to wait where another process is writing.
-    """
+def connect(home: Home) -> Connection | str:
+    """The server elsewhere, or the home's own MLflow, made where there is none; or the reason why not now."""
     if server := mlflow_server():
         return server.away() or Connection(open_client(server.url), home, server.away)
     try:
         home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
         with exclusive(home.mlflow_lock):  # two processes making the tables at once break them
-            if home.mlflow_database.exists() and (reason := locked(home, lock_seconds)):
+            if home.mlflow_database.exists() and (reason := locked(home)):
                 return reason
             if home.mlflow_database.exists():
                 settle(home)
@@ -92,11 +89,11 @@ def cure_for(home: Home, reason: str) -> str:
     )
 
 
-def locked(home: Home, seconds: float = LOCK_SECONDS) -> str | None:
+def locked(home: Home) -> str | None:
     """Why the database cannot be written at this moment; None where it can."""
     database = home.mlflow_database
     try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=seconds)) as connection:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()
     except sqlite3.Error as error:

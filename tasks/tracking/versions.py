@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 PARAMS = {"max_tokens": 64, "temperature": 0.8, "seed": 0}  # of a model that writes, with their defaults
-REGISTRY_SECONDS = 5.0  # to wait for a lock: the run itself writes there while a version is published
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def open_registry(home: Home) -> Iterator[Registry]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        connection = connect(home, REGISTRY_SECONDS)
+        connection = connect(home)
         if isinstance(connection, str):
             raise _unavailable(home, server, connection)
         yield Registry(home, connection.client)
