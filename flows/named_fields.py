@@ -41,9 +41,10 @@ def check_fields(recipe: Recipe, corpus: Corpus) -> CheckedFields:
     derived = {name: rows for name, rows in recipe.finetune.methods.items() if isinstance(rows, OwnRows)}
     derived = {name: rows for name, rows in derived.items() if rows.path is None}
     checked = CheckedFields(recipe.finetune)
-    if not any(named.names for name, rows in derived.items() for named in _named(name, rows)):
+    wanted = {field for name, rows in derived.items() for named in _named(name, rows) for field in named.names}
+    if not wanted:
         return checked
-    fields = document_fields(recipe.ingest.read(), _files(corpus))
+    fields = document_fields(recipe.ingest.read(), _files(corpus), wanted)
     if text := _text_field(fields):
         derived = {name: _with_text(rows, text) for name, rows in derived.items()}
         checked.finetune = recipe.finetune.model_copy(update=derived)

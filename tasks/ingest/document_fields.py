@@ -1,7 +1,7 @@
 """The metadata fields that documents will have, by the first records of a corpus' files: known before any is read."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -24,31 +24,35 @@ class DocumentFields:
 
     names: set[str] = field(default_factory=set)
     text: set[frozenset[str]] = field(default_factory=set)  # of each source: the fields that its texts are read from
-    is_all: bool = True  # False where a record that was not looked at may have others
+    is_all: bool = True  # False where a record that was not looked at may have a wanted one
 
 
 def document_fields(
-    sources: Mapping[str, FileSource], files: Mapping[str, Sequence[File]], seconds: float = SECONDS
+    sources: Mapping[str, FileSource],
+    files: Mapping[str, Sequence[File]],
+    wanted: Set[str],
+    seconds: float = SECONDS,
 ) -> DocumentFields:
-    """The fields of the documents in these files, by source."""
+    """The fields of the documents in these files, by source; no more is read once the `wanted` ones are there."""
     result, until = DocumentFields(), time.monotonic() + seconds
-    for name, source in sources.items():
+    for source in sources.values():
         result.text.add(frozenset(field.lower() for field in source.text_fields))
-        _add_source(result, source, files.get(name, ()), until)
+    if len(result.text) == 1:
+        wanted -= next(iter(result.text))  # it is no field besides in any source
+    for name, source in sources.items():
+        if source.max_characters:
+            result.names.add("passage")
+        for file in files.get(name, ()):
+            result.names.update(key.lower() for key in (orjson.loads(file.metadata) if file.metadata else {}))
+            if within(ending(file.name))[0] in WITHOUT_FIELDS:
+                result.names.add("encoding")
+            elif wanted <= result.names:
+                break
+            elif time.monotonic() > until:
+                result.is_all = False
+            elif file.size:
+                _add_file(result, source, file)
     return result
-
-
-def _add_source(result: DocumentFields, source: FileSource, files: Sequence[File], until: float) -> None:
-    if source.max_characters:
-        result.names.add("passage")
-    for file in files:
-        result.names.update(name.lower() for name in (orjson.loads(file.metadata) if file.metadata else {}))
-        if within(ending(file.name))[0] in WITHOUT_FIELDS:
-            result.names.add("encoding")
-        elif time.monotonic() > until:
-            result.is_all = False
-        elif file.size:
-            _add_file(result, source, file)
 
 
 def _add_file(result: DocumentFields, source: FileSource, file: File) -> None:

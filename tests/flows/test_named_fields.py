@@ -10,6 +10,7 @@ from tasks.errors import UsageError
 from tasks.finetune.instructions import InstructionRows
 from tasks.finetune.templates import Template
 from tasks.home import Home
+from tasks.ingest import document_fields
 
 
 def session_of(folder: Path, *changes: str, source: str = "") -> Session:
@@ -98,3 +99,19 @@ def test_what_str_format_would_not_look_up_by_name_is_no_placeholder(text):
 def test_a_recipe_without_such_names_reads_no_file_for_it(tmp_path, monkeypatch):
     monkeypatch.setattr("flows.named_fields.document_fields", lambda *_: pytest.fail("a file was read"))
     session_of(write_table(tmp_path), template("Continue: {opening}", "{continuation}"))
+
+
+def test_no_more_files_are_read_once_the_named_fields_are_there(tmp_path, monkeypatch):
+    folder = write_table(tmp_path)
+    for number in range(5):
+        (folder / "text" / f"more-{number}.csv").write_text("question,answer\nWhy?,Because it is so.\n")
+    read = list[str]()
+    monkeypatch.setattr(document_fields, "_add_file", lambda result, _, file: read.append(file.name))
+    session_of(folder, template("{question}"), source='text_field = "answer"')
+    assert len(read) == 6  # none of them has it
+    monkeypatch.undo()
+    add_file = document_fields._add_file
+    monkeypatch.setattr(document_fields, "_add_file", lambda *given: (read.append(""), add_file(*given)))
+    read.clear()
+    session_of(folder, template("{question}"), source='text_field = "answer"')
+    assert len(read) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.ingest.read.encodings import NOT_IN_ENCODING, decode
 from tests.tasks.corpora import config_of, ingest_newest, write
-from tests.tasks.ingest.test_encodings import EAST_ASIAN, NEIGHBOURS
+from tests.tasks.ingest.encoded_prose import EAST_ASIAN, NEIGHBOURS
 from tests.tasks.languages import GERMAN, JAPANESE, PAGE
 
 

@@ -8,7 +8,7 @@ import pytest
 from tasks.ingest.read.double_bytes import resynchronise
 from tasks.ingest.read.encodings import MIXED, NOT_IN_ENCODING, decode
 from tests.tasks.corpora import config_of, ingest_newest, write
-from tests.tasks.ingest.test_encodings import EAST_ASIAN
+from tests.tasks.ingest.encoded_prose import EAST_ASIAN
 
 CASES = [(kind, encoding) for kind, (names, _) in EAST_ASIAN.items() for encoding in names.split()]
 SHIFTING = {"gb18030": "Chinese", "gbk": "Chinese in traditional characters", "euc_jp": "Japanese", "cp949": "Korean"}

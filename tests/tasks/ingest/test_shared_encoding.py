@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.tasks.corpora import config_of, ingest_newest, write
-from tests.tasks.ingest.test_encodings import NEIGHBOURS, PROSE
+from tests.tasks.ingest.encoded_prose import NEIGHBOURS, PROSE
 
 SHORT = {  # what is read as another encoding where it stands alone
     "cp1251": "Лодката замина от пристанището рано сутринта. Никой не знаеш",

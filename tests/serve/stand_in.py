@@ -1,0 +1,46 @@
+"""The app with a model made up, in this process."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+from fastapi import FastAPI
+
+from serve.alias_follower import AliasFollower
+from serve.app import application
+from serve.catalog import Catalog
+from serve.generation import Generations
+from serve.limits import Limits
+from serve.model_facts import ModelFacts
+from tasks.home import Home
+
+CHAT = {"messages": [{"role": "user", "content": "hello"}]}
+
+
+class Follower:
+    """Follows nothing: one version, whose prompts and tokens come from the test."""
+
+    model, names, trouble = "tiny@champion", ("tiny@champion",), ""
+
+    def __init__(self, of_turns=lambda turns: ([1], {0}), generate=lambda prompt, sampling: (id for id in ())) -> None:
+        builder = SimpleNamespace(of_turns=of_turns, answers=True, vocabulary=SimpleNamespace(decode_bytes=bytes))
+        engine = SimpleNamespace(context=1000, generate=generate)
+        facts = ModelFacts("tiny/1", 0, 1000, answers=True)
+        self.served: Any = SimpleNamespace(
+            name="tiny/1", fingerprint="", prompt_builder=builder, engine=engine, facts=facts
+        )
+
+    async def current(self):
+        return self.served
+
+
+def app_of(follower: Follower, limits: Limits | None = None) -> FastAPI:
+    limits = limits or Limits(models=1)
+    catalog = Catalog(Home(Path()), cast(AliasFollower, follower), lambda _: follower.served.engine, most=1)
+    return application(catalog, Generations(limits), limits)
+
+
+def client_of(follower: Follower) -> httpx.AsyncClient:
+    app = app_of(follower)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://test")

@@ -1,0 +1,53 @@
+"""Requests in forms that the API does not take, or takes without doing more: each is answered with what is meant."""
+
+import asyncio
+
+import pytest
+from pydantic import ValidationError
+
+from serve.requests import ChatRequest
+from tasks.errors import UsageError
+from tests.serve.stand_in import CHAT, Follower, client_of
+
+
+def test_turns_that_the_model_has_no_marks_for_are_refused_with_the_reason():
+    def of_turns(turns):
+        raise UsageError("this model's chat template marks turns otherwise", "choose another")
+
+    async def run():
+        async with client_of(Follower(of_turns)) as client:
+            return [await client.post(path, json=CHAT) for path in ("/v1/chat/completions", "/tokenize")]
+
+    for answer in asyncio.run(run()):
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"] == "this model's chat template marks turns otherwise; choose another"
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/completions", "/v1/completions"),
+        ("/v1/chat/completion/", "/v1/chat/completions"),
+        ("/models", "/v1/models"),
+    ],
+)
+def test_a_path_beside_an_endpoint_names_it(path, meant):
+    async def run():
+        async with client_of(Follower()) as client:
+            return await client.post(path, json=CHAT)
+
+    answer = asyncio.run(run())
+    assert answer.status_code == 404 and f"did you mean {meant}?" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("fields", [{"tools": []}, {"tools": [{"type": "function"}], "tool_choice": "none"}])
+def test_tools_that_are_not_to_be_called_are_ignored(fields):
+    assert ChatRequest.model_validate(CHAT | fields).messages
+
+
+@pytest.mark.parametrize("fields", [{}, {"tool_choice": "auto"}, {"tool_choice": None}])
+def test_tools_to_be_called_are_refused(fields):
+    with pytest.raises(ValidationError, match=r"tools\n  not supported here"):
+        ChatRequest.model_validate(CHAT | {"tools": [{"type": "function"}]} | fields)
