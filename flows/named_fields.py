@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from flows.recipe import FinetuneConfig, Recipe
+from flows.recipe_mistakes import NEAR
 from flows.resolve import Mistake
 from tasks.finetune.columns import OWN, columns_named_in
 from tasks.finetune.instructions import InstructionRows
@@ -13,8 +14,6 @@ from tasks.finetune.templates import PIECES, Template
 from tasks.ingest.document_fields import DocumentFields, document_fields
 from tasks.ingest.ledger import Corpus
 from tasks.ingest.sources import File
-
-LIKENESS = 0.75  # of two names, one of which is taken for a slip of the other: not of "president" and "rest"
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def _renamed(template: Template, text: str) -> Template:
 def _report(checked: CheckedFields, named: NamedFields, absent: str, fields: DocumentFields) -> None:
     is_text = any(absent in several for several in fields.text)
     known = sorted(fields.names | {*PIECES})
-    near = ["text"] if is_text else get_close_matches(absent, known, n=1, cutoff=LIKENESS)
+    near = ["text"] if is_text else get_close_matches(absent, known, n=1, cutoff=NEAR)
     if near and fields.is_all:
         why = (
             "is where the text is read from: write 'text'" if is_text else f"no document has; did you mean {near[0]!r}?"

@@ -11,9 +11,7 @@ from tasks.errors import UserError
 from tasks.readable_numbers import bytes_in_words
 
 OTHER_WORDS = ("failed to map segment", "allocate memory", "can't start new thread")
-MEMORY_NEEDED = (
-    4_000_000_000  # bytes of address space: with less, Python may wait for ever for a thread without a stack
-)
+MEMORY_NEEDED = 4_000_000_000  # bytes of address space: with less, Python may wait for ever for a thread's stack
 OPEN_FILES_NEEDED, OPEN_FILES_WANTED = 48, 1024
 
 

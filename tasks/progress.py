@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tasks.readable_numbers import seconds_in_words
+
 SECONDS_BETWEEN_LINES = 10.0  # where stderr is no terminal
 QUIET_SECONDS = 2.0  # work shorter than this says nothing there
 ERASE = "\r\x1b[K"
@@ -107,5 +109,5 @@ class _Lines:
             return
         self.due = now + SECONDS_BETWEEN_LINES
         rate = self.done / (now - self.started)
-        left = (self.total - self.done) / rate if rate else 0
-        say(f"  {self.what}: {self.done:,} of {self.total:,} {self.unit} · {rate:,.0f}/s · {left:,.0f} s left")
+        left = seconds_in_words((self.total - self.done) / rate if rate else 0)
+        say(f"  {self.what}: {self.done:,} of {self.total:,} {self.unit} · {rate:,.0f}/s · {left} left")

@@ -90,19 +90,19 @@ def _signals(texts: Sequence[str], curate: CurateConfig) -> tuple[float, "pa.Tab
 
 
 def _near_copies(signals: "pa.Table", shingles: list[np.ndarray], curate: CurateConfig) -> float:
+    """The share of the scored texts that curation would drop as nearly an earlier one."""
+    from tasks.curate.dedup import PassingDocument, dedup_decisions, near_texts
     from tasks.curate.index import Index
     from tasks.curate.minhash import bands
     from tasks.curate.pairs import find_pairs
 
     documents = signals.select(["doc_id", "text_hash"])
-    pairs = find_pairs(Index(documents, bands(shingles, curate.minhash), shingles), []).to_pylist()
-    text = dict(zip(*(documents[name].to_pylist() for name in ("doc_id", "text_hash")), strict=True))
-    near = {
-        text[pair["doc_id"]]
-        for pair in pairs
-        if pair["similarity"] >= curate.minhash.jaccard and text[pair["doc_id"]] != text[pair["other_id"]]
-    }
-    return len(near) / len(text)
+    hashes = {row["doc_id"]: row["text_hash"] for row in documents.to_pylist()}
+    pairs = find_pairs(Index(documents, bands(shingles, curate.minhash), shingles), [])
+    near = near_texts(pairs, hashes, curate.minhash.jaccard)
+    passing = [PassingDocument(name, text, name) for name, text in hashes.items()]
+    decisions = dedup_decisions(passing, [], near, "minhash").values()
+    return sum(decision.reason == "near_duplicate" for decision in decisions) / len(hashes)
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
