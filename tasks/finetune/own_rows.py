@@ -112,7 +112,7 @@ def _row(config: OwnRows, number: int, text: bytes | str) -> Row | str:
         return f"{config.path.name}:{number}: {error}"
     except RecursionError:
         return f"{config.path.name}:{number}: nested too deeply"
-    return row | {"origin": origin, "split": split, "doc_id": f"own/{number}", "names_split": "split" in record}
+    return row | {"origin": origin, "split": split, "doc_id": f"own/{number}", "names_split": bool(record.get("split"))}
 
 
 def _good_and_bad(tried: Sequence[Row | str]) -> tuple[list[Row], list[str]]:

@@ -13,6 +13,7 @@ from tasks.finetune.row_formats import Row
 
 TRAIN = SPLITS[0]
 ROWS_AT_ONCE = 1000
+MIN_WORDS = 13  # of an answer: evaluation calls no shorter one read before (tasks/evaluate/contamination.py)
 
 
 def place_beside_documents(rows: Sequence[Row], texts: Mapping[str, Path]) -> tuple[list[Row], list[str]]:
@@ -20,15 +21,13 @@ def place_beside_documents(rows: Sequence[Row], texts: Mapping[str, Path]) -> tu
 
     Where that would leave a split empty, the rows stay where they are, and the note says what is wrong with them.
     """
-    answers = {digest(_answer(row)) for row in rows}
-    split_of = _splits(answers, texts)
+    answers = [_answer(row) for row in rows]
+    split_of = _splits(set(filter(None, answers)), texts)
     by_origin: dict[str, set[str]] = {}
-    for row in rows:
-        if (split := split_of.get(digest(_answer(row)))) and not row.get("names_split"):
+    for row, answer in zip(rows, answers, strict=True):
+        if (split := split_of.get(answer)) and not row["names_split"]:
             by_origin.setdefault(row["origin"], set()).add(split)
-    placed = [
-        row if row.get("names_split") else row | {"split": _one(by_origin.get(row["origin"]), row)} for row in rows
-    ]
+    placed = [row if row["names_split"] else row | {"split": _one(by_origin.get(row["origin"]), row)} for row in rows]
     moved = sum(before["split"] != after["split"] for before, after in zip(rows, placed, strict=True))
     if not moved:
         return list(rows), []
@@ -47,7 +46,9 @@ def _one(splits: set[str] | None, row: Row) -> str:
 
 
 def _answer(row: Row) -> str:
-    return str(row["text"] if "text" in row else row["response"])
+    """The name of the row's answer; "" for one so short that many texts have it by chance."""
+    text = str(row["text"] if "text" in row else row["response"])
+    return digest(text) if len(text.split()) >= MIN_WORDS else ""
 
 
 def _splits(wanted: set[str], texts: Mapping[str, Path]) -> dict[str, str]:
@@ -67,4 +68,4 @@ def _pieces(texts: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=["text", "split"]):
                 for row in batch.to_pylist():
                     pieces = {row["text"], *filter(None, row["text"].split("\n\n"))}
-                    yield from ((piece, row["split"]) for piece in sorted(pieces))
+                    yield from ((piece, row["split"]) for piece in pieces)

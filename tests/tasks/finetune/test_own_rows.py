@@ -188,3 +188,10 @@ def test_where_no_document_is_held_out_the_rows_stay_and_a_note_says_what_their_
     splits, notes = splits_of(path, curated(documents))
     assert splits == splits_of(path, RowSource())[0]
     assert "stand in the text that the base is trained on" in notes[-1]
+
+
+def test_a_short_answer_that_a_document_has_too_moves_no_row(curated: Curated, tmp_path: Path) -> None:
+    documents = [row | {"text": f"Yes.\n\n{row['text']}"} for row in addresses(60)]
+    rows = [{"prompt": f"Is it {n}?", "response": "Yes." if n % 2 else "No."} for n in range(200)]
+    path = write_jsonl(tmp_path / "own.jsonl", rows)
+    assert splits_of(path, curated(documents)) == splits_of(path, RowSource())
