@@ -4,12 +4,11 @@ Copies in MLflow's runs and reports are removed. Registered models are sealed an
 they hold is reported with what to do about it.
 """
 
-import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 from commands.home.text_overlaps import Quotes, words_of
+from tasks.errors import UserError
 from tasks.home import Home
 from tasks.tracking.model_version import Version
 
@@ -59,10 +58,11 @@ def words_as_tokens(path: Path, words: Collection[str]) -> list[str]:
     """Those of the words that are tokens of that tokenizer; none where the file is no tokenizer of byte-level BPE."""
     if path.name != TOKENIZER or not words:
         return []
+    from tasks.models.vocabulary import Vocabulary
+
     try:
-        vocabulary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
-        tokens = {_spelt_out(token) for token in vocabulary}
-    except (ValueError, KeyError, TypeError):
+        tokens = {token.decode(errors="replace").strip().lower() for token in Vocabulary(path.parent).token_bytes}
+    except UserError:
         return []
     return sorted(word for word in tokens.intersection(words) if len(word) >= MIN_LETTERS)
 
@@ -89,10 +89,3 @@ def _copies(home: Home) -> Iterator[Path]:
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
-
-
-def _spelt_out(token: str) -> str:
-    """The word of a token of byte-level BPE, which spells each byte as a letter."""
-    from tokenizers.decoders import ByteLevel
-
-    return ByteLevel().decode([token]).strip().lower()

@@ -19,6 +19,7 @@ from tasks.home import Home
 from tasks.ingest.sources import FolderSource, HubSource, IngestConfig
 from tasks.progress import say
 from tasks.store.artifacts import write_durably
+from tasks.store.locks import exclusive
 
 FETCHED, PINS = "fetched.json", "pins.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -28,14 +29,21 @@ Download = Callable[[HubSource, Path, str], None]  # (source, folder, commit)
 def fetch_datasets(config: IngestConfig, home: Home) -> IngestConfig:
     """The config with a folder in place of each hub source, whose dataset is downloaded where it is not there yet."""
     for source in hub_sources(config).values():
-        if not (commit := known_commit(source, home)):
-            commit = _resolve(source)
-            pins = _pins(home) | {_title(source): commit}
-            home.hub.mkdir(parents=True, exist_ok=True)
-            write_durably(home.hub / PINS, json.dumps(pins, indent=1).encode())
-            cure = f"its recipe can say so for other homes: revision = {commit!r}"
-            say(f"  {_title(source)} is the commit {commit} from now on in this home; {cure}")
+        if not known_commit(source, home):
+            _pin(source, home)
     return _with_folders(config, home, _fetch)
+
+
+def _pin(source: HubSource, home: Home) -> None:
+    """Records the commit that the source's branch names now, unless another run has done so meanwhile."""
+    home.hub.mkdir(parents=True, exist_ok=True)
+    with exclusive(home.hub / f"{PINS}.lock"):
+        if known_commit(source, home):
+            return
+        commit = _resolve(source)
+        write_durably(home.hub / PINS, json.dumps(_pins(home) | {_title(source): commit}, indent=1).encode())
+    cure = f"its recipe can say so for other homes: revision = {commit!r}"
+    say(f"  {_title(source)} is the commit {commit} from now on in this home; {cure}")
 
 
 def require_datasets(config: IngestConfig, home: Home) -> IngestConfig:

@@ -25,6 +25,7 @@ from tasks.store.garbage import in_use
 from tasks.store.step import Frozen, Inputs, Stats, Step
 from tasks.tracking.registry import versions
 from tests.tasks.corpora import config_of, jsonl, write
+from tests.tasks.models.byte_level import write_tokenizer
 from tests.tasks.register.conftest import CONFIG, Given, made_up_weights, write_scores
 
 SECRET = " ".join(f"secret{i}" for i in range(40))
@@ -104,10 +105,11 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     write(tracked, {**files, "confusion.csv": confusion, "classes.svg": "<text>Somebody Else</text>"})
     model = root / "runs" / "mlflow-artifacts" / "demo" / "models" / "m-0" / "artifacts"
-    vocabulary = {"model": {"vocab": {"Ġsecret7": 0, "Ġother1x1": 1, "the": 2}}}
-    write(
-        model, {"tokenizer.json": json.dumps(vocabulary), "MLmodel": 'signature: \'["Ada Weniger", "Somebody Else"]\''}
-    )
+    write(model, {"MLmodel": 'signature: \'["Ada Weniger", "Somebody Else"]\''})
+    write_tokenizer(model)
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"] |= {"Ġsecret7": 300, "Ġother1x1": 301}
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
     return root
 
 
