@@ -1,0 +1,27 @@
+"""An exported model as the program it was made for reads it: what a proof compares with the model itself."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+class Opened(Protocol):
+    """A model that another program has loaded."""
+
+    @property
+    def program(self) -> str:
+        """Its name and version, as in `transformers 5.23.0`."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text, nothing added before or after it, the name of a special token being ordinary text."""
+        ...
+
+    def greedy(self, prompt: Sequence[int], count: int, ends: frozenset[int]) -> list[int]:
+        """The likeliest ids after the prompt, one after another: `count` at most, one of `ends` last if it comes."""
+        ...
+
+    def log_probabilities(self, tokens: Sequence[int]) -> np.ndarray:
+        """Natural logarithms (t - 1,) of the tokens after the first, each given all before it."""
+        ...
