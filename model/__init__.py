@@ -4,6 +4,7 @@ attention.py, decoder.py     the network; norm.py; family.py: shapes and familie
 depth.py                     from one number to a shape, a batch, a learning rate and steps
 hub.py                       weights in and out: Hugging Face, with hub_families.py, _files.py, _config.py, _tensors.py
 gguf_weights.py              weights in: GGUF, by way of gguf_header.py
+litgpt_weights.py            weights in and out: LitGPT, by way of litgpt_config.py and litgpt_settings.py
 spec.py, session.py          a training run as JSON, and as objects
 train.py                     the training process: logs, evaluation, checkpoints, weights; training_log.py, lifeline.py
 fit.py                       the loop; optimizer.py and schedule.py: AdamW and learning rates; ranks.py: processes

@@ -105,6 +105,11 @@ class Home(os.PathLike[str]):
         return self / "models"
 
     @property
+    def converted(self) -> Path:
+        """Models that were named in another layout, or with an adapter, in Hugging Face's: HASH/NAME/."""
+        return self / "converted"
+
+    @property
     def outbox(self) -> Path:
         """Events that MLflow has not received yet."""
         return self / "outbox"

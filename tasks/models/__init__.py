@@ -1,6 +1,7 @@
 """Models as folders of weights: pretrained ones in, text in and out of any.
 
 pretrained.py       a model made elsewhere, located and read as a folder in the Hugging Face layout; gguf_tokenizer.py
+litgpt_folder.py    a folder of LitGPT's
 provenance.py       its name, hash and licence, kept beside the weights that began from it
 vocabulary.py       a tokenizer folder: text to ids, ids to bytes, special tokens by name
 chat_template.py    whether a model answers in turns

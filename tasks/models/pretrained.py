@@ -1,6 +1,6 @@
 """A model made elsewhere: found, known by its content, and read as a folder in the Hugging Face layout.
 
-FOLDER                    config.json, safetensors and tokenizer.json
+FOLDER                    config.json, safetensors and tokenizer.json; or LitGPT's: lit_model.pth and model_config.yaml
 FILE.gguf                 llama.cpp's file of one model, llama or qwen3, quantised or not
 package:NAME/FILE.gguf    either of them inside an installed Python package
 """
@@ -13,8 +13,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from model.litgpt_settings import LIT_CONFIG, LIT_MODEL
 from model.spec import ADAPTER_CONFIG, TOKENIZER_FILES
 from tasks.errors import UserError
+from tasks.home import Home
+from tasks.models.litgpt_folder import is_litgpt, report_prompt_style
 from tasks.models.vocabulary import Vocabulary, read_object
 from tasks.store.hashing import file_sha256
 from tasks.store.step import NOT_IN_KEY
@@ -68,12 +71,15 @@ def content_of(model: Path) -> str:
     """The hash of all files of the model that are read, wherever it lies; ValueError where there is no model."""
     if model.suffix == GGUF and model.is_file():
         return file_sha256(model)
-    if not (model / "config.json").is_file():
+    weights = [model / LIT_MODEL, model / LIT_CONFIG] if is_litgpt(model) else [*model.glob("*.safetensors")]
+    if not (is_litgpt(model) or (model / "config.json").is_file()):
         if adapter := adapter_fault(model):
             raise ValueError(": ".join(adapter))
-        raise ValueError(f"{model} has no config.json: give a folder of weights in the Hugging Face layout, or a .gguf")
+        raise ValueError(
+            f"{model} has no config.json: give a folder of weights in the Hugging Face layout or LitGPT's, or a .gguf"
+        )
     digest = hashlib.sha256()
-    read = [*model.glob("*.safetensors"), *(model / name for name in READ_BESIDE if (model / name).is_file())]
+    read = [file for file in (*weights, *(model / name for name in READ_BESIDE)) if file.is_file()]
     for file in sorted(read):
         digest.update(f"{file.name} {file_sha256(file)}\n".encode())
     return digest.hexdigest()
@@ -89,15 +95,11 @@ def check_tokenizer(model: Path) -> Vocabulary:
 def check_weights(model: Path, vocabulary: int, context: int) -> "Shape":
     """The shape of a folder's weights; UserError where they cannot be trained on that many tokens and positions."""
     from model.hub_config import WeightsError
-    from model.hub_files import CONFIG, read_shape, read_special_ids, weight_files
 
     try:
-        shape = read_shape(model)
-        for read in (read_special_ids, weight_files):
-            read(model)
+        file, shape = _read_shape(model)
     except WeightsError as error:
         raise UserError(error.what, error.cure) from error
-    file = model / CONFIG
     if vocabulary > shape.vocabulary:
         what = f"{file}: {shape.vocabulary} embeddings, and the tokenizer has {vocabulary} tokens"
         raise UserError(what, "give the tokenizer that these weights were trained with")
@@ -107,30 +109,53 @@ def check_weights(model: Path, vocabulary: int, context: int) -> "Shape":
     return shape
 
 
+def _read_shape(model: Path) -> "tuple[Path, Shape]":
+    """The shape of a folder's weights, and the file that states it."""
+    if is_litgpt(model):
+        from model import litgpt_weights
+
+        litgpt_weights.read_special_ids(model)
+        return model / LIT_CONFIG, litgpt_weights.read_shape(model)
+    from model.hub_files import CONFIG, read_shape, read_special_ids, weight_files
+
+    shape = read_shape(model)
+    for read in (read_special_ids, weight_files):
+        read(model)
+    return model / CONFIG, shape
+
+
 def as_folder(model: Path, work: Path) -> Path:
-    """The model as a folder in the Hugging Face layout: itself, or written anew under `work`."""
-    if model.suffix != GGUF:
+    """The model as a folder in the Hugging Face layout: itself, or written anew under `work`, by its name."""
+    if model.suffix != GGUF and not is_litgpt(model):
         return model
     from model import hub
-    from tasks.models.gguf_tokenizer import save_tokenizer
 
-    done, partial = work / "given", work / "given.partial"
+    name = model.name.removesuffix(GGUF)
+    done, partial = work / name, work / f"{name}.partial"
     if not done.is_dir():
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         hub.save(decoder_of(model), partial)
-        save_tokenizer(model, partial)
+        copy_tokenizer(model, partial)
+        if is_litgpt(model):
+            report_prompt_style(model)
         partial.rename(done)
     return done
 
 
+def converted(model: Path, home: Home) -> Path:
+    """The model as such a folder in the home: written once, and again where the model's content changed."""
+    return as_folder(model, home.converted / content_of(model)[:16])
+
+
 def decoder_of(model: Path) -> "Decoder":
     """Its network, for use and not for training."""
-    from model import gguf_weights, hub
+    from model import gguf_weights, hub, litgpt_weights
     from model.hub_config import WeightsError
 
+    source = gguf_weights if model.suffix == GGUF else litgpt_weights if is_litgpt(model) else hub
     try:
-        return (gguf_weights.load(model) if model.suffix == GGUF else hub.load(model)).eval()
+        return source.load(model).eval()
     except WeightsError as error:
         raise UserError(error.what, error.cure) from error
 

@@ -1,6 +1,7 @@
 """What is registered: versions, aliases, weights. Read from the home's own MLflow, or from a server elsewhere.
 
 NAME@ALIAS · NAME/VERSION · a path   →   a folder of weights, every file of a registered one verified
+a folder of LitGPT's                 →   the same model in the Hugging Face layout, in the home
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import Any
 
 from tasks.errors import UsageError
 from tasks.home import Home
-from tasks.models.pretrained import adapter_fault
+from tasks.models.pretrained import adapter_fault, converted, is_litgpt
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry_rest import RegistryRest
 from tasks.tracking.registry_tables import RegistryTables
@@ -56,6 +57,8 @@ def locate(model: str, home: Home) -> Version | Path:
     """What MODEL means: a registered version before a folder of weights of the same name; UsageError where neither."""
     if place := _named(model, home) or weights_in(Path(model)):
         return place
+    if is_litgpt(Path(model)):
+        return converted(Path(model).absolute(), home)
     if adapter := adapter_fault(Path(model)):
         raise UsageError(*adapter)
     return find(model, home)
