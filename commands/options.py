@@ -18,7 +18,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value, 
 ModelArgument = Annotated[
     str,
     typer.Argument(
-        help="NAME@ALIAS, NAME/VERSION or a path; default: the champion of the latest run.",
+        help="NAME@ALIAS, NAME/VERSION, a path or hub:OWNER/NAME; default: the champion of the latest run.",
         autocompletion=complete_model,
     ),
 ]

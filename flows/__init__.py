@@ -4,6 +4,7 @@ graph            which step reads which                      scope            th
 recipe           the configs of one run together             recipe_files     TOML files, their parents, --set
 recipe_mistakes  every mistake, as a person reads it         resolve          paths located, hashes taken, SQL checked
 load             a recipe: read, validated, resolved         takedown         what a takedown list withholds
+named_models     models by registered name or of a hub
 session          a checked request, and its run              runner           one run of the graph
 start            a run from the command line                 pipeline         the Prefect flow
 publish          what `register` does after packaging        explain          `run --explain`

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from flows.named_models import place_models
 from flows.recipe import Recipe
 from flows.recipe_files import apply_change, read_values
 from flows.recipe_mistakes import all_mistakes
@@ -15,6 +16,7 @@ from flows.record import RunRecord, other_version
 from flows.resolve import Mistakes, check_curation, resolve
 from tasks.curate.config import CurateConfig
 from tasks.errors import UsageError
+from tasks.home import Home
 from tasks.ingest.sources import IngestConfig
 from tasks.store.step import Frozen
 
@@ -34,8 +36,11 @@ class CurationTable(Frozen):
     curate: CurateConfig
 
 
-def load(name: str, changes: Sequence[str] = ()) -> Loaded:
-    """The recipe of that path or name with its `--set` changes; UsageError with every mistake in it."""
+def load(name: str, changes: Sequence[str] = (), home: Home | None = None, downloads: bool = False) -> Loaded:
+    """The recipe of that path or name with its `--set` changes; UsageError with every mistake in it.
+
+    Models that it names are looked up in `home`, by default the current one; those of a hub are downloaded where asked.
+    """
     read = read_values(name, changes)
     errors: list[ErrorDetails] = []
     try:
@@ -43,6 +48,7 @@ def load(name: str, changes: Sequence[str] = ()) -> Loaded:
     except ValidationError as error:
         errors = error.errors()
         recipe = _without_errors(read.values, errors)
+    recipe = place_models(recipe, home or Home.current(), downloads and not errors)
     recipe, mistakes = resolve(recipe)
     if errors or mistakes:
         raise all_mistakes(read.path, read.origins, errors, mistakes)

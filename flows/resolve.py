@@ -61,12 +61,13 @@ def resolve(recipe: Recipe) -> tuple[Recipe, list[Mistake]]:
     curate = _curation(recipe.curate, mistakes)
     tokenizer_of = cache(check_tokenizer)  # read once for all tables that name the model
     pretrain = _with_pretrained("pretrain", recipe.pretrain, tokenizer_of, mistakes)
+    tokenizer = _with_pretrained("tokenizer", recipe.tokenizer, tokenizer_of, mistakes)
     tables = {
         "curate": curate,
-        "tokenizer": _with_pretrained("tokenizer", recipe.tokenizer, tokenizer_of, mistakes),
+        "tokenizer": tokenizer,
         "pretrain": pretrain,
         "evaluate": _evaluation(recipe.evaluate, pretrain, mistakes),
-        "finetune": _finetuning(recipe, tokenizer_of, mistakes),
+        "finetune": _finetuning(recipe.finetune, tokenizer, tokenizer_of, mistakes),
     }
     return recipe.model_copy(update=tables), mistakes.entries
 
@@ -134,9 +135,10 @@ def _beside_its_beginning(config: EvaluateConfig, pretrain: PretrainConfig) -> E
     return config.model_copy(update={"reference_models": models, "reference_models_sha256": hashes})
 
 
-def _finetuning(recipe: Recipe, tokenizer_of: TokenizerOf, mistakes: Mistakes) -> FinetuneConfig:
-    config = recipe.finetune
-    _check_marks(config, recipe.tokenizer, tokenizer_of, mistakes)
+def _finetuning(
+    config: FinetuneConfig, tokenizer: TokenizerConfig, tokenizer_of: TokenizerOf, mistakes: Mistakes
+) -> FinetuneConfig:
+    _check_marks(config, tokenizer, tokenizer_of, mistakes)
     return config.model_copy(
         update={method: _rows(method, rows, mistakes) for method, rows in config.methods.items()},
     )
@@ -147,11 +149,12 @@ def _check_marks(
 ) -> None:
     """Notes a method that teaches answers where the model's tokenizer has no tokens that mark turns."""
     answering = [name for name in config.methods if METHODS[name].answers]
-    if not (answering and tokenizer.init_from and locate(tokenizer.init_from).is_dir()):
+    model = tokenizer.init_from if tokenizer.init_sha256 else None  # else a mistake in it is noted already
+    if not (answering and model and model.is_dir()):
         return
     for name in answering:
         with mistakes.at(f"finetune.{name}"):
-            markup_of(tokenizer_of(locate(tokenizer.init_from)))
+            markup_of(tokenizer_of(model))
 
 
 def _rows(method: str, config: OwnRows, mistakes: Mistakes) -> OwnRows:

@@ -12,6 +12,7 @@ from flows.graph import graph
 from flows.load import load
 from flows.mlflow_runs import end_of
 from flows.named_fields import check_fields
+from flows.named_models import hub_models
 from flows.publish import publisher
 from flows.recipe import Recipe
 from flows.recipe_mistakes import all_mistakes
@@ -64,12 +65,12 @@ class Session:
     scope: Scope
     store: Store
     takedown: tuple[str, ...]  # the entries of the recipe's list
-    datasets: Mapping[str, str]  # those of a hub, {"dataset SOURCE": "OWNER/NAME@COMMIT"}
+    of_hub: Mapping[str, str]  # {"dataset SOURCE": "OWNER/NAME@COMMIT", "model KEY": …}
 
 
 def open_session(request: Request, write: bool = True) -> Session:
     """The session of a request; with write=False nothing at all is written (`--explain`)."""
-    loaded = load(request.recipe, request.changes)
+    loaded = load(request.recipe, request.changes, request.home, downloads=write)
     recipe = loaded.recipe
     mlflow_server()  # a wrong address is reported before anything runs
     if write:
@@ -88,8 +89,9 @@ def open_session(request: Request, write: bool = True) -> Session:
     recipe = recipe.model_copy(update={"finetune": checked.finetune})
     corpus = replace(corpus, notes=(*corpus.notes, *checked.notes))
     steps = scope(edges(recipe, corpus), request.start, request.until, request.only)
-    listed, datasets = read_takedown_list(recipe.curate.takedown), commits(written, request.home)
-    return Session(request, recipe, corpus, steps, store, listed, datasets)
+    listed = read_takedown_list(recipe.curate.takedown)
+    of_hub = commits(written, request.home) | hub_models(recipe)
+    return Session(request, recipe, corpus, steps, store, listed, of_hub)
 
 
 def ingests(session: Session) -> dict[str, Artifact]:
@@ -134,7 +136,7 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
         started=now.isoformat(timespec="seconds"),
         settings=keyed(recipe),
         partitions=tuple(session.corpus.parts),
-        links={**session.datasets, **(links or {})},
+        links={**session.of_hub, **(links or {})},
     )
     record.write(request.home)
     tags = {"recipe": recipe.name, "git_commit": session.store.git_commit or "", **record.links}

@@ -7,6 +7,7 @@ from model.hub_files import CONFIG, read_shape
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.models.chat_template import answers_in_turns
+from tasks.models.hub_place import fetched_of
 from tasks.register.aliases import CHAMPION
 from tasks.register.introduction import Introduction, introduce
 from tasks.tracking.model_version import Version
@@ -42,5 +43,8 @@ def model_facts(target: Version | Path, home: Home) -> ModelFacts:
 
 
 def name_of(target: Version | Path) -> str:
-    """NAME/VERSION, or the folder's name."""
-    return target.absolute().name if isinstance(target, Path) else target.full_name
+    """NAME/VERSION; of a path OWNER/NAME where it was fetched from a hub, else the folder's name."""
+    if isinstance(target, Version):
+        return target.full_name
+    of_hub = fetched_of(target)
+    return of_hub[1] if of_hub else target.absolute().name

@@ -11,6 +11,7 @@ training.py   training as a child process          pool.py, executor.py   worker
 privacy.py    personal data masked                  language.py            the language of a text
 passages.py   long texts cut into passages          json_values.py         JSON of any layout, in bounded memory
 delimited/    CSV and TSV: dialects and rows
+hub_access.py                a hub's failures in words, and the commits that branches stand for
 document_names.py    the names by which a person may call a document
 errors.py, progress.py    mistakes with a fix; progress with rate and time left
 expected_values.py        what was expected in place of a setting's value

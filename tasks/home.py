@@ -78,8 +78,13 @@ class Home(os.PathLike[str]):
 
     @property
     def hub(self) -> Path:
-        """Data sets fetched from a hub."""
+        """What was fetched from a hub: data sets, and models below `hub_models`."""
         return self / "hub"
+
+    @property
+    def hub_models(self) -> Path:
+        """Models fetched from a hub: OWNER--NAME@COMMIT/."""
+        return self.hub / "models"
 
     @property
     def forgotten(self) -> Path:

@@ -14,13 +14,15 @@ from commands.show import standard_output
 from flows.record import latest
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
-from tasks.models.pretrained import GGUF, PACKAGE, copy_tokenizer, locate
+from tasks.models.hub_place import GGUF, is_hub
+from tasks.models.pretrained import PACKAGE, converted, copy_tokenizer
+from tasks.models.pretrained import locate as locate_public
 from tasks.models.prompting import ChatModel
 from tasks.progress import say
 from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
 from tasks.store.verification import verify_daily
 from tasks.tracking.model_version import Version
-from tasks.tracking.registry import find, resolve, verified, versions
+from tasks.tracking.registry import locate, resolve, verified, versions
 
 FORMATS = ("hf",)
 SCORE_COLUMNS = ("value", "low", "high", "items")
@@ -58,17 +60,25 @@ def evaluate_model(home: Home, model: str, tasks: Sequence[str], folder: Path) -
     """A row per score: those stored with a registered version, or those of tasks given by path or name, scored now."""
     model = model or at_hand(home)
     if not tasks:
-        version = verified(find(model, home), home)
-        summary = json.loads((version.evidence / "summary.json").read_text())
-        scores = [{"task": task, **row} for task, row in summary.items()]
+        scores = _stored_scores(home, model)
         if any(name not in row for row in scores for name in SCORE_COLUMNS):
             raise UserError(
                 f"{model} was evaluated by another version of triptych, whose scores this one does not read",
                 "run its recipe again, which evaluates it anew; the model itself stays usable",
             )
     else:
-        scores = _score(_weights(home, model), tasks, folder)
+        scores = _score(weights_folder(home, model), tasks, folder)
     return [{"task": row["task"], "model": model, **{name: row[name] for name in SCORE_COLUMNS}} for row in scores]
+
+
+def _stored_scores(home: Home, model: str) -> list[dict[str, Any]]:
+    place = locate(model, home)
+    if isinstance(place, Path):
+        raise UsageError(f"{model} is not registered, so no scores of it are stored", "give --task FILE.yaml")
+    summary = json.loads((verified(place, home).evidence / "summary.json").read_text())
+    if not summary:
+        raise UserError(f"{place.full_name} was imported, and nothing has scored it yet", "give --task FILE.yaml")
+    return [{"task": task, **row} for task, row in summary.items()]
 
 
 def export_model(home: Home, model: str, form: str, to: Path) -> Path:
@@ -77,7 +87,7 @@ def export_model(home: Home, model: str, form: str, to: Path) -> Path:
         raise UsageError(f"--format {form}: not known", f"there are: {', '.join(FORMATS)}")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(f"--to {to}: is there already and not empty", "give a folder that does not exist yet")
-    shutil.copytree(_weights(home, model), to, dirs_exist_ok=True)
+    shutil.copytree(weights_folder(home, model), to, dirs_exist_ok=True)
     return to
 
 
@@ -165,27 +175,32 @@ def _score(weights: Path, tasks: Sequence[str], folder: Path) -> list[dict[str, 
     return scores
 
 
-def _weights(home: Home, model: str) -> Path:
-    return resolve(model or at_hand(home), home)
+def model_path(home: Home, model: str) -> Path:
+    """The folder of weights or the .gguf file that MODEL means, of any kind."""
+    model = model or at_hand(home)
+    if not (model.startswith(PACKAGE) or (model.endswith(GGUF) and not is_hub(model))):
+        return resolve(model, home)
+    cure = "give package:NAME/FILE.gguf, or the path of a .gguf file"
+    try:
+        place = locate_public(model)
+    except ValueError as error:
+        raise UsageError(str(error), cure) from error
+    if not place.exists():
+        raise UsageError(f"{place}: no such file", cure)
+    return place
+
+
+def weights_folder(home: Home, model: str) -> Path:
+    """The model as a folder in the Hugging Face layout; one in a GGUF file is written into the home as such, once."""
+    place = model_path(home, model)
+    return place if place.suffix != GGUF else converted(place.absolute(), home)
 
 
 def chat_model(home: Home, model: str) -> ChatModel:
     """The named model, or the latest run's, ready to generate."""
     model = model or at_hand(home)
-    if model.startswith(PACKAGE) or model.endswith(GGUF):
-        return _public_model(model)
-    return ChatModel(model, _weights(home, model))
-
-
-def _public_model(model: str) -> ChatModel:
-    """One that no run has made: a .gguf file, or what an installed package holds."""
-    try:
-        place = locate(model)
-    except ValueError as error:
-        raise UsageError(str(error), "give package:NAME/FILE.gguf, or the path of a .gguf file") from error
-    if not place.exists():
-        raise UsageError(f"{place}: no such file", "give package:NAME/FILE.gguf, or the path of a .gguf file")
-    if place.is_dir():
+    place = model_path(home, model)
+    if place.suffix != GGUF:
         return ChatModel(model, place)
     with TemporaryDirectory() as folder:  # of its tokenizer, which is read at once
         copy_tokenizer(place, Path(folder))

@@ -9,20 +9,19 @@ one that this home reads.
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
 from tasks.home import Home
+from tasks.hub_access import Pins, hub_failures
 from tasks.ingest.sources import FolderSource, HubSource, IngestConfig
 from tasks.progress import say
 from tasks.store.artifacts import write_durably
-from tasks.store.locks import exclusive
 
-FETCHED, PINS = "fetched.json", "pins.json"
-COMMIT = re.compile(r"[0-9a-f]{40}")
+FETCHED = "fetched.json"
 Download = Callable[[HubSource, Path, str], None]  # (source, folder, commit)
 
 
@@ -36,14 +35,10 @@ def fetch_datasets(config: IngestConfig, home: Home) -> IngestConfig:
 
 def _pin(source: HubSource, home: Home) -> None:
     """Records the commit that the source's branch names now, unless another run has done so meanwhile."""
-    home.hub.mkdir(parents=True, exist_ok=True)
-    with exclusive(home.hub / f"{PINS}.lock"):
-        if known_commit(source, home):
-            return
-        commit = _resolve(source)
-        write_durably(home.hub / PINS, json.dumps(_pins(home) | {_title(source): commit}, indent=1).encode())
-    cure = f"its recipe can say so for other homes: revision = {commit!r}"
-    say(f"  {_title(source)} is the commit {commit} from now on in this home; {cure}")
+    commit, is_new = Pins(home.hub).pin(source.dataset, source.revision, lambda: _resolve(source))
+    if is_new:
+        cure = f"its recipe can say so for other homes: revision = {commit!r}"
+        say(f"  {_title(source)} is the commit {commit} from now on in this home; {cure}")
 
 
 def require_datasets(config: IngestConfig, home: Home) -> IngestConfig:
@@ -68,9 +63,7 @@ def commits(config: IngestConfig, home: Home) -> dict[str, str]:
 
 def known_commit(source: HubSource, home: Home) -> str | None:
     """The commit that a source means in this home; None where that is not known yet."""
-    if COMMIT.fullmatch(source.revision):
-        return source.revision
-    return _pins(home).get(_title(source))
+    return Pins(home.hub).commit(source.dataset, source.revision)
 
 
 def _with_folders(config: IngestConfig, home: Home, on_missing: Download) -> IngestConfig:
@@ -95,39 +88,28 @@ def _fetch(source: HubSource, folder: Path, commit: str) -> None:
     from huggingface_hub import snapshot_download
 
     say(f"downloading the dataset {source.dataset}, once")
-    _asking(
-        source,
-        lambda: snapshot_download(
+    with _failures(source):
+        snapshot_download(
             source.dataset,
             repo_type="dataset",
             revision=commit,
             local_dir=folder / "files",
             allow_patterns=list(source.include) or None,
             ignore_patterns=list(source.exclude) or None,
-        ),
-    )
+        )
     write_durably(folder / FETCHED, json.dumps(_chosen(source)).encode())
 
 
-def _resolve(source: HubSource) -> str:
+def _resolve(source: HubSource) -> str | None:
     """The commit that the revision names now."""
     from huggingface_hub import HfApi
 
-    commit = _asking(source, lambda: HfApi().dataset_info(source.dataset, revision=source.revision).sha) or ""
-    if not COMMIT.fullmatch(commit):
-        raise UserError(f"{_title(source)}: the hub names no commit of it", "give a commit as `revision`")
-    return commit
+    with _failures(source):
+        return HfApi().dataset_info(source.dataset, revision=source.revision).sha
 
 
-def _asking(source: HubSource, ask: Callable[[], str | Any]) -> Any:
-    import httpx
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return ask()
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
-        cure = "check its name and your network, or give a folder of your own: --set ingest.path=FOLDER"
-        raise UserError(f"{_title(source)} cannot be downloaded: {error}", cure) from error
+def _failures(source: HubSource) -> AbstractContextManager[None]:
+    return hub_failures(f"the dataset {_title(source)}", "give a folder of your own: --set ingest.path=FOLDER")
 
 
 def _title(source: HubSource) -> str:
@@ -144,13 +126,3 @@ def _fetched(folder: Path) -> Mapping[str, Any] | None:
         return json.loads((folder / FETCHED).read_bytes())
     except (FileNotFoundError, ValueError):  # what is half written is downloaded again
         return None
-
-
-def _pins(home: Home) -> dict[str, str]:
-    try:
-        return json.loads((home.hub / PINS).read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        cure = "restore it from a backup, or remove it: each dataset is then read at its newest commit"
-        raise UserError(f"{home.hub / PINS}: cut or changed", cure) from error

@@ -3,6 +3,7 @@
 FOLDER                    config.json, safetensors and tokenizer.json; or LitGPT's: lit_model.pth and model_config.yaml
 FILE.gguf                 llama.cpp's file of one model, llama or qwen3, quantised or not
 package:NAME/FILE.gguf    either of them inside an installed Python package
+hub:OWNER/NAME            one of a Hugging Face hub, in this home (hub_place.py); hub_download.py brings it there
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from model.litgpt_settings import LIT_CONFIG, LIT_MODEL
 from model.spec import ADAPTER_CONFIG, TOKENIZER_FILES
 from tasks.errors import UserError
 from tasks.home import Home
+from tasks.models.hub_place import GGUF, hub_place, is_hub
 from tasks.models.litgpt_folder import is_litgpt, report_prompt_style
 from tasks.models.vocabulary import Vocabulary, read_object
 from tasks.store.hashing import file_sha256
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from model.decoder import Decoder
     from model.family import Shape
 
-PACKAGE, GGUF = "package:", ".gguf"
+PACKAGE = "package:"
 BEGAN_FROM = "began_from.json"  # what those weights began from themselves (provenance.py)
 README = "README.md"  # whose front matter states the licence
 LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
@@ -38,7 +40,12 @@ PretrainedModel = Annotated[Path | None, NOT_IN_KEY]  # its place; its content g
 
 
 def locate(model: str | Path) -> Path:
-    """The absolute path of a model; ValueError where it is in a package that is not installed."""
+    """The absolute path of a model; ValueError where its package is not installed, or it is not fetched from a hub."""
+    if is_hub(model):
+        place = hub_place(model)
+        if here := place.here(Home.current()):
+            return here
+        raise ValueError(f"{place.title} is not downloaded yet: `triptych run` does it, and so does `triptych import`")
     if not str(model).startswith(PACKAGE):
         return Path(model).expanduser().absolute()
     name, _, inside = str(model).removeprefix(PACKAGE).partition("/")

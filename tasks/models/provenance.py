@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks.models.damage import reading
-from tasks.models.pretrained import BEGAN_FROM, GGUF, LICENCE_FILES, README, content_of
+from tasks.models.hub_place import GGUF, fetched_of
+from tasks.models.pretrained import BEGAN_FROM, LICENCE_FILES, README, content_of
+from tasks.models.vocabulary import read_object
 from tasks.store.step import Frozen
 
 
@@ -17,7 +19,7 @@ class Provenance(Frozen):
     """Pretrained weights, and what they began from themselves, where that is known."""
 
     name: str
-    holder: str  # the installed package with its version, or the folder
+    holder: str  # the installed package with its version, the hub and the commit, or the folder
     sha256: str  # of all its files that are read
     licence: str | None  # as stated; None: not stated
     licence_file: str | None = None  # beside the weights, where the licence has no stated name
@@ -45,9 +47,16 @@ def provenance_of(model: Path) -> Provenance:
     if licence is None and package is not None:
         licence = _package_licence(package)
     folder = model.parent if model.suffix == GGUF else model
+    holder = f"package {package.name} {package.version}" if package else f"folder {folder.name}"
+    name = _name(model)
+    if of_hub := fetched_of(model):
+        fetched, name = of_hub
+        licence, holder = licence or fetched.licence, f"hub, commit {fetched.commit}"
+    elif registered := read_object(model.parent / "evidence" / "evidence.json"):
+        licence, holder, name = licence or registered.get("licence"), "registry", registered.get("name", name)
     return Provenance(
-        name=_name(model),
-        holder=f"package {package.name} {package.version}" if package else f"folder {folder.name}",
+        name=name,
+        holder=holder,
         sha256=content_of(model),
         licence=licence,
         licence_file=next((name for name in LICENCE_FILES if (folder / name).is_file()), None),

@@ -1,7 +1,8 @@
 """What is registered: versions, aliases, weights. Read from the home's own MLflow, or from a server elsewhere.
 
-NAME@ALIAS · NAME/VERSION · a path   →   a folder of weights, every file of a registered one verified
-a folder of LitGPT's                 →   the same model in the Hugging Face layout, in the home
+NAME@ALIAS · NAME/VERSION · NAME · a path   →   a folder of weights, every file of a registered one verified
+hub:OWNER/NAME                              →   the same or a .gguf file, fetched into the home
+a folder of LitGPT's                        →   the same model in the Hugging Face layout, in the home
 """
 
 import re
@@ -11,12 +12,16 @@ from typing import Any
 
 from tasks.errors import UsageError
 from tasks.home import Home
+from tasks.models.hub_download import fetch
+from tasks.models.hub_place import is_hub
 from tasks.models.pretrained import adapter_fault, converted, is_litgpt
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry_rest import RegistryRest
 from tasks.tracking.registry_tables import RegistryTables
 from tasks.tracking.server import mlflow_server
 
+NAME = re.compile(r"[^/@'\":]+")
+ANSWERING = ("champion", "candidate")
 NAMED = re.compile(r"([^/]+)(?:@[^@/]+|/[0-9]+)")  # NAME@ALIAS, NAME/VERSION
 
 
@@ -54,19 +59,24 @@ def resolve(model: str, home: Home) -> Path:
 
 
 def locate(model: str, home: Home) -> Version | Path:
-    """What MODEL means: a registered version before a folder of weights of the same name; UsageError where neither."""
-    if place := _named(model, home) or weights_in(Path(model)):
+    """What MODEL means: a registered version before a folder of weights of the same name; UsageError where neither.
+
+    NAME alone is a folder's where there is one, and else the model's champion, or its candidate where it has none.
+    """
+    if is_hub(model):
+        return fetch(model, home)
+    if place := named(model, home) or weights_in(Path(model)):
         return place
     if is_litgpt(Path(model)):
         return converted(Path(model).absolute(), home)
     if adapter := adapter_fault(Path(model)):
         raise UsageError(*adapter)
-    return find(model, home)
+    return _chosen(model, home) or find(model, home)
 
 
 def find(model: str, home: Home) -> Version:
     """The version that NAME@ALIAS or NAME/VERSION names; UsageError with the nearest names where there is none."""
-    if version := _named(model, home):
+    if version := named(model, home):
         return version
     names = [name for version in versions(home) for name in _names(version)]
     near = get_close_matches(model, names, n=3, cutoff=0.4)
@@ -90,10 +100,19 @@ def _registry(home: Home) -> RegistryRest | RegistryTables:
     return RegistryRest(home, server) if server else RegistryTables(home)
 
 
-def _named(model: str, home: Home) -> Version | None:
+def named(model: str, home: Home) -> Version | None:
+    """The version that NAME@ALIAS or NAME/VERSION names; None where there is none."""
     if not (of_a_model := NAMED.fullmatch(model)):
         return None
     return next((version for version in versions(home, of_a_model[1]) if model in _names(version)), None)
+
+
+def _chosen(name: str, home: Home) -> Version | None:
+    """The version that answers for a registered model: its champion, else its candidate."""
+    if not NAME.fullmatch(name):
+        return None
+    of_name = versions(home, name)
+    return next((v for alias in ANSWERING for v in of_name if alias in v.aliases), None)
 
 
 def _names(version: Version) -> list[str]:

@@ -1,0 +1,217 @@
+"""Models of a hub: pinned, fetched once, verified, resumed; against a small server that speaks a hub's HTTP."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+from huggingface_hub import file_download
+
+from commands.models.use import score_prompt
+from flows.load import load
+from flows.named_models import hub_models
+from model import hub
+from model.decoder import Decoder, initialise
+from model.depth import from_depth
+from tasks.errors import UsageError, UserError
+from tasks.home import Home
+from tasks.models.hub_download import fetch
+from tasks.models.hub_place import hub_place, read_fetched
+from tasks.models.pretrained import content_of, locate
+from tasks.models.provenance import provenance_of
+from tasks.models.vocabulary import SPECIALS
+from tests.tasks.models.byte_level import tokenizer_folder
+from tests.tasks.models.hub_server import Hub, hub_server
+
+OLD, NEW = "a" * 40, "b" * 40
+MODEL = "hub:someone/tiny"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tokenizer_folder(tmp_path_factory.mktemp("hub") / "tiny", SPECIALS)
+    hub.save(initialise(Decoder(from_depth(2, 262, 64, "llama", width=32, heads=2, kv_heads=1)), seed=0), folder)
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nTiny.\n")
+    return folder
+
+
+@pytest.fixture
+def server(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(file_download.time, "sleep", lambda _: None)  # between tries of a transfer
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 100)
+    with hub_server() as server:
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.url)
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        server.add("someone/tiny", weights)
+        yield server
+
+
+def test_a_model_is_fetched_once_pinned_and_known_by_its_content(server, weights, tmp_path, monkeypatch, capsys):
+    home = Home(tmp_path)
+    monkeypatch.setenv("TRIPTYCH_HOME", str(tmp_path))
+    (weights / "extra.bin").write_bytes(b"pickle")
+    server.add("someone/tiny", weights)
+    (weights / "extra.bin").unlink()
+    folder = fetch(MODEL, home)
+    assert content_of(folder) == content_of(weights) and "extra.bin" not in server.downloads()
+    assert f"{MODEL}@main is the commit {OLD} from now on in this home" in capsys.readouterr().err
+    server.repos["someone/tiny"].branches["main"] = NEW
+    server.asked.clear()
+    assert fetch(MODEL, home) == locate(MODEL) == folder and not server.asked
+    assert "the copy in this home" in capsys.readouterr().err
+    known = provenance_of(folder)
+    assert (known.name, known.holder, known.licence) == ("someone/tiny", f"hub, commit {OLD}", "apache-2.0")
+    assert score_prompt(home, MODEL, "abc") == score_prompt(home, str(weights), "abc")
+
+
+def test_a_recipe_begins_from_a_model_of_a_hub_and_its_record_names_the_commit(server, weights, tmp_path):
+    home = Home(tmp_path)
+    begins = [f"{table}.init_from={MODEL}" for table in ("tokenizer", "pretrain")]
+    changes = [
+        *begins,
+        "pretrain.context=64",
+        "evaluate.reference_documents=1",
+        f"evaluate.reference_models={{tiny = '{MODEL}'}}",
+    ]
+    with pytest.raises(UsageError, match=r"pretrain\.init_from[\s\S]*not downloaded yet"):
+        load("smoke", changes, home)
+    recipe = load("smoke", changes, home, downloads=True).recipe
+    assert recipe.pretrain.init_sha256 == recipe.tokenizer.init_sha256 == content_of(weights)
+    keys = {"model tokenizer.init_from", "model pretrain.init_from", "model evaluate.reference_models.tiny"}
+    assert hub_models(recipe) == dict.fromkeys(keys, f"someone/tiny@{OLD}")
+    assert load("smoke", changes, home).recipe.pretrain == recipe.pretrain
+
+
+def test_a_cut_off_transfer_goes_on_where_it_ended_in_the_same_process_and_in_the_next(server, weights, tmp_path):
+    server.cuts = [1000]
+    fetch(MODEL, Home(tmp_path / "one"))
+    assert any("bytes=1000-" in line for line in server.asked)
+    server.cuts = [500] + [0] * 6
+    with pytest.raises(UserError, match="cannot be reached"):
+        fetch(MODEL, Home(tmp_path / "two"))
+    server.asked.clear()
+    server.cuts = []
+    folder = fetch(MODEL, Home(tmp_path / "two"))
+    assert any("bytes=500-" in line for line in server.asked) and server.downloads() == ["model.safetensors"]
+    assert content_of(folder) == content_of(weights)
+
+
+def test_a_server_that_knows_no_ranges_sends_all_of_it_again(server, weights, tmp_path):
+    server.cuts, server.ranges = [1000], False
+    assert content_of(fetch(MODEL, Home(tmp_path))) == content_of(weights)
+
+
+def test_bytes_that_are_not_what_the_hub_lists_are_refused_and_fetched_anew(server, weights, tmp_path):
+    server.damage = "model.safetensors"
+    with pytest.raises(UserError, match="not what the hub lists"):
+        fetch(MODEL, Home(tmp_path))
+    server.damage = ""
+    assert content_of(fetch(MODEL, Home(tmp_path))) == content_of(weights)
+
+
+def test_without_a_network_the_pinned_copy_answers_and_nothing_else_does(server, tmp_path, monkeypatch):
+    folder = fetch(MODEL, Home(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    assert fetch(MODEL, Home(tmp_path)) == fetch(f"{MODEL}@{OLD}", Home(tmp_path)) == folder
+    with pytest.raises(UserError, match="cannot be reached"):
+        fetch(MODEL, Home(tmp_path / "other"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert fetch(MODEL, Home(tmp_path)) == folder
+    with pytest.raises(UserError, match="HF_HUB_OFFLINE is set"):
+        fetch(MODEL, Home(tmp_path / "other"))
+
+
+def test_a_private_model_needs_its_token_which_is_written_nowhere(server, tmp_path, monkeypatch, capfd):
+    server.repos["someone/tiny"].token = "hf_secret123"
+    with pytest.raises(UsageError, match=r"may not see it[\s\S]*hf auth login"):
+        fetch(MODEL, Home(tmp_path))
+    monkeypatch.setenv("HF_TOKEN", "hf_secret123")
+    fetch(MODEL, Home(tmp_path))
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"hf_secret123" in content for content in written) and "hf_secret" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("hub:someone/tinny", "no such repository"),
+        ("hub:someone/tiny@v9", "no such revision"),
+        ("hub:tiny", "names no model"),
+        ("hub:../../x", "names no model"),
+        ("hub:someone/tiny/model.gguf", "has no model.gguf"),
+    ],
+)
+def test_a_wrong_name_is_a_mistake_of_its_user(server, tmp_path, name, what):
+    with pytest.raises(UsageError, match=what):
+        fetch(name, Home(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("files", "what"),
+    [
+        (("config.json", "pytorch_model.bin"), r"pickles[\s\S]*save_pretrained"),
+        (("q4.gguf", "q8.gguf"), r"name one of its files, such as hub:someone/other/q4.gguf"),
+        (("adapter_config.json", "adapter_model.safetensors"), r"adapter of peft's[\s\S]*org/base"),
+        (("config.json",), "has no safetensors"),
+    ],
+)
+def test_a_repository_without_weights_that_are_read_is_refused_with_what_to_take(server, tmp_path, files, what):
+    folder = tmp_path / "other"
+    folder.mkdir()
+    for name in files:
+        (folder / name).write_bytes(b"x")
+    server.add("someone/other", folder, card={"base_model": "org/base"})
+    with pytest.raises(UsageError, match=what):
+        fetch("hub:someone/other", Home(tmp_path / "home"))
+    assert not server.downloads()
+
+
+def test_a_gated_model_and_one_of_an_unknown_family_are_refused_before_their_weights(server, weights, tmp_path):
+    server.repos["someone/tiny"].gated = True
+    with pytest.raises(UserError, match=r"gated[\s\S]*accept its terms"):
+        fetch(MODEL, Home(tmp_path / "home"))
+    other = tmp_path / "mixtral"
+    shutil.copytree(weights, other)
+    (other / "config.json").write_text(json.dumps({"model_type": "mixtral"}))
+    server.add("someone/mixtral", other)
+    with pytest.raises(UserError, match="mixtral"):
+        fetch("hub:someone/mixtral", Home(tmp_path / "home"))
+    assert "model.safetensors" not in server.downloads()
+
+
+def test_too_small_a_disk_is_reported_before_anything_large_is_fetched(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(Home, "free_bytes", lambda _: 1000)
+    with pytest.raises(UserError, match="free some space"):
+        fetch(MODEL, Home(tmp_path))
+    assert "model.safetensors" not in server.downloads()
+
+
+def test_of_shards_those_that_the_index_names_are_fetched(server, weights, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    sharded = tmp_path / "sharded"
+    shutil.copytree(weights, sharded)
+    tensors = load_file(sharded / "model.safetensors")
+    (sharded / "model.safetensors").unlink()
+    names = sorted(tensors)
+    halves = {"model-00001-of-00002.safetensors": names[::2], "model-00002-of-00002.safetensors": names[1::2]}
+    for file, some in halves.items():
+        save_file({name: tensors[name] for name in some}, sharded / file, metadata={"format": "pt"})
+    weight_map = {name: file for file, some in halves.items() for name in some}
+    (sharded / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    (sharded / "consolidated.safetensors").write_bytes(b"the same again")
+    server.add("someone/sharded", sharded)
+    folder = fetch("hub:someone/sharded@main", Home(tmp_path / "home"))
+    assert {path.name for path in folder.glob("*.safetensors")} == {*halves}
+    fetched = read_fetched(folder.parent)
+    assert fetched and set(fetched.sha256) == {*halves}
+
+
+def test_the_name_of_a_place_may_hold_a_branch_with_slashes_and_a_file_in_a_folder():
+    place = hub_place("hub:a/b/q8/model-Q8_0.gguf@refs/pr/12")
+    assert (place.name, place.file, place.revision) == ("a/b", "q8/model-Q8_0.gguf", "refs/pr/12")
