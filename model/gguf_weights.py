@@ -3,7 +3,6 @@
 A quantised file gives the numbers it holds, not those it was made from: what it lost stays lost.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,43 +13,16 @@ from torch import Tensor
 
 from model.decoder import Decoder
 from model.family import Shape, SpecialIds
+from model.gguf_families import to_shape
 from model.gguf_header import DAMAGE, damaged, open_gguf
+from model.gguf_rope import FACTORS, stretch_of
+from model.gguf_tensors import EMBEDDING, HEAD, from_gguf, namer
 from model.hub_config import WeightsError
-from model.hub_tensors import refuse_not_finite
-
-LLAMA = {
-    "embedding.weight": "token_embd.weight",
-    "blocks.{n}.attention_norm.weight": "blk.{n}.attn_norm.weight",
-    "blocks.{n}.attention.to_q.weight": "blk.{n}.attn_q.weight",
-    "blocks.{n}.attention.to_k.weight": "blk.{n}.attn_k.weight",
-    "blocks.{n}.attention.to_v.weight": "blk.{n}.attn_v.weight",
-    "blocks.{n}.attention.to_out.weight": "blk.{n}.attn_output.weight",
-    "blocks.{n}.mlp_norm.weight": "blk.{n}.ffn_norm.weight",
-    "blocks.{n}.mlp.to_gate.weight": "blk.{n}.ffn_gate.weight",
-    "blocks.{n}.mlp.to_up.weight": "blk.{n}.ffn_up.weight",
-    "blocks.{n}.mlp.to_out.weight": "blk.{n}.ffn_down.weight",
-    "norm.weight": "output_norm.weight",
-    "head.weight": "output.weight",
-}
-QWEN3 = LLAMA | {
-    "blocks.{n}.attention.q_norm.weight": "blk.{n}.attn_q_norm.weight",
-    "blocks.{n}.attention.k_norm.weight": "blk.{n}.attn_k_norm.weight",
-}
-NAMES = {"llama": LLAMA, "qwen3": QWEN3}  # by general.architecture
-HEAD = "output.weight"  # absent where the head is the embedding
-FIELDS = {  # Shape's field: GGUF's, after the architecture's name
-    "context": "context_length",
-    "depth": "block_count",
-    "width": "embedding_length",
-    "heads": "attention.head_count",
-    "kv_heads": "attention.head_count_kv",
-    "ffn_width": "feed_forward_length",
-    "norm_eps": "attention.layer_norm_rms_epsilon",
-}
+from model.hub_tensors import place_of, refuse_not_finite, rows_of
 
 
 def load(file: Path) -> Decoder:
-    """The decoder of a GGUF file, llama or qwen3, in float32; WeightsError where it is not one."""
+    """The decoder of a GGUF file, of a family that is read, in float32; WeightsError where it is not one."""
     try:
         return _load(file)
     except WeightsError:
@@ -60,29 +32,38 @@ def load(file: Path) -> Decoder:
 
 
 def _load(file: Path) -> Decoder:
-    from gguf.quants import dequantize
-
     fields, tensors = open_gguf(file)
     metadata = {name: field.contents() for name, field in fields.items() if not name.startswith("tokenizer.ggml.t")}
-    shape = _shape(metadata, file, HEAD not in tensors, int(tensors["token_embd.weight"].shape[1]))
+    shape = _shape(metadata, file, tensors)
     with torch.device("meta"):
         decoder = Decoder(shape, special_ids(metadata))
-    state = dict[str, Tensor]()
+    name_of, state, unread = namer(shape), dict[str, Tensor](), tensors.keys() - {FACTORS}
     for name, parameter in decoder.named_parameters():
-        theirs = _name(shape.family, name)
+        place = place_of(shape.family, name)
+        theirs = name_of(place.name)
+        unread.discard(theirs)
         if theirs not in tensors:
             raise WeightsError(f"{file}: the tensor {theirs} is missing", "copy the file again")
-        stored = tensors.pop(theirs)
-        with np.errstate(all="ignore"):  # what comes out is looked at below
-            values = torch.tensor(dequantize(stored.data, stored.tensor_type), dtype=torch.float32)
-        refuse_not_finite(values, theirs, file)
-        state[name] = _turned_back(values.reshape(parameter.shape), name, shape).contiguous()
-    if tensors:
-        some = ", ".join(sorted(tensors)[:3])
-        what = f"{file}: {len(tensors)} tensors have no place in a {shape.family} network: {some}"
+        values = _values(tensors[theirs], file)
+        parts = rows_of(shape, place, parameter.shape[0])
+        values = from_gguf(values.reshape(sum(parts), *parameter.shape[1:]), theirs, shape)
+        state[name] = values.split(parts)[place.part].contiguous()
+    if unread:
+        some = ", ".join(sorted(unread)[:3])
+        what = f"{file}: {len(unread)} tensors have no place in a {shape.family} network: {some}"
         raise WeightsError(what, "take the model's safetensors")
     decoder.load_state_dict(state, assign=True)
     return decoder
+
+
+def _values(stored: Any, file: Path) -> Tensor:
+    """The numbers that a tensor of the file stands for, in float32."""
+    from gguf.quants import dequantize
+
+    with np.errstate(all="ignore"):  # what comes out is looked at below
+        values = torch.tensor(dequantize(stored.data, stored.tensor_type), dtype=torch.float32)
+    refuse_not_finite(values, stored.name, file)
+    return values
 
 
 def special_ids(metadata: Mapping[str, Any]) -> SpecialIds:
@@ -92,29 +73,10 @@ def special_ids(metadata: Mapping[str, Any]) -> SpecialIds:
     return SpecialIds(begin=ids["bos"], end=end, pad=ids["padding"])
 
 
-def _shape(metadata: Mapping[str, Any], file: Path, tied: bool, vocabulary: int) -> Shape:
-    family = metadata["general.architecture"]
-    if family not in NAMES:
-        what = f"{file}: general.architecture = {family!r}, but only {', '.join(NAMES)} are read from GGUF"
-        raise WeightsError(what, "take weights of one of these families, or the model's safetensors")
-    if metadata.get(f"{family}.rope.scaling.type", "none") != "none":
-        raise WeightsError(f"{file}: stretched rotary positions are not read from GGUF", "take the model's safetensors")
-    values = {
-        ours: metadata[f"{family}.{theirs}"] for ours, theirs in FIELDS.items() if f"{family}.{theirs}" in metadata
-    }
-    width = metadata.get(f"{family}.attention.key_length") or values["width"] // values["heads"]
-    theta = metadata.get(f"{family}.rope.freq_base", 10_000.0)
-    fixed = {"family": family, "vocabulary": vocabulary, "tied": tied, "head_width": width, "rope_theta": theta}
-    return Shape.model_validate({"kv_heads": values["heads"], **values, **fixed})
-
-
-def _name(family: str, parameter: str) -> str:
-    number = re.search(r"blocks\.(\d+)\.", parameter)
-    return NAMES[family][re.sub(r"blocks\.\d+\.", "blocks.{n}.", parameter)].format(n=number[1] if number else "")
-
-
-def _turned_back(tensor: Tensor, parameter: str, shape: Shape) -> Tensor:
-    """llama.cpp turns neighbouring dimensions of a head together, Hugging Face those half a head apart."""
-    if shape.family != "llama" or not parameter.endswith(("to_q.weight", "to_k.weight")):
-        return tensor
-    return tensor.unflatten(0, (-1, shape.head_width // 2, 2)).transpose(1, 2).flatten(0, 2)
+def _shape(metadata: Mapping[str, Any], file: Path, tensors: Mapping[str, Any]) -> Shape:
+    size = int(tensors[EMBEDDING].shape[1]), HEAD not in tensors
+    shape = to_shape(metadata, file, size)
+    if FACTORS not in tensors:
+        return shape
+    factors = _values(tensors[FACTORS], file)
+    return shape.model_copy(update={"rope_scaling": stretch_of(factors, shape, file)})

@@ -16,7 +16,7 @@ from torch import Tensor
 from model.decoder import Decoder
 from model.hub_config import WeightsError, special_ids_to_config, to_config
 from model.hub_files import CONFIG, GENERATION_CONFIG, SINGLE, read_shape, read_special_ids, weight_files
-from model.hub_tensors import BUFFERS, PREFIX, Place, place_of, refuse_not_finite, rows_of
+from model.hub_tensors import BUFFERS, PREFIX, gathered, place_of, refuse_not_finite, rows_of
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
@@ -34,12 +34,9 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
 def save(decoder: Decoder, folder: Path) -> None:
     """Writes `folder` so that transformers' AutoModelForCausalLM, vLLM, LitGPT and llama.cpp's converter read it."""
     folder.mkdir(parents=True, exist_ok=True)
-    parts: dict[Place, list[Tensor]] = {}
-    for name, parameter in decoder.named_parameters():
-        place = place_of(decoder.shape.family, name)._replace(part=0)
-        tensor = parameter.detach().cpu()
-        parts.setdefault(place, []).append(tensor.T if place.transposed else tensor)
-    tensors = {p.name: torch.cat(those, dim=-1 if p.transposed else 0).contiguous() for p, those in parts.items()}
+    places = [place_of(decoder.shape.family, name) for name, _ in decoder.named_parameters()]
+    transposed = {place.name for place in places if place.transposed}
+    tensors = {name: (t.T if name in transposed else t).contiguous() for name, t in gathered(decoder).items()}
     save_file(tensors, folder / SINGLE, metadata={"format": "pt"})
     config = to_config(decoder.shape, decoder.special_ids, decoder.embedding.weight.dtype)
     _write_json(folder / CONFIG, config)

@@ -2,12 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from model.family import Shape
 from model.hub_config import WeightsError
+
+if TYPE_CHECKING:
+    from model.decoder import Decoder
 
 
 class Place(NamedTuple):
@@ -107,6 +110,14 @@ def rows_of(shape: Shape, place: Place, rows: int) -> list[int]:
     """The rows of each part of the stored matrix, as ours count them; of one that is not fused, its own."""
     queries, keys = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
     return {"": [rows], "qkv": [queries, keys, keys], "gate_up": [shape.ffn_width] * 2}[place.fused]
+
+
+def gathered(decoder: "Decoder") -> dict[str, torch.Tensor]:
+    """Our parameters under their names in a file, those that are fused in one; every matrix is (out, in)."""
+    parts: dict[str, list[torch.Tensor]] = {}
+    for name, parameter in decoder.named_parameters():
+        parts.setdefault(place_of(decoder.shape.family, name).name, []).append(parameter.detach().cpu())
+    return {name: those[0] if len(those) == 1 else torch.cat(those) for name, those in parts.items()}
 
 
 def refuse_not_finite(tensor: torch.Tensor, name: str, file: Path) -> None:

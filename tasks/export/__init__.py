@@ -1,4 +1,6 @@
 """Models as other programs open them, each export opened by the real program before it counts.
 
-opened.py    what is compared: ids, greedy continuations, log-probabilities
+opened.py               what is compared: ids, greedy continuations, log-probabilities
+gguf.py                 one file for llama.cpp, Ollama and LM Studio; gguf_vocabulary.py: the tokenizer in it
+llama_cpp.py            such a file as llama.cpp reads it
 """

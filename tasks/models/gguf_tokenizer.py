@@ -9,6 +9,7 @@ from tasks.models.damage import reading
 from tasks.models.vocabulary import pre_tokenizer
 
 SPECIAL = (3, 4)  # token types of llama.cpp: control, user-defined
+PRE_SPLIT_NAMES = {"smollm": "", "gpt-2": "gpt2", "llama-bpe": "llama3", "qwen2": "qwen2"}  # ours by llama.cpp's
 KINDS = {"bos_token": "bos", "eos_token": "eos", "pad_token": "padding", "unk_token": "unknown"}
 
 
@@ -53,13 +54,17 @@ def _save_tokenizer(file: Path, out: Path) -> None:
 
 def _pre_tokenizer(name: str, file: Path) -> Any:
     """The pre-split that llama.cpp knows by this name."""
+    if name not in PRE_SPLIT_NAMES:
+        known = ", ".join(PRE_SPLIT_NAMES)
+        raise UserError(f"{file}: its pre-split is {name!r}; known are {known}", "take another model of these")
+    return named_pre_tokenizer(name)
+
+
+def named_pre_tokenizer(name: str) -> Any:
+    """The pre-tokenizer of one of PRE_SPLIT_NAMES."""
     from tokenizers import pre_tokenizers
 
     if name == "smollm":
         letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
         return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), letters])
-    ours = {"gpt-2": "gpt2", "llama-bpe": "llama3", "qwen2": "qwen2"}
-    if name not in ours:
-        known = ", ".join(["smollm", *ours])
-        raise UserError(f"{file}: its pre-split is {name!r}; known are {known}", "take another model of these")
-    return pre_tokenizer(ours[name])
+    return pre_tokenizer(PRE_SPLIT_NAMES[name])

@@ -71,7 +71,12 @@ SHAPES = {
 
 def decoder_of(name: str) -> Decoder:
     """The decoder of that name with weights of ten times the usual size and no gain 1 or bias 0, so mistakes show."""
-    decoder = initialise(Decoder(SHAPES[name], SpecialIds(begin=0, end=(0,), pad=1)), seed=1)
+    return scrambled(Decoder(SHAPES[name], SpecialIds(begin=0, end=(0,), pad=1)))
+
+
+def scrambled(decoder: Decoder) -> Decoder:
+    """The decoder with such weights, the same each time."""
+    initialise(decoder, seed=1)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for parameter in decoder.parameters():

@@ -30,9 +30,15 @@ def model_folder(path: Path, specials: Sequence[str] = (END_OF_TEXT,), **config:
 
 
 def write_tokenizer(
-    folder: Path, specials: Sequence[str] = (END_OF_TEXT,), added: Sequence[str] = (), eos: Any = END_OF_TEXT
+    folder: Path,
+    specials: Sequence[str] = (END_OF_TEXT,),
+    added: Sequence[str] = (),
+    eos: Any = END_OF_TEXT,
+    merges: Sequence[tuple[str, str]] = (),
 ) -> None:
-    bpe = Tokenizer(models.BPE({letter: number for number, letter in enumerate(byte_letters())}, []))
+    """The ids of the bytes are 0 to 255, then come what the merges make, special and added tokens."""
+    letters = [*byte_letters(), *(left + right for left, right in merges)]
+    bpe = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, list(merges)))
     bpe.pre_tokenizer, bpe.decoder = pre_tokenizer("gpt2"), decoders.ByteLevel()
     bpe.add_special_tokens(list(specials))
     bpe.add_tokens([AddedToken(token, normalized=False) for token in added])

@@ -1,0 +1,22 @@
+"""A model as GGUF, the one file that llama.cpp, Ollama and LM Studio read."""
+
+from pathlib import Path
+
+from tasks.errors import UserError
+from tasks.export.gguf_vocabulary import vocabulary_metadata
+from tasks.models.damage import reading
+
+DEFAULT_QUANT = "q8_0"
+
+
+def write_gguf(weights: Path, file: Path, quant: str = DEFAULT_QUANT) -> None:
+    """Writes a folder of weights as one file; UserError where its network or tokenizer has no place in GGUF."""
+    from model.gguf_file import QUANTS, save
+    from tasks.models.pretrained import decoder_of
+
+    if quant not in QUANTS:
+        raise UserError(f"--quant {quant}: not known", f"there are: {', '.join(QUANTS)}")
+    with reading(weights, "it cannot be written as GGUF"):
+        decoder = decoder_of(weights)
+        described = vocabulary_metadata(weights, decoder.shape.vocabulary, decoder.special_ids.end)
+        save(decoder, file, quant, described | {"general.name": weights.name})

@@ -1,0 +1,99 @@
+"""A tokenizer's folder as the metadata of a GGUF file: tokens, their types, merges or scores, and the special ids."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import UserError
+from tasks.models.gguf_tokenizer import PRE_SPLIT_NAMES, named_pre_tokenizer
+from tasks.models.vocabulary import read_object
+
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # llama.cpp's types of tokens
+ROLES = {"bos_token": "bos", "eos_token": "eos", "pad_token": "padding", "unk_token": "unknown"}
+
+
+def vocabulary_metadata(folder: Path, rows: int, ends: tuple[int, ...]) -> dict[str, Any]:
+    """`rows` are the embedding's: those without a token become unused ones. `ends` end a text or an answer."""
+    described = read_object(folder / "tokenizer.json")
+    model = described["model"]
+    tokens = [f"[PAD{id}]" for id in range(rows)]
+    types = [UNUSED] * rows
+    for token, id in model["vocab"].items():
+        tokens[id], types[id] = token, _type(token, model)
+    for added in described["added_tokens"]:
+        tokens[added["id"]] = added["content"]
+        types[added["id"]] = CONTROL if added["special"] else USER_DEFINED
+    named = _byte_level(described, folder) if not model.get("byte_fallback") else _sentencepiece(described, tokens)
+    named |= {"tokens": tokens, "token_type": types} | _special_ids(folder, tokens, ends)
+    metadata = {f"tokenizer.ggml.{name}": value for name, value in named.items()}
+    if template := _chat_template(folder):
+        metadata["tokenizer.chat_template"] = template
+    return metadata
+
+
+def _type(token: str, model: Mapping[str, Any]) -> int:
+    if token == model.get("unk_token"):
+        return UNKNOWN
+    return BYTE if model.get("byte_fallback") and len(token) == 6 and token.startswith("<0x") else NORMAL
+
+
+def _byte_level(described: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    splits = _without_offsets(described["pre_tokenizer"])
+    for name in PRE_SPLIT_NAMES:
+        if splits == _without_offsets(json.loads(named_pre_tokenizer(name).__getstate__())):
+            merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in described["model"]["merges"]]
+            return {"model": "gpt2", "pre": name, "merges": merges}
+    what = f"{folder}: llama.cpp has no name for the way in which its tokenizer splits texts before merging"
+    raise UserError(what, f"export it as hf; known are {', '.join(PRE_SPLIT_NAMES)}")
+
+
+def _without_offsets(splits: Any) -> Any:
+    """A pre-tokenizer's description without what changes no id."""
+    if isinstance(splits, dict):
+        return {name: _without_offsets(value) for name, value in splits.items() if name != "trim_offsets"}
+    return [_without_offsets(value) for value in splits] if isinstance(splits, list) else splits
+
+
+def _sentencepiece(described: Mapping[str, Any], tokens: list[str]) -> dict[str, Any]:
+    """llama.cpp merges the pair whose token has the highest score: less the place of the merge that makes it."""
+    place = dict[str, int]()
+    for number, merge in enumerate(described["model"]["merges"]):
+        made = "".join(merge.split(" ") if isinstance(merge, str) else merge)
+        place.setdefault(made, number)
+    scores = [-float(place.get(token, len(place))) for token in tokens]
+    is_prefixed = any(part.get("type") == "Prepend" for part in _parts(described.get("normalizer"))) or any(
+        part.get("type") == "Metaspace" and part.get("prepend_scheme") != "never"
+        for part in _parts(described.get("pre_tokenizer"))
+    )
+    return {"model": "llama", "pre": "default", "scores": scores, "add_space_prefix": is_prefixed}
+
+
+def _parts(described: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+    if described is None:
+        return
+    inner = described.get("normalizers") or described.get("pretokenizers")
+    yield from inner or [described]
+
+
+def _special_ids(folder: Path, tokens: list[str], ends: tuple[int, ...]) -> dict[str, Any]:
+    """The first of `ends` is llama.cpp's eos, another one its eot: each ends what it writes."""
+    configs = [read_object(folder / name) for name in ("tokenizer_config.json", "special_tokens_map.json")]
+    ids = dict[str, Any]()
+    for role, name in ROLES.items():
+        stated = [token.get("content") if isinstance(token := c.get(role), dict) else c.get(role) for c in configs]
+        if (token := next((t for t in stated if t in tokens), None)) is not None:
+            ids[f"{name}_token_id"] = tokens.index(token)
+    if ends:
+        ids["eos_token_id"] = ends[0]
+    if len(ends) > 1:
+        ids["eot_token_id"] = ends[1]
+    return ids | {"add_bos_token": bool(configs[0].get("add_bos_token", False)), "add_eos_token": False}
+
+
+def _chat_template(folder: Path) -> str:
+    file = folder / "chat_template.jinja"
+    if file.is_file():
+        return file.read_text(encoding="utf-8")
+    stated = read_object(folder / "tokenizer_config.json").get("chat_template")
+    return stated if isinstance(stated, str) else ""
