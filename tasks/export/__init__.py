@@ -3,4 +3,6 @@
 opened.py               what is compared: ids, greedy continuations, log-probabilities
 gguf.py                 one file for llama.cpp, Ollama and LM Studio; gguf_vocabulary.py: the tokenizer in it
 llama_cpp.py            such a file as llama.cpp reads it
+litgpt.py               a folder for LitGPT, and as LitGPT reads it; litgpt_prompts.py: how `litgpt chat` asks
+transformers_folder.py  a folder as transformers reads it
 """
