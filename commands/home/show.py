@@ -21,6 +21,7 @@ def show_status(status: Mapping[str, Any]) -> None:
     out = standard_output()
     if status["run"] is None:
         out.print("no run here yet; next:  triptych run demo")
+        show_models(out, status["models"])
     else:
         how = f"{status['state']}, {status['seconds']:.1f} s, started {_local_time(status['started'])}"
         out.print(f"run {status['run']} of recipe {status['recipe']}: {how}")

@@ -36,8 +36,8 @@ def read_status(home: Home) -> dict[str, Any]:
     except UserError as error:  # a damaged manifest is no reason to show nothing
         noticed.append(str(error))
     record = latest(home)
-    if record is None:
-        return NO_RUN | watched | {"noticed": noticed}
+    if record is None:  # models may have been imported
+        return NO_RUN | watched | _registered(home, noticed) | {"noticed": noticed}
     try:
         publish_waiting(home)
         if waiting := ship(home):
@@ -45,12 +45,18 @@ def read_status(home: Home) -> dict[str, Any]:
     except OSError as error:
         noticed.append(f"nothing was sent to MLflow: {error}")
     status = _current(record, home) | {"scores": _scores(record, noticed)} | watched
+    return status | _registered(home, noticed) | {"noticed": noticed}
+
+
+def _registered(home: Home, noticed: list[str]) -> dict[str, Any]:
+    """{"models": [...]}; nothing where MLflow is away, which is noticed: they stay as the run left them."""
     try:
-        status["models"] = models(home)
-        noticed = [*audit_if_unlocked(home), *noticed]
+        registered = models(home)
+        noticed[:0] = audit_if_unlocked(home)
     except MlflowUnavailable as error:
-        noticed.append(f"the models are shown as that run left them: {error.what}")
-    return status | {"noticed": noticed}
+        noticed.append(f"the models are shown as the latest run left them: {error.what}")
+        return {}
+    return {"models": registered}
 
 
 def _current(record: RunRecord, home: Home) -> dict[str, Any]:

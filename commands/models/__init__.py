@@ -1,7 +1,8 @@
 """Using models that exist.
 
-cli         chat, serve, score, attention, eval, export, mask, promote, rollback, and keys of the API
-use         what these commands do
-chat        the conversation on a terminal
-attention   attention maps of a text, as a picture
+cli           chat, serve, import, score, attention, eval, export, mask, promote, rollback, and keys of the API
+use           what these commands do
+import_model  a model made elsewhere into the registry
+chat          the conversation on a terminal
+attention     attention maps of a text, as a picture
 """

@@ -210,6 +210,21 @@ def export(
     print_json({"path": str(folder), "format": form}) if as_json else print(folder)
 
 
+@app.command("import", epilog="Example:  triptych import hub:Qwen/Qwen3-0.6B-Base --name qwen3")
+def import_(
+    model: Annotated[str, typer.Argument(help="A folder of weights, FILE.gguf, package:NAME/FILE or hub:OWNER/NAME.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="The registered model's name.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Register a model made elsewhere as a version of NAME.
+
+    Its weights and its tokenizer are verified first. It becomes the candidate.
+    """
+    from commands.models.import_model import import_model
+
+    print_facts(import_model(current_home(), model, name), as_json)
+
+
 @app.command(epilog="Example:  triptych mask demo --rows 2")
 def mask(
     recipe: RecipeArgument = "",

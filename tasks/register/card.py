@@ -39,6 +39,28 @@ Family {about["family"]}, {count_in_words(about["parameters"])} parameters, voca
 """
 
 
+def imported_card(about: Mapping[str, Any], chain: Sequence[Provenance]) -> str:
+    """Markdown of a model made elsewhere: `chain` begins with itself, where it lay."""
+    return f"""# {about["name"]}
+
+A language model made elsewhere: `{about["source"]}`, imported by triptych. It {ROLES[about["role"]].does}.
+Family {about["family"]}, {count_in_words(about["parameters"])} parameters, vocabulary of \
+{about["vocabulary"]:,} tokens, {bytes_in_words(about["bytes"])} of files. Licence: {about["licence"]}.
+{_chain(chain, "Where it is from")}
+## How well
+
+Not evaluated here. Its weights were read and are finite, and so are its predictions after a text.
+
+## Use
+
+    mlflow.pyfunc.load_model("models:/{about["name"]}@candidate").predict({CALLS[ROLES[about["role"]].takes]})
+
+## Limits
+
+It was trained by others on text that was not examined here: its makers' card says what it is for and what it is not.
+"""
+
+
 def _text_licences(stated: Sequence[str]) -> str:
     return f" Licence of the text that it is trained on: {', '.join(stated)}." if stated else ""
 
@@ -52,11 +74,11 @@ def _training(about: Mapping[str, Any], began_from: Sequence[Provenance]) -> str
     return f"A language model that began from the weights of `{began_from[0].name}`, {act} {recipe}{change}."
 
 
-def _chain(began_from: Sequence[Provenance]) -> str:
+def _chain(began_from: Sequence[Provenance], title: str = "What it began from") -> str:
     """What it began from, the nearest model first."""
     if not began_from:
         return ""
-    head = ["", "## What it began from", "", "| model | where | SHA-256 | licence |", "|---|---|---|---|"]
+    head = ["", f"## {title}", "", "| model | where | SHA-256 | licence |", "|---|---|---|---|"]
     rows = [f"| {p.name} | {p.holder} | `{p.sha256}` | {_licence(p)} |" for p in began_from]
     return "\n".join([*head, *rows, ""])
 

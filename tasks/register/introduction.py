@@ -62,6 +62,9 @@ def _training(home: Home, step: str, key: str) -> Path | None:
 def _about(evidence: dict[str, Any], base: dict[str, Any]) -> str:
     if not {"parameters", "began_from", "role", "recipe"} <= evidence.keys():
         return ""  # it is not here, or of an earlier version of triptych
+    if "source" in evidence:
+        what = f"{count_in_words(evidence['parameters'])} parameters, imported from {evidence['source']}"
+        return f"{what}; it {ROLES[evidence['role']].does}. It states falsehoods with confidence."
     began_from = next((m["name"] for m in evidence["began_from"] if m["holder"] != SAME_RECIPE), "")
     tokens = base.get("stats", {}).get("metrics", {}).get("tokens")
     acts = ["trained " + ("further" if began_from else "from scratch")] if base or not began_from else []

@@ -101,11 +101,16 @@ def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[
     known = about | {"scores": summary, "began_from": [model.model_dump(mode="json") for model in began_from]}
     (evidence / "evidence.json").write_text(json.dumps(known, indent=1, sort_keys=True))
     (evidence / "card.md").write_text(card(about, began_from, summary))
+    add_runtime(out)
+    return summary
+
+
+def add_runtime(out: Path) -> None:
+    """What a packaged role needs to answer elsewhere: MLflow's script, the network's source, and requirements."""
     (out / "requirements.txt").write_text("".join(f"{name}=={_release(name)}\n" for name in REQUIRES))
     shutil.copyfile(str(files("tasks.tracking") / "pyfunc_model.py"), out / "pyfunc_model.py")
     source = Path(str(files("model")))
     shutil.copytree(source, out / "code" / "model", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-    return summary
 
 
 def _network(trained: Path) -> dict[str, Any]:

@@ -12,18 +12,14 @@ from huggingface_hub import file_download
 from commands.models.use import score_prompt
 from flows.load import load
 from flows.named_models import hub_models
-from model import hub
-from model.decoder import Decoder, initialise
-from model.depth import from_depth
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.models.hub_download import fetch
 from tasks.models.hub_place import hub_place, read_fetched
 from tasks.models.pretrained import content_of, locate
 from tasks.models.provenance import provenance_of
-from tasks.models.vocabulary import SPECIALS
-from tests.tasks.models.byte_level import tokenizer_folder
 from tests.tasks.models.hub_server import Hub, hub_server
+from tests.tasks.models.tiny_weights import tiny_weights
 
 OLD, NEW = "a" * 40, "b" * 40
 MODEL = "hub:someone/tiny"
@@ -31,10 +27,7 @@ MODEL = "hub:someone/tiny"
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tokenizer_folder(tmp_path_factory.mktemp("hub") / "tiny", SPECIALS)
-    hub.save(initialise(Decoder(from_depth(2, 262, 64, "llama", width=32, heads=2, kv_heads=1)), seed=0), folder)
-    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nTiny.\n")
-    return folder
+    return tiny_weights(tmp_path_factory.mktemp("hub") / "tiny")
 
 
 @pytest.fixture

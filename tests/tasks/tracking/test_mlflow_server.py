@@ -25,13 +25,16 @@ from flows.servers.up import mlflow_address
 from flows.session import Request, open_session
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
+from tasks.models.pretrained import content_of
 from tasks.register.aliases import audit_external_moves, promote, rollback
+from tasks.register.imported import import_version
 from tasks.register.publish import RunInfo, publish, publish_waiting
 from tasks.tracking.registry import aliases, find, models, resolve, versions
 from tasks.tracking.runs import PipelineEnd
 from tasks.tracking.server import VARIABLE, MlflowUnavailable
 from tasks.tracking.tracker import Tracker, ship
 from tests.processes import wait_until
+from tests.tasks.models.tiny_weights import tiny_weights
 from tests.tasks.tracking.mlflow_runs import artifacts_of, losses, make_artifact, pipeline, run_of, training_run
 
 COMMAND = (sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1")
@@ -116,6 +119,13 @@ def test_a_version_is_listed_fetched_once_and_verified_in_another_home(home, ano
     shutil.rmtree(version.folder)
     assert resolve("fetched-base@champion", another) == weights
     assert not home.mlflow_database.exists() and not another.mlflow_database.exists()
+
+
+def test_an_imported_model_is_registered_on_the_server_once(home, another, tmp_path):
+    weights = tiny_weights(tmp_path / "weights")
+    first, again = (import_version(weights, "brought", home) for home in (home, another))
+    assert (first.is_new, again.is_new) == (True, False) and first.facts == again.facts
+    assert content_of(resolve("brought@candidate", another)) == content_of(resolve("brought/1", home))
 
 
 def test_bytes_that_were_altered_on_the_server_are_refused(home, another, make_package, server):
@@ -209,7 +219,7 @@ def test_a_model_cannot_be_resolved_while_the_server_is_away(home):
 def test_status_and_doctor_say_that_the_server_is_away(home):
     RunRecord(run="r1", recipe="demo", state="complete", started="").write(home)
     with away():
-        assert "as that run left them: the MLflow server http://" in read_status(home)["noticed"][-1]
+        assert "latest run left them: the MLflow server http://" in read_status(home)["noticed"][-1]
         (row,) = [row for row in examine(home) if row["level"] == "error" and "MLflow" in row["what"]]
         assert "does not answer" in row["what"]
     assert any("answers" in row["what"] for row in examine(home))

@@ -1,0 +1,32 @@
+"""`triptych import`: a model made elsewhere into the registry."""
+
+import re
+from typing import Any
+
+from commands.models.use import model_path
+from tasks.errors import UsageError
+from tasks.home import Home
+from tasks.progress import say
+from tasks.register.imported import ImportedModel, import_version
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def import_model(home: Home, model: str, name: str) -> dict[str, Any]:
+    """Name, version, family, parameters and licence of the version that the model is now."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"--name {name!r} is no name of a model", "give letters, digits, dots, - and _")
+    imported = import_version(model_path(home, model).absolute(), name, home)
+    _report(imported)
+    return {"name": name, "version": imported.version.version, **imported.facts}
+
+
+def _report(imported: ImportedModel) -> None:
+    name = imported.version.full_name
+    if not imported.is_new:
+        say(f"{name} has this content already: nothing was added")
+        return
+    say(
+        f"{name} is a candidate, verified and not yet evaluated:  triptych chat {name}\n"
+        f"as champion:  triptych promote {name} --why '…'"
+    )
