@@ -18,15 +18,13 @@ def samples(session: TrainingSession, step: int) -> Iterator[dict[str, Any]]:
     spec, decoder = session.spec, session.model
     if not spec.prompts or not isinstance(decoder, Decoder):
         return
-    from tokenizers import Tokenizer
+    from model.codec import Codec
 
-    tokenizer = Tokenizer.from_file(str(spec.tokenizer / "tokenizer.json"))
-    tokenizer.encode_special_tokens = True  # the name of a special token in a prompt is text
-    separator = session.data.separator
-    never = set(range(decoder.shape.vocabulary)) - set(tokenizer.get_vocab(with_added_tokens=True).values())
+    codec, separator = Codec(spec.tokenizer), session.data.separator
+    never = set(range(decoder.shape.vocabulary)) - set(codec.ids.values())
     for prompt in spec.prompts:
-        ids = [separator, *tokenizer.encode(prompt, add_special_tokens=False).ids]
+        ids = [*(codec.bos or (separator,)), *codec.encode([prompt])[0]]
         room = max(0, min(spec.sample_tokens, decoder.shape.context - len(ids)))
         drawn = generate(decoder, ids, room, TEMPERATURE, seed=step, stop={separator}, never=never)
-        made = list(drawn)
-        yield {"step": step, "prompt": prompt, "text": tokenizer.decode(made)}
+        text = codec.decode(drawn, continues=True).decode(errors="replace")
+        yield {"step": step, "prompt": prompt, "text": text}

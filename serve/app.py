@@ -70,7 +70,8 @@ def application(catalog: Catalog, generations: Generations, limits: Limits) -> F
         ids, stop = prompt
         most = max_answer_tokens(builder.served, ids, body.tokens, limits)
         sampling = Sampling(most, body.temperature, body.top_p, seed_or_random(body.seed), frozenset(stop))
-        pieces = generations.pieces(GenerationJob(builder.served, tuple(ids), sampling, tuple(body.stop)))
+        continues = isinstance(body, TextRequest) or not builder.served.prompt_builder.answers
+        pieces = generations.pieces(GenerationJob(builder.served, tuple(ids), sampling, tuple(body.stop), continues))
         if body.stream:
             await _unless_gone(request, lambda: anext(pieces))
             with_usage = bool(body.stream_options and body.stream_options.include_usage)

@@ -27,6 +27,7 @@ class GenerationJob:
     prompt: tuple[int, ...]
     sampling: Sampling
     stops: tuple[str, ...]
+    continues: bool = False  # the text goes on from the prompt's, and is no answer that begins anew
 
 
 def max_answer_tokens(served: LoadedVersion, prompt: list[int], requested: int | None, limits: Limits) -> int:
@@ -68,6 +69,7 @@ class Generations:
 
     async def _decoded(self, job: GenerationJob, tokens: Generator[int]) -> AsyncGenerator[Piece]:
         vocabulary, writing, made = job.served.prompt_builder.vocabulary, StopFilter(job.stops), 0
+        continues = job.continues
         until, reason = time.monotonic() + self.limits.answer_seconds, "length"
         while time.monotonic() < until:
             if time.monotonic() > self._until:
@@ -79,8 +81,9 @@ class Generations:
             if token in job.sampling.stop:
                 reason = "stop"
                 break
-            if text := writing.add(vocabulary.decode_bytes([token])):
+            if text := writing.add(vocabulary.decode_bytes([token], continues)):
                 yield Piece(text)
+            continues = True
             if writing.stopped:
                 break
         rest = writing.add(b"", is_last=True)

@@ -16,7 +16,7 @@ def attention(home: Home, model: str, prompt: str, block: int | None) -> dict[st
 
     reader = chat_model(home, model)
     vocabulary = reader.prompt_builder.vocabulary
-    ids = [vocabulary.separator, *vocabulary.encode(prompt)]
+    ids = [vocabulary.begin, *vocabulary.encode(prompt)]
     blocks = reader.decoder.shape.depth
     if block is not None and not 1 <= block <= blocks:
         raise UsageError(f"--block {block}: this model has {blocks} blocks", f"give a number from 1 to {blocks}")
@@ -26,8 +26,8 @@ def attention(home: Home, model: str, prompt: str, block: int | None) -> dict[st
         maps_hts = [map_bhts[0] for map_bhts in reader.decoder.attention_maps(torch.tensor([ids]))]
     shown = [map_hts.mean(0) for map_hts in maps_hts] if block is None else list(maps_hts[block - 1])
     tokens = [
-        vocabulary.token(vocabulary.separator),
-        *(vocabulary.decode_bytes([token]).decode(errors="backslashreplace") for token in ids[1:]),
+        vocabulary.token(vocabulary.begin),
+        *(vocabulary.decode_bytes([token], continues=True).decode(errors="backslashreplace") for token in ids[1:]),
     ]
     return {"tokens": tokens, "by": "block" if block is None else "head", "maps": [one.tolist() for one in shown]}
 

@@ -27,6 +27,7 @@ class EncodedTexts:
     tokens: "np.ndarray"  # of the vocabulary's id_type
     lengths: list[int]
     bytes: list[int]
+    changed: int  # documents that do not come back from their ids as they were
 
     def split(self) -> list["np.ndarray"]:
         """The ids of each document."""
@@ -50,10 +51,13 @@ def encode_texts(tokenizer: Path, texts: Sequence[str]) -> EncodedTexts:
     import numpy as np
 
     vocabulary = _vocabulary(tokenizer)
-    ids = vocabulary.encode_ordinary(texts)
+    ids = vocabulary.encode_documents(texts)
     lengths = [len(document) for document in ids]
     tokens = np.fromiter(chain.from_iterable(ids), vocabulary.id_type, sum(lengths))
-    return EncodedTexts(tokens, lengths, [len(text.encode()) for text in texts])
+    encoded, changed = [text.encode() for text in texts], 0
+    if not vocabulary.gives_text_back:
+        changed = sum(vocabulary.decode_bytes(own) != text for own, text in zip(ids, encoded, strict=True))
+    return EncodedTexts(tokens, lengths, list(map(len, encoded)), changed)
 
 
 @lru_cache(maxsize=1)

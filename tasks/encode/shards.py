@@ -6,7 +6,8 @@
     withheld.parquet    doc_id, reason                          documents kept by curation that must not be trained on
 
 A shard's tokens lie in one buffer, so a memory map of the file is the training data: nothing is copied or decoded.
-No separator is stored: the batch maker puts `<|endoftext|>` between documents.
+No separator is stored: the batch maker puts `<|endoftext|>` between documents. Each begins with the token that the
+model's authors put before a text, where there is one.
 """
 
 from collections import Counter
@@ -69,11 +70,12 @@ def encode(config: EncodePart, inputs: Inputs, out: Path) -> Stats:
     tokenizer = inputs.folder("tokenizer")
     path, withheld = inputs.folder("texts") / "texts.parquet", dict[str, str]()
     shards = {split: ShardWriter(out, split, config.shard_tokens) for split in SPLITS}
-    sizes = list[DocumentSize]()
+    sizes, changed = list[DocumentSize](), 0
     documents = parquet.ParquetFile(path).metadata.num_rows
     with progress("encode", documents, "documents") as advance:
         kept = _rows_to_encode(path, config, withheld)
         for rows, batch in encode_rows(kept, tokenizer, config.workers, _text_bytes(path)):
+            changed += batch.changed
             for row, tokens, bytes_ in zip(rows, batch.split(), batch.bytes, strict=True):
                 shards[row["split"]].add(row["doc_id"], tokens)
                 sizes.append(DocumentSize(row["doc_id"], row["split"], len(tokens), bytes_))
@@ -83,7 +85,11 @@ def encode(config: EncodePart, inputs: Inputs, out: Path) -> Stats:
         out / "bytes.parquet", sizes, doc_id=pa.string(), split=pa.string(), tokens=pa.int64(), bytes=pa.int64()
     )
     _write_table(out / "withheld.parquet", list(withheld.items()), doc_id=pa.string(), reason=pa.string())
-    return _stats(documents, withheld, sizes, written)
+    stats = _stats(documents, withheld, sizes, written)
+    if not changed:
+        return stats
+    note = f"{changed} of {len(sizes)} documents are read with some characters changed or left out by the tokenizer"
+    return stats.model_copy(update={"notes": (note,)})
 
 
 class DocumentSize(NamedTuple):

@@ -54,7 +54,8 @@ def encode_pairs(vocabulary: Vocabulary, pairs: Sequence[tuple[str, str]]) -> li
     """Contexts and continuations as ids, cut as lm-eval cuts them.
 
     Spaces at a context's end go with the continuation; both are encoded as one text, and what is beyond the length of
-    the context's own ids is the continuation. An empty context is the document separator.
+    the context's own ids is the continuation. A context begins as a text does; an empty one is the document separator
+    where the model was trained with nothing before a text.
     """
     moved = []
     for context, continuation in pairs:
@@ -62,9 +63,9 @@ def encode_pairs(vocabulary: Vocabulary, pairs: Sequence[tuple[str, str]]) -> li
         moved.append((kept, context[len(kept) :] + continuation))
     whole = vocabulary.encode_ordinary([context + continuation for context, continuation in moved])
     contexts = vocabulary.encode_ordinary([context for context, _ in moved])
-    separator = [vocabulary.separator]
+    begin, bos = [vocabulary.begin], [*vocabulary.bos]
     return [
-        (both[: len(before)], both[len(before) :]) if before else (separator, both)
+        (bos + both[: len(before)], both[len(before) :]) if before else (begin, both)
         for both, before in zip(whole, contexts, strict=True)
     ]
 

@@ -109,7 +109,7 @@ def score_labels(table: ScoreTable, child: FineTuned, out: Path) -> None:
     rows = child.held_out()
     texts, labels = [row["text"] for row in rows], np.array([row["label"] for row in rows])
     answers = {
-        table.role: head.predict(classifier, Vocabulary(child.weights).encode_ordinary(texts)).double().numpy(),
+        table.role: head.predict(classifier, Vocabulary(child.weights).encode_documents(texts)).double().numpy(),
         "tfidf": classification.tfidf_probabilities(train["text"][:], train["label"][:], texts, len(names)),
         "majority": classification.majority_probabilities(train["label"][:], len(rows), len(names)),
     }

@@ -58,6 +58,10 @@ class DecoderLM(TemplateLM):
         self._never = self.vocabulary.ids_without_token(self.decoder.shape.vocabulary)
 
     @property
+    def prefix_token_id(self) -> int:
+        return self.vocabulary.begin
+
+    @property
     def eot_token_id(self) -> int:
         return self.vocabulary.separator
 
@@ -74,7 +78,7 @@ class DecoderLM(TemplateLM):
         context = self.decoder.shape.context
         sums = []
         for request in requests:
-            tokens = [self.eot_token_id, *self.tok_encode(request.args[0])]
+            tokens = [self.prefix_token_id, *self.tok_encode(request.args[0])]
             scores = log_probabilities(self.decoder, list(windows(tokens, 1, context, context)))
             sums.append(sum(float(logarithms.sum()) for logarithms, _ in scores))
         return sums
@@ -85,7 +89,7 @@ class DecoderLM(TemplateLM):
     def _generate(self, prompt: str, settings: dict[str, Any]) -> str:
         until = settings.get("until") or []
         stops = [until] if isinstance(until, str) else list(until)
-        tokens = self.tok_encode(prompt) or [self.eot_token_id]
+        tokens = [*self.vocabulary.bos, *self.tok_encode(prompt)] or [self.eot_token_id]
         temperature = settings.get("temperature", 0.0) if settings.get("do_sample") else 0.0
         answer: list[int] = []
         most = settings.get("max_gen_toks", MAX_GENERATED)

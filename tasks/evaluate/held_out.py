@@ -1,4 +1,8 @@
-"""Held-out documents and training text, decoded from the shards: as training saw them, personal data masked."""
+"""Held-out documents and training text, decoded from the shards: as training saw them, personal data masked.
+
+Where a tokenizer does not give every text back, held-out texts are read where curation wrote them: what is counted is
+the text as it was.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,9 +37,16 @@ class EncodedCorpus:
         """The split's documents in their order; of more than `most` those whose ids hash lowest."""
         tokens_of = dict(self._tokens(split))
         chosen = lowest_hashes(tokens_of, most)
-        origin = self._origins(split)
+        origin, text = self._column(split, "origin"), {}
+        if not self.vocabulary.gives_text_back:
+            text = {doc_id: text.encode() for doc_id, text in self._column(split, "text").items() if doc_id in chosen}
         return [
-            HeldOutDocument(doc_id, origin.get(doc_id, doc_id), self.vocabulary.decode_bytes(tokens.tolist()), tokens)
+            HeldOutDocument(
+                doc_id,
+                origin.get(doc_id, doc_id),
+                text.get(doc_id) or self.vocabulary.decode_bytes(tokens.tolist()),
+                tokens,
+            )
             for doc_id, tokens in tokens_of.items()
             if doc_id in chosen and len(tokens)
         ]
@@ -59,6 +70,7 @@ class EncodedCorpus:
     def _tokens(self, split: str) -> Iterator[tuple[str, np.ndarray]]:
         import pyarrow as pa
 
+        begins = len(self.vocabulary.bos)  # which stands before every document, and is none of its text
         for folder in self.shards.values():
             for path in sorted(folder.glob(f"{split}-*.arrow")):
                 with pa.memory_map(str(path)) as memory, pa.ipc.open_stream(memory) as stream:
@@ -66,16 +78,17 @@ class EncodedCorpus:
                         values = batch["tokens"].values.to_numpy()
                         ends = batch["tokens"].offsets.to_numpy()
                         for row, doc_id in enumerate(batch["doc_id"].to_pylist()):
-                            yield doc_id, values[ends[row] : ends[row + 1]]
+                            yield doc_id, values[ends[row] + begins : ends[row + 1]]
 
-    def _origins(self, split: str) -> dict[str, str]:
+    def _column(self, split: str, name: str) -> dict[str, str]:
+        """doc_id → its value in curation's table."""
         from pyarrow import parquet
 
         tables = [
-            parquet.read_table(folder / "texts.parquet", columns=["doc_id", "origin"], filters=[("split", "=", split)])
+            parquet.read_table(folder / "texts.parquet", columns=["doc_id", name], filters=[("split", "=", split)])
             for folder in self.texts.values()
         ]
-        return {row["doc_id"]: row["origin"] for table in tables for row in table.to_pylist()}
+        return {row["doc_id"]: row[name] for table in tables for row in table.to_pylist()}
 
 
 def sample(documents: Sequence[HeldOutDocument], most: int) -> list[HeldOutDocument]:

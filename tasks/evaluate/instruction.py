@@ -44,13 +44,13 @@ def short_rows(vocabulary: Vocabulary, rows: Rows, most: int) -> list[int]:
 
 def exact_match(decoder: "Decoder", vocabulary: Vocabulary, row: Mapping[str, Any]) -> bool:
     """Whether greedy decoding answers the prompt with exactly the response, white space around it aside."""
-    from model.chat import Turn, prompt_ids
+    from model.chat import Turn
     from model.generate import generate
 
-    around = vocabulary.markup()
+    markup = vocabulary.markup()
     turns = [Turn(message["role"], message["content"]) for message in row["messages"][:-1]]
-    prompt = prompt_ids(turns, around, vocabulary.encode)
+    prompt = markup.prompt_ids(turns)
     never = vocabulary.ids_without_token(decoder.shape.vocabulary)
-    answer = list(generate(decoder, prompt, SHORT + 1, temperature=0.0, stop=around.ends, never=never))
+    answer = list(generate(decoder, prompt, SHORT + 1, temperature=0.0, stop=markup.ends, never=never))
     text = vocabulary.decode_bytes(answer).decode(errors="replace")
-    return answer[-1:] == list(around.ends) and text.strip() == row["response"].strip()
+    return answer[-1:] == list(markup.ends) and text.strip() == row["response"].strip()

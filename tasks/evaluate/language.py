@@ -69,7 +69,7 @@ def score_model(table: ScoreTable, eval_set: EvalSet, corpus: EncodedCorpus, wei
     for split in (split for split in SPLITS if eval_set.documents[split]):
         documents = eval_set.documents[split]
         vocabulary, ids = in_vocabulary(documents, corpus, weights)
-        bits = document_bits(decoder, ids, vocabulary.separator)
+        bits = document_bits(decoder, ids, vocabulary.begin)
         table.add(f"bits_per_byte/{split}", eval_set.document_items(documents), per_byte(bits, documents), "lower")
     vocabulary, _ = in_vocabulary([], corpus, weights)
     _enter_answers(table, eval_set, decoder, vocabulary)

@@ -1,6 +1,8 @@
 """Bits per byte: the code length of a document under a decoder over its size, so that vocabularies can be compared.
 
-The first token is predicted from `<|endoftext|>`, the document separator. In a document longer than the context every
+The first token is predicted from what begins a text: the bos of models that have one, else the document separator.
+The bytes are those of the text as it was, also where a tokenizer changes it (Unicode normalisation) or has no token for
+some of it. In a document longer than the context every
 later token is predicted from at least half a context, in overlapping windows. 1 nat = 1 / ln 2 bits, and the perplexity
 per byte is 2 ** bits per byte.
 """
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
     from tasks.evaluate.held_out import HeldOutDocument
 
 
-def document_bits(decoder: "Decoder", documents: Sequence[Sequence[int]], separator: int) -> list[float]:
+def document_bits(decoder: "Decoder", documents: Sequence[Sequence[int]], begin: int) -> list[float]:
     """The bits of each document: -log2 p of its tokens, summed."""
-    logarithms = document_log_probabilities(decoder, documents, separator)
+    logarithms = document_log_probabilities(decoder, documents, begin)
     return [0.0 - float(own.sum()) / math.log(2) for own in logarithms]
 
 

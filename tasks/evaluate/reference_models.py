@@ -50,7 +50,7 @@ def compare_with_reference_models(
         decoder = decoder_of(model)
         for split, documents in splits.items():
             ids = vocabulary.encode_ordinary([document.text.decode() for document in documents])
-            bits = document_bits(decoder, ids, vocabulary.separator)
+            bits = document_bits(decoder, ids, vocabulary.begin)
             table.add_baseline(name, tasks[split], eval_set.document_items(documents), per_byte(bits, documents))
         for prompt in prompts:
             written.append({"model": name, "prompt": prompt, "text": _continuation(decoder, vocabulary, prompt)})
@@ -62,7 +62,7 @@ def _continuation(decoder: "Decoder", vocabulary: Vocabulary, prompt: str) -> st
     from model.generate import generate
     from model.samples import TEMPERATURE
 
-    ids, end = [vocabulary.separator, *vocabulary.encode(prompt)], {vocabulary.separator}
+    ids, end = [vocabulary.begin, *vocabulary.encode(prompt)], {vocabulary.separator}
     never = vocabulary.ids_without_token(decoder.shape.vocabulary)
     drawn = list(generate(decoder, ids, SAMPLE_TOKENS, TEMPERATURE, stop=end, never=never))
-    return vocabulary.decode_bytes([id for id in drawn if id not in end]).decode(errors="replace")
+    return vocabulary.decode_bytes([id for id in drawn if id not in end], continues=True).decode(errors="replace")

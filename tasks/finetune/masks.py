@@ -41,7 +41,7 @@ def _texts(ids: Sequence[int], names: Mapping[int, str], vocabulary: Vocabulary)
             yield names[token]
         else:
             is_last = following is None or following in names
-            yield characters.decode(vocabulary.decode_bytes([token]), final=is_last)
+            yield characters.decode(vocabulary.decode_bytes([token], continues=True), final=is_last)
 
 
 def painted(conversation: Sequence[Token], brackets: bool = False) -> "Text":

@@ -62,7 +62,7 @@ def finetune(method: Method, config: Any, inputs: Inputs, out: Path) -> Stats:
     tidy(spec.out)
     if method.answers:
         write_chat_template(out / "weights")
-    return Stats(metrics=metrics, notes=(*notes, *notes_on_length(rows, tables, model)))
+    return Stats(metrics=metrics, notes=(*notes, *notes_on_length(rows, tables, model), *notes_on_date(method, model)))
 
 
 def starting_model(inputs: Inputs, context: int | None = None) -> StartingModel:
@@ -135,9 +135,7 @@ def answering(model: StartingModel, config: FinetuneSettings) -> dict[str, Any]:
     special_ids = read_special_ids(model.weights).ended_by((*markup.ends, model.vocabulary.separator))
     if config.lora or answers_in_turns(model.weights):
         return {"special_ids": special_ids}
-    marks = {*markup.ends, *(id for opening in markup.opens.values() for id in opening)}
-    new = marks & {*model.vocabulary.specials.values()}
-    return {"special_ids": special_ids, "copied_rows": dict.fromkeys(sorted(new), model.vocabulary.separator)}
+    return {"special_ids": special_ids, "copied_rows": dict.fromkeys(sorted(markup.marks), model.vocabulary.separator)}
 
 
 def draw_and_summarise(spec: "Spec") -> dict[str, float]:
@@ -157,6 +155,16 @@ def row_counts(rows: "DatasetDict", tables: Mapping[str, "pa.Table"]) -> dict[st
     classes = {"classes": float(len(label.names))} if isinstance(label, ClassLabel) else {}
     counts = {f"rows_{split}": float(len(table)) for split, table in tables.items()}
     return counts | {"rows_too_long": float(sum(map(len, rows.values()))) - sum(counts.values())} | classes
+
+
+def notes_on_date(method: Method, model: StartingModel) -> list[str]:
+    """That the chat template writes a date, which training must not take from the clock."""
+    if not method.answers or not markup_of(model.vocabulary).template.writes_date:
+        return []
+    from model.chat_template import TRAINING_DAY
+
+    day = f"{TRAINING_DAY:%d %B %Y}"
+    return [f"the chat template writes the date into each conversation: {day} in training, the day's own in use"]
 
 
 def notes_on_length(rows: "DatasetDict", tables: Mapping[str, "pa.Table"], model: StartingModel) -> list[str]:

@@ -46,12 +46,15 @@ def answer_columns(rows: "Sequence[Rendered]", model: StartingModel, name: str =
 
 def cut_rows(table: "pa.Table", model: StartingModel) -> int:
     """How many rows of a split are cut at the context: answers without the mark of their end, texts that fill it."""
-    ends = {model.vocabulary.separator}
-    if "label" not in table.column_names:
-        ends = {*model.vocabulary.markup().ends, *model.vocabulary.markup().after}
+    closing = (model.vocabulary.separator,) if "label" in table.column_names else model.vocabulary.markup().closing
     columns = [table[name] for name in ("ids", "chosen", "rejected") if name in table.column_names]
     sequences = zip(*(column.to_pylist() for column in columns), strict=True)
-    return sum(any(len(ids) == model.context and ids[-1] not in ends for ids in row) for row in sequences)
+    return sum(any(len(ids) == model.context and not _is_ended(ids, closing) for ids in row) for row in sequences)
+
+
+def _is_ended(ids: Sequence[int], closing: Sequence[int]) -> bool:
+    """Whether the ids end with what closes them, all of it or the first of it."""
+    return any(ids[-length:] == [*closing[:length]] for length in range(1, len(closing) + 1))
 
 
 def ids_column(ids: Sequence[Sequence[int]], model: StartingModel) -> "pa.Array":

@@ -40,15 +40,13 @@ def windows(tokens: Sequence[int], first: int, context: int, stride: int) -> Ite
         at = end
 
 
-def document_log_probabilities(
-    decoder: "Decoder", documents: Sequence[Sequence[int]], separator: int
-) -> list[np.ndarray]:
-    """Natural logarithms (t,) of each document's tokens, the first given `separator`.
+def document_log_probabilities(decoder: "Decoder", documents: Sequence[Sequence[int]], begin: int) -> list[np.ndarray]:
+    """Natural logarithms (t,) of each document's tokens, the first given `begin`.
 
     In a document longer than the context every later token is given at least half a context.
     """
     context = decoder.shape.context
-    own = [list(windows([separator, *tokens], 1, context, max(1, context // 2))) for tokens in documents]
+    own = [list(windows([begin, *tokens], 1, context, max(1, context // 2))) for tokens in documents]
     scores = (logarithms for logarithms, _ in log_probabilities(decoder, [window for each in own for window in each]))
     return [np.concatenate([np.empty(0), *(next(scores) for _ in each)]) for each in own]
 

@@ -34,7 +34,7 @@ def check_model(model: Path, folder: Path) -> CheckedModel:
         what = f"{model}: {rows:,} embeddings, and the tokenizer has {vocabulary.size:,} tokens"
         raise UserError(what, "give the tokenizer that these weights were trained with")
     _refuse_not_finite(model, decoder)
-    ids = [vocabulary.separator, *vocabulary.encode(NASTY)][: min(TOKENS, decoder.shape.context)]
+    ids = [vocabulary.begin, *vocabulary.encode(NASTY)][: min(TOKENS, decoder.shape.context)]
     with torch.inference_mode():
         logits_btv = decoder.logits(decoder(torch.tensor([ids])))
     if not torch.isfinite(logits_btv).all():

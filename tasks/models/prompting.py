@@ -1,6 +1,8 @@
 """A model's prompts and answers: turns or text in, generated text out piece by piece, whole characters only."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,26 +33,25 @@ class PromptBuilder:
 
     def of_turns(self, turns: Sequence["Turn"]) -> tuple[list[int], set[int]]:
         """Raises UsageError where the model's turns are marked in a way that is not supported."""
-        from model.chat import prompt_ids
+        from model.chat import ChatTemplateError
 
         if not self.answers:
             return self.of_text(turns[-1].text)
-        markup = self._markup()
-        return prompt_ids(turns, markup, self.encode), {*markup.ends, *self._ends}
+        try:
+            return self._markup.prompt_ids(turns), {*self._markup.ends, *self._ends}
+        except ChatTemplateError as error:
+            raise UsageError(error.what, error.cure) from error
 
     def of_text(self, text: str) -> tuple[list[int], set[int]]:
         """To be continued, as the beginning of a document."""
-        return [self.vocabulary.separator, *self.encode(text)], self._ends
+        return [self.vocabulary.begin, *self.encode(text)], self._ends
 
     def encode(self, text: str) -> list[int]:
         return self.vocabulary.encode(text)
 
+    @cached_property
     def _markup(self) -> "Markup":
-        try:
-            return self.vocabulary.markup()
-        except KeyError as error:
-            what = f"this model's chat template marks turns in a way that is not supported (there is no token {error})"
-            raise UsageError(what, "choose a model whose turns are ChatML's, or one that triptych trained") from error
+        return self.vocabulary.markup(today=date.today)
 
 
 class ChatModel:
@@ -76,10 +77,11 @@ class ChatModel:
         from model.generate import generate
 
         ids, stop = self.prompt_builder.of_turns(turns)
-        text = StopFilter()
+        text, continues = StopFilter(), not self.answers
         sampling = {"temperature": temperature, "top_p": top_p, "seed": seed, "stop": stop, "never": self._never}
         for token in generate(self.decoder, ids, max_tokens, **sampling):
-            yield text.add(self.prompt_builder.vocabulary.decode_bytes([token]))
+            yield text.add(self.prompt_builder.vocabulary.decode_bytes([token], continues))
+            continues = True
         yield text.add(b"", is_last=True)
 
     def score(self, text: str) -> dict[str, list[int] | list[str] | list[float]]:
@@ -87,8 +89,8 @@ class ChatModel:
         from tasks.models.likelihood import document_log_probabilities
 
         vocabulary, ids = self.prompt_builder.vocabulary, self.prompt_builder.encode(text)
-        (logprobs,) = document_log_probabilities(self.decoder, [ids], vocabulary.separator)
-        tokens = [vocabulary.decode_bytes([token]).decode(errors="backslashreplace") for token in ids]
+        (logprobs,) = document_log_probabilities(self.decoder, [ids], vocabulary.begin)
+        tokens = [vocabulary.decode_bytes([token], continues=True).decode(errors="backslashreplace") for token in ids]
         return {"ids": ids, "tokens": tokens, "logprobs": logprobs.tolist()}
 
 

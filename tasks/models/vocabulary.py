@@ -12,15 +12,18 @@ merge" (tokenizers) are the same pair, and a piece that is a token is always mer
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.token_bytes import byte_letters
 from tasks.errors import UserError
 from tasks.models.damage import reading
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from model.chat import Markup
     from model.family import SpecialIds
 
@@ -50,24 +53,18 @@ _LONG_WHITESPACE = re.compile(r"\s{1000}")  # tiktoken's regex engine overflows 
 
 
 class Vocabulary:
-    """The tokenizer saved in `folder`, a byte-level BPE; UserError where there is none, or one of another kind."""
+    """The tokenizer saved in `folder`; UserError where there is none, or one of a kind that is not read."""
 
     def __init__(self, folder: Path) -> None:
-        from tokenizers import Tokenizer
+        from model.codec import Codec
 
         file = folder / "tokenizer.json"
         if not file.is_file():
             raise UserError(f"{folder}: no tokenizer.json", "put the model's tokenizer.json beside its weights")
-        self.folder, self._described = folder, read_object(file)
         with reading(file, "not a tokenizer that can be read"):
-            self._tokenizer = Tokenizer.from_file(str(file))
-            _refuse_other_kinds(self._described, file)
-            self._tokenizer.encode_special_tokens = True  # a special token's name in a text is text
-            self._ids = self._tokenizer.get_vocab(with_added_tokens=True)
-            self.specials: dict[str, int] = {
-                added["content"]: added["id"] for added in self._described["added_tokens"] if added["special"]
-            }
-            self._tokenizer.encode("a")  # a pre-split that cannot be used fails only here
+            self._codec = Codec(folder)
+        self.folder, self._described, self._ids = folder, self._codec.described, self._codec.ids
+        self.specials: dict[str, int] = self._codec.specials
         if not self._ids or max(self._ids.values()) >= MAX_IDS:
             raise UserError(f"{file}: no tokens, or ids beyond {MAX_IDS:,}", "copy it again")
 
@@ -83,7 +80,7 @@ class Vocabulary:
 
     def token(self, id: int) -> str:
         """How the vocabulary spells it."""
-        return str(self._tokenizer.id_to_token(id))
+        return str(self._codec.tokenizer.id_to_token(id))
 
     def ids_without_token(self, rows: int) -> list[int]:
         """Those of an embedding's rows: gaps, and padding to a round number. They must never be drawn."""
@@ -104,6 +101,16 @@ class Vocabulary:
             what = f"{self.folder}: its tokenizer names no token that ends a text"
             raise UserError(what, "add eos_token to tokenizer_config.json, as the model's authors trained it")
         return named
+
+    @property
+    def bos(self) -> tuple[int, ...]:
+        """What the model's authors put before every text: the id of a token that begins one, or nothing."""
+        return self._codec.bos
+
+    @property
+    def begin(self) -> int:
+        """The id that stands before a text's first token: what begins a text here, else what ends the one before."""
+        return self.bos[0] if self.bos else self.separator
 
     @cached_property
     def special_ids(self) -> "SpecialIds":
@@ -133,40 +140,47 @@ class Vocabulary:
         """The ids of each text, never a special token among them, nothing added before or after."""
         if self._fast is None or any(map(_LONG_WHITESPACE.search, texts)):
             with reading(self.folder / "tokenizer.json", "its tokenizer fails on a text"):
-                encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-            return [encoding.ids for encoding in encodings]
+                return self._codec.encode(texts)
         return [self._fast.encode_ordinary(text) for text in texts]
+
+    def encode_documents(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of whole texts, each begun as the model's authors begin one."""
+        return [[*self.bos, *ids] for ids in self.encode_ordinary(texts)]
 
     def encode(self, text: str) -> list[int]:
         """The ids of one text, as `encode_ordinary` gives them."""
         return self.encode_ordinary([text])[0]
 
-    def markup(self) -> "Markup":
-        """How turns are marked in this vocabulary; KeyError names the special token that it lacks."""
-        from model.chat import markup
+    def decode_bytes(self, ids: Iterable[int], continues: bool = False) -> bytes:
+        """The bytes that the ids stand for: exactly those that were encoded, but for what model/codec.py says.
 
-        return markup(self.specials, self.encode)
-
-    def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """The bytes that the ids stand for: exactly those that were encoded.
-
-        Special tokens stand for none, and so do ids that have no token.
+        Special tokens stand for none, and so do ids that have no token. Where the tokenizer puts a space before a text,
+        that one is left out, unless the ids go on from a text that `continues` in them.
         """
-        table = self.token_bytes
-        return b"".join(table[id] for id in ids if id < len(table))
+        return self._codec.decode(ids, continues)
 
-    @cached_property
+    @property
+    def gives_text_back(self) -> bool:
+        """Whether every text comes back from its ids; model/codec.py says what may not."""
+        return self._codec.gives_text_back
+
+    @property
     def token_bytes(self) -> list[bytes]:
-        """Id → its bytes. An added token that is not special is spelt as it is, any other in byte letters."""
-        letters = byte_letters()
-        table = [b""] * self.size
-        as_spelt = {added["content"] for added in self._described["added_tokens"]} - self.specials.keys()
-        for token, id in self._ids.items():
-            if token in as_spelt:
-                table[id] = token.encode()
-            elif token not in self.specials:
-                table[id] = bytes(letters[letter] for letter in token)
-        return table
+        """Id → its bytes."""
+        return self._codec.token_bytes
+
+    def markup(self, today: "Callable[[], date] | None" = None) -> "Markup":
+        """How the model's turns are marked: by its own template, else by the special tokens that it has.
+
+        `today`: the date where a template writes one; by default always the same, as in rows to train on.
+        ChatTemplateError where it has neither; KeyError names the special token that it lacks.
+        """
+        from model.chat import Markup
+        from model.chat_template import ChatTemplate, template_of
+
+        codec, source = self._codec, template_of(self.folder, self.specials)
+        encode = codec.encode_section if self._fast is None else lambda text, _: self.encode(text)
+        return Markup(ChatTemplate(source, codec.roles, today), self.specials, encode, codec.strips)
 
     @cached_property
     def _fast(self) -> Any:
@@ -180,18 +194,6 @@ class Vocabulary:
         return Encoding(pre_split, pat_str=PRE_SPLITS[pre_split], mergeable_ranks=ranks, special_tokens={})
 
 
-def _refuse_other_kinds(described: dict[str, Any], file: Path) -> None:
-    """UserError unless it is a byte-level BPE: the kind in which any text has ids that give its bytes again."""
-    kind, letters = described["model"]["type"], byte_letters().keys()
-    added = {token["content"] for token in described["added_tokens"]}
-    tokens = described["model"]["vocab"] if kind == "BPE" else ()
-    other = next((token for token in tokens if token not in added and not letters >= {*token}), None)
-    if kind != "BPE" or other is not None:
-        example = f", with the token {other!r}" if other else ""
-        what = f"{file}: its tokenizer is no byte-level BPE (it is of the kind {kind}{example})"
-        raise UserError(what, "take a model with a byte-level BPE, such as GPT-2, Llama 3, Qwen or SmolLM")
-
-
 def read_object(file: Path) -> dict[str, Any]:
     """The JSON object in a file; an empty one where there is no file."""
     if not file.is_file():
@@ -203,13 +205,6 @@ def read_object(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{file}: not a JSON object", "copy it again")
     return content
-
-
-def byte_letters() -> dict[str, int]:
-    """GPT-2's alphabet: the printable letter that stands for each byte in tokenizer.json → the byte."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
 
 
 def pre_tokenizer(pre_split: str) -> Any:

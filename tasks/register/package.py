@@ -28,7 +28,7 @@ from tasks.register.gate import Standard
 from tasks.register.roles import ROLES, registered_name
 from tasks.store.step import Frozen, Inputs, Stats, Step
 
-REQUIRES = ("mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
+REQUIRES = ("jinja2", "mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
 
 
 class StandardConfig(Frozen):

@@ -129,7 +129,7 @@ def _beside(
 
 
 def _texts(vocabulary: "Vocabulary", *pieces: "np.ndarray") -> Iterator[str]:
-    texts = (vocabulary.decode_bytes(ids.tolist()).decode(errors="replace") for ids in pieces)
+    texts = (vocabulary.decode_bytes(ids.tolist(), continues=True).decode(errors="replace") for ids in pieces)
     return (BLANK_LINES.sub("\n\n", text) for text in texts)
 
 

@@ -16,16 +16,9 @@ class Triptych(PythonModel):
     """Loads what lies in `weights`: a classifier where there are classes, else a writer."""
 
     def load_context(self, context):
-        from tokenizers import Tokenizer
-
         folder = Path(context.artifacts["weights"])
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        tokenizer.encode_special_tokens = True  # "<|end|>" in a prompt is text: nobody can open or close a turn
-        role = context.model_config["role"]
-        if role == "classify":
-            self.answer = LabelModel(folder, tokenizer)
-        else:
-            self.answer = Writer(folder, tokenizer, role, context.model_config["separator"])
+        role, separator = context.model_config["role"], context.model_config["separator"]
+        self.answer = LabelModel(folder, separator) if role == "classify" else Writer(folder, role, separator)
 
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None):
         return self.answer(model_input, **(params or {}))
@@ -34,13 +27,13 @@ class Triptych(PythonModel):
 class Writer:
     """Continues a prompt; one that was taught to follow instructions answers it as an assistant."""
 
-    def __init__(self, folder, tokenizer, role, separator):
+    def __init__(self, folder, role, separator):
+        from model.codec import Codec
         from model.hub import load
 
-        self.decoder, self.tokenizer, self.role, self.separator = load(folder), tokenizer, role, separator
-        self.ends = {separator, *self.decoder.special_ids.end}
-        tokens = tokenizer.get_vocab(with_added_tokens=True).values()
-        self.never = set(range(self.decoder.shape.vocabulary)) - set(tokens)
+        self.folder, self.decoder, self.codec, self.role = folder, load(folder), Codec(folder), role
+        self.begins, self.ends = self.codec.bos or (separator,), {separator, *self.decoder.special_ids.end}
+        self.never = set(range(self.decoder.shape.vocabulary)) - set(self.codec.ids.values())
 
     def __call__(self, rows, max_tokens=64, temperature=0.8, seed=0):
         texts = [self.write(prompt, max_tokens, temperature, seed + n) for n, prompt in enumerate(rows["prompt"])]
@@ -51,28 +44,31 @@ class Writer:
 
         ids, stop = self.ask(prompt)
         made = generate(self.decoder, ids, max_tokens, temperature, seed=seed, stop=stop, never=self.never)
-        return self.tokenizer.decode([token for token in made if token not in stop])
+        answer = [token for token in made if token not in stop]
+        return self.codec.decode(answer, continues=self.role == "base").decode(errors="replace")
 
     def ask(self, prompt):
-        from model.chat import Turn, markup, prompt_ids
+        from datetime import date
 
-        def encode(text):
-            return self.tokenizer.encode(text).ids
+        from model.chat import Markup, Turn
+        from model.chat_template import ChatTemplate, template_of
 
         if self.role == "base":
-            return [self.separator, *encode(prompt)], self.ends
-        names = {token.content: id for id, token in self.tokenizer.get_added_tokens_decoder().items()}
-        marks = markup(names, encode)
-        return prompt_ids([Turn("user", prompt)], marks, encode), {*marks.ends, *self.ends}
+            return [*self.begins, *self.codec.encode([prompt])[0]], self.ends
+        codec = self.codec
+        template = ChatTemplate(template_of(self.folder, codec.specials), codec.roles, date.today)
+        markup = Markup(template, codec.specials, codec.encode_section, codec.strips)
+        return markup.prompt_ids([Turn("user", prompt)]), {*markup.ends, *self.ends}
 
 
 class LabelModel:
     """The most likely class of a text, and the probability of each."""
 
-    def __init__(self, folder, tokenizer):
+    def __init__(self, folder, separator):
+        from model.codec import Codec
         from model.head import load
 
-        self.model, self.tokenizer = load(folder).eval(), tokenizer
+        self.model, self.codec, self.separator = load(folder).eval(), Codec(folder), separator
 
     def __call__(self, rows):
         chances = [self.chances(text) for text in rows["text"]]
@@ -83,7 +79,7 @@ class LabelModel:
         import torch
 
         context = self.model.decoder.shape.context
-        ids = self.tokenizer.encode(text).ids[:context] or [self.tokenizer.token_to_id("<|endoftext|>")]
+        ids = [*self.codec.bos, *self.codec.encode([text])[0]][:context] or [self.separator]
         with torch.inference_mode():
             logits_bc = self.model(torch.tensor([ids]), torch.tensor([len(ids)]))
         return logits_bc.float().softmax(-1)[0].tolist()

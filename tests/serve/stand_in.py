@@ -24,7 +24,8 @@ class Follower:
     model, names, trouble = "tiny@champion", ("tiny@champion",), ""
 
     def __init__(self, of_turns=lambda turns: ([1], {0}), generate=lambda prompt, sampling: (id for id in ())) -> None:
-        builder = SimpleNamespace(of_turns=of_turns, answers=True, vocabulary=SimpleNamespace(decode_bytes=bytes))
+        vocabulary = SimpleNamespace(decode_bytes=lambda ids, continues: bytes(ids))
+        builder = SimpleNamespace(of_turns=of_turns, answers=True, vocabulary=vocabulary)
         engine = SimpleNamespace(context=1000, generate=generate)
         facts = ModelFacts("tiny/1", 0, 1000, answers=True)
         self.served: Any = SimpleNamespace(

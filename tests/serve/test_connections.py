@@ -54,7 +54,7 @@ def test_a_client_that_leaves_its_answer_unread_loses_its_connection_and_frees_i
 
     async def run():
         follower = Follower(generate=generate)
-        follower.served.prompt_builder.vocabulary.decode_bytes = lambda ids: b"x" * 100_000
+        follower.served.prompt_builder.vocabulary.decode_bytes = lambda ids, continues: b"x" * 100_000
         app = app_of(follower, limits)
         async with listening(app, write_seconds=0.3) as port:
             reader, writer = await ask(port, request, read_at_most=1024)

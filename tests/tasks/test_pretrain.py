@@ -13,11 +13,12 @@ from tokenizers import Tokenizer, models
 from model import hub
 from model.objectives.documents import TokenBlocks
 from model.replay import replay
+from model.token_bytes import byte_letters
 from tasks.errors import UserError
 from tasks.models.pretrained import content_of, copy_tokenizer
 from tasks.models.prompting import PromptBuilder
 from tasks.models.provenance import provenance_of, read_provenance
-from tasks.models.vocabulary import END_OF_TEXT, Vocabulary, byte_letters
+from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 from tasks.pretrain import PRETRAIN, PretrainConfig, pretrain
 from tasks.store.step import Inputs, Stats, fingerprint
 from tests.tasks.models.byte_level import tokenizer_folder

@@ -94,7 +94,7 @@ def labelled_table(rows: "Dataset", model: StartingModel) -> "pa.Table":
     """ids (of the text's first `context` tokens), label and doc_id of each row."""
     import pyarrow as pa
 
-    ids = [encoded[: model.context] for encoded in model.vocabulary.encode_ordinary(rows["text"][:])]
+    ids = [encoded[: model.context] for encoded in model.vocabulary.encode_documents(rows["text"][:])]
     columns = {"ids": ids_column(ids, model), "label": pa.array(rows["label"][:], pa.int64())}
     return pa.table(columns | {"doc_id": pa.array(rows["doc_id"][:], pa.string())})
 

@@ -62,7 +62,7 @@ def test_the_fast_encoder_is_in_use_and_equals_tokenizers_on_awkward_texts(
 ) -> None:
     ours = Vocabulary(trained_tokenizer)
     assert ours._fast is not None
-    theirs = [ours._tokenizer.encode(text, add_special_tokens=False).ids for text in AWKWARD + texts]
+    theirs = [ours._codec.tokenizer.encode(text, add_special_tokens=False).ids for text in AWKWARD + texts]
     assert [ours.encode_ordinary([text])[0] for text in AWKWARD + texts] == theirs
 
 
@@ -71,7 +71,7 @@ def test_the_fast_encoder_splits_at_every_character_as_tokenizers_does(trained_t
     ours = Vocabulary(trained_tokenizer)
     points = [p for p in [*range(0x3000), *range(0x3000, 0x110000, 101)] if unicodedata.category(chr(p)) != "Cs"]
     texts = [f"a{c}b 1{c}2 {c}  {c} .{c},'{c}\n {c}{c}" for c in map(chr, points)]
-    theirs = [encoded.ids for encoded in ours._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    theirs = [encoded.ids for encoded in ours._codec.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
     assert ours.encode_ordinary(texts) == theirs
 
 

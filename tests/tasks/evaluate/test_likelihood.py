@@ -58,10 +58,10 @@ def test_log_probabilities_are_the_softmax_of_the_logits_whatever_the_batch(earl
 def test_a_document_longer_than_the_context_is_scored_whole(earlier: EarlierSteps) -> None:
     decoder = hub.load(earlier.model / "weights")
     tokens = np.random.default_rng(1).integers(6, 300, size=400).tolist()
-    (bits,) = document_bits(decoder, [tokens], separator=0)
+    (bits,) = document_bits(decoder, [tokens], begin=0)
     nats = -sum(float(log_probabilities(decoder, [window])[0][0].sum()) for window in windows([0, *tokens], 1, 96, 48))
     assert bits == pytest.approx(nats / np.log(2), rel=1e-5)
-    assert document_bits(decoder, [[]], separator=0) == [0.0]
+    assert document_bits(decoder, [[]], begin=0) == [0.0]
 
 
 def test_score_reads_a_text_longer_than_the_context_as_the_evaluation_does(earlier: EarlierSteps) -> None:
@@ -69,7 +69,7 @@ def test_score_reads_a_text_longer_than_the_context_as_the_evaluation_does(earli
     text = " ".join(passage(number) for number in range(12))
     scores = model.score(text)
     assert len(scores["ids"]) == len(scores["logprobs"]) > 2 * model.decoder.shape.context
-    (bits,) = document_bits(model.decoder, [scores["ids"]], separator=0)
+    (bits,) = document_bits(model.decoder, [scores["ids"]], begin=0)
     assert -sum(scores["logprobs"]) / np.log(2) == pytest.approx(bits, rel=1e-9)
 
 

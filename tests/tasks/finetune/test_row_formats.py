@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from model.chat import Turn, markup, render
+from model.chat import Markup, Turn
+from model.chat_template import TURNS, ChatTemplate
 from tasks.finetune.instructions import InstructionRows
 from tasks.finetune.methods.classify import LabelledRows, labelled, labelled_rows
 from tasks.finetune.methods.kto import labelled_answer
@@ -82,7 +83,8 @@ def test_an_answer_of_weight_0_is_read_and_not_learned() -> None:
         assert [message["is_target"] for message in row["messages"]] == [False, False, False, True]
     ids = {"<|user|>": 1, "<|assistant|>": 2, "<|system|>": 3, "<|end|>": 4}
     shown = [Turn(m["role"], m["content"], m["is_target"]) for m in row["messages"]]
-    rendered = render(shown, markup(ids, lambda text: [ord(c) for c in text]), lambda text: [ord(c) for c in text])
+    markup = Markup(ChatTemplate(TURNS, {}), ids, lambda text, inside: [ord(c) for c in text])
+    rendered = markup.render(shown)
     learned = [id for id, is_target in zip(rendered.ids, rendered.is_target, strict=True) if is_target]
     assert learned == [*map(ord, "Yes."), 4]
 

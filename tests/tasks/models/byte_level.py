@@ -7,7 +7,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models
 
-from tasks.models.vocabulary import END_OF_TEXT, byte_letters, pre_tokenizer
+from model.token_bytes import byte_letters
+from tasks.models.vocabulary import END_OF_TEXT, pre_tokenizer
 
 LLAMA = {"model_type": "llama", "vocab_size": 512, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
 LLAMA |= {"num_attention_heads": 2, "max_position_embeddings": 4096}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.chat import IM_END, IM_START, Turn, prompt_ids, render
+from model.chat import Turn
+from model.chat_template import IM_END, IM_START
 from tasks.errors import UsageError
 from tasks.models.chat_template import answers_in_turns, write_chat_template
 from tasks.models.prompting import prompt_builder
@@ -24,10 +25,10 @@ def test_the_written_template_renders_the_ids_that_training_rendered(tmp_path: P
     write_chat_template(folder)
     theirs, ours = AutoTokenizer.from_pretrained(folder, local_files_only=True), Vocabulary(folder)
     messages = [{"role": turn.role, "content": turn.text} for turn in TURNS[:3]]
-    ids = render(TURNS[:3], ours.markup(), ours.encode).ids
+    ids = ours.markup().render(TURNS[:3]).ids
     assert list(ids) == theirs.apply_chat_template(messages, return_dict=False)
     prompt = theirs.apply_chat_template(messages[:2], add_generation_prompt=True, return_dict=False)
-    assert prompt_ids(TURNS[:2], ours.markup(), ours.encode) == prompt
+    assert ours.markup().prompt_ids(TURNS[:2]) == prompt
 
 
 def test_a_copied_instruct_model_is_prompted_in_turns_and_a_base_model_continues(tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ def test_a_copied_instruct_model_is_prompted_in_turns_and_a_base_model_continues
     write_chat_template(copy)
     builder = prompt_builder("exported", copy)
     ids, stop = builder.of_turns(TURNS)
-    assert ids == prompt_ids(TURNS, builder.vocabulary.markup(), builder.encode)
+    assert ids == builder.vocabulary.markup().prompt_ids(TURNS)
     assert stop == {builder.vocabulary.specials["<|end|>"], builder.vocabulary.specials[END_OF_TEXT]}
 
 
@@ -51,6 +52,6 @@ def test_a_public_chat_model_in_a_folder_answers_and_unknown_turns_are_refused(t
     (public / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": "{{ messages }}"}))
     assert answers_in_turns(public) and prompt_builder("public", public).answers
     other = tokenizer_folder(tmp_path / "other", (END_OF_TEXT, "[INST]"))
-    (other / "chat_template.jinja").write_text("{{ messages }}")
-    with pytest.raises(UsageError, match="marks turns in a way that is not supported"):
+    (other / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }} {% endfor %}")
+    with pytest.raises(UsageError, match="marks turns neither by special tokens nor by words"):
         prompt_builder("other", other).of_turns(TURNS)

@@ -13,13 +13,14 @@ from safetensors.torch import load_file, save_file
 
 from model import hub, hub_files
 from model.hub_config import WeightsError
+from model.token_bytes import byte_letters
 from tasks.errors import UserError
 from tasks.models.chat_template import answers_in_turns
 from tasks.models.damage import reading
 from tasks.models.gguf_tokenizer import save_tokenizer
 from tasks.models.pretrained import check_weights, decoder_of
 from tasks.models.provenance import provenance_of
-from tasks.models.vocabulary import END_OF_TEXT, Vocabulary, byte_letters
+from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 from tests.model import shapes
 from tests.tasks.models.byte_level import write_tokenizer
 

@@ -7,7 +7,7 @@ import pytest
 
 from commands.models.use import chat_model
 from flows.load import load
-from model.chat import Turn, render
+from model.chat import Turn
 from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.models.pretrained import copy_tokenizer, locate
@@ -41,7 +41,7 @@ def test_turns_are_marked_as_by_the_models_own_template(folder: Path):
 
     theirs, vocabulary = AutoTokenizer.from_pretrained(folder), Vocabulary(folder)
     conversation = [("system", "Be brief."), ("user", "Why?"), ("assistant", "Because.")]
-    ours = render([Turn(*turn) for turn in conversation], vocabulary.markup(), vocabulary.encode).ids
+    ours = vocabulary.markup().render([Turn(*turn) for turn in conversation]).ids
     messages = [{"role": role, "content": text} for role, text in conversation]
     assert list(ours) == theirs.apply_chat_template(messages, tokenize=True, return_dict=False)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from model.chat import IM_END, IM_START
+from model.chat_template import IM_END, IM_START
 from tasks.errors import UserError
 from tasks.models.pretrained import copy_tokenizer
 from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
@@ -94,7 +94,7 @@ def word_piece(folder: Path) -> None:
 @pytest.mark.parametrize("save", [metaspace, word_piece])
 def test_a_tokenizer_of_another_kind_is_refused(save: Any, tmp_path: Path) -> None:
     save(tmp_path)
-    with pytest.raises(UserError, match="no byte-level BPE"):
+    with pytest.raises(UserError, match="read are byte-level BPE"):
         Vocabulary(tmp_path)
 
 
