@@ -20,6 +20,8 @@ from model.gguf_tensors import EMBEDDING, HEAD, from_gguf, namer
 from model.hub_config import WeightsError
 from model.hub_tensors import place_of, refuse_not_finite, rows_of
 
+ENDS = ("eos", "eot", "eom")  # of a text, of a turn, of a message: each ends what is written
+
 
 def load(file: Path) -> Decoder:
     """The decoder of a GGUF file, of a family that is read, in float32; WeightsError where it is not one."""
@@ -68,9 +70,9 @@ def _values(stored: Any, file: Path) -> Tensor:
 
 def special_ids(metadata: Mapping[str, Any]) -> SpecialIds:
     """The ids that begin, end and fill a text."""
-    ids = {name: metadata.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "padding")}
-    end = () if ids["eos"] is None else (int(ids["eos"]),)
-    return SpecialIds(begin=ids["bos"], end=end, pad=ids["padding"])
+    ids = {name: metadata.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "padding", *ENDS)}
+    ends = [int(id) for id in map(ids.get, ENDS) if id is not None]
+    return SpecialIds(begin=ids["bos"], pad=ids["padding"]).ended_by(ends)
 
 
 def _shape(metadata: Mapping[str, Any], file: Path, tensors: Mapping[str, Any]) -> Shape:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.models.gguf_tokenizer import PRE_SPLIT_NAMES, named_pre_tokenizer
-from tasks.models.vocabulary import read_object
+from tasks.models.gguf_pre_splits import LLAMA_CPP_PRE_SPLITS, build_pre_tokenizer
+from tasks.models.vocabulary import Vocabulary, read_object
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # llama.cpp's types of tokens
 ROLES = {"bos_token": "bos", "eos_token": "eos", "pad_token": "padding", "unk_token": "unknown"}
@@ -15,7 +15,7 @@ ROLES = {"bos_token": "bos", "eos_token": "eos", "pad_token": "padding", "unk_to
 
 def vocabulary_metadata(folder: Path, rows: int, ends: tuple[int, ...]) -> dict[str, Any]:
     """`rows` are the embedding's: those without a token become unused ones. `ends` end a text or an answer."""
-    described = read_object(folder / "tokenizer.json")
+    described, vocabulary = read_object(folder / "tokenizer.json"), Vocabulary(folder)
     model = described["model"]
     tokens = [f"[PAD{id}]" for id in range(rows)]
     types = [UNUSED] * rows
@@ -23,9 +23,11 @@ def vocabulary_metadata(folder: Path, rows: int, ends: tuple[int, ...]) -> dict[
         tokens[id], types[id] = token, _type(token, model)
     for added in described["added_tokens"]:
         tokens[added["id"]] = added["content"]
-        types[added["id"]] = CONTROL if added["special"] else USER_DEFINED
+        types[added["id"]] = CONTROL if added["content"] in vocabulary.specials else USER_DEFINED
     named = _byte_level(described, folder) if not model.get("byte_fallback") else _sentencepiece(described, tokens)
     named |= {"tokens": tokens, "token_type": types} | _special_ids(folder, tokens, ends)
+    begin = {"bos_token_id": vocabulary.bos[0]} if vocabulary.bos else {}
+    named |= {"add_bos_token": bool(vocabulary.bos), "add_eos_token": False, **begin}
     metadata = {f"tokenizer.ggml.{name}": value for name, value in named.items()}
     if template := _chat_template(folder):
         metadata["tokenizer.chat_template"] = template
@@ -40,12 +42,14 @@ def _type(token: str, model: Mapping[str, Any]) -> int:
 
 def _byte_level(described: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     splits = _without_offsets(described["pre_tokenizer"])
-    for name in PRE_SPLIT_NAMES:
-        if splits == _without_offsets(json.loads(named_pre_tokenizer(name).__getstate__())):
+    ignores_merges = bool(described["model"].get("ignore_merges"))
+    for name, pre_split in LLAMA_CPP_PRE_SPLITS.items():
+        known = json.loads(build_pre_tokenizer(pre_split).__getstate__())
+        if splits == _without_offsets(known) and pre_split.ignores_merges == ignores_merges:
             merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in described["model"]["merges"]]
             return {"model": "gpt2", "pre": name, "merges": merges}
     what = f"{folder}: llama.cpp has no name for the way in which its tokenizer splits texts before merging"
-    raise UserError(what, f"export it as hf; known are {', '.join(PRE_SPLIT_NAMES)}")
+    raise UserError(what, f"export it as hf; known are {', '.join(LLAMA_CPP_PRE_SPLITS)}")
 
 
 def _without_offsets(splits: Any) -> Any:
@@ -88,7 +92,7 @@ def _special_ids(folder: Path, tokens: list[str], ends: tuple[int, ...]) -> dict
         ids["eos_token_id"] = ends[0]
     if len(ends) > 1:
         ids["eot_token_id"] = ends[1]
-    return ids | {"add_bos_token": bool(configs[0].get("add_bos_token", False)), "add_eos_token": False}
+    return ids
 
 
 def _chat_template(folder: Path) -> str:
