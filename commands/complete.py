@@ -72,6 +72,13 @@ def scopes() -> Iterable[str]:
     return SCOPES
 
 
+def export_formats() -> Iterable[str]:
+    """What `triptych export` writes."""
+    from tasks.export.formats import FORMS
+
+    return FORMS
+
+
 def steps() -> Iterable[str]:
     """The labels of all steps."""
     return STEPS

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from commands.complete import completer, model_names, scopes
+from commands.complete import completer, export_formats, model_names, scopes
 from commands.options import (
     JsonOption,
     ModelArgument,
@@ -200,14 +200,26 @@ def evaluate(
 def export(
     to: Annotated[Path, typer.Option(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
     model: ModelArgument = "",
-    form: Annotated[str, typer.Option("--format", help="hf: a folder that transformers loads.")] = "hf",
+    form: Annotated[
+        str, typer.Option("--format", help="hf, gguf, ollama or litgpt.", autocompletion=completer(export_formats))
+    ] = "hf",
+    quant: Annotated[
+        str, typer.Option(help="Of gguf and ollama: f16 (as it is), f32, q8_0, q4_0 or q4_k_m: smaller and faster.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model in a format that other tools load."""
-    from commands.models.use import export_model
+    """Write a model for another program, proved by it.
 
-    folder = export_model(current_home(), model, form, to)
-    print_json({"path": str(folder), "format": form}) if as_json else print(folder)
+    hf: transformers and vLLM. gguf: llama.cpp and LM Studio. ollama: the same with a Modelfile. litgpt: LitGPT. The
+    program opens the export, reads the same ids, and writes the same text on held-out rows: proof.json has the figures.
+    """
+    from commands.models.export import export_model, proof_in_words
+
+    exported = export_model(current_home(), model, form, quant, to)
+    if as_json:
+        print_json({"path": str(exported.path), "files": exported.files, "proof": exported.proof.model_dump()})
+    else:
+        print("\n".join([str(exported.path), *proof_in_words(exported.proof)]))
 
 
 @app.command("import", epilog="Example:  triptych import hub:Qwen/Qwen3-0.6B-Base --name qwen3")

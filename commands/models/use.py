@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,6 @@ from tasks.store.verification import verify_daily
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import locate, resolve, verified, versions
 
-FORMATS = ("hf",)
 SCORE_COLUMNS = ("value", "low", "high", "items")
 
 
@@ -79,16 +77,6 @@ def _stored_scores(home: Home, model: str) -> list[dict[str, Any]]:
     if not summary:
         raise UserError(f"{place.full_name} was imported, and nothing has scored it yet", "give --task FILE.yaml")
     return [{"task": task, **row} for task, row in summary.items()]
-
-
-def export_model(home: Home, model: str, form: str, to: Path) -> Path:
-    """The folder with the model in that format."""
-    if form not in FORMATS:
-        raise UsageError(f"--format {form}: not known", f"there are: {', '.join(FORMATS)}")
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise UsageError(f"--to {to}: is there already and not empty", "give a folder that does not exist yet")
-    shutil.copytree(weights_folder(home, model), to, dirs_exist_ok=True)
-    return to
 
 
 def show_mask(home: Home, recipe: str, rows: int, as_json: bool) -> list[list[list[Any]]]:

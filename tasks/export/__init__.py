@@ -2,6 +2,8 @@
 
 opened.py               what is compared: ids, greedy continuations, log-probabilities
 gguf.py                 one file for llama.cpp, Ollama and LM Studio; gguf_vocabulary.py: the tokenizer in it
+proof.py, proof_rows.py  the comparison, and the texts that it is made on
+formats.py              what `triptych export` writes, each with its proof
 llama_cpp.py            such a file as llama.cpp reads it
 litgpt.py               a folder for LitGPT, and as LitGPT reads it; litgpt_prompts.py: how `litgpt chat` asks
 transformers_folder.py  a folder as transformers reads it

@@ -1,10 +1,14 @@
 """A model as GGUF, the one file that llama.cpp, Ollama and LM Studio read."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.export.gguf_vocabulary import vocabulary_metadata
 from tasks.models.damage import reading
+
+if TYPE_CHECKING:
+    from model.family import Shape
 
 DEFAULT_QUANT = "q8_0"
 
@@ -20,3 +24,10 @@ def write_gguf(weights: Path, file: Path, quant: str = DEFAULT_QUANT) -> None:
         decoder = decoder_of(weights)
         described = vocabulary_metadata(weights, decoder.shape.vocabulary, decoder.special_ids.end)
         save(decoder, file, quant, described | {"general.name": weights.name})
+
+
+def context_in_gguf(shape: "Shape") -> int:
+    """The context that the file states: it ends at the window of a family for which llama.cpp knows none."""
+    from model.gguf_families import GGUF_FAMILIES, to_metadata
+
+    return to_metadata(shape)[f"{GGUF_FAMILIES[shape.family].architecture}.context_length"]

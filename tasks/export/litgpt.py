@@ -69,6 +69,9 @@ class OpenedByLitgpt:
 
         return f"litgpt {version('litgpt')}"
 
+    def close(self) -> None:
+        """Nothing of it outlives it."""
+
     def encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, bos=False).tolist()
 
@@ -92,14 +95,14 @@ class OpenedByLitgpt:
         self._network.clear_kv_cache()
         return drawn
 
-    def log_probabilities(self, tokens: Sequence[int]) -> np.ndarray:
+    def log_probabilities(self, tokens: Sequence[int], first: int = 1) -> np.ndarray:
         import torch
 
         self._resize(len(tokens))
         with torch.inference_mode():
             logits_tv = self._network(torch.tensor([tokens]))[0, :-1].float()
         following = torch.tensor(tokens[1:])[:, None]
-        return logits_tv.log_softmax(-1).gather(1, following)[:, 0].numpy()
+        return logits_tv.log_softmax(-1).gather(1, following)[first - 1 :, 0].numpy()
 
     def _pieces(self, ids: list[int], positions: int) -> Iterator[range]:
         """What is read at once: of the prompt no more than a window, which a window's cache demands, then id by id."""

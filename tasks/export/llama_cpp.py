@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module, metadata
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -17,22 +16,28 @@ from tasks.errors import UserError
 
 INSTALL = "pip install xllamacpp"
 FORCED = 1e4  # added to a token's logit: it is drawn, and its own probability reported without the addition
+ERRORS = 1  # of what llama.cpp logs, the errors
 TIMEOUT = 120.0  # seconds for one request
 
 
-def is_installed() -> bool:
-    return find_spec("xllamacpp") is not None
+def usable_cores() -> int:
+    """The processors that this process may use: with more threads than these llama.cpp is many times slower."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class LlamaCpp:
+class OpenedByLlamaCpp:
     """The model in that file, one conversation at a time."""
 
     def __init__(self, file: Path, context: int, threads: int) -> None:
-        xllamacpp: Any = import_module("xllamacpp")
+        try:
+            xllamacpp: Any = import_module("xllamacpp")
+        except ModuleNotFoundError as error:
+            raise UserError("llama.cpp is not installed, which opens the file for the proof", INSTALL) from error
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(file)
         parameters.n_ctx, parameters.n_parallel = context, 1
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
+        parameters.verbosity = ERRORS
         parameters.warmup = parameters.fit_params = False
         parameters.swa_full = (
             True  # else a shorter prompt after a longer one is answered from a cache that lacks its start
@@ -70,9 +75,9 @@ class LlamaCpp:
         ids = self._complete(prompt, n_predict=count)["tokens"]
         return ids[: next((at + 1 for at, id in enumerate(ids) if id in ends), count)]
 
-    def log_probabilities(self, tokens: Sequence[int]) -> np.ndarray:
-        """ln p (t - 1,) of the tokens after the first."""
-        return np.array([self._log_probability(tokens[:at], tokens[at]) for at in range(1, len(tokens))])
+    def log_probabilities(self, tokens: Sequence[int], first: int = 1) -> np.ndarray:
+        """ln p (t - first,) of `tokens[first:]`."""
+        return np.array([self._log_probability(tokens[:at], tokens[at]) for at in range(first, len(tokens))])
 
     def _log_probability(self, prompt: Sequence[int], token: int) -> float:
         answer = self._complete(prompt, n_predict=1, n_probs=1, logit_bias=[[token, FORCED]])

@@ -14,6 +14,10 @@ class Opened(Protocol):
         """Its name and version, as in `transformers 5.23.0`."""
         ...
 
+    def close(self) -> None:
+        """Ends what it has begun."""
+        ...
+
     def encode(self, text: str) -> list[int]:
         """The ids of a text, nothing added before or after it, the name of a special token being ordinary text."""
         ...
@@ -22,6 +26,6 @@ class Opened(Protocol):
         """The likeliest ids after the prompt, one after another: `count` at most, one of `ends` last if it comes."""
         ...
 
-    def log_probabilities(self, tokens: Sequence[int]) -> np.ndarray:
-        """Natural logarithms (t - 1,) of the tokens after the first, each given all before it."""
+    def log_probabilities(self, tokens: Sequence[int], first: int = 1) -> np.ndarray:
+        """Natural logarithms (t - first,) of `tokens[first:]`, each given all before it."""
         ...

