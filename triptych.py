@@ -17,7 +17,19 @@ from commands.process import exit_with_code, run_briefly
 PANELS = {  # the commands in the order of --help
     "Start": ("init", "run", "status", "chat"),
     "Ask": ("report", "sql", "look", "trace", "what-if"),
-    "Models": ("import", "serve", "keys", "eval", "score", "attention", "mask", "export", "promote", "rollback"),
+    "Models": (
+        "import",
+        "show",
+        "serve",
+        "keys",
+        "eval",
+        "score",
+        "attention",
+        "mask",
+        "export",
+        "promote",
+        "rollback",
+    ),
     "Home": ("up", "schedule", "doctor", "gc", "backup", "restore", "forget"),
 }
 

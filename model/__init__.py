@@ -14,5 +14,6 @@ checkpoint.py                checkpoints of one file each
 generate.py, samples.py      text from a decoder
 codec.py, token_bytes.py     text to token ids and back; chat.py, chat_template.py: conversations as token ids
 cross_entropy.py             the loss without all logits
+footprint.py                 tensors, arithmetic and memory of a shape
 machine.py, trial.py         device, precision, peak rate; the measured speed of a shape
 """

@@ -33,9 +33,24 @@ def load(file: Path) -> Decoder:
         raise damaged(file, error) from error
 
 
+def read_shape(file: Path) -> Shape:
+    """The shape of a GGUF file's network; WeightsError where it is of no family that is read. No weights are read."""
+    try:
+        fields, tensors = open_gguf(file)
+        return _shape(_metadata(fields), file, tensors)
+    except WeightsError:
+        raise
+    except DAMAGE as error:
+        raise damaged(file, error) from error
+
+
+def _metadata(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: field.contents() for name, field in fields.items() if not name.startswith("tokenizer.ggml.t")}
+
+
 def _load(file: Path) -> Decoder:
     fields, tensors = open_gguf(file)
-    metadata = {name: field.contents() for name, field in fields.items() if not name.startswith("tokenizer.ggml.t")}
+    metadata = _metadata(fields)
     shape = _shape(metadata, file, tensors)
     with torch.device("meta"):
         decoder = Decoder(shape, special_ids(metadata))

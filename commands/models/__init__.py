@@ -1,8 +1,9 @@
 """Using models that exist.
 
-cli           chat, serve, import, score, attention, eval, export, mask, promote, rollback, and keys of the API
+cli           chat, serve, import, show, score, attention, eval, export, mask, promote, rollback, and keys of the API
 use           what these commands do
 import_model  a model made elsewhere into the registry
 chat          the conversation on a terminal
+describe      a model's architecture and cost, on a terminal and as a page; predictions: its next tokens
 attention     attention maps of a text, as a picture
 """

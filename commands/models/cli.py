@@ -176,6 +176,37 @@ def attention(
         print(to)
 
 
+@app.command(
+    epilog="Example:  triptych show hub:Qwen/Qwen3-0.6B-Base --prompt 'The capital of France is' --to page.html"
+)
+def show(
+    model: ModelArgument = "",
+    prompt: Annotated[str, typer.Option(help="A text: what the model expects at each place of it.")] = "",
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="A page with the picture, the tables and the text's maps.")
+    ] = None,
+    block: Annotated[
+        int | None, typer.Option(help="On the page each head of this block, from 1; default: the last.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a model's architecture, and its cost to train and to serve.
+
+    With a prompt also the probabilities of its next tokens; with --to attention maps too.
+    """
+    from commands.models.describe import describe_model, print_described, write_page
+
+    described = describe_model(current_home(), model, prompt)
+    if to is not None:
+        write_page(described, to, block)
+    if as_json:
+        print_json(described.as_json())
+    elif to is not None:
+        print(to)
+    else:
+        print_described(described)
+
+
 @app.command("eval", epilog="Example:  triptych eval demo-base@champion --task my_task.yaml")
 def evaluate(
     model: ModelArgument = "",

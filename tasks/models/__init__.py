@@ -10,4 +10,5 @@ chat_template.py    whether a model answers in turns
 prompting.py        turns or text to ids, ids to text; detokenizer.py: bytes to text, up to a stop sequence
 damage.py           what a library raises over a file that somebody else made
 likelihood.py       log-probabilities of given tokens
+architecture.py     a network in words and numbers
 """

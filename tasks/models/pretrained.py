@@ -116,6 +116,17 @@ def check_weights(model: Path, vocabulary: int, context: int) -> "Shape":
     return shape
 
 
+def shape_of(model: Path) -> "Shape":
+    """The shape of a folder's or a GGUF file's network, of which no weights are read."""
+    from model import gguf_weights
+    from model.hub_config import WeightsError
+
+    try:
+        return gguf_weights.read_shape(model) if model.suffix == GGUF else _read_shape(model)[1]
+    except WeightsError as error:
+        raise UserError(error.what, error.cure) from error
+
+
 def _read_shape(model: Path) -> "tuple[Path, Shape]":
     """The shape of a folder's weights, and the file that states it."""
     if is_litgpt(model):

@@ -14,6 +14,8 @@ from tasks.models.pretrained import BEGAN_FROM, LICENCE_FILES, README, content_o
 from tasks.models.vocabulary import read_object
 from tasks.store.step import Frozen
 
+NOT_STATED = "not stated"  # as a licence in a version's evidence
+
 
 class Provenance(Frozen):
     """Pretrained weights, and what they began from themselves, where that is known."""
@@ -42,26 +44,40 @@ def read_provenance(weights: Path) -> Provenance | None:
 
 def provenance_of(model: Path) -> Provenance:
     """What is known of the model at that path: a GGUF file, or a folder in the Hugging Face layout."""
-    package = _package_of(model)
-    licence = _gguf_licence(model) if model.suffix == GGUF else _readme_licence(model)
-    if licence is None and package is not None:
-        licence = _package_licence(package)
     folder = model.parent if model.suffix == GGUF else model
-    holder = f"package {package.name} {package.version}" if package else f"folder {folder.name}"
-    name = _name(model)
-    if of_hub := fetched_of(model):
+    name, holder = _name(model), f"folder {folder.name}"
+    if package := _package_of(model):
+        holder = f"package {package.name} {package.version}"
+    elif of_hub := fetched_of(model):
         fetched, name = of_hub
-        licence, holder = licence or fetched.licence, f"hub, commit {fetched.commit}"
-    elif registered := read_object(model.parent / "evidence" / "evidence.json"):
-        licence, holder, name = licence or registered.get("licence"), "registry", registered.get("name", name)
+        holder = f"hub, commit {fetched.commit}"
+    elif registered := _evidence(model):
+        name, holder = registered.get("name", name), "registry"
     return Provenance(
         name=name,
         holder=holder,
         sha256=content_of(model),
-        licence=licence,
+        licence=stated_licence(model),
         licence_file=next((name for name in LICENCE_FILES if (folder / name).is_file()), None),
         began_from=None if model.suffix == GGUF else read_provenance(model),
     )
+
+
+def stated_licence(model: Path) -> str | None:
+    """The licence of the model at that path as it is stated nearest to it; None where it is not."""
+    if licence := _gguf_licence(model) if model.suffix == GGUF else _readme_licence(model):
+        return licence
+    if package := _package_of(model):
+        return _package_licence(package)
+    if of_hub := fetched_of(model):
+        return of_hub[0].licence
+    licence = _evidence(model).get("licence")
+    return licence if licence != NOT_STATED else None
+
+
+def _evidence(model: Path) -> dict[str, Any]:
+    """What is known of a registered version's weights; empty for any other model."""
+    return read_object(model.parent / "evidence" / "evidence.json")
 
 
 def _name(model: Path) -> str:

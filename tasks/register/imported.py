@@ -18,8 +18,9 @@ from tasks.home import Home
 from tasks.models.chat_template import answers_in_turns
 from tasks.models.model_check import check_model
 from tasks.models.pretrained import READ_BESIDE, as_folder, content_of
-from tasks.models.provenance import Provenance, provenance_of, write_provenance
+from tasks.models.provenance import NOT_STATED, Provenance, provenance_of, write_provenance
 from tasks.models.vocabulary import Vocabulary
+from tasks.progress import say
 from tasks.readable_numbers import bytes_in_words
 from tasks.register.aliases import CANDIDATE, audit_external_moves, current_user, move
 from tasks.register.card import imported_card
@@ -30,7 +31,6 @@ from tasks.tracking.registry import find, versions
 from tasks.tracking.versions import open_registry
 
 EXPERIMENT = "imports"  # MLflow's, in which the files of imported models lie
-NOT_STATED = "not stated"
 COPIES, SPARE_BYTES = 3, 100 << 20  # of the weights while they are registered; left free on the disk
 
 
@@ -136,11 +136,17 @@ def _take(source: Path, target: Path) -> None:
 
 
 def _role(weights: Path) -> str:
-    """`instruct` where the model answers in turns whose marks its vocabulary has, else `base`."""
-    try:
-        return "instruct" if answers_in_turns(weights) and Vocabulary(weights).markup() else "base"
-    except KeyError:
+    """`instruct` where the model answers in turns that its own template can mark, else `base`, which is reported."""
+    from model.chat import ChatTemplateError, Turn
+
+    if not answers_in_turns(weights):
         return "base"
+    try:
+        Vocabulary(weights).markup().prompt_ids([Turn("user", "a")])
+    except ChatTemplateError as error:
+        say(f"  its chat template cannot be used, so it continues texts: {error.what}")
+        return "base"
+    return "instruct"
 
 
 def _chain(source: Provenance) -> list[Provenance]:

@@ -4,4 +4,5 @@ page        the page itself                               blocks      its parts:
 data        funnel, corpus, planted dirt, thresholds      learning    training, samples, copying, scores
 account     time and storage, verdicts, lineage           copying     runs of tokens shared with the training text
 pictures    SVG files of training, scores, confusion      svg         plots
+model_page  one page on a model; network: its picture     attention_maps  who attends to whom
 """

@@ -16,11 +16,14 @@ class Table:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: frozenset[int] = frozenset()  # columns of numbers, which are aligned on the right
+    is_beside: bool = False  # stands beside others where it would be too wide for that, its cells broken
     kind: str = "table"
 
     @property
     def is_narrow(self) -> bool:
         """Whether it can stand beside others, in a third of the page."""
+        if self.is_beside:
+            return True
         columns = zip(*(self.header, *self.rows), strict=True)
         return sum(max(map(len, column)) + GAP for column in columns) <= NARROW
 

@@ -43,6 +43,8 @@ svg .dot { fill: var(--main); } svg .hover { fill: transparent; }
 svg .other { fill: var(--paper); stroke: var(--soft); stroke-width: 1.5; }
 svg .whisker { stroke: var(--main); stroke-width: 2; } svg .bar { fill: var(--main); } svg .bad { fill: var(--bad); }
 svg .whole { fill: var(--whole); } svg .paper { fill: var(--paper); }
+svg .box { fill: var(--paper); stroke: var(--soft); } svg .frame { fill: var(--panel); stroke: var(--rule); }
+svg .flow { fill: none; stroke: var(--soft); } svg text.on-dark { fill: var(--paper); }
 """
 
 
