@@ -23,7 +23,8 @@ TEMPLATE_FILE, TOKENIZER_CONFIG = "chat_template.jinja", "tokenizer_config.json"
 END = "<|end|>"
 IM_START, IM_END = "<|im_start|>", "<|im_end|>"
 TRAINING_DAY = datetime.date(2025, 1, 1)  # where a template writes the date: rows must not differ from day to day
-FAILURES = (jinja2.TemplateError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
+_MISTAKES = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, MemoryError)
+FAILURES = (jinja2.TemplateError, *_MISTAKES)
 
 _CHECK_ROLE = (
     "{%- if message['role'] not in ['system', 'user', 'assistant'] -%}"
@@ -43,6 +44,28 @@ CHATML = (
     + f"{{{{ '{IM_START}' + message['role'] + '\\n' + message['content'] + '{IM_END}\\n' }}}}"
     + "{%- endfor -%}"
     + f"{{%- if add_generation_prompt -%}}{{{{ '{IM_START}assistant\\n' }}}}{{%- endif -%}}"
+)
+HEADERS = (  # of a base whose chat models are Llama 3's
+    "{{- bos_token -}}{%- for message in messages -%}"
+    + _CHECK_ROLE
+    + "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] + '<|eot_id|>' }}"
+    + "{%- endfor -%}"
+    + "{%- if add_generation_prompt -%}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{%- endif -%}"
+)
+STARTS = (  # of a base whose chat models are Gemma's: what the system says stands before what the user says first
+    "{{- bos_token -}}{%- set system = namespace(text='') -%}{%- for message in messages -%}"
+    + _CHECK_ROLE
+    + "{%- if message['role'] == 'system' -%}{%- set system.text = system.text + message['content'] + '\\n\\n' -%}"
+    + "{%- else -%}{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else 'user') + '\\n' }}"
+    + "{{- system.text + message['content'] + '<end_of_turn>\\n' }}{%- set system.text = '' -%}{%- endif -%}"
+    + "{%- endfor -%}"
+    + "{%- if add_generation_prompt -%}{{ '<start_of_turn>model\\n' }}{%- endif -%}"
+)
+TEMPLATES = (  # by the tokens that they need, the first whose tokens are all there
+    ((IM_START, IM_END), CHATML),
+    (("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"), HEADERS),
+    (("<start_of_turn>", "<end_of_turn>"), STARTS),
+    ((*(f"<|{role}|>" for role in ROLES), END), TURNS),
 )
 
 
@@ -79,16 +102,15 @@ class ChatTemplate:
         return self._today().strftime(form)
 
 
-def template_of(folder: Path, specials: Collection[str]) -> str:
-    """The template in a model's folder, else the one of its special tokens; KeyError names one that it lacks."""
+def template_of(folder: Path, tokens: Collection[str]) -> str:
+    """The template in a model's folder, else the one for its added tokens; KeyError names one that it lacks."""
     stated = read_template(folder)
     if stated is not None:
         return stated
-    if {IM_START, IM_END} <= {*specials}:
-        return CHATML
-    if missing := [name for name in (*(f"<|{role}|>" for role in ROLES), END) if name not in specials]:
-        raise KeyError(missing[0])
-    return TURNS
+    missing = [next((name for name in needed if name not in tokens), None) for needed, _ in TEMPLATES]
+    if None not in missing:
+        raise KeyError(missing[-1])
+    return TEMPLATES[missing.index(None)][1]
 
 
 def read_template(folder: Path) -> str | None:

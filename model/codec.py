@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TOKENIZER, CONFIG, SPECIALS_MAP = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
 ROLES = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token")
 THOUGHTS = ("<think>", "</think>")  # which an answer may hold, though templates write them
-PROBE = "A b  c\n\n\td é日本🙂 1234 x_y."  # what a tokenizer that is read must give back
+PROBE = "A b  c\n\n\td é日本🙂 1234 x_y. "  # what a tokenizer that is read must give back
 IN_UTF8 = frozenset(range(256)) - {0xC0, 0xC1, *range(0xF5, 0x100)}
 
 
@@ -55,7 +55,7 @@ class Codec:
     @cached_property
     def token_bytes(self) -> list[bytes]:
         """Id → its bytes."""
-        return token_bytes(self.described, self.ids, self.specials.keys())
+        return token_bytes(self.described, self.ids, self.specials.keys(), self.is_fallback)
 
     @cached_property
     def missing_bytes(self) -> frozenset[int]:
@@ -178,20 +178,18 @@ def _flagged(described: dict[str, Any], roles: Mapping[str, str], folder: Path) 
     added: list[dict[str, Any]] = described["added_tokens"]
     flagged = {token["content"] for token in added if token["special"] or token.get("lstrip") or token.get("rstrip")}
     named = {token["content"] for token in added} & {*roles.values()}
-    unflagged = [token["content"] for token in added if token["content"] not in flagged | named]
-    return flagged | named | _turn_marks(unflagged, roles, folder)
+    marks = _turn_marks([token["content"] for token in added], roles, folder)
+    return {name for name in flagged | named | marks if name}
 
 
-def _turn_marks(unflagged: Sequence[str], roles: Mapping[str, str], folder: Path) -> set[str]:
-    """Those of these tokens that the folder's template writes around a user's turn."""
+def _turn_marks(added: Sequence[str], roles: Mapping[str, str], folder: Path) -> set[str]:
+    """Those of the added tokens that the template, the folder's or the one for them, writes around a user's turn."""
     from model.chat import ChatTemplateError, Turn
-    from model.chat_template import ChatTemplate, read_template
+    from model.chat_template import ChatTemplate, template_of
 
-    source = read_template(folder) if unflagged else None
-    if source is None:
-        return set()
     try:
-        text = ChatTemplate(source, roles).text([Turn("user", "")], add_generation_prompt=True)
-    except ChatTemplateError:
+        template = ChatTemplate(template_of(folder, added), roles)
+        text = template.text([Turn("user", "")], add_generation_prompt=True)
+    except (ChatTemplateError, KeyError):
         return set()
-    return {token for token in unflagged if token in text and token.strip() and token not in THOUGHTS}
+    return {token for token in added if token in text and token.strip() and token not in THOUGHTS}

@@ -41,18 +41,19 @@ def has_byte_fallback(described: Mapping[str, Any], file: object) -> bool:
     return False
 
 
-def token_bytes(described: Mapping[str, Any], ids: Mapping[str, int], specials: Collection[str]) -> list[bytes]:
+def token_bytes(
+    described: Mapping[str, Any], ids: Mapping[str, int], specials: Collection[str], is_fallback: bool
+) -> list[bytes]:
     """Id → its bytes; none of special tokens, and of ids that have no token. A token that was added is text."""
     letters, of_model = byte_letters(), described["model"]["vocab"]
     table = [b""] * (max(ids.values(), default=-1) + 1)
-    is_fallback = has_byte_fallback(described, "")
     for token, id in ids.items():
         if token in specials:
             continue
-        if token not in of_model or not (is_fallback or letters.keys() >= {*token}):
+        if token not in of_model:
             table[id] = token.encode()
         elif not is_fallback:
-            table[id] = bytes(letters[letter] for letter in token)
+            table[id] = bytes(map(letters.__getitem__, token)) if letters.keys() >= {*token} else token.encode()
         elif byte := _BYTE.fullmatch(token):
             table[id] = bytes([int(byte[1], 16)])
         else:

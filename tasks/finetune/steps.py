@@ -135,7 +135,8 @@ def answering(model: StartingModel, config: FinetuneSettings) -> dict[str, Any]:
     special_ids = read_special_ids(model.weights).ended_by((*markup.ends, model.vocabulary.separator))
     if config.lora or answers_in_turns(model.weights):
         return {"special_ids": special_ids}
-    return {"special_ids": special_ids, "copied_rows": dict.fromkeys(sorted(markup.marks), model.vocabulary.separator)}
+    new = markup.marks - {model.vocabulary.begin, model.vocabulary.separator}
+    return {"special_ids": special_ids, "copied_rows": dict.fromkeys(sorted(new), model.vocabulary.separator)}
 
 
 def draw_and_summarise(spec: "Spec") -> dict[str, float]:

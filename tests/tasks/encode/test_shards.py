@@ -13,9 +13,11 @@ from model.objectives.documents import TokenBlocks
 from model.stream import TokenStream, open_shards
 from tasks.encode import encoding
 from tasks.encode.shards import EncodePart, encode
+from tasks.evaluate.held_out import EncodedCorpus
 from tasks.models.vocabulary import Vocabulary
 from tasks.store.step import Inputs
 from tests.tasks.encode.conftest import write_curated
+from tests.tasks.models.published import KINDS
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +165,26 @@ def test_a_vocabulary_of_more_than_65_536_tokens_is_stored_as_uint32_and_read_ba
     assert Vocabulary(large).decode_bytes(first).decode() == texts[0]
     batch = TokenBlocks(stream, context=16).batch(np.arange(4))
     assert batch.tokens_bt.flatten()[:16].tolist() == ids[:16].tolist()
+
+
+@pytest.mark.parametrize(("kind", "changed"), [("llama2", 0), ("mistral", 1), ("qwen2", 1), ("llama3", 0)])
+def test_documents_begin_as_the_tokenizers_authors_begin_them_and_are_scored_by_the_bytes_that_they_had(
+    kind: str, changed: int, tmp_path: Path
+) -> None:
+    texts = ["The house stands.\n", "e\u0301 on the hill", " the town", "日本語 の 文章"]
+    columns = {"split": ["train", "test", "test", "test"]}
+    curated = write_curated(tmp_path / "texts", texts, **columns)
+    tokenizer = KINDS[kind].save(tmp_path / "tokenizer")
+    (out := tmp_path / "out").mkdir()
+    stats = encode(EncodePart(), Inputs({"texts": curated, "tokenizer": tokenizer}), out)
+    assert [note.split(" are read")[0] for note in stats.notes] == [f"{changed} of 4 documents"] * changed
+    vocabulary = Vocabulary(tokenizer)
+    rows = pa.ipc.open_stream(out / "test-00000.arrow").read_all()["tokens"].to_pylist()
+    assert rows == vocabulary.encode_documents(texts[1:])
+    assert all(tuple(row[: len(vocabulary.bos)]) == vocabulary.bos for row in rows)
+    corpus = EncodedCorpus({"0001": out}, {"0001": curated}, tokenizer)
+    held_out = corpus.held_out("test", 10)
+    assert [document.text.decode() for document in held_out] == texts[1:]
+    assert [document.tokens.tolist() for document in held_out] == vocabulary.encode_ordinary(texts[1:])
+    sizes = pq.read_table(out / "bytes.parquet")["bytes"].to_pylist()
+    assert sizes == [len(text.encode()) for text in texts]

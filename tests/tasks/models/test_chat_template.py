@@ -13,6 +13,7 @@ from tasks.models.chat_template import answers_in_turns, write_chat_template
 from tasks.models.prompting import prompt_builder
 from tasks.models.vocabulary import END_OF_TEXT, SPECIALS, Vocabulary
 from tests.tasks.models.byte_level import tokenizer_folder
+from tests.tasks.models.published import KINDS
 
 TURNS = [Turn("system", "Be brief."), Turn("user", " Why?\n"), Turn("assistant", "So."), Turn("user", "<|end|> ok")]
 
@@ -29,6 +30,20 @@ def test_the_written_template_renders_the_ids_that_training_rendered(tmp_path: P
     assert list(ids) == theirs.apply_chat_template(messages, return_dict=False)
     prompt = theirs.apply_chat_template(messages[:2], add_generation_prompt=True, return_dict=False)
     assert ours.markup().prompt_ids(TURNS[:2]) == prompt
+
+
+@pytest.mark.parametrize("kind", ["llama3", "gemma"])
+def test_a_base_of_a_public_family_gets_the_turns_of_its_chat_models(kind: str, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    folder = KINDS[kind].save(tmp_path)
+    markup = Vocabulary(folder).markup()
+    write_chat_template(folder)
+    theirs, after = AutoTokenizer.from_pretrained(folder, local_files_only=True), Vocabulary(folder)
+    messages = [{"role": turn.role, "content": turn.text} for turn in TURNS[:3]]
+    assert list(markup.render(TURNS[:3]).ids) == theirs.apply_chat_template(messages, return_dict=False)
+    assert markup.ends == after.markup().ends == (after.specials[{"llama3": "<|eot_id|>"}.get(kind, "<end_of_turn>")],)
+    assert markup.marks - {after.begin, after.separator} == markup.marks - {*after.bos}
 
 
 def test_a_copied_instruct_model_is_prompted_in_turns_and_a_base_model_continues(tmp_path: Path) -> None:
