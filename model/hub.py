@@ -4,6 +4,7 @@ Only safetensors are read: a pickle (.bin, .pt) runs whatever code its author pu
 """
 
 import json
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.decoder import Decoder
+from model.family import Shape, SpecialIds
 from model.hub_config import WeightsError, special_ids_to_config, to_config
-from model.hub_files import CONFIG, GENERATION_CONFIG, SINGLE, read_shape, read_special_ids, weight_files
-from model.hub_tensors import BUFFERS, PREFIX, gathered, place_of, refuse_not_finite, rows_of
+from model.hub_files import CONFIG, GENERATION_CONFIG, SINGLE, read_json, read_shape, read_special_ids, weight_files
+from model.hub_tensors import BUFFERS, PREFIX, gathered, place_of, refuse_not_finite, rows_of, transposed_names
+
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
@@ -33,14 +37,24 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
 
 def save(decoder: Decoder, folder: Path) -> None:
     """Writes `folder` so that transformers' AutoModelForCausalLM, vLLM, LitGPT and llama.cpp's converter read it."""
+    write(gathered(decoder), decoder.shape, decoder.special_ids, folder)
+
+
+def write(tensors: Mapping[str, Tensor], shape: Shape, special_ids: SpecialIds, folder: Path) -> None:
+    """Writes `folder` with tensors by the names of the shape's family, every matrix (out, in)."""
     folder.mkdir(parents=True, exist_ok=True)
-    places = [place_of(decoder.shape.family, name) for name, _ in decoder.named_parameters()]
-    transposed = {place.name for place in places if place.transposed}
-    tensors = {name: (t.T if name in transposed else t).contiguous() for name, t in gathered(decoder).items()}
-    save_file(tensors, folder / SINGLE, metadata={"format": "pt"})
-    config = to_config(decoder.shape, decoder.special_ids, decoder.embedding.weight.dtype)
-    _write_json(folder / CONFIG, config)
-    _write_json(folder / GENERATION_CONFIG, special_ids_to_config(decoder.special_ids))
+    transposed = transposed_names(shape)
+    stored = {name: (t.T if name in transposed else t).contiguous() for name, t in tensors.items()}
+    save_file(stored, folder / SINGLE, metadata={"format": "pt"})
+    dtype = next(iter(stored.values())).dtype
+    _write_json(folder / CONFIG, to_config(shape, special_ids, dtype))
+    _write_json(folder / GENERATION_CONFIG, special_ids_to_config(special_ids))
+
+
+def stored_dtype(folder: Path) -> torch.dtype:
+    """The type that the folder's config.json names; float32 where it names none, or one that is not computed with."""
+    config = read_json(folder / CONFIG)
+    return DTYPES.get(str(config.get("dtype") or config.get("torch_dtype")), torch.float32)
 
 
 class Tensors:

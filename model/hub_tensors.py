@@ -120,6 +120,12 @@ def gathered(decoder: "Decoder") -> dict[str, torch.Tensor]:
     return {name: those[0] if len(those) == 1 else torch.cat(those) for name, those in parts.items()}
 
 
+def transposed_names(shape: Shape) -> set[str]:
+    """The matrices that the family's file keeps as (in, out)."""
+    places = PLACES[shape.family].values()
+    return {place.name.format(n=block) for place in places if place.transposed for block in range(shape.depth)}
+
+
 def refuse_not_finite(tensor: torch.Tensor, name: str, file: Path) -> None:
     """WeightsError where a weight is NaN or infinite: each answer would be, without a warning."""
     if not torch.isfinite(tensor).all():

@@ -9,7 +9,7 @@ r rank · i, o width in and out
 
 import json
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from model.decoder import Decoder
-from model.hub_config import WeightsError
-from model.hub_tensors import place_of
+from model.hub_tensors import Place, place_of, rows_of
 from model.spec import ADAPTER_CONFIG, Lora
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -80,24 +79,36 @@ def merge(decoder: Decoder) -> Decoder:
     return decoder
 
 
-def refuse_nameless(decoder: Decoder) -> None:
-    """WeightsError at the beginning of training where an adapter could not be written at its end."""
-    for name, _ in _changed(decoder):
-        _stored(decoder, name)
-
-
 def save_adapter(decoder: Decoder, lora: Lora, folder: Path) -> None:
-    """Writes the change alone, as peft's `PeftModel.from_pretrained` reads it."""
+    """Writes the change alone, as peft's `PeftModel.from_pretrained` reads it.
+
+    Matrices that the family's file keeps as one get one change there, of as many times the rank: their A below each
+    other, their B along a diagonal.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = dict[str, Tensor]()
-    for name, module in _changed(decoder):
-        theirs = PEFT_PREFIX + _stored(decoder, name)
-        tensors[f"{theirs}.lora_A.weight"] = module.a_ri.detach().cpu().contiguous()
-        tensors[f"{theirs}.lora_B.weight"] = module.b_or.detach().cpu().contiguous()
-    save_file(tensors, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
-    targets = sorted({_stored(decoder, name).rsplit(".", 1)[1] for name, _ in _changed(decoder)})
-    adapter_config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": lora.rank, "lora_alpha": lora.alpha}
-    adapter_config |= {"target_modules": targets, "lora_dropout": 0.0, "bias": "none", "use_rslora": False}
+    tensors, times, is_transposed = dict[str, Tensor](), dict[str, int](), False
+    for module, changes in _stored_changes(decoder).items():
+        tensors[f"{PEFT_PREFIX}{module}.lora_A.weight"] = torch.cat([change.a_ri for _, change in changes]).detach()
+        tensors[f"{PEFT_PREFIX}{module}.lora_B.weight"] = _together(decoder, changes).detach()
+        times[module.rsplit(".", 1)[1]] = len(changes)
+        is_transposed |= changes[0][0].transposed
+    save_file(
+        {n: t.cpu().contiguous() for n, t in tensors.items()}, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"}
+    )
+    several = {module: count for module, count in times.items() if count > 1}
+    adapter_config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "rank_pattern": {module: lora.rank * count for module, count in several.items()},
+        "alpha_pattern": {module: lora.alpha * count for module, count in several.items()},
+        "target_modules": sorted(times),
+        "fan_in_fan_out": is_transposed,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "use_rslora": False,
+    }
     (folder / ADAPTER_CONFIG).write_text(json.dumps(adapter_config, indent=1) + "\n", encoding="utf-8")
 
 
@@ -106,16 +117,20 @@ def _targets(decoder: Decoder, lora: Lora) -> list[tuple[nn.Module, str]]:
     return [(module, name) for module, name in linears if name in lora.targets]
 
 
-def _changed(decoder: Decoder) -> Iterator[tuple[str, LowRank]]:
-    return ((name, module) for name, module in decoder.named_modules() if isinstance(module, LowRank))
+def _stored_changes(decoder: Decoder) -> dict[str, list[tuple[Place, LowRank]]]:
+    """The changes by the module of the file that has their matrices: `model.layers.0.self_attn.q_proj`."""
+    changes = dict[str, list[tuple[Place, LowRank]]]()
+    for name, module in decoder.named_modules():
+        if isinstance(module, LowRank):
+            place = place_of(decoder.shape.family, f"{name}.weight")
+            changes.setdefault(place.name.removesuffix(".weight"), []).append((place, module))
+    return changes
 
 
-def _stored(decoder: Decoder, name: str) -> str:
-    """`blocks.0.attention.to_q` → `model.layers.0.self_attn.q_proj`; raises where the file keeps several in one."""
-    place = place_of(decoder.shape.family, f"{name}.weight")
-    if place.fused:
-        raise WeightsError(
-            f"{decoder.shape.family} keeps several matrices in one ({place.name}): {name} can have no adapter",
-            "leave lora out, or take a family that keeps them apart, such as llama or qwen3",
-        )
-    return place.name.removesuffix(".weight")
+def _together(decoder: Decoder, changes: list[tuple[Place, LowRank]]) -> Tensor:
+    """B of the stored matrix: each change's in the rows of its part, and in columns of its own."""
+    rows = rows_of(decoder.shape, changes[0][0], len(changes[0][1].b_or))
+    columns = [
+        F.pad(change.b_or, (0, 0, sum(rows[: place.part]), sum(rows[place.part + 1 :]))) for place, change in changes
+    ]
+    return torch.cat(columns, dim=1)

@@ -14,7 +14,7 @@ from model.decoder import Decoder, initialise
 from model.depth import attention_flops, matrix_parameters
 from model.fit import Plan, State
 from model.head import Classifier
-from model.lora import add_lora, refuse_nameless
+from model.lora import add_lora
 from model.machine import pick_compiled, pick_device, pick_dtype
 from model.objectives.objective import Objective, TrainingData
 from model.objectives.table import training_data
@@ -115,7 +115,7 @@ def begun_decoder(spec: Spec) -> Decoder:
     decoder.special_ids = spec.special_ids
     decoder.copy_rows(spec.copied_rows)
     if spec.lora:
-        refuse_nameless(add_lora(decoder, spec.lora, spec.seed))
+        add_lora(decoder, spec.lora, spec.seed)
     return decoder
 
 

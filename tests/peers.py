@@ -117,6 +117,18 @@ def with_adapter(network: PreTrainedModel) -> Any:
     return adapted
 
 
+def with_saved_adapter(base: Path, adapter: Path) -> Any:
+    """PEFT's model of an adapter's folder, on the base of a folder of transformers'."""
+    with warnings.catch_warnings(action="ignore"):
+        from peft import PeftModel
+
+    network = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
+    with warnings.catch_warnings(record=True, action="always") as raised:
+        adapted = PeftModel.from_pretrained(network, adapter).eval()
+    assert all(issubclass(warning.category, FutureWarning) for warning in raised), [str(w.message) for w in raised]
+    return adapted
+
+
 def dpo_trainer(policy: Any, reference: Any, pairs: list[dict[str, Any]], beta: float, folder: Path) -> Any:
     """TRL's trainer on pairs of {prompt, chosen, rejected}, each a list of messages."""
     with _trl() as trl:

@@ -1,4 +1,4 @@
-"""Adapters in peft's layout, read back: triptych itself only writes them and merges."""
+"""Adapters in peft's layout, read back to stand beside the matrices: triptych itself merges what it reads."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from model.decoder import Decoder
-from model.lora import ADAPTER_WEIGHTS, PEFT_PREFIX, _changed, _stored, add_lora
+from model.hub_tensors import place_of
+from model.lora import ADAPTER_WEIGHTS, PEFT_PREFIX, LowRank, add_lora
 from model.spec import ADAPTER_CONFIG, Lora, Matrix
 
 
@@ -22,7 +23,9 @@ def load_adapter(decoder: Decoder, folder: Path) -> Decoder:
         targets=_ours(decoder, adapter_config["target_modules"]),
     )
     add_lora(decoder, lora)
-    for name, module in _changed(decoder):
+    for name, module in decoder.named_modules():
+        if not isinstance(module, LowRank):
+            continue
         theirs = PEFT_PREFIX + _stored(decoder, name)
         module.a_ri.data.copy_(tensors.pop(f"{theirs}.lora_A.weight"))
         module.b_or.data.copy_(tensors.pop(f"{theirs}.lora_B.weight"))
@@ -36,3 +39,7 @@ def _ours(decoder: Decoder, theirs: list[str]) -> tuple[Matrix, ...]:
     linears = [name for name, module in decoder.blocks.named_modules(prefix="blocks") if isinstance(module, nn.Linear)]
     ours = {_stored(decoder, name).rsplit(".", 1)[1]: name.rsplit(".", 1)[1] for name in linears}
     return tuple(sorted({cast(Matrix, ours[name]) for name in theirs}))
+
+
+def _stored(decoder: Decoder, name: str) -> str:
+    return place_of(decoder.shape.family, f"{name}.weight").name.removesuffix(".weight")

@@ -6,15 +6,16 @@ import torch
 
 from model import hub
 from model.batches import TokenBatch
-from model.hub_config import WeightsError
-from model.lora import add_lora, merge, refuse_nameless, save_adapter
+from model.family import SpecialIds
+from model.lora import add_lora, merge, save_adapter
 from model.objectives.documents import NextToken
-from model.spec import Lora
+from model.peft_adapter import merged_tensors
+from model.spec import MATRICES, Lora, Matrix
 from tests.model.adapters import load_adapter
 from tests.model.shapes import SHAPES, decoder_of, logits_of, tokens_of
-from tests.peers import network_of, with_adapter
+from tests.peers import network_of, with_adapter, with_saved_adapter
 
-APART = [name for name in SHAPES if "gpt2" not in name and "phi3" not in name]  # no matrices fused in the file
+LORA = Lora(rank=2, alpha=4)
 
 
 @pytest.fixture
@@ -77,22 +78,26 @@ def test_merged_weights_give_the_logits_of_the_adapter_beside_the_weights(name: 
     torch.testing.assert_close(logits_of(decoder, tokens_bt), before, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", APART)
-def test_an_adapter_survives_export_and_import(name: str, tmp_path: Path):
-    decoder, tokens_bt = decoder_with_lora(name), tokens_of(2, 12)
-    save_adapter(decoder, Lora(rank=2, alpha=4), tmp_path)
-    again = load_adapter(decoder_of(name), tmp_path)
-    assert torch.equal(logits_of(again, tokens_bt), logits_of(decoder, tokens_bt))
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("targets", [MATRICES, ("to_k", "to_up", "to_hidden")])
+def test_peft_reads_a_saved_adapter_and_gives_the_logits_of_the_merged_weights(
+    name: str, targets: tuple[Matrix, ...], tmp_path: Path
+):
+    lora, tokens_bt = Lora(rank=2, alpha=5, targets=targets), tokens_of(2, 12)
+    hub.save(decoder_of(name), tmp_path / "base")
+    decoder = decoder_with_lora(name, lora)
+    save_adapter(decoder, lora, tmp_path / "adapter")
+    beside = with_saved_adapter(tmp_path / "base", tmp_path / "adapter")
+    with torch.no_grad():
+        theirs = beside(tokens_bt).logits
+    torch.testing.assert_close(theirs, logits_of(merge(decoder), tokens_bt), atol=1e-4, rtol=1e-4)
+    tensors, shape = merged_tensors(decoder_of(name), tmp_path / "adapter")
+    hub.write(tensors, shape, SpecialIds(), tmp_path / "merged")
+    torch.testing.assert_close(logits_of(hub.load(tmp_path / "merged"), tokens_bt), theirs, atol=1e-4, rtol=1e-4)
 
 
-def test_a_family_whose_adapter_cannot_be_stored_is_refused_before_training():
-    with pytest.raises(WeightsError, match="keeps several matrices in one") as error:
-        refuse_nameless(add_lora(decoder_of("gpt2"), Lora(rank=2, alpha=4)))
-    assert "llama" in error.value.cure
-
-
-def decoder_with_lora(name: str):
-    decoder = add_lora(decoder_of(name), Lora(rank=2, alpha=4), seed=5)
+def decoder_with_lora(name: str, lora: Lora = LORA):
+    decoder = add_lora(decoder_of(name), lora, seed=5)
     generator = torch.Generator().manual_seed(6)
     with torch.no_grad():
         for parameter in decoder.parameters():
