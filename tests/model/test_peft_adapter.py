@@ -55,9 +55,9 @@ def trained(name: str, folder: Path, **settings: Any) -> Any:
         adapted = get_peft_model(network, LoraConfig(r=4, lora_alpha=10, task_type="CAUSAL_LM", **settings))
         generator = torch.Generator().manual_seed(8)
         with torch.no_grad():
-            for parameter in adapted.parameters():
+            for _, parameter in sorted(adapted.named_parameters()):
                 if parameter.requires_grad:
-                    parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
+                    parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
         adapted.save_pretrained(folder / "adapter")
     return adapted.eval()
 
@@ -75,7 +75,7 @@ def test_merged_weights_give_pefts_logits(form: str, tmp_path: Path):
     with torch.no_grad():
         beside = theirs(tokens_bt).logits
     torch.testing.assert_close(logits_of(merged(tmp_path), tokens_bt), beside, atol=1e-4, rtol=1e-4)
-    assert (logits_of(hub.load(tmp_path / "base"), tokens_bt) - beside).abs().max() > 0.1
+    assert (logits_of(hub.load(tmp_path / "base"), tokens_bt) - beside).abs().max() > 0.02
     if "tied" in form:
         return  # there peft's merge changes both matrices, unlike its own network before
     with warnings.catch_warnings(action="ignore"):
