@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,10 @@ ModelArgument = Annotated[
         help="NAME@ALIAS, NAME/VERSION, a path or hub:OWNER/NAME; default: the champion of the latest run.",
         autocompletion=complete_model,
     ),
+]
+AdapterOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="An adapter that peft trained on MODEL: its change is added to the weights."),
 ]
 RunOption = Annotated[
     str,

@@ -2,6 +2,7 @@
 
 cli           chat, serve, import, show, score, attention, eval, export, mask, promote, rollback, and keys of the API
 use           what these commands do
+adapted       a model with an adapter of peft's
 import_model  a model made elsewhere into the registry
 chat          the conversation on a terminal
 describe      a model's architecture and cost, on a terminal and as a page; predictions: its next tokens

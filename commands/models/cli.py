@@ -8,6 +8,7 @@ import typer
 
 from commands.complete import completer, export_formats, model_names, scopes
 from commands.options import (
+    AdapterOption,
     JsonOption,
     ModelArgument,
     RecipeArgument,
@@ -38,14 +39,17 @@ def chat(
     temperature: Annotated[float, typer.Option(min=0.0, help="0: always the most likely token.")] = 0.8,
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of probability drawn from; 1: all.")] = TOP_P,
     seed: Annotated[int, typer.Option(help="Of the sampling.")] = 0,
+    adapter: AdapterOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Talk to a model.
 
     The champion of the latest run, unless another is named. /help in the conversation shows its commands.
     """
+    from commands.models.adapted import with_adapter
     from commands.models.use import Knobs, answer_prompt
 
+    model = with_adapter(current_home(), model, adapter)
     knobs = Knobs(max_tokens, temperature, top_p, seed)
     if prompt:
         text = answer_prompt(current_home(), model, prompt, knobs)
@@ -70,17 +74,19 @@ def serve(
     change: Annotated[
         list[str], typer.Option("--set", metavar="LIMIT=VALUE", help="Change a limit; a wrong name lists them.")
     ] = [],  # noqa: B006
+    adapter: AdapterOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve a model: an OpenAI-compatible API and a chat page.
 
     The server follows the model's alias; Ctrl-C ends it.
     """
+    from commands.models.adapted import with_adapter
     from commands.models.use import champion
     from serve.limits import limits
 
     allowed = limits(change)
-    model = model or champion(current_home())
+    model = with_adapter(current_home(), model, adapter) or champion(current_home())
     from serve.listen import Address, serve
 
     def announce(address: dict[str, str]) -> None:
@@ -135,16 +141,20 @@ def keys_list(as_json: JsonOption = False) -> None:
 
 @app.command(epilog="Example:  triptych score demo-base@champion --prompt 'Fellow citizens of the Senate' --json")
 def score(
-    prompt: Annotated[str, typer.Option(help="The text.")], model: ModelArgument = "", as_json: JsonOption = False
+    prompt: Annotated[str, typer.Option(help="The text.")],
+    model: ModelArgument = "",
+    adapter: AdapterOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the log-probability of each token of a text.
 
     In nats, given the tokens before it.
     """
+    from commands.models.adapted import with_adapter
     from commands.models.use import score_prompt, total_in_words
     from commands.show import show_table
 
-    columns = score_prompt(current_home(), model, prompt)
+    columns = score_prompt(current_home(), with_adapter(current_home(), model, adapter), prompt)
     if as_json:
         print_json(columns)
         return
@@ -214,16 +224,18 @@ def evaluate(
         list[str], typer.Option(metavar="NAME|FILE", help="A multiple-choice task as .yaml, or a task of lm-eval's.")
     ] = [],  # noqa: B006
     tasks_in: Annotated[Path, typer.Option(metavar="DIR", help="The folder of .yaml files of tasks by name.")] = Path(),
+    adapter: AdapterOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the stored scores of a model, or score it on other tasks.
 
     These are in lm-eval's format, given by path or by name.
     """
+    from commands.models.adapted import with_adapter
     from commands.models.use import evaluate_model
     from commands.show import show_table
 
-    scores = evaluate_model(current_home(), model, task, tasks_in)
+    scores = evaluate_model(current_home(), with_adapter(current_home(), model, adapter), task, tasks_in)
     print_json(scores) if as_json else show_table(scores)
 
 
@@ -237,6 +249,7 @@ def export(
     quant: Annotated[
         str, typer.Option(help="Of gguf and ollama: f16 (as it is), f32, q8_0, q4_0 or q4_k_m: smaller and faster.")
     ] = "",
+    adapter: AdapterOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model for another program, proved by it.
@@ -244,8 +257,10 @@ def export(
     hf: transformers and vLLM. gguf: llama.cpp and LM Studio. ollama: the same with a Modelfile. litgpt: LitGPT. The
     program opens the export, reads the same ids, and writes the same text on held-out rows: proof.json has the figures.
     """
+    from commands.models.adapted import with_adapter
     from commands.models.export import export_model, proof_in_words
 
+    model = with_adapter(current_home(), model, adapter)
     exported = export_model(current_home(), model, form, quant, to)
     if as_json:
         print_json({"path": str(exported.path), "files": exported.files, "proof": exported.proof.model_dump()})
@@ -257,14 +272,17 @@ def export(
 def import_(
     model: Annotated[str, typer.Argument(help="A folder of weights, FILE.gguf, package:NAME/FILE or hub:OWNER/NAME.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="The registered model's name.")],
+    adapter: AdapterOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Register a model made elsewhere as a version of NAME.
 
     Its weights and its tokenizer are verified first. It becomes the candidate.
     """
+    from commands.models.adapted import with_adapter
     from commands.models.import_model import import_model
 
+    model = with_adapter(current_home(), model, adapter)
     print_facts(import_model(current_home(), model, name), as_json)
 
 

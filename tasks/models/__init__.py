@@ -1,6 +1,7 @@
 """Models as folders of weights: pretrained ones in, text in and out of any.
 
 pretrained.py       a model made elsewhere, located and read as a folder in the Hugging Face layout; gguf_tokenizer.py
+adapter.py          an adapter of peft's, merged into its base
 litgpt_folder.py    a folder of LitGPT's
 hub_place.py        the name of a model on a hub;  hub_download.py  its files, fetched once and verified
 model_check.py      whether weights and tokenizer of a model can be used

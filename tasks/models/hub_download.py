@@ -115,7 +115,7 @@ def _refuse_unreadable(place: HubPlace, names: Sequence[str], card: dict[str, An
     if ADAPTER_CONFIG in names:
         base = card.get("base_model") or "its base model"
         what = f"{place.title} is an adapter of peft's, which changes the weights of a model and is none itself"
-        cure = f"download it and give it as an adapter of {base}, or merge it into {base} with peft's merge_and_unload"
+        cure = f"download its folder, and give it beside its base: triptych chat hub:{base} --adapter FOLDER"
         raise UsageError(what, cure)
     if ggufs:
         raise UsageError(f"{place.title} holds GGUF files and no safetensors", _name_one(place, ggufs))

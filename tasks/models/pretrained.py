@@ -68,9 +68,8 @@ def adapter_fault(folder: Path) -> tuple[str, str] | None:
     if (merged / "config.json").is_file():
         return what, f"take {merged}, where it is merged"
     base = read_object(file).get("base_model_name_or_path") or "BASE"
-    load = f"PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base!r}), {str(folder)!r})"
-    merge = f"{load}.merge_and_unload().save_pretrained(DIR)"
-    return what, f"merge it in Python, {merge}, put the base's tokenizer beside it, and take DIR"
+    use = f"triptych chat {base} --adapter {folder}"
+    return what, f"name its base, and it beside: {use}; to train on, triptych import {base} --adapter {folder}"
 
 
 @cache
@@ -157,6 +156,9 @@ def as_folder(model: Path, work: Path) -> Path:
         copy_tokenizer(model, partial)
         if is_litgpt(model):
             report_prompt_style(model)
+            for name in (BEGAN_FROM, README, *LICENCE_FILES):
+                if (model / name).is_file():
+                    shutil.copyfile(model / name, partial / name)
         partial.rename(done)
     return done
 

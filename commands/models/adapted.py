@@ -1,0 +1,27 @@
+"""MODEL together with an adapter of peft's: merged once, into the home."""
+
+import hashlib
+from pathlib import Path
+
+from commands.models.use import model_path
+from model.spec import ADAPTER_CONFIG
+from tasks.errors import UsageError
+from tasks.home import Home
+from tasks.models.adapter import content_of_adapter, merged
+from tasks.models.pretrained import content_of
+from tasks.models.vocabulary import read_object
+
+
+def with_adapter(home: Home, model: str, adapter: Path | None) -> str:
+    """MODEL itself, or the path of the weights that an adapter makes of it."""
+    if adapter is None:
+        return model
+    adapter = adapter.expanduser().absolute()
+    content = content_of_adapter(adapter)
+    if not model:
+        base = read_object(adapter / ADAPTER_CONFIG).get("base_model_name_or_path") or "MODEL"
+        raise UsageError(f"--adapter {adapter}: it changes the weights of its base", f"name the base, too: {base}")
+    base = model_path(home, model).absolute()
+    key = hashlib.sha256(f"{content_of(base)} {content}".encode()).hexdigest()[:16]
+    out = home.converted / key / adapter.name
+    return str(out if out.is_dir() else merged(base, adapter, out))
