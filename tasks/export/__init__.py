@@ -6,5 +6,6 @@ proof.py, proof_rows.py  the comparison, and the texts that it is made on
 formats.py              what `triptych export` writes, each with its proof
 llama_cpp.py            such a file as llama.cpp reads it
 litgpt.py               a folder for LitGPT, and as LitGPT reads it; litgpt_prompts.py: how `litgpt chat` asks
+peft.py                 an adapter for peft, and as peft reads it on its base
 transformers_folder.py  a folder as transformers reads it
 """

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from model.spec import ADAPTER_CONFIG
 from tasks.errors import UsageError, UserError
@@ -11,6 +12,10 @@ from tasks.models.pretrained import BEGAN_FROM, as_folder, content_of, copy_toke
 from tasks.models.provenance import Provenance, provenance_of, read_provenance, readme_licence
 from tasks.models.vocabulary import read_object
 from tasks.store.hashing import file_sha256
+
+if TYPE_CHECKING:
+    from model.decoder import Decoder
+    from model.family import SpecialIds
 
 
 def merged(base: Path, adapter: Path, out: Path) -> Path:
@@ -35,7 +40,8 @@ def merged(base: Path, adapter: Path, out: Path) -> Path:
         except WeightsError as error:
             shutil.rmtree(partial)
             raise UserError(error.what, error.cure) from error
-        hub.write({name: t.to(dtype) for name, t in tensors.items()}, shape, decoder.special_ids, partial)
+        special_ids = _special_ids(decoder, adapter)
+        hub.write({name: t.to(dtype) for name, t in tensors.items()}, shape, special_ids, partial)
         copy_tokenizer(adapter if (adapter / "tokenizer.json").is_file() else folder, partial)
     (partial / BEGAN_FROM).write_text(_provenance(base, adapter).model_dump_json(indent=1) + "\n", encoding="utf-8")
     partial.rename(out)
@@ -50,6 +56,15 @@ def content_of_adapter(adapter: Path) -> str:
     files = sorted(file for file in adapter.iterdir() if file.suffix in (".json", ".safetensors", ".jinja"))
     lines = "".join(f"{file.name} {file_sha256(file)}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _special_ids(base: "Decoder", adapter: Path) -> "SpecialIds":
+    """The base's; an adapter that was taught to answer also names what ends an answer."""
+    from model.hub_config import to_special_ids
+
+    generation = read_object(adapter / "generation_config.json")
+    stated = to_special_ids({}, generation, adapter)
+    return base.special_ids.ended_by(stated.end)
 
 
 def _refuse_other_base(base: Path, adapter: Path) -> None:

@@ -1,6 +1,7 @@
 """Package: for each role a folder with all that its model needs to answer elsewhere, and what is known of it.
 
 <role>/weights/           as trained: Hugging Face layout, tokenizer, a classifier's head
+<role>/adapter/           of a low-rank change: that change alone, as peft reads it
 <role>/evidence/          card.md, evidence.json, and the evaluation's scores.parquet and summary.json
 <role>/code/model/        the network's source, so that the model answers without this repository
 <role>/pyfunc_model.py    the script that MLflow loads         <role>/requirements.txt    the versions it was made with
@@ -78,7 +79,9 @@ def package(config: RegisterConfig, inputs: Inputs, out: Path) -> Stats:
 
 def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[str, Any]:
     trained, scores = _folder(inputs, role), inputs.get(f"scores_{role}")
-    shutil.copytree(trained / "weights", out / "weights", copy_function=_link)
+    for name in ("weights", "adapter"):
+        if (trained / name).is_dir():
+            shutil.copytree(trained / name, out / name, copy_function=_link)
     evidence = out / "evidence"
     evidence.mkdir()
     summary: dict[str, Any] = {}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
+KEPT = ("weights", "evidence", "adapter")  # what of a package a version has; the last where there is one
 PARAMS = {"max_tokens": 64, "temperature": 0.8, "seed": 0}  # of a model that writes, with their defaults
 
 
@@ -115,7 +116,7 @@ def _save(folder: Path, package: Path, about: Mapping[str, Any], logged: Any) ->
         save_model(
             str(folder),
             python_model=str(package / "pyfunc_model.py"),
-            artifacts={name: str(package / name) for name in ("weights", "evidence")},
+            artifacts={name: str(package / name) for name in KEPT if (package / name).is_dir()},
             code_paths=[str(package / "code" / "model")],
             signature=_signature(about["role"], about["labels"]),
             input_example=_example(about["role"]),
