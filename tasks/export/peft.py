@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from model.spec import ADAPTER_CONFIG, TOKENIZER_FILES
 from tasks.errors import UserError
@@ -79,7 +80,7 @@ class OpenedByPeft(OpenedByTransformers):
             with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of transformers', about itself
                 from peft import PeftModel
 
-                adapted = PeftModel.from_pretrained(network, str(adapter))
+                adapted: Any = PeftModel.from_pretrained(network, str(adapter))
         except ModuleNotFoundError as error:
             raise UserError(f"peft cannot be loaded: {error.name} is not installed", INSTALL) from error
         self.open(adapted, adapter)

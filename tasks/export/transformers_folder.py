@@ -10,7 +10,6 @@ import numpy as np
 from tasks.errors import UserError
 
 if TYPE_CHECKING:
-    from peft import PeftModel
     from transformers import PreTrainedModel
 
 INSTALL = "pip install 'triptych[exports]'"
@@ -26,7 +25,7 @@ class OpenedByTransformers:
         )
         self.open(network, folder)
 
-    def open(self, network: "PreTrainedModel | PeftModel", tokenizer: Path) -> None:
+    def open(self, network: "PreTrainedModel", tokenizer: Path) -> None:
         """Makes this of a network that is loaded, and of the tokenizer in a folder."""
         transformers = import_transformers()
         self._network: Any = network.eval()

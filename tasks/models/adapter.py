@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from model.spec import ADAPTER_CONFIG
 from tasks.errors import UsageError, UserError
 from tasks.models.pretrained import BEGAN_FROM, as_folder, content_of, copy_tokenizer
-from tasks.models.provenance import Provenance, provenance_of, read_provenance, readme_licence
+from tasks.models.provenance import Provenance, provenance_of, read_provenance, stated_licence
 from tasks.models.vocabulary import read_object
 from tasks.store.hashing import file_sha256
 
@@ -85,6 +85,6 @@ def _provenance(base: Path, adapter: Path) -> Provenance:
         name=f"{adapter.absolute().name} (an adapter of rank {config.get('r')})",
         holder=f"folder {adapter.absolute().parent.name}",
         sha256=content_of_adapter(adapter),
-        licence=readme_licence(adapter),
+        licence=stated_licence(adapter),
         began_from=provenance_of(base),
     )

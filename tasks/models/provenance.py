@@ -65,7 +65,7 @@ def provenance_of(model: Path) -> Provenance:
 
 def stated_licence(model: Path) -> str | None:
     """The licence of the model at that path as it is stated nearest to it; None where it is not."""
-    if licence := _gguf_licence(model) if model.suffix == GGUF else readme_licence(model):
+    if licence := _gguf_licence(model) if model.suffix == GGUF else _readme_licence(model):
         return licence
     if package := _package_of(model):
         return _package_licence(package)
@@ -114,7 +114,7 @@ def _gguf_licence(file: Path) -> str | None:
         return str(field.contents()) if field else None
 
 
-def readme_licence(folder: Path) -> str | None:
+def _readme_licence(folder: Path) -> str | None:
     """`license` in the front matter of README.md, a name or a list of names."""
     import yaml
 
