@@ -13,7 +13,8 @@ objectives/                  what is minimised, one file per kind of data
 batches.py, order.py         batches by arithmetic; stream.py: token shards; replay.py: which documents a step read
 checkpoint.py                checkpoints of one file each
 generate.py, samples.py      text from a decoder
-codec.py, token_bytes.py     text to token ids and back; chat.py, chat_template.py: conversations as token ids
+codec.py                     text to token ids and back, with token_bytes.py and special_tokens.py
+chat.py, chat_template.py    conversations as token ids
 cross_entropy.py             the loss without all logits
 footprint.py                 tensors, arithmetic and memory of a shape
 machine.py, trial.py         device, precision, peak rate; the measured speed of a shape

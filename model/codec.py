@@ -1,8 +1,7 @@
 """Text to token ids and back, by the tokenizer in a model's folder, with no special token in any text.
 
-A special token is one that the tokenizer flags as such, or that its configs name by a role, or that marks turns in the
-chat template, or that swallows the white space around it. Its name in a text is text: ids of special tokens are put
-into a sequence by our code alone.
+The name of a special token (model/special_tokens.py) in a text is text: ids of special tokens are put into a sequence
+by our code alone.
 
 What does not come back from the ids: what the tokenizer's own normalizer changes (Qwen composes letters: NFC); with
 byte fallback, ▁ (U+2581) comes back as a space; where a space is put before a text that has none, so does the one of a
@@ -13,18 +12,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from model.hub_config import WeightsError
 from model.hub_files import read_json
+from model.special_tokens import CONFIG, added_tokens, check_ids, read_config, token_roles
 from model.token_bytes import byte_letters, has_byte_fallback, token_bytes
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-TOKENIZER, CONFIG, SPECIALS_MAP = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
-ROLES = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token")
-THOUGHTS = ("<think>", "</think>")  # which an answer may hold, though templates write them
+TOKENIZER = "tokenizer.json"
 PROBE = "A b  c\n\n\td é日本🙂 1234 x_y. "  # what a tokenizer that is read must give back
 IN_UTF8 = frozenset(range(256)) - {0xC0, 0xC1, *range(0xF5, 0x100)}
 
@@ -34,21 +32,21 @@ class Codec:
 
     def __init__(self, folder: Path) -> None:
         file = folder / TOKENIZER
-        self.described: dict[str, Any] = read_json(file)
-        self.is_fallback = has_byte_fallback(self.described, file)
-        self.roles = _roles(folder)
-        flagged = _flagged(self.described, self.roles, folder)
-        self.tokenizer = _tokenizer(self.described, file, flagged)
+        stated = read_json(file)
+        self.is_fallback = has_byte_fallback(stated, file)
+        self.roles = token_roles(folder)
+        added = added_tokens(stated, self.roles, folder)
+        self.described: dict[str, Any] = {**stated, "added_tokens": added}
+        self.tokenizer = _tokenizer(self.described, file if added == stated["added_tokens"] else None)
         self.ids: dict[str, int] = self.tokenizer.get_vocab(with_added_tokens=True)
-        added: list[dict[str, Any]] = self.described["added_tokens"]
-        self.specials = {name: self.ids[name] for name in sorted(flagged, key=lambda name: self.ids.get(name, 0))}
+        check_ids(added, self.ids, file)
+        self.specials = {token["content"]: self.ids[token["content"]] for token in added if token["special"]}
         self.strips = {
             token["content"]: (token.get("lstrip", False), token.get("rstrip", False))
             for token in added
-            if token["content"] in flagged
+            if token["special"]
         }
-        names = (token["content"] for token in added if not token.get("normalized"))
-        self._cut_around = {self.ids[name] for name in names if name not in flagged}
+        self._cut_around = {token["id"] for token in added if not token["special"] and not token.get("normalized")}
         self.bos = self._before_a_text(folder)
         self._refuse_what_gives_no_text_back(file)
 
@@ -122,12 +120,11 @@ class Codec:
         if '"prepend_scheme": "first"' not in json.dumps(before):
             return self.tokenizer
         never = json.loads(json.dumps(before).replace('"prepend_scheme": "first"', '"prepend_scheme": "never"'))
-        return _tokenizer(self.described | {"pre_tokenizer": never}, "", self.specials)
+        return _tokenizer(self.described | {"pre_tokenizer": never})
 
     def _before_a_text(self, folder: Path) -> tuple[int, ...]:
         """What the tokenizer itself puts before a text, where the model was trained with that: () or one id."""
-        config = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
-        adds, bos = config.get("add_bos_token"), self.roles.get("bos_token")
+        adds, bos = read_config(folder / CONFIG).get("add_bos_token"), self.roles.get("bos_token")
         if isinstance(adds, bool) or self.described.get("post_processor") is None:
             return (self.ids[bos],) if adds and bos in self.ids else ()
         first = self.tokenizer.encode("a").ids[:1]
@@ -142,54 +139,15 @@ class Codec:
             raise WeightsError(what, "take a model whose tokenizer changes no text, such as Llama 3 or Qwen")
 
 
-def _tokenizer(described: Mapping[str, Any], file: object, flagged: Iterable[str]) -> "Tokenizer":
-    """The tokenizer, to which a special token's name in a text is text; it neither cuts nor fills texts."""
+def _tokenizer(described: Mapping[str, Any], file: Path | None = None) -> "Tokenizer":
+    """The tokenizer, to which a special token's name in a text is text; it neither cuts nor fills texts.
+
+    `file` holds the same, and is read faster.
+    """
     from tokenizers import Tokenizer
 
-    flags, added = set(flagged), list[dict[str, Any]]()
-    for token in described["added_tokens"]:
-        added.append({**token, "special": token["content"] in flags})
-    same = added == described["added_tokens"]
-    if same and isinstance(file, Path):
-        tokenizer = Tokenizer.from_file(str(file))
-    else:
-        tokenizer = Tokenizer.from_str(json.dumps({**described, "added_tokens": added}))
+    tokenizer = Tokenizer.from_file(str(file)) if file else Tokenizer.from_str(json.dumps(described))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True
     return tokenizer
-
-
-def _roles(folder: Path) -> dict[str, str]:
-    """Role → the token that the configs give it, such as bos_token → <s>."""
-    roles = dict[str, str]()
-    for name in (SPECIALS_MAP, CONFIG):
-        read = read_json(folder / name) if (folder / name).is_file() else {}
-        for role in ROLES:
-            token = read.get(role)
-            content = cast("dict[str, Any]", token).get("content") if isinstance(token, dict) else token
-            if isinstance(content, str):
-                roles[role] = content
-    return roles
-
-
-def _flagged(described: dict[str, Any], roles: Mapping[str, str], folder: Path) -> set[str]:
-    """The special tokens among those that were added."""
-    added: list[dict[str, Any]] = described["added_tokens"]
-    flagged = {token["content"] for token in added if token["special"] or token.get("lstrip") or token.get("rstrip")}
-    named = {token["content"] for token in added} & {*roles.values()}
-    marks = _turn_marks([token["content"] for token in added], roles, folder)
-    return {name for name in flagged | named | marks if name}
-
-
-def _turn_marks(added: Sequence[str], roles: Mapping[str, str], folder: Path) -> set[str]:
-    """Those of the added tokens that the template, the folder's or the one for them, writes around a user's turn."""
-    from model.chat import ChatTemplateError, Turn
-    from model.chat_template import ChatTemplate, template_of
-
-    try:
-        template = ChatTemplate(template_of(folder, added), roles)
-        text = template.text([Turn("user", "")], add_generation_prompt=True)
-    except (ChatTemplateError, KeyError):
-        return set()
-    return {token for token in added if token in text and token.strip() and token not in THOUGHTS}

@@ -49,6 +49,7 @@ PRE_SPLITS = {  # llama.cpp knows pre-splits by name only, so these three are wh
 }
 
 MAX_IDS = 1 << 24
+OLDER_FILES = ("tokenizer.model", "vocab.json")  # of tokenizers before there was tokenizer.json
 _LONG_WHITESPACE = re.compile(r"\s{1000}")  # tiktoken's regex engine overflows its stack on some hundred thousand
 
 
@@ -60,7 +61,10 @@ class Vocabulary:
 
         file = folder / "tokenizer.json"
         if not file.is_file():
-            raise UserError(f"{folder}: no tokenizer.json", "put the model's tokenizer.json beside its weights")
+            cure = "put the model's tokenizer.json beside its weights"
+            if any((folder / name).is_file() for name in OLDER_FILES):
+                cure += ", which transformers writes: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
+            raise UserError(f"{folder}: no tokenizer.json", cure)
         with reading(file, "not a tokenizer that can be read"):
             self._codec = Codec(folder)
         self.folder, self._described, self._ids = folder, self._codec.described, self._codec.ids

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
 from tasks.errors import UserError
 from tasks.export.gguf_vocabulary import vocabulary_metadata
-from tasks.export.llama_cpp import LlamaCpp
+from tasks.export.llama_cpp import OpenedByLlamaCpp
 from tasks.models.gguf_pre_splits import LLAMA_CPP_PRE_SPLITS, build_pre_tokenizer
 from tasks.models.gguf_tokenizer import save_tokenizer
 from tasks.models.vocabulary import Vocabulary
@@ -65,7 +65,7 @@ def read_by_both(file: Path, folder: Path) -> tuple[Vocabulary, list[list[int]],
     folder.mkdir()
     save_tokenizer(file, folder)
     vocabulary = Vocabulary(folder)
-    with closing(LlamaCpp(file, 64, 1)) as opened:
+    with closing(OpenedByLlamaCpp(file, 64, 1)) as opened:
         return vocabulary, vocabulary.encode_ordinary(TEXTS), [opened.encode(text) for text in TEXTS]
 
 

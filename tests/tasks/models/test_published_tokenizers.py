@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
+from tasks.errors import UserError
 from tasks.models.vocabulary import Vocabulary
 from tests.tasks.models.published import KINDS, NASTY
 
@@ -72,3 +73,71 @@ def test_a_text_in_which_a_token_was_added_comes_back_without_the_spaces_that_fo
     for name, text in (("phi3", "a <h1>b"), ("always", "a<tool>b <tool><tool>c"), ("gemma", "a\n\nb <h1> c\n\n\n d")):
         vocabulary = Vocabulary(folders[name])
         assert vocabulary.decode_bytes(vocabulary.encode(text)).decode() == text
+
+
+def test_tokens_that_the_config_alone_adds_or_flags_are_read_as_transformers_reads_them(tmp_path: Path):
+    from transformers import AutoTokenizer
+
+    folder = KINDS["qwen2"].save(tmp_path)
+    described = json.loads((folder / "tokenizer.json").read_text())
+    size = max(token["id"] for token in described["added_tokens"]) + 1
+    tokens = {size: ("<|new|>", True), size + 1: ("<plain>", False), 423: ("<tool_call>", True)}
+    added = {str(id): {"content": name, "special": special} for id, (name, special) in tokens.items()}
+    config = json.loads((folder / "tokenizer_config.json").read_text()) | {"added_tokens_decoder": added}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    vocabulary, theirs = Vocabulary(folder), AutoTokenizer.from_pretrained(folder)
+    assert {*tokens} <= {*theirs.added_tokens_decoder} and vocabulary.size == size + 2
+    for text in ("a <plain> b", "<think>c</think>"):
+        assert vocabulary.encode(text) == theirs(text, add_special_tokens=False)["input_ids"]
+    assert {"<|new|>", "<tool_call>"} <= vocabulary.specials.keys() and "<plain>" not in vocabulary.specials
+    assert vocabulary.decode_bytes(vocabulary.encode("a <plain> <|new|> b")) == b"a <plain> <|new|> b"
+    config["added_tokens_decoder"] = {str(size + 7): {"content": "<|new|>", "special": True}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"'<\|new\|>' has the id"):
+        Vocabulary(folder)
+
+
+def test_a_byte_level_tokenizer_that_puts_a_space_before_texts_gives_them_back_without_it(tmp_path: Path):
+    folder = KINDS["gpt2"].save(tmp_path)
+    described = json.loads((folder / "tokenizer.json").read_text())
+    described["pre_tokenizer"]["add_prefix_space"] = True
+    (folder / "tokenizer.json").write_text(json.dumps(described))
+    vocabulary = Vocabulary(folder)
+    ids = vocabulary.encode("The house")
+    assert (
+        vocabulary.decode_bytes(ids) == b"The house" and vocabulary.decode_bytes(ids, continues=True) == b" The house"
+    )
+    assert not vocabulary.gives_text_back
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"normalizer": {"type": "Lowercase"}},
+        {"normalizer": {"type": "Strip", "strip_left": False, "strip_right": True}},
+        {"pre_tokenizer": {"type": "Whitespace"}},
+        {"pre_tokenizer": None},
+    ],
+)
+def test_a_tokenizer_that_does_not_give_a_plain_text_back_is_refused_with_both(change: dict, tmp_path: Path):
+    folder = KINDS["gpt2"].save(tmp_path)
+    described = json.loads((folder / "tokenizer.json").read_text()) | change
+    (folder / "tokenizer.json").write_text(json.dumps(described))
+    with pytest.raises(UserError, match=r"its tokenizer gives .* back for the text"):
+        Vocabulary(folder)
+
+
+@pytest.mark.parametrize("kind", ["Unigram", "WordPiece", "WordLevel", "dropout", "end_of_word_suffix"])
+def test_other_kinds_are_refused_by_name(kind: str, tmp_path: Path):
+    folder = KINDS["gpt2"].save(tmp_path)
+    described = json.loads((folder / "tokenizer.json").read_text())
+    described["model"] |= {kind: 0.1} if kind == "dropout" else {kind: "</w>"} if "_" in kind else {"type": kind}
+    (folder / "tokenizer.json").write_text(json.dumps(described))
+    with pytest.raises(UserError, match=f"{kind}; read are byte-level BPE"):
+        Vocabulary(folder)
+
+
+def test_older_files_alone_are_refused_with_how_to_write_the_new_one(tmp_path: Path):
+    (tmp_path / "tokenizer.model").write_bytes(b"\n")
+    with pytest.raises(UserError, match=r"no tokenizer\.json[\s\S]*save_pretrained"):
+        Vocabulary(tmp_path)
