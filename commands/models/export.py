@@ -34,9 +34,11 @@ def proof_in_words(proof: Proof) -> Iterator[str]:
     greedy = f"the likeliest text is equal in {proof.rows} rows"
     if proof.greedy_ties:
         greedy += f" ({proof.greedy_ties} differ in a tie: two tokens as likely as its rounding is coarse)"
-    yield f"proved by {proof.opened_by}: equal ids for a list of nasty texts, and {greedy}"
+    turns = ", equal turns by its template" if proof.turns_equal else ""
+    yield f"proved by {proof.opened_by}: equal ids for a list of nasty texts{turns}, and {greedy}"
     before, after = f"{proof.bits_per_byte_before:.4f}", f"{proof.bits_per_byte_after:.4f}"
     yield f"bits per byte of {proof.texts}: {before} before, {after} after, {proof.verdict}"
+    yield from (f"note: {note}" for note in proof.notes)
     if proof.quant:
         yield f"the same text as before it was written in {proof.greedy_as_before} of {proof.rows} rows"
 

@@ -2,8 +2,9 @@
 
 opened.py               what is compared: ids, greedy continuations, log-probabilities
 gguf.py                 one file for llama.cpp, Ollama and LM Studio; gguf_vocabulary.py: the tokenizer in it
-proof.py, proof_rows.py  the comparison, and the texts that it is made on
+proof.py, proof_rows.py the comparison, and the texts that it is made on
 formats.py              what `triptych export` writes, each with its proof
+ollama.py               its Modelfile beside a GGUF file
 llama_cpp.py            such a file as llama.cpp reads it
 litgpt.py               a folder for LitGPT, and as LitGPT reads it; litgpt_prompts.py: how `litgpt chat` asks
 peft.py                 an adapter for peft, and as peft reads it on its base

@@ -15,12 +15,13 @@ from tasks.errors import UsageError, UserError
 from tasks.export.gguf import context_in_gguf, write_gguf
 from tasks.export.litgpt import OpenedByLitgpt, write_litgpt
 from tasks.export.llama_cpp import OpenedByLlamaCpp, usable_cores
+from tasks.export.ollama import OpenedAsByOllama, ollama_template, write_modelfile
 from tasks.export.opened import Opened
 from tasks.export.proof import ExportMismatch, Proof, Reference, prove
 from tasks.export.proof_rows import SCORED, answer_ends, proof_rows
 from tasks.export.transformers_folder import OpenedByTransformers
 from tasks.home import Home
-from tasks.models.vocabulary import Vocabulary
+from tasks.models.prompting import PromptBuilder
 from tasks.progress import say
 from tasks.store.artifacts import write_durably
 from tasks.tracking.model_version import Version
@@ -116,13 +117,12 @@ def _prove(model: Model, form: str, quant: str, folder: Path, home: Home) -> Pro
     if not rows:
         what = f"{model.name}: no text fits into its context of {context} tokens to prove the export with"
         raise UserError(what, "export a model with a longer context")
-    vocabulary, ends = Vocabulary(model.weights), answer_ends(model.weights)
     longest = max(len(row.ids) for row in rows) + SCORED
     opened: Opened = FORMS[form].open(model, folder, quant, min(context, longest))
     say(f"{opened.program} has opened it; {len(rows)} rows ({texts}) are compared")
     with closing(opened):
-        reference = Reference(before, exported, TIES.get(quant, TIES["f32"]), ends)
-        return Proof(quant=quant, texts=texts, **prove(opened, reference, vocabulary, rows))
+        reference = Reference(before, exported, TIES.get(quant, TIES["f32"]), answer_ends(model.weights))
+        return Proof(quant=quant, texts=texts, **prove(opened, reference, PromptBuilder(model.weights), rows))
 
 
 def _context(form: str, shape: "Shape") -> int:
@@ -159,10 +159,25 @@ def _open_gguf(model: Model, folder: Path, quant: str, tokens: int) -> OpenedByL
     return OpenedByLlamaCpp(folder / _gguf_name(model, quant), tokens, usable_cores())
 
 
+def _write_ollama(model: Model, folder: Path, quant: str) -> None:
+    from model.hub_files import read_shape
+
+    _write_gguf(model, folder, quant)
+    context = context_in_gguf(read_shape(model.weights))
+    write_modelfile(model.weights, folder / _gguf_name(model, quant), context, answer_ends(model.weights))
+
+
+def _open_ollama(model: Model, folder: Path, quant: str, tokens: int) -> OpenedAsByOllama:
+    opened = OpenedAsByOllama(folder / _gguf_name(model, quant), tokens, usable_cores())
+    opened.template = ollama_template(model.weights)
+    return opened
+
+
 QUANTS = ("f16", "f32", "q8_0", "q4_0", "q4_k_m")
 FORMS = {
     "hf": Form(_write_hf, lambda _, folder, *__: OpenedByTransformers(folder)),
     "gguf": Form(_write_gguf, _open_gguf, QUANTS),
+    "ollama": Form(_write_ollama, _open_ollama, ("q8_0", *(quant for quant in QUANTS if quant != "q8_0"))),
     "litgpt": Form(
         lambda model, folder, _: write_litgpt(model.weights, folder), lambda _, folder, *__: OpenedByLitgpt(folder)
     ),

@@ -14,6 +14,7 @@ from tasks.models.prompting import PromptBuilder
 from tasks.models.vocabulary import read_object
 
 if TYPE_CHECKING:
+    from model.chat import Turn
     from model.decoder import Decoder
 
 BESIDE = ("generation_config.json", BEGAN_FROM, README, *LICENCE_FILES)
@@ -74,6 +75,9 @@ class OpenedByLitgpt:
 
     def encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, bos=False).tolist()
+
+    def turns(self, turns: "Sequence[Turn]") -> None:
+        """None: its styles of prompts are no templates, and what they cannot express is reported when it is written."""
 
     def greedy(self, prompt: Sequence[int], count: int, ends: frozenset[int]) -> list[int]:
         import torch

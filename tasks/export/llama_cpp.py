@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from importlib import import_module, metadata
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import httpx
 import numpy as np
 
 from tasks.errors import UserError
+
+if TYPE_CHECKING:
+    from model.chat import Turn
 
 INSTALL = "pip install xllamacpp"
 FORCED = 1e4  # added to a token's logit: it is drawn, and its own probability reported without the addition
@@ -67,7 +70,21 @@ class OpenedByLlamaCpp:
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, nothing added, the name of a special token being ordinary text."""
-        body = {"content": text, "add_special": False, "parse_special": False}
+        return self._tokens(text, with_special=False)
+
+    def turns(self, turns: "Sequence[Turn]") -> list[int] | None:
+        """The ids of a conversation, by the chat template in the file."""
+        messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+        return self.marked(
+            self._http.post("/apply-template", json={"messages": messages}).raise_for_status().json()["prompt"]
+        )
+
+    def marked(self, text: str) -> list[int]:
+        """The ids of a conversation that is marked already: the names of special tokens are these tokens."""
+        return self._tokens(text, with_special=True)
+
+    def _tokens(self, text: str, with_special: bool) -> list[int]:
+        body = {"content": text, "add_special": with_special, "parse_special": with_special}
         return self._http.post("/tokenize", json=body).raise_for_status().json()["tokens"]
 
     def greedy(self, prompt: Sequence[int], count: int, ends: frozenset[int]) -> list[int]:

@@ -1,9 +1,12 @@
 """An exported model as the program it was made for reads it: what a proof compares with the model itself."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from model.chat import Turn
 
 
 class Opened(Protocol):
@@ -20,6 +23,10 @@ class Opened(Protocol):
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, nothing added before or after it, the name of a special token being ordinary text."""
+        ...
+
+    def turns(self, turns: "Sequence[Turn]") -> list[int] | None:
+        """The ids that a conversation has as this program marks its turns; None where it does not mark any."""
         ...
 
     def greedy(self, prompt: Sequence[int], count: int, ends: frozenset[int]) -> list[int]:

@@ -8,12 +8,15 @@ program's own rounding is coarse, either may come: that is a tie, and counted.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import numpy as np
 
+from model.chat import Turn
 from tasks.errors import UserError
 from tasks.export.opened import Opened
 from tasks.export.proof_rows import SCORED, ProofRow
+from tasks.models.prompting import PromptBuilder
 from tasks.models.vocabulary import Vocabulary
 from tasks.register.gate import Losses, compare
 from tasks.store.step import Frozen
@@ -41,6 +44,14 @@ NASTY = (
     "def f(x):\n    return {'a': [1, 2], \"b\": x ** 2}  # code\n",
     "https://example.org/a?b=c&d=%20#e",
 )
+CONVERSATIONS = (
+    (("user", "Who spoke in 1790?"),),
+    (("user", "  two spaces, and a line below\n"),),
+    (("system", "Answer in one word."), ("user", "Who?")),
+    (("user", "Who?"), ("assistant", "He did."), ("user", "When?")),
+    (("system", "Be brief."), ("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"), ("user", "e")),
+)
+UNCOMPOSED = "reads letters with separate accents as they are, where the model's tokenizer composes them first (NFC)"
 MARGIN, ALPHA = 0.01, 0.05  # bits per byte that a quantised model may lose unnoticed; how often chance may pass
 MEAN_PER_TIE = 3  # so many times smaller than a tie the mean difference of log-probabilities must be
 
@@ -53,6 +64,7 @@ class Proof(Frozen):
     texts: str  # where the rows come from
     rows: int
     ids_equal: bool
+    turns_equal: bool | None  # of conversations, by the program's own template; None: it has none, or needs none
     greedy_equal: bool  # but for ties
     greedy_ties: int  # rows in which another token came that is as likely
     greedy_as_before: int  # rows in which the exported model writes what the model itself writes
@@ -60,6 +72,7 @@ class Proof(Frozen):
     bits_per_byte_before: float
     bits_per_byte_after: float
     verdict: str
+    notes: tuple[str, ...] = ()
 
 
 class ExportMismatch(UserError):
@@ -76,9 +89,11 @@ class Reference:
     ends: frozenset[int]
 
 
-def prove(opened: Opened, reference: Reference, vocabulary: Vocabulary, rows: Sequence[ProofRow]) -> dict[str, Any]:
+def prove(opened: Opened, reference: Reference, builder: PromptBuilder, rows: Sequence[ProofRow]) -> dict[str, Any]:
     """The fields of a Proof but `quant` and `texts`; ExportMismatch names the first token that differs."""
-    _compare_ids(opened, vocabulary)
+    vocabulary = builder.vocabulary
+    notes = _compare_ids(opened, vocabulary)
+    turns_equal = _compare_turns(opened, builder)
     ties = as_before = 0
     losses: dict[str, list[float]] = {"before": [], "after": []}
     differences = list[float]()
@@ -104,10 +119,12 @@ def prove(opened: Opened, reference: Reference, vocabulary: Vocabulary, rows: Se
         "opened_by": opened.program,
         "rows": len(rows),
         "ids_equal": True,
+        "turns_equal": turns_equal,
         "greedy_equal": True,
         "greedy_ties": ties,
         "greedy_as_before": as_before,
         "mean_difference": round(mean, 5),
+        "notes": notes,
         **_verdict(losses, rows),
     }
 
@@ -127,19 +144,48 @@ def _verdict(losses: dict[str, list[float]], rows: Sequence[ProofRow]) -> dict[s
     }
 
 
-def _compare_ids(opened: Opened, vocabulary: Vocabulary) -> None:
+def _compare_ids(opened: Opened, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Notes on what the program leaves to whoever gives it texts."""
+    is_composed = True
     for text in NASTY:
-        ours, theirs = vocabulary.encode(text), opened.encode(text)
-        if ours == theirs:
-            continue
-        at = next(
-            (n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs))
-        )
-        what = (
-            f"{opened.program} cuts {text!r} into other tokens: token {at + 1} is {_spelt(vocabulary, theirs, at)}, "
-            f"and {_spelt(vocabulary, ours, at)} in the model"
-        )
-        raise ExportMismatch(what, "the export was removed; take a format whose program reads this tokenizer (hf)")
+        ours, theirs, composed = vocabulary.encode(text), opened.encode(text), normalize("NFC", text)
+        if ours != theirs and composed != text and vocabulary.encode(composed) == ours == opened.encode(composed):
+            is_composed = False
+        else:
+            _require_equal(opened, f"cuts {text!r}", ours, theirs, vocabulary)
+    return () if is_composed else (f"{opened.program} {UNCOMPOSED}",)
+
+
+def _compare_turns(opened: Opened, builder: PromptBuilder) -> bool | None:
+    """Whether conversations have the same ids; of the roles that the model takes."""
+    if not builder.answers:
+        return None
+    compared = False
+    for conversation in CONVERSATIONS:
+        turns = [Turn(role, text) for role, text in conversation]
+        try:
+            ours, _ = builder.of_turns(turns)
+        except UserError:
+            continue  # the model's own template refuses them
+        theirs = opened.turns(turns)
+        if theirs is None:
+            return None
+        _require_equal(opened, f"marks the turns {conversation!r}", ours, theirs, builder.vocabulary)
+        compared = True
+    return compared
+
+
+def _require_equal(
+    opened: Opened, act: str, ours: Sequence[int], theirs: Sequence[int], vocabulary: Vocabulary
+) -> None:
+    if list(ours) == list(theirs):
+        return
+    at = next((n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+    what = (
+        f"{opened.program} {act} into other tokens: token {at + 1} is {_spelt(vocabulary, theirs, at)}, "
+        f"and {_spelt(vocabulary, ours, at)} in the model"
+    )
+    raise ExportMismatch(what, "the export was removed; take a format whose program reads this tokenizer (hf)")
 
 
 def _has_tie(written: Sequence[int], prompt: Sequence[int], reference: Reference, vocabulary: Vocabulary) -> bool:

@@ -12,6 +12,8 @@ from tasks.errors import UserError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from model.chat import Turn
+
 INSTALL = "pip install 'triptych[exports]'"
 
 
@@ -42,6 +44,11 @@ class OpenedByTransformers:
 
     def encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False)
+
+    def turns(self, turns: "Sequence[Turn]") -> list[int] | None:
+        messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+        text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=False)
 
     def greedy(self, prompt: Sequence[int], count: int, ends: frozenset[int]) -> list[int]:
         import torch

