@@ -16,13 +16,15 @@ StartsFrom = TypeVar("StartsFrom", TokenizerConfig, PretrainConfig)
 
 def place_models(recipe: Recipe, home: Home, downloads: bool) -> Recipe:
     """The recipe with a path for each of them; one of a hub that is not here is downloaded, or else left as it is."""
-    references = recipe.evaluate.reference_models
+    references = recipe.evaluate.reference_models if recipe.evaluate.reference_documents else {}
     placed = {name: _path(model, home, downloads) for name, model in references.items()}
     return recipe.model_copy(
         update={
             "tokenizer": _placed(recipe.tokenizer, home, downloads),
             "pretrain": _placed(recipe.pretrain, home, downloads),
-            "evaluate": recipe.evaluate.model_copy(update={"reference_models": placed}),
+            "evaluate": recipe.evaluate.model_copy(
+                update={"reference_models": {**recipe.evaluate.reference_models, **placed}}
+            ),
         }
     )
 

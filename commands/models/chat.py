@@ -10,11 +10,9 @@ from textwrap import fill, shorten
 from typing import TYPE_CHECKING, NoReturn
 
 from commands.complete import models
-from commands.models.use import Knobs, at_hand, chat_model
+from commands.models.use import Knobs, at_hand, chat_model, is_public
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
-from tasks.models.hub_place import GGUF, is_hub
-from tasks.models.pretrained import PACKAGE
 from tasks.models.prompting import ChatModel
 from tasks.progress import say
 from tasks.register.introduction import Introduction, introduce
@@ -203,7 +201,7 @@ def _converse_on_terminal(conversation: Conversation) -> None:
 
 def _introduction(home: Home, model: str) -> Introduction:
     """Of a registered model; empty for any other. Its prompts quote documents: nothing in them steers a terminal."""
-    if is_hub(model) or model.startswith(PACKAGE) or model.endswith(GGUF):
+    if is_public(model):
         return Introduction()
     target = locate(model, home)
     known = introduce(target, home) if isinstance(target, Version) else Introduction()

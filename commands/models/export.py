@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from commands.models.use import at_hand, weights_folder
+from commands.models.use import at_hand, is_public, weights_folder
 from tasks.export.formats import Exported, Model, export
 from tasks.export.proof import Proof
 from tasks.home import Home
-from tasks.models.pretrained import GGUF, PACKAGE
 from tasks.progress import say
 from tasks.store.locks import exclusive
 from tasks.tracking.model_version import Version
@@ -19,7 +18,7 @@ from tasks.tracking.versions import open_registry
 def export_model(home: Home, model: str, form: str, quant: str, to: Path) -> Exported:
     """The export; the proof's summary becomes a tag of the version, `export.FORMAT.QUANT`."""
     model = model or at_hand(home)
-    place = None if model.startswith(PACKAGE) or model.endswith(GGUF) else locate(model, home)
+    place = None if is_public(model) else locate(model, home)
     version = place if isinstance(place, Version) else None
     name = version.name if version else Path(model).stem
     exported = export(Model(weights_folder(home, model), name, version), form, quant, to, home)

@@ -3,11 +3,13 @@
 import re
 from typing import Any
 
-from commands.models.use import model_path
+from commands.models.use import is_public, model_path
 from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.progress import say
 from tasks.register.imported import ImportedModel, import_version
+from tasks.tracking.model_version import Version
+from tasks.tracking.registry import locate
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -16,6 +18,9 @@ def import_model(home: Home, model: str, name: str) -> dict[str, Any]:
     """Name, version, family, parameters and licence of the version that the model is now."""
     if not NAME.fullmatch(name):
         raise UsageError(f"--name {name!r} is no name of a model", "give letters, digits, dots, - and _")
+    if not is_public(model) and isinstance(known := locate(model, home), Version):
+        what = f"{known.full_name} is a version of the registry already, and its lineage would not come with it"
+        raise UsageError(what, f"use it by that name: triptych chat {known.full_name}")
     imported = import_version(model_path(home, model).absolute(), name, home)
     _report(imported)
     return {"name": name, "version": imported.version.version, **imported.facts}

@@ -163,10 +163,15 @@ def _score(weights: Path, tasks: Sequence[str], folder: Path) -> list[dict[str, 
     return scores
 
 
+def is_public(model: str) -> bool:
+    """Whether MODEL is of a hub, in an installed package or a GGUF file, and so no name of the registry."""
+    return is_hub(model) or model.startswith(PACKAGE) or model.endswith(GGUF)
+
+
 def model_path(home: Home, model: str) -> Path:
     """The folder of weights or the .gguf file that MODEL means, of any kind."""
     model = model or at_hand(home)
-    if not (model.startswith(PACKAGE) or (model.endswith(GGUF) and not is_hub(model))):
+    if is_hub(model) or not is_public(model):
         return resolve(model, home)
     cure = "give package:NAME/FILE.gguf, or the path of a .gguf file"
     try:

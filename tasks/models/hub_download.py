@@ -29,6 +29,7 @@ OTHERWISE = "give the path of a folder of your own"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 NAMES_SHOWN = 6
 SPARE_BYTES = 256 << 20  # left free on the disk
+WORTH_A_LINE = 10_000_000  # bytes
 SHA256_LETTERS = 64
 PARTIAL = ".partial"
 
@@ -181,6 +182,8 @@ class Remote:
         if total + SPARE_BYTES > home.free_bytes() and total:
             what = f"{self.place.title}: {bytes_in_words(total)} are to be downloaded, and the disk of {home} has "
             raise UserError(f"{what}{bytes_in_words(home.free_bytes())}", "free some space, or move TRIPTYCH_HOME")
+        if total > WORTH_A_LINE:
+            say(f"  downloading {bytes_in_words(total)} of {self.place.title}, once")
         with progress(f"downloading {self.place.name}", total // 1000 + 1, "kB") as advance:
             counted = _Thousands(advance)
             for file in missing:

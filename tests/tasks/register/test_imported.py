@@ -103,6 +103,13 @@ def test_the_users_own_files_stay_as_they_are(home: Home, weights: Path):
     assert known and known.began_from and known.name == known.began_from.name == "theirs"
 
 
+def test_a_registered_version_is_not_imported_again_under_another_name(home: Home, weights: Path):
+    import_model(home, str(weights), "brought")
+    for name in ("brought", "brought/1"):
+        with pytest.raises(UsageError, match="brought/1 is a version of the registry already"):
+            import_model(home, name, "other")
+
+
 def test_what_is_there_already_of_another_content_is_the_next_version(home: Home, weights: Path, tmp_path: Path):
     import_model(home, str(weights), "brought")
     assert import_model(home, str(tiny_weights(tmp_path / "other", depth=1)), "brought")["version"] == 2
