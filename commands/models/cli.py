@@ -244,7 +244,8 @@ def export(
     to: Annotated[Path, typer.Option(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
     model: ModelArgument = "",
     form: Annotated[
-        str, typer.Option("--format", help="hf, gguf, ollama or litgpt.", autocompletion=completer(export_formats))
+        str,
+        typer.Option("--format", help="hf, gguf, ollama, litgpt or peft.", autocompletion=completer(export_formats)),
     ] = "hf",
     quant: Annotated[
         str, typer.Option(help="Of gguf and ollama: f16 (as it is), f32, q8_0, q4_0 or q4_k_m: smaller and faster.")
@@ -254,8 +255,9 @@ def export(
 ) -> None:
     """Write a model for another program, proved by it.
 
-    hf: transformers and vLLM. gguf: llama.cpp and LM Studio. ollama: the same with a Modelfile. litgpt: LitGPT. The
-    program opens the export, reads the same ids, and writes the same text on held-out rows: proof.json has the figures.
+    hf: transformers and vLLM. gguf: llama.cpp and LM Studio. ollama: the same with a Modelfile. litgpt: LitGPT.
+    peft: the low-rank change alone. The program opens the export, reads the same ids, and writes the same text on
+    held-out rows: proof.json has the figures.
     """
     from commands.models.adapted import with_adapter
     from commands.models.export import export_model, proof_in_words

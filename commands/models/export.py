@@ -21,7 +21,7 @@ def export_model(home: Home, model: str, form: str, quant: str, to: Path) -> Exp
     place = None if is_public(model) else locate(model, home)
     version = place if isinstance(place, Version) else None
     name = version.name if version else Path(model).stem
-    exported = export(Model(weights_folder(home, model), name, version), form, quant, to, home)
+    exported = export(Model(weights_folder(home, model), name, version, home), form, quant, to)
     if version:
         tag = ".".join(part for part in ("export", form, exported.proof.quant) if part)
         _keep_proof(home, version, tag, exported.proof)

@@ -2,6 +2,7 @@
 
 hf        a folder for transformers and vLLM             litgpt    a folder for LitGPT
 gguf      a file for llama.cpp and LM Studio             ollama    the same file and its Modelfile
+peft      the low-rank change alone, for peft on its base
 """
 
 import shutil
@@ -17,10 +18,12 @@ from tasks.export.litgpt import OpenedByLitgpt, write_litgpt
 from tasks.export.llama_cpp import OpenedByLlamaCpp, usable_cores
 from tasks.export.ollama import OpenedAsByOllama, ollama_template, write_modelfile
 from tasks.export.opened import Opened
+from tasks.export.peft import OpenedByPeft, base_of, find_base, write_adapter
 from tasks.export.proof import ExportMismatch, Proof, Reference, prove
 from tasks.export.proof_rows import SCORED, answer_ends, proof_rows
 from tasks.export.transformers_folder import OpenedByTransformers
 from tasks.home import Home
+from tasks.models.pretrained import converted
 from tasks.models.prompting import PromptBuilder
 from tasks.progress import say
 from tasks.store.artifacts import write_durably
@@ -38,11 +41,12 @@ GGUF_FORMS = ("gguf", "ollama")
 
 @dataclass(frozen=True)
 class Model:
-    """What is exported: a folder of weights, the name to write it under, and the version it is, if it is one."""
+    """What is exported: a folder of weights, the name to write it under, the version it is, if it is one; its home."""
 
     weights: Path
     name: str
     version: Version | None
+    home: Home
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Exported:
     proof: Proof
 
 
-def export(model: Model, form: str, quant: str, to: Path, home: Home) -> Exported:
+def export(model: Model, form: str, quant: str, to: Path) -> Exported:
     """Writes the model into the folder `to` and proves it; ExportMismatch, and no folder, where it is another model."""
     if form not in FORMS:
         raise UsageError(f"--format {form}: not known", f"there are: {', '.join(FORMS)}")
@@ -76,7 +80,7 @@ def export(model: Model, form: str, quant: str, to: Path, home: Home) -> Exporte
         )
     with _unfinished(to) as folder:
         FORMS[form].write(model, folder, quant)
-        proof = _prove(model, form, quant, folder, home)
+        proof = _prove(model, form, quant, folder)
         write_durably(folder / PROOF, proof.model_dump_json(indent=1).encode() + b"\n")
         files = tuple(sorted(path.name for path in folder.iterdir()))
     return Exported(to, files, proof)
@@ -107,13 +111,13 @@ def _unfinished(to: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _prove(model: Model, form: str, quant: str, folder: Path, home: Home) -> Proof:
+def _prove(model: Model, form: str, quant: str, folder: Path) -> Proof:
     from tasks.models.pretrained import decoder_of
 
     before = decoder_of(model.weights)
     exported = _as_rounded(before, folder, quant) if quant in ROUNDING else before
     context = _context(form, before.shape)
-    texts, rows = proof_rows(model.weights, context, model.version, home)
+    texts, rows = proof_rows(model.weights, context, model.version, model.home)
     if not rows:
         what = f"{model.name}: no text fits into its context of {context} tokens to prove the export with"
         raise UserError(what, "export a model with a longer context")
@@ -173,6 +177,15 @@ def _open_ollama(model: Model, folder: Path, quant: str, tokens: int) -> OpenedA
     return opened
 
 
+def _write_peft(model: Model, folder: Path, quant: str) -> None:
+    write_adapter(model.weights, folder)
+
+
+def _open_peft(model: Model, folder: Path, quant: str, tokens: int) -> OpenedByPeft:
+    base = find_base(base_of(model.weights), model.home)
+    return OpenedByPeft(base if (base / "config.json").is_file() else converted(base, model.home), folder)
+
+
 QUANTS = ("f16", "f32", "q8_0", "q4_0", "q4_k_m")
 FORMS = {
     "hf": Form(_write_hf, lambda _, folder, *__: OpenedByTransformers(folder)),
@@ -181,4 +194,5 @@ FORMS = {
     "litgpt": Form(
         lambda model, folder, _: write_litgpt(model.weights, folder), lambda _, folder, *__: OpenedByLitgpt(folder)
     ),
+    "peft": Form(_write_peft, _open_peft),
 }

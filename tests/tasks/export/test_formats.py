@@ -20,7 +20,7 @@ from tests.tasks.export.tiny_models import CHATML, TURNS, tiny_model
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
     (tmp_path / "weights").mkdir()
-    return Model(tiny_model(tmp_path / "weights", "llama", TURNS), "tiny", None)
+    return Model(tiny_model(tmp_path / "weights", "llama", TURNS), "tiny", None, Home(tmp_path / "home"))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def model(tmp_path: Path) -> Model:
     [("gguf", "", "tiny-f16.gguf"), ("gguf", "q8_0", "tiny-q8_0.gguf"), ("hf", "", "model.safetensors")],
 )
 def test_an_export_is_opened_by_its_program_and_proved(form: str, quant: str, name: str, model: Model, tmp_path: Path):
-    exported = export(model, form, quant, tmp_path / "out", Home(tmp_path / "home"))
+    exported = export(model, form, quant, tmp_path / "out")
     proof = json.loads((tmp_path / "out" / "proof.json").read_text())
     assert {name, "proof.json"} <= {*exported.files} == {path.name for path in (tmp_path / "out").iterdir()}
     assert (
@@ -53,7 +53,7 @@ def other_split(*arguments: Any) -> dict[str, Any]:
 def test_ollama_is_given_the_template_of_the_model(marks: tuple[str, ...], tmp_path: Path):
     (tmp_path / "weights").mkdir()
     weights = tiny_model(tmp_path / "weights", "qwen3", marks)
-    exported = export(Model(weights, "tiny", None), "ollama", "f16", tmp_path / "out", Home(tmp_path / "home"))
+    exported = export(Model(weights, "tiny", None, Home(tmp_path / "home")), "ollama", "f16", tmp_path / "out")
     lines = (tmp_path / "out" / "Modelfile").read_text()
     assert "FROM ./tiny-f16.gguf\n" in lines and "PARAMETER num_ctx 128\n" in lines
     assert exported.proof.turns_equal is (True if marks else None)
@@ -81,7 +81,7 @@ def test_words_of_go_in_a_template_stay_words():
 def test_a_tokenizer_that_composes_letters_is_exported_with_a_note(model: Model, tmp_path: Path):
     file = model.weights / "tokenizer.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"normalizer": {"type": "NFC"}}))
-    exported = export(model, "gguf", "f16", tmp_path / "out", Home(tmp_path / "home"))
+    exported = export(model, "gguf", "f16", tmp_path / "out")
     assert len(exported.proof.notes) == 1 and "(NFC)" in exported.proof.notes[0]
 
 
@@ -110,21 +110,21 @@ def test_an_export_that_is_another_model_is_refused_and_removed(  # noqa: PLR091
 ):
     monkeypatch.setattr(*fault)
     with pytest.raises(ExportMismatch, match=message):
-        export(model, "gguf", quant, tmp_path / "out", Home(tmp_path / "home"))
+        export(model, "gguf", quant, tmp_path / "out")
     assert not [path for path in tmp_path.iterdir() if "out" in path.name]
 
 
 def test_what_cannot_be_exported_is_refused_before_anything_is_written(model: Model, tmp_path: Path):
-    home, out = Home(tmp_path / "home"), tmp_path / "out"
+    out = tmp_path / "out"
     for form, quant, message in (("onnx", "", "not known"), ("hf", "q8_0", "not for"), ("gguf", "q3", "f16, f32")):
         with pytest.raises(UsageError) as refused:
-            export(model, form, quant, out, home)
+            export(model, form, quant, out)
         assert message in str(refused.value)
     (model.weights / formats.CLASSES).write_text("{}")
     with pytest.raises(UsageError, match="classifier"):
-        export(model, "gguf", "", out, home)
+        export(model, "gguf", "", out)
     out.mkdir()
     (out / "mine.txt").write_text("mine")
     with pytest.raises(UsageError, match="not empty"):
-        export(model, "hf", "", out, home)
+        export(model, "hf", "", out)
     assert (out / "mine.txt").read_text() == "mine"
