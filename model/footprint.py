@@ -39,7 +39,7 @@ class TensorKind:
         return self.count * self.size
 
 
-def tensor_kinds(shape: Shape) -> list[TensorKind]:
+def tensor_kinds(shape: Shape) -> tuple[TensorKind, ...]:
     """Every parameter of the network, those of its blocks together, in the order of the network."""
     with torch.device("meta"):
         decoder = Decoder(shape)
@@ -47,7 +47,7 @@ def tensor_kinds(shape: Shape) -> list[TensorKind]:
     for name, parameter in decoder.named_parameters():
         kind = re.sub(r"^blocks\.\d+\.", "blocks.{n}.", name), tuple(parameter.shape)
         counts[kind] = counts.get(kind, 0) + 1
-    return [TensorKind(name, size, count) for (name, size), count in counts.items()]
+    return tuple(TensorKind(name, size, count) for (name, size), count in counts.items())
 
 
 def forward_flops(shape: Shape, position: int | None = None) -> float:

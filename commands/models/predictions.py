@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from commands.models.attention import prompt_ids, token_texts
+from tasks.errors import UserError
 from tasks.models.prompting import ChatModel
 
 LIKELIEST = 10
@@ -38,6 +39,10 @@ def predictions(reader: ChatModel, prompt: str) -> Predictions:
     decoder, vocabulary = reader.decoder, reader.prompt_builder.vocabulary
     with torch.inference_mode():
         logprobs_tv = decoder.logits(decoder(torch.tensor([ids])))[0].float().log_softmax(-1)
+    if logprobs_tv.isnan().any():
+        raise UserError(
+            "the model's predictions are not finite numbers", "take weights that are whole: copy them again"
+        )
     own_t = logprobs_tv[:-1].gather(1, torch.tensor(ids[1:]).unsqueeze(1)).squeeze(1)
     ranks = (logprobs_tv[:-1] > own_t.unsqueeze(1)).sum(1) + 1
     best = logprobs_tv.topk(min(LIKELIEST, logprobs_tv.shape[1]))

@@ -92,9 +92,10 @@ def _package(model: Path, name: str, out: Path) -> dict[str, Any]:
     weights.mkdir()
     evidence.mkdir()
     with TemporaryDirectory(dir=out) as work:
-        for file in _files(as_folder(model, Path(work))):
+        folder = as_folder(model, Path(work))
+        checked, source = check_model(model, folder), provenance_of(model)
+        for file in _files(folder):
             _take(file, weights / file.name)
-    checked, source = check_model(model, weights), provenance_of(model)
     write_provenance(model, weights)
     shape = checked.shape
     about = {
@@ -123,7 +124,14 @@ def _package(model: Path, name: str, out: Path) -> dict[str, Any]:
 
 def _files(folder: Path) -> list[Path]:
     """Those that are read of a folder of weights."""
-    return [*folder.glob("*.safetensors"), *(folder / name for name in READ_BESIDE if (folder / name).is_file())]
+    from model.hub_config import WeightsError
+    from model.hub_files import weight_files
+
+    try:
+        weights = list(weight_files(folder))
+    except WeightsError as error:
+        raise UserError(error.what, error.cure) from error
+    return [*weights, *(folder / name for name in READ_BESIDE if (folder / name).is_file())]
 
 
 def _take(source: Path, target: Path) -> None:
@@ -144,7 +152,7 @@ def _role(weights: Path) -> str:
     try:
         Vocabulary(weights).markup().prompt_ids([Turn("user", "a")])
     except ChatTemplateError as error:
-        say(f"  its chat template cannot be used, so it continues texts: {error.what}")
+        say(f"  its chat template cannot be used, so it has no conversations and only continues texts: {error.what}")
         return "base"
     return "instruct"
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from commands.models.describe import describe_model
 from commands.models.import_model import import_model
 from commands.models.use import evaluate_model, score_prompt
 from flows.load import load
@@ -85,6 +86,20 @@ def test_weights_too_large_to_compute_with_are_refused(home: Home, weights: Path
     save_file(tensors, weights / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match="predictions after a text of"):
         import_model(home, str(weights), "brought")
+    with pytest.raises(UserError, match="predictions are not finite"):
+        describe_model(home, str(weights), "abc")
+
+
+def test_what_is_wrong_with_a_tokenizer_names_the_users_file(home: Home, weights: Path):
+    (weights / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match=f"^{weights}/tokenizer.json: not a tokenizer"):
+        import_model(home, str(weights), "brought")
+
+
+def test_a_chat_template_that_cannot_be_used_is_reported(home: Home, weights: Path, capsys):
+    (weights / "chat_template.jinja").write_text("{% if")
+    import_model(home, str(weights), "brought")
+    assert find("brought/1", home).tags["role"] == "base" and "only continues texts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a@b", "a'b", "-x", ".x", "a b"])
