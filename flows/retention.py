@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.record import RunRecord, records
 from tasks.errors import UserError
+from tasks.export.gguf_cache import unused_ggufs
 from tasks.home import Home
 from tasks.progress import say
 from tasks.register.aliases import check_registry
@@ -19,6 +20,7 @@ from tasks.store.contents import KEY, read_contents
 from tasks.store.garbage import StoreConfig, bytes_freed, bytes_of, garbage, remove, unused
 from tasks.store.step import input_keys
 from tasks.store.tombstones import with_ancestors_of_removed
+from tasks.tracking.model_version import FILES_TAG
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.registry import versions
 from tasks.tracking.registry_tables import RegistryTables
@@ -61,18 +63,23 @@ def collect(home: Home, keep: int = RUNS_KEPT, partials: bool = False, yes: bool
         keys = needed(home, keep) if alone else set(held.artifacts)
         spare = garbage(held, keys)
         going = spare.entries(partials) if alone else ()
+        registered = {version.tags.get(FILES_TAG, "") for version in versions(home)} if alone else set[str]()
+        ggufs = unused_ggufs(home, registered) if alone else []
         report = {
             "removed": yes,
-            "bytes": bytes_freed([entry.path for entry in going]),
+            "bytes": bytes_freed([entry.path for entry in going]) + sum(file.stat().st_size for file in ggufs),
             "partial_bytes": bytes_freed([entry.path for entry in spare.partials]),
             "kept": len(held.artifacts) - len(spare.artifacts),
             "folders": [
                 {"step": entry.step, "folder": entry.path.name, "bytes": bytes_of([entry.path])} for entry in going
-            ],
+            ]
+            + [{"step": home.gguf.name, "folder": file.name, "bytes": file.stat().st_size} for file in ggufs],
             "notes": [] if alone else [BUSY if os.access(home.store, os.W_OK) else f"{home}: {READ_ONLY}"],
         }
         if yes:
             passed = [entry.path.name for entry in going if not remove(entry)]
+            for file in ggufs:
+                file.unlink(missing_ok=True)
             report["notes"] += [f"{name}: some process works on it; left as it is" for name in passed]
     return report
 

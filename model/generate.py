@@ -3,7 +3,7 @@
 b batch (1) · t position · g key/value heads · k head width · v vocabulary · n ids never drawn
 """
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 
 import torch
 from torch import Tensor
@@ -25,11 +25,13 @@ def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
     seed: int = 0,
     stop: Collection[int] = (),
     never: Collection[int] = (),
+    look: Callable[[Tensor, int], None] | None = None,
 ) -> Generator[int]:
     """The ids that follow `tokens`, as they are made: at most `max_tokens`, an id of `stop` the last one.
 
     Temperature 0 (or below 1e-4) takes the likeliest; `top_k` = 0 and `top_p` = 1 leave nothing out. The same seed
     gives the same ids. An id of `never` is not drawn: an embedding may have more rows than its tokenizer has tokens.
+    `look` is called with the logits (v,) and the id drawn from them, before that is yielded.
 
     A prompt is cut to its last context - max_tokens tokens, never to fewer than half a context. Where the context fills
     up all the same, its later half is read again as if the text began there.
@@ -51,6 +53,8 @@ def generate(  # noqa: PLR0917 - the knobs of sampling, named as everywhere
         if never:
             logits_v = logits_v.index_fill(0, never_n, -torch.inf)
         token = draw(logits_v, temperature, top_k, top_p, generator)
+        if look:
+            look(logits_v, token)
         read, unread = read + unread, [token]
         yield token
         if token in stop:

@@ -1,4 +1,6 @@
-"""Access control: every path but the page's and /health requires a key where there are keys, below /admin one for it.
+"""Access control: every path but the page's, /health and /ready requires a key where there are keys.
+
+Below /admin and for /metrics it is one of scope admin.
 
 Two things guard a server on loopback against the pages that a browser has open: only names of this machine are taken
 as Host (a foreign name that was pointed at 127.0.0.1, DNS rebinding, is not), and a request that a page of another
@@ -22,8 +24,8 @@ from serve.page_files import PAGE
 from tasks.errors import UserError
 from tasks.progress import say
 
-OPEN = frozenset({*PAGE, "/health"})
-ADMIN_PATHS = "/admin/"
+OPEN = frozenset({*PAGE, "/health", "/ready"})
+ADMIN_PATHS = ("/admin/", "/metrics")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
 HEADERS = {

@@ -1,19 +1,21 @@
 """The model version that an alias names now: looked up for each request, loaded when the alias moved.
 
-A request waits for the version that the alias names when it comes, and keeps that version to its end. A version that
+A request waits for the version that the alias names when it comes, and keeps that version to its end: the one before
+goes on with its answers while the new one is loaded, and is unloaded when the last of them has ended. A version that
 cannot be used (a changed file, an alias that was removed) does not end the service: the one before goes on, every
 answer names the version it is from, and the reason is on stderr and in /health.
 """
 
+import asyncio
 import time
 from asyncio import Lock
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from anyio import to_thread
 
-from serve.engine import Engine
+from serve.engine import Engine, ModelFiles
+from serve.engine_choice import LoadEngine
 from serve.model_facts import ModelFacts, model_facts, name_of
 from tasks.errors import UserError
 from tasks.home import Home
@@ -22,6 +24,7 @@ from tasks.progress import say
 from tasks.tracking.model_version import FILES_TAG, Version
 from tasks.tracking.registry import locate, verified
 
+SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_AFTER_TROUBLE = 2.0  # before the registry is read again
 
 
@@ -36,13 +39,18 @@ class LoadedVersion:
     facts: ModelFacts
 
 
+def described(served: LoadedVersion) -> str:
+    """The engine that answers: `llama.cpp, q8_0`."""
+    return f"{served.engine.name}, {served.engine.precision}"
+
+
 class AliasFollower:
     """Follows MODEL: NAME@ALIAS wherever it points; NAME/VERSION and a path stay what they are."""
 
-    def __init__(self, home: Home, model: str, engine: Callable[[Path], Engine]) -> None:
+    def __init__(self, home: Home, model: str, load_engine: LoadEngine) -> None:
         self.model = model
         self.trouble = ""  # why it is not the newest version that answers
-        self._home, self._engine, self._lock = home, engine, Lock()
+        self._home, self._load_engine, self._lock = home, load_engine, Lock()
         self._look_again = 0.0  # on the monotonic clock
         self._served = self._load(locate(model, home))
 
@@ -57,6 +65,12 @@ class AliasFollower:
         """What answered last."""
         return self._served
 
+    async def watch(self) -> None:
+        """Loads a version as soon as the alias names it, so that the first request for it need not wait."""
+        while True:
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            await self.current()
+
     async def current(self) -> LoadedVersion:
         """What answers a request that begins now."""
         async with self._lock:
@@ -69,7 +83,7 @@ class AliasFollower:
             target = locate(self.model, self._home)
             if name_of(target) != self._served.name:
                 self._served = self._load(target)
-                say(f"now answering with {self._served.name}")
+                say(f"now answering with {self._served.name} ({described(self._served)})")
             self.trouble = ""
         except UserError as error:
             self._look_again = time.monotonic() + SECONDS_AFTER_TROUBLE
@@ -80,6 +94,8 @@ class AliasFollower:
 
     def _load(self, target: Version | Path) -> LoadedVersion:
         weights = target if isinstance(target, Path) else verified(target, self._home).weights
-        fingerprint = "" if isinstance(target, Path) else target.tags[FILES_TAG][:12]
-        name, facts = name_of(target), model_facts(target, self._home)
-        return LoadedVersion(name, fingerprint, prompt_builder(name, weights), self._engine(weights), facts)
+        sha256 = "" if isinstance(target, Path) else target.tags[FILES_TAG]
+        name = name_of(target)
+        builder = prompt_builder(name, weights)
+        engine = self._load_engine(ModelFiles(weights, sha256, builder.vocabulary))
+        return LoadedVersion(name, sha256[:12], builder, engine, model_facts(target, self._home))

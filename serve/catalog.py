@@ -5,15 +5,14 @@ when a request first names it; of more than `limits.models` the one that was ask
 """
 
 from asyncio import Lock
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 from anyio import to_thread
 
 from serve.alias_follower import AliasFollower, LoadedVersion
 from serve.api_error import ApiError
-from serve.engine import Engine
+from serve.engine_choice import LoadEngine
 from serve.model_facts import ModelFacts, model_facts
 from tasks.errors import UserError
 from tasks.home import Home
@@ -27,10 +26,10 @@ from tasks.tracking.registry import versions
 class Catalog:
     """Finds the loaded version that a request's model names."""
 
-    def __init__(self, home: Home, main: AliasFollower, engine: Callable[[Path], Engine], most: int) -> None:
+    def __init__(self, home: Home, main: AliasFollower, load_engine: LoadEngine, most: int) -> None:
         """`most`: models in memory at once, the main one included."""
         self.main = main
-        self._home, self._engine, self._most, self._lock = home, engine, most, Lock()
+        self._home, self._load_engine, self._most, self._lock = home, load_engine, most, Lock()
         self._others: dict[str, AliasFollower] = {}  # the one that was asked last at the end
 
     @property
@@ -88,7 +87,7 @@ class Catalog:
             while len(self._others) >= self._most - 1:
                 del self._others[next(iter(self._others))]  # an answer in progress keeps its weights to its end
             try:
-                follower = await to_thread.run_sync(lambda: AliasFollower(self._home, model, self._engine))
+                follower = await to_thread.run_sync(lambda: AliasFollower(self._home, model, self._load_engine))
             except UserError as error:
                 say(f"{model} cannot be loaded: {error}")
                 message = f"{model} cannot be loaded; the server's log says why"

@@ -27,7 +27,8 @@ class Limits(BaseModel):
     default_tokens: int = Field(512, ge=1)  # where a request says nothing
     answer_seconds: float = Field(300.0, gt=0)  # then an answer ends as if its tokens were used up
     models: int = Field(3, ge=1)  # in memory: the one served, and others of the registry; 1: no others
-    slots: int = Field(2, ge=1)  # answers made side by side
+    slots: int | None = Field(None, ge=1)  # answers made side by side; by default 16 with llama.cpp, 2 with the decoder
+    cache_gb: float = Field(1.0, gt=0)  # of keys and values of the texts in work, for each model on llama.cpp
     queue: int = Field(32, ge=0)  # requests that wait for a slot; one more is a 429
     queue_seconds: float = Field(60.0, gt=0)  # that a request waits at most, then it is a 429 too
     wrong_keys_per_minute: int = Field(60, ge=1)  # per address; one more is a 429

@@ -6,18 +6,22 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import uvicorn
+from starlette.routing import Route
 
 from serve import keys
 from serve.access import AccessControl, is_loopback
 from serve.admin import add_admin
-from serve.alias_follower import AliasFollower
+from serve.alias_follower import AliasFollower, described
 from serve.app import application
 from serve.catalog import Catalog
 from serve.connections import accept_failures_reported_once, with_limits
-from serve.engine import DecoderEngine
+from serve.engine_choice import LoadEngine
 from serve.generation import Generations
 from serve.keys import Keyring
 from serve.limits import Limits
+from serve.metrics import CountedRequests
+from serve.upstream import Upstream
+from serve.upstream_engine import UpstreamEngine
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.progress import say
@@ -35,21 +39,34 @@ class Address(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-def serve(home: Home, model: str, address: Address, limits: Limits, on_start: OnStart) -> None:
-    """Answers until SIGTERM or Ctrl-C; `on_start` is called with {"url", "model", "version"} once it does."""
+class Wanted(NamedTuple):
+    """The model that is served, and what loads its engine."""
+
+    home: Home
+    model: str
+    load_engine: LoadEngine
+
+
+def serve(wanted: Wanted, address: Address, limits: Limits, on_start: OnStart) -> None:
+    """Answers until SIGTERM or Ctrl-C; `on_start` is called with {"url", "model", "version", "engine"} once it does."""
+    home, model, load_engine = wanted
     host, names = address.host, address.names
     if (names or not is_loopback(host)) and not keys.are_required(home):
         option = f"--name {names[0]}" if names else f"--host {host}"
         cure = "triptych keys add NAME, or stay on 127.0.0.1"
         raise UsageError(f"{option}: it can be reached from other machines, and this home has no key", cure)
     with _bind(host, address.port) as listener:
-        follower = AliasFollower(home, model, DecoderEngine)
+        follower = AliasFollower(home, model, load_engine)
         keyring = Keyring(home, required=keys.are_required(home))
-        generations = Generations(limits)
-        catalog = Catalog(home, follower, DecoderEngine, limits.models)
-        endpoints = application(catalog, generations, limits)
+        generations = Generations(limits, limits.slots or follower.served.engine.slots)
+        catalog = Catalog(home, follower, load_engine, limits.models)
+        engine = follower.served.engine
+        upstream = Upstream(engine.name, limits.answer_seconds) if isinstance(engine, UpstreamEngine) else None
+        endpoints = application(catalog, generations, limits, upstream)
         add_admin(endpoints, catalog, generations, home)
-        app = AccessControl(endpoints, host, keyring, limits, names)
+        paths = [route.path for route in endpoints.routes if isinstance(route, Route)]
+        guarded = AccessControl(endpoints, host, keyring, limits, names)
+        app = CountedRequests(guarded, generations.metrics, paths)
         config = uvicorn.Config(
             app,
             http=with_limits(limits),
@@ -65,24 +82,30 @@ def serve(home: Home, model: str, address: Address, limits: Limits, on_start: On
             _announce(url, follower, keyring, home)
             if not is_loopback(host):
                 say("  network     traffic is not encrypted: put a proxy with TLS in front")
-            on_start({"url": url, "model": model, "version": follower.served.name})
+            on_start(
+                {"url": url, "model": model, "version": follower.served.name, "engine": described(follower.served)}
+            )
 
-        asyncio.run(Server(config, generations, up).serve(sockets=[listener]))
+        asyncio.run(Server(config, generations, follower, up).serve(sockets=[listener]))
 
 
 class Server(uvicorn.Server):
     """Announces when it is up, and lets answers finish for a while when it stops."""
 
-    def __init__(self, config: uvicorn.Config, generations: Generations, up: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, generations: Generations, follower: AliasFollower, up: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._generations, self._up = generations, up
+        self._generations, self._follower, self._up = generations, follower, up
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().set_exception_handler(accept_failures_reported_once())
         await super().startup(sockets)
+        self._watching = asyncio.create_task(self._follower.watch())
         self._up()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._watching.cancel()
         self._generations.end_within(SECONDS_TO_FINISH)
         await super().shutdown(sockets)
 
@@ -99,6 +122,7 @@ def _bind(host: str, port: int) -> socket.socket:
 def _announce(url: str, follower: AliasFollower, keyring: Keyring, home: Home) -> None:
     served = follower.served
     say(f"{served.name} answers ({follower.model}, {served.engine.context:,} tokens of context)")
+    say(f"  engine      {described(served)}")
     say(f"  chat page   {url}/\n  API         {url}/v1   OpenAI's chat and completions; the model is {follower.model}")
     if not keyring.required:
         say("  keys        none: every program on this machine has access; `triptych keys add NAME` changes that")

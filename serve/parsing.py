@@ -1,5 +1,6 @@
 """A request's body and prompt, prepared off the event loop and bounded: other clients do not wait for a bad body."""
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -30,6 +31,17 @@ class Parser:
         if not _is_json(request.headers.get("content-type", "")):
             raise ApiError(400, "body: not a JSON object sent as application/json", "invalid_request")
         return await self.run(lambda: _parsed(body, kind))
+
+    async def parse_object(self, request: Request) -> dict[str, Any]:
+        """The body as an object whose fields another server judges."""
+        body = await request.body()
+        try:
+            content = json.loads(body) if _is_json(request.headers.get("content-type", "")) else None
+        except (ValueError, RecursionError):
+            content = None
+        if not isinstance(content, dict):
+            raise ApiError(400, "body: not a JSON object sent as application/json", "invalid_request")
+        return content
 
     async def prompt(self, build: Callable[[], T]) -> T:
         """The prompt that is built; ApiError with the reason where the model cannot have one of such turns."""

@@ -13,7 +13,7 @@ class Slots:
     """Slots are given in the order of requests, and free again when the `async with` ends, however it ends."""
 
     def __init__(self, slots: int, queue: int, queue_seconds: float) -> None:
-        self.queue, self.queue_seconds = queue, queue_seconds
+        self.count, self.queue, self.queue_seconds = slots, queue, queue_seconds
         self.in_use = self.waiting = 0
         self._free = asyncio.Semaphore(slots)
 

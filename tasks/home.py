@@ -115,6 +115,11 @@ class Home(os.PathLike[str]):
         return self / "converted"
 
     @property
+    def gguf(self) -> Path:
+        """GGUF files that llama.cpp answers from, each made again when it is gone: SHA256-QUANT.gguf."""
+        return self / "gguf"
+
+    @property
     def outbox(self) -> Path:
         """Events that MLflow has not received yet."""
         return self / "outbox"

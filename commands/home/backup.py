@@ -37,7 +37,13 @@ from tasks.tracking.server import mlflow_server
 FORMAT = 1
 CONTENTS, SEAL, BELOW = "backup.json", "backup.sha256", "home"
 DATABASES = (DATABASE, "prefect/prefect.db")
-NOT_KEPT = {"logs", "listings", "prefect", STORE}  # of this machine or this moment; the store goes by what is needed
+NOT_KEPT = {
+    "logs",
+    "listings",
+    "prefect",
+    "gguf",
+    STORE,
+}  # of this machine, or made again; the store goes by what is needed
 POINTING = (RECORDS, "outbox", "corpora")  # copied before what they point to
 SKIPPED = ".skipped"  # the store's note that a step has nothing to do
 CHUNK = 1 << 20

@@ -4,16 +4,16 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import fill, shorten
 from typing import TYPE_CHECKING, NoReturn
 
 from commands.complete import models
-from commands.models.use import Knobs, at_hand, chat_model, is_public
+from commands.models.answering import AnsweringModel
+from commands.models.use import Knobs, at_hand, is_public
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
-from tasks.models.prompting import ChatModel
 from tasks.progress import say
 from tasks.register.introduction import Introduction, introduce
 from tasks.tracking.model_version import Version
@@ -44,7 +44,7 @@ class Conversation:
     home: Home
     name: str
     knobs: Knobs
-    speaker: ChatModel = field(init=False)
+    speaker: AnsweringModel = field(init=False)
     turns: list["Turn"] = field(init=False, default_factory=list)
     earlier: list["Turn"] = field(init=False, default_factory=list)  # those before the last message
     message: str = field(init=False, default="")
@@ -52,11 +52,13 @@ class Conversation:
     introduction: Introduction = field(init=False)
 
     def __post_init__(self) -> None:
-        self.speaker, self.introduction = chat_model(self.home, self.name), _introduction(self.home, self.name)
+        self.speaker = AnsweringModel(self.home, self.name)
+        self.introduction = _introduction(self.home, self.name)
 
     @property
     def greeting(self) -> str:
-        return f"{self.name} {'answers' if self.speaker.answers else 'continues your text (a base model)'}"
+        does = "answers" if self.speaker.answers else "continues your text (a base model)"
+        return f"{self.name} {does} ({self.speaker.engine})"
 
     @property
     def prompts(self) -> str:
@@ -72,7 +74,7 @@ class Conversation:
         turns, pieces = [*self.earlier, Turn("user", text)], list[str]()
         seed = self.knobs.seed + len(turns) + self.retries
         try:
-            for piece in self.speaker.reply(turns, **asdict(replace(self.knobs, seed=seed))):
+            for piece in self.speaker.reply(turns, replace(self.knobs, seed=seed)):
                 pieces.append(piece)
                 yield piece
         finally:
@@ -121,7 +123,7 @@ class Conversation:
         if not name:
             say("\n".join([self.greeting, *models()]))
             return
-        self.speaker, self.introduction = chat_model(self.home, name), _introduction(self.home, name)
+        self.speaker, self.introduction = AnsweringModel(self.home, name), _introduction(self.home, name)
         self.name, self.turns, self.earlier = name, [], []
         say(self.greeting)
         self.introduce()

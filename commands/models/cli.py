@@ -47,7 +47,8 @@ def chat(
     The champion of the latest run, unless another is named. /help in the conversation shows its commands.
     """
     from commands.models.adapted import with_adapter
-    from commands.models.use import Knobs, answer_prompt
+    from commands.models.answering import answer_prompt
+    from commands.models.use import Knobs
 
     model = with_adapter(current_home(), model, adapter)
     knobs = Knobs(max_tokens, temperature, top_p, seed)
@@ -67,6 +68,11 @@ def serve(
     model: ModelArgument = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8000,
     host: Annotated[str, typer.Option(help="Any address but loopback requires keys.")] = "127.0.0.1",
+    engine: Annotated[
+        str,
+        typer.Option(help="llama.cpp, decoder, or the URL of an OpenAI-compatible server; by default the first there."),
+    ] = "",
+    quant: Annotated[str, typer.Option(help="Of the weights with llama.cpp: f16, q8_0, q4_0.")] = "q8_0",
     name: Annotated[
         list[str],
         typer.Option("--name", metavar="HOST", help="A further name of this server, behind a proxy or in a container."),
@@ -87,14 +93,16 @@ def serve(
 
     allowed = limits(change)
     model = with_adapter(current_home(), model, adapter) or champion(current_home())
-    from serve.listen import Address, serve
+    from serve.engine_choice import load_engine
+    from serve.listen import Address, Wanted, serve
 
     def announce(address: dict[str, str]) -> None:
         print_json(address) if as_json else print(address["url"])
         sys.stdout.flush()
 
     try:
-        serve(current_home(), model, Address(host, port, tuple(name)), allowed, announce)
+        load = load_engine(current_home(), engine, quant, allowed.slots, int(allowed.cache_gb * 2**30))
+        serve(Wanted(current_home(), model, load), Address(host, port, tuple(name)), allowed, announce)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise typer.Exit(130) from None

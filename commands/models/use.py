@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,13 +34,6 @@ class Knobs:
     temperature: float  # 0: always the likeliest token
     top_p: float
     seed: int
-
-
-def answer_prompt(home: Home, model: str, prompt: str, knobs: Knobs) -> str:
-    """The whole answer to one prompt."""
-    from model.chat import Turn
-
-    return "".join(chat_model(home, model).reply([Turn("user", prompt)], **asdict(knobs)))
 
 
 def score_prompt(home: Home, model: str, prompt: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tasks.home import Home
 from tasks.models.chat_template import write_chat_template
 from tasks.models.vocabulary import SPECIALS
 from tasks.register.introduction import Introduction
-from tests.tasks.models.byte_level import tokenizer_folder
+from tests.tasks.models.byte_level import tokenizer_folder, write_tokenizer
 
 ON_A_TERMINAL = """
 import fcntl, os, sys, termios
@@ -84,18 +84,29 @@ class Terminal:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that answers in turns."""
     folder = tokenizer_folder(tmp_path_factory.mktemp("model") / "tiny", SPECIALS)
-    shape = from_depth(1, 256 + len(SPECIALS), 64, "llama", width=32, heads=2, kv_heads=2)
+    write_tokenizer(folder, SPECIALS, merges=[("a", "b")])
+    shape = from_depth(1, 257 + len(SPECIALS), 64, "llama", width=32, heads=2, kv_heads=2)
     hub.save(initialise(Decoder(shape), seed=0), folder)
     write_chat_template(folder)
     return folder
 
 
+@pytest.fixture(scope="module")
+def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of files for llama.cpp, which the homes of these tests share."""
+    return tmp_path_factory.mktemp("gguf")
+
+
 @pytest.fixture
-def terminal(weights: Path, tmp_path: Path) -> Iterator[Terminal]:
+def home(tmp_path: Path, gguf: Path) -> Home:
     (tmp_path / "home").mkdir()
-    terminal = Terminal(
-        Home(tmp_path / "home"), tmp_path, str(weights), "--max-tokens", str(ENDLESS), "--temperature", "0"
-    )
+    (tmp_path / "home" / "gguf").symlink_to(gguf)
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def terminal(weights: Path, home: Home, tmp_path: Path) -> Iterator[Terminal]:
+    terminal = Terminal(home, tmp_path, str(weights), "--max-tokens", str(ENDLESS), "--temperature", "0")
     yield terminal
     terminal.process.kill()
     terminal.process.wait()
@@ -104,7 +115,7 @@ def terminal(weights: Path, tmp_path: Path) -> Iterator[Terminal]:
 
 def test_a_conversation_on_a_terminal(terminal, weights, tmp_path):
     greeting = terminal.read_until("» ")
-    assert f"{weights} answers; /help" in greeting
+    assert f"{weights} answers (" in greeting and "); /help" in greeting
     assert terminal.type("\n").strip() == "»"  # an empty line does nothing
     assert "error: /retry: there is no message yet" in terminal.type("/retry\n")
     first = terminal.interrupt_answer("hello")
@@ -129,8 +140,8 @@ def test_a_conversation_on_a_terminal(terminal, weights, tmp_path):
     assert history.stat().st_mode & 0o077 == 0
 
 
-def test_prompts_that_the_model_knows_are_listed_and_sent_by_number(weights, tmp_path, capsys):
-    conversation = Conversation(Home(tmp_path), str(weights), Knobs(4, 0.0, 1.0, 0))
+def test_prompts_that_the_model_knows_are_listed_and_sent_by_number(weights, home, capsys):
+    conversation = Conversation(home, str(weights), Knobs(4, 0.0, 1.0, 0))
     assert conversation.command("/try") is None
     assert "no prompts are known of this model" in capsys.readouterr().err
     conversation.introduction = Introduction("It answers.", ("When?", "Continue:\nThe state"))
@@ -150,12 +161,13 @@ def test_the_second_ctrl_c_in_a_row_ends_it(terminal):
     assert terminal.process.wait(timeout=30) == 130
 
 
-def test_every_piped_line_is_a_message(weights, tmp_path, monkeypatch, capsys):
+def test_every_piped_line_is_a_message(weights, home, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n/help\n"))
-    converse(Home(tmp_path / "home"), str(weights), Knobs(3, 0.8, 0.95, seed=0))
+    converse(home, str(weights), Knobs(3, 0.8, 0.95, seed=0))
     shown = capsys.readouterr()
     assert shown.out.count("» ") == 3 and "/retry" not in shown.out
-    assert f"{weights} answers" in shown.err and not (tmp_path / "home").exists()
+    assert f"{weights} answers (llama.cpp, q8_0)" in shown.err
+    assert [path.name for path in home.path.iterdir()] == ["gguf"]
 
 
 def test_an_empty_answer_is_said_to_be_one(capsys):

@@ -44,10 +44,40 @@ def test_a_path_beside_an_endpoint_names_it(path, meant):
 
 @pytest.mark.parametrize("fields", [{"tools": []}, {"tools": [{"type": "function"}], "tool_choice": "none"}])
 def test_tools_that_are_not_to_be_called_are_ignored(fields):
-    assert ChatRequest.model_validate(CHAT | fields).messages
+    assert not ChatRequest.model_validate(CHAT | fields).is_of_tools
 
 
-@pytest.mark.parametrize("fields", [{}, {"tool_choice": "auto"}, {"tool_choice": None}])
-def test_tools_to_be_called_are_refused(fields):
-    with pytest.raises(ValidationError, match=r"tools\n  not supported here"):
-        ChatRequest.model_validate(CHAT | {"tools": [{"type": "function"}]} | fields)
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"messages": [*CHAT["messages"], {"role": "tool", "content": "x", "tool_call_id": "1"}]}, "messages"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"frequency_penalty": 0.5}, "frequency_penalty"),
+        ({"logprobs": True}, "logprobs"),
+        ({"logit_bias": {"7": 1}}, "logit_bias"),
+    ],
+)
+def test_what_the_engine_cannot_do_is_refused_by_the_fields_name(fields, named):
+    async def run():
+        async with client_of(Follower()) as client:
+            return await client.post("/v1/chat/completions", json=CHAT | fields)
+
+    error = asyncio.run(run()).json()["error"]
+    assert error["param"] == named and "made up" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"response_format": {"type": "json_schema"}},
+        {"response_format": {"type": "json_object", "json_schema": {"schema": {}}}},
+        {"top_logprobs": 2},
+        {"n": 0},
+        {"logit_bias": {"seven": 1}},
+        {"messages": [{"role": "assistant", "content": None}]},
+    ],
+)
+def test_fields_that_do_not_go_together_are_refused(fields):
+    with pytest.raises(ValidationError):
+        ChatRequest.model_validate(CHAT | fields)

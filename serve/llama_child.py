@@ -1,0 +1,45 @@
+"""The process that holds llama.cpp: `python -m serve.llama_child SPEC`, started by llama_process.py.
+
+SPEC is JSON. The server listens at a Unix socket in a folder of the parent's; one line on stdout says that it is up.
+It ends when its standard input does: with the parent, however that ends.
+"""
+
+import json
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+EMBEDDING_TOKENS = 512  # of one text, which llama.cpp reads in one piece
+
+
+def parameters(spec: dict[str, Any]) -> Any:
+    """llama.cpp's parameters; what is not set here is as llama.cpp has it."""
+    xllamacpp: Any = import_module("xllamacpp")
+    given = xllamacpp.CommonParams()
+    given.model.path = spec["file"]
+    given.hostnames = [spec["socket"]]
+    given.n_parallel, given.n_ctx, given.kv_unified = spec["slots"], spec["cells"], spec["shared"]
+    for threads in (given.cpuparams, given.cpuparams_batch):
+        threads.n_threads = spec["threads"]
+    given.n_ubatch = EMBEDDING_TOKENS
+    given.embedding, given.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    given.cache_ram_mib = 0  # what slots hold of earlier prompts is used again; nothing more is kept
+    given.fit_params = given.ui = given.endpoint_slots = False
+    given.warmup = False
+    given.swa_full = True  # else a shorter prompt after a longer one is answered from a cache that lacks its start
+    given.verbosity = 1  # errors
+    return given
+
+
+def main() -> None:
+    xllamacpp: Any = import_module("xllamacpp")
+    server = xllamacpp.Server(parameters(json.loads(sys.argv[1])))
+    print(server.listening_address, flush=True)
+    while os.read(0, 1):
+        pass
+    os._exit(0)  # the memory goes back at once; nothing of it is to be kept
+
+
+if __name__ == "__main__":
+    main()

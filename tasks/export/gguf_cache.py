@@ -1,0 +1,83 @@
+"""GGUF files that llama.cpp answers from: made of a model's weights when first needed, and kept in the home.
+
+    HOME/gguf/SHA256-QUANT.gguf     SHA256: of the model's files, the first half of it
+
+They are never in a key: whatever is removed here is made again. The few used last stay; `triptych gc` removes those of
+models that are no longer registered.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+from tasks.errors import UserError
+from tasks.home import Home
+from tasks.progress import say
+from tasks.store.locks import exclusive
+
+KEPT = 6  # used last; a process that has one open keeps it to its end
+LENGTH = 32  # of the hash, in the file's name
+REFUSED = 3  # exit status of a model that cannot be GGUF, whose reason is on stdout
+
+
+def cached_gguf(weights: Path, sha256: str, quant: str, home: Home) -> Path:
+    """The GGUF of a folder of weights; UserError where it cannot be one."""
+    file = home.gguf / f"{sha256[:LENGTH]}-{quant}.gguf"
+    try:
+        home.gguf.mkdir(parents=True, exist_ok=True)
+        with exclusive(home.gguf / ".lock"):
+            if not file.is_file():
+                say(f"a GGUF file ({quant}) of {weights} is written for llama.cpp")
+                partial = file.with_suffix(".partial")
+                _write(weights, partial, quant)
+                with partial.open("rb") as written:
+                    os.fsync(written.fileno())
+                partial.replace(file)
+                _remove_but_latest(home)
+            file.touch()
+    except OSError as error:
+        cure = "point TRIPTYCH_HOME at a folder that can be written, or take --engine decoder"
+        raise UserError(f"{home.gguf}: {error.strerror}", cure) from error
+    return file
+
+
+def unused_ggufs(home: Home, in_use: Collection[str]) -> list[Path]:
+    """The files of models whose hash is not among these."""
+    kept = {sha256[:LENGTH] for sha256 in in_use}
+    return [file for file in sorted(home.gguf.glob("*.gguf")) if file.name.partition("-")[0] not in kept]
+
+
+def _write(weights: Path, file: Path, quant: str) -> None:
+    """In a process of its own: a server goes on answering, and neither torch nor the weights stay in its memory."""
+    command = [sys.executable, "-m", "tasks.export.gguf_cache", str(weights), str(file), quant]
+    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", ""))))
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    if done.returncode == REFUSED:
+        raise UserError(*json.loads(done.stdout))
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise UserError(f"{weights}: it cannot be written as GGUF ({last})", "take --engine decoder")
+
+
+def _main() -> None:
+    from tasks.export.gguf import write_gguf
+
+    weights, file, quant = sys.argv[1:]
+    try:
+        write_gguf(Path(weights), Path(file), quant)
+    except UserError as error:
+        print(json.dumps([error.what, error.cure]))
+        sys.exit(REFUSED)
+
+
+def _remove_but_latest(home: Home) -> None:
+    latest_first = sorted(home.gguf.glob("*.gguf"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in latest_first[KEPT:]:
+        file.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    _main()
