@@ -9,6 +9,8 @@ import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from model.hub_config import WeightsError
 
 STRING, ARRAY = 8, 9
@@ -35,14 +37,22 @@ class Header(NamedTuple):
 
 def open_gguf(file: Path) -> Header:
     """What is in the file; WeightsError where it is cut or damaged."""
-    from gguf import GGUFReader
-
     try:
         _walk(file)
-        reader = GGUFReader(file)
+        reader = _reader(file)
     except DAMAGE as error:
         raise damaged(file, error) from error
     return Header(dict(reader.fields), {tensor.name: tensor for tensor in reader.tensors})
+
+
+def _reader(file: Path) -> Any:
+    """The reader of `gguf` over a plain view of the mapped file: a memmap makes each of its many small reads slow."""
+    from gguf import GGUFReader
+
+    def set_data(self: Any, mapped: np.ndarray) -> None:
+        self.view = mapped.view(np.ndarray)
+
+    return type("PlainReader", (GGUFReader,), {"data": property(lambda self: self.view, set_data)})(file)
 
 
 def damaged(file: Path, error: Exception) -> WeightsError:
