@@ -9,6 +9,8 @@ from commands.models.use import at_hand, chat_model, model_path
 from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.models.architecture import describe, in_words, memory, tensor_rows
+from tasks.models.hub_download import fetch_config
+from tasks.models.hub_place import is_hub
 from tasks.models.pretrained import shape_of
 from tasks.models.provenance import stated_licence
 from tasks.readable_numbers import bytes_in_words, count_in_words
@@ -39,9 +41,9 @@ class Described:
 
 
 def describe_model(home: Home, model: str, prompt: str) -> Described:
-    """The model; its weights are loaded only where there is a prompt."""
+    """The model; its weights are loaded, and downloaded from a hub, only where there is a prompt."""
     name = model or at_hand(home)
-    path = model_path(home, name)
+    path = fetch_config(name, home) if is_hub(name) and not prompt else model_path(home, name)
     described = Described(name, path, shape_of(path), stated_licence(path))
     if not prompt:
         return described

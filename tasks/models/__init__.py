@@ -3,7 +3,7 @@
 pretrained.py       a model made elsewhere, located and read as a folder in the Hugging Face layout; gguf_tokenizer.py
 adapter.py          an adapter of peft's, merged into its base
 litgpt_folder.py    a folder of LitGPT's
-hub_place.py        the name of a model on a hub;  hub_download.py  its files, fetched once and verified
+hub_place.py        the name of a model on a hub;  hub_download.py  its files, fetched once; hub_remote.py  and verified
 model_check.py      whether weights and tokenizer of a model can be used
 provenance.py       its name, hash and licence, kept beside the weights that began from it
 vocabulary.py       a tokenizer folder: text to ids, ids to bytes, special tokens by name (model/codec.py)

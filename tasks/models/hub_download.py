@@ -5,51 +5,52 @@ named. Configs and tokenizer come first, so that a model which cannot be read is
 download that broke off goes on where it ended, and each large file is compared with the SHA-256 that the hub states.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from model.hub_files import CONFIG
+from model.spec import ADAPTER_CONFIG
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.hub_access import Pins, hub_failures
 from tasks.models.hub_place import FETCHED, FILES, GGUF, Fetched, HubPlace, hub_place, read_fetched
+from tasks.models.hub_remote import OTHERWISE, Remote
 from tasks.models.pretrained import LICENCE_FILES, READ_BESIDE, README, check_tokenizer
-from tasks.progress import progress, say
-from tasks.readable_numbers import bytes_in_words
+from tasks.progress import say
 from tasks.store.artifacts import write_durably
-from tasks.store.hashing import file_sha256
 from tasks.store.locks import exclusive
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
-OTHERWISE = "give the path of a folder of your own"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 NAMES_SHOWN = 6
-SPARE_BYTES = 256 << 20  # left free on the disk
-WORTH_A_LINE = 10_000_000  # bytes
-SHA256_LETTERS = 64
-PARTIAL = ".partial"
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """One file of a commit on the hub."""
-
-    name: str
-    url: str
-    size: int
-    sha256: str | None  # None: it is small, and the hub states no hash of its content
 
 
 def fetch(model: str | Path, home: Home) -> Path:
     """The model's folder or GGUF file in the home, downloaded where it is not there yet; UserError where it cannot."""
+    return _fetch(_place(model), home, has_weights=True)
+
+
+def fetch_config(model: str | Path, home: Home) -> Path:
+    """As `fetch`, but a folder may lack its weights, which are not downloaded for it: what describes them is there."""
+    place = _place(model)
+    commit = Pins(home.hub_models).commit(place.name, place.revision)
+    if commit and not place.file and (folder := place.path(home, commit)).joinpath(CONFIG).is_file():
+        return folder
+    return _fetch(place, home, has_weights=bool(place.file))
+
+
+def _place(model: str | Path) -> HubPlace:
     try:
-        place = hub_place(model)
+        return hub_place(model)
     except ValueError as error:
         raise UsageError(str(error), "triptych import hub:Qwen/Qwen3-0.6B-Base --name qwen3") from error
+
+
+def _fetch(place: HubPlace, home: Home, has_weights: bool) -> Path:
     if path := place.here(home):
         _announce(place.title, path)
         return path
@@ -59,7 +60,7 @@ def fetch(model: str | Path, home: Home) -> Path:
         if is_new:
             say(f"  {place.title} is the commit {commit} from now on in this home")
         with exclusive(place.folder(home, commit) / ".lock", f"waiting: another process downloads {place.name}"):
-            return place.here(home) or _download(place, commit, home)
+            return place.here(home) or _download(place, commit, home, has_weights)
 
 
 @cache
@@ -75,9 +76,16 @@ def _info(place: HubPlace, revision: str) -> "ModelInfo":
     return HfApi().model_info(place.name, revision=revision)
 
 
-def _download(place: HubPlace, commit: str, home: Home) -> Path:
+def _listed(place: HubPlace, commit: str) -> list[str]:
+    """The files of a commit, asked for one by one: a mirror need not list them with the model."""
+    from huggingface_hub import HfApi
+
+    return HfApi().list_repo_files(place.name, revision=commit)
+
+
+def _download(place: HubPlace, commit: str, home: Home, has_weights: bool) -> Path:
     info = _info(place, commit)
-    names = [sibling.rfilename for sibling in info.siblings or ()]
+    names = [sibling.rfilename for sibling in info.siblings or ()] or _listed(place, commit)
     card: Any = info.card_data.to_dict() if info.card_data else {}
     _refuse_unreadable(place, names, card)
     folder = place.folder(home, commit)
@@ -88,6 +96,8 @@ def _download(place: HubPlace, commit: str, home: Home) -> Path:
         weights = [place.file]
     else:
         _check_small_files(folder / FILES)
+        if not has_weights:
+            return folder / FILES
         weights = _weights(names, folder / FILES)
     hashes |= remote.fetch(weights, home)
     licence = card.get("license") if isinstance(card.get("license"), str) else before.licence
@@ -103,8 +113,7 @@ def _small(place: HubPlace) -> Sequence[str]:
 
 def _refuse_unreadable(place: HubPlace, names: Sequence[str], card: dict[str, Any]) -> None:
     """UsageError where the repository has no weights of a kind that is read, with what to take instead."""
-    from model.hub_files import CONFIG, INDEX, SINGLE
-    from model.spec import ADAPTER_CONFIG
+    from model.hub_files import INDEX, SINGLE
 
     ggufs = [name for name in names if name.endswith(GGUF)]
     if place.file:
@@ -164,99 +173,3 @@ def _weights(names: Sequence[str], folder: Path) -> list[str]:
     except (WeightsError, TypeError) as error:
         raise UserError(f"{folder / INDEX}: not an index of safetensors", "name another model") from error
     return shards
-
-
-@dataclass(frozen=True)
-class Remote:
-    """The files of one commit, and the folder that they go to."""
-
-    place: HubPlace
-    commit: str
-    folder: Path
-
-    def fetch(self, names: Sequence[str], home: Home) -> dict[str, str]:
-        """Those that are not here; the hashes of all that the hub states one of."""
-        files = [self._look_up(name) for name in names]
-        missing = [file for file in files if not self._is_here(file)]
-        total = sum(file.size - self._begun(file) for file in missing)
-        if total + SPARE_BYTES > home.free_bytes() and total:
-            what = f"{self.place.title}: {bytes_in_words(total)} are to be downloaded, and the disk of {home} has "
-            raise UserError(f"{what}{bytes_in_words(home.free_bytes())}", "free some space, or move TRIPTYCH_HOME")
-        if total > WORTH_A_LINE:
-            say(f"  downloading {bytes_in_words(total)} of {self.place.title}, once")
-        with progress(f"downloading {self.place.name}", total // 1000 + 1, "kB") as advance:
-            counted = _Thousands(advance)
-            for file in missing:
-                self._fetch(file, counted)
-        return {file.name: file.sha256 for file in files if file.sha256}
-
-    def _look_up(self, name: str) -> RemoteFile:
-        from huggingface_hub import get_hf_file_metadata, hf_hub_url
-        from huggingface_hub.utils import build_hf_headers
-
-        url = hf_hub_url(self.place.name, name, revision=self.commit)
-        stated = get_hf_file_metadata(url, headers=build_hf_headers())
-        if stated.size is None:
-            raise UserError(f"{self.place.title}: the hub does not say how large {name} is", OTHERWISE)
-        etag = stated.etag or ""
-        return RemoteFile(name, url, stated.size, etag if len(etag) == SHA256_LETTERS else None)
-
-    def _is_here(self, file: RemoteFile) -> bool:
-        """A file has its name only once it is whole and verified."""
-        path = self.folder / file.name
-        return path.is_file() and path.stat().st_size == file.size
-
-    def _begun(self, file: RemoteFile) -> int:
-        partial = self._partial(file)
-        return partial.stat().st_size if partial.is_file() else 0
-
-    def _partial(self, file: RemoteFile) -> Path:
-        path = self.folder / file.name
-        return path.with_name(path.name + PARTIAL)
-
-    def _fetch(self, file: RemoteFile, count: "_Thousands") -> None:
-        from huggingface_hub.file_download import http_get
-        from huggingface_hub.utils import build_hf_headers
-
-        partial, path = self._partial(file), self.folder / file.name
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        if self._begun(file) > file.size:
-            partial.unlink()
-        begun = self._begun(file)
-        if begun:
-            say(f"  {file.name}: going on after {bytes_in_words(begun)} of {bytes_in_words(file.size)}")
-        with partial.open("ab") as out:
-            http_get(
-                file.url,
-                out,
-                resume_size=begun,
-                headers=build_hf_headers(),
-                expected_size=file.size,
-                displayed_filename=file.name,
-                tqdm_class=cast(Any, count.bar),
-            )
-        if partial.stat().st_size != file.size or (file.sha256 and file_sha256(partial) != file.sha256):
-            partial.unlink()
-            what = f"{self.place.title}: {file.name} is not what the hub lists under its hash"
-            raise UserError(what, "run again, which downloads it anew; where it stays so, the hub's copy is damaged")
-        partial.replace(path)
-
-
-class _Thousands:
-    """Bytes counted towards a progress of thousands of them; `bar` is what huggingface_hub takes for a tqdm."""
-
-    def __init__(self, advance: Callable[[int], None]) -> None:
-        self._advance, self._rest = advance, 0
-
-    def bar(self, **_: Any) -> "_Thousands":
-        return self
-
-    def update(self, count: int) -> None:
-        thousands, self._rest = divmod(self._rest + count, 1000)
-        self._advance(thousands)
-
-    def __enter__(self) -> "_Thousands":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return

@@ -116,12 +116,13 @@ def check_weights(model: Path, vocabulary: int, context: int) -> "Shape":
 
 
 def shape_of(model: Path) -> "Shape":
-    """The shape of a folder's or a GGUF file's network, of which no weights are read."""
-    from model import gguf_weights
+    """The shape of a folder's or a GGUF file's network. No weights are read; a folder's need not be there."""
+    from model import gguf_weights, hub_files, litgpt_weights
     from model.hub_config import WeightsError
 
+    source = gguf_weights if model.suffix == GGUF else litgpt_weights if is_litgpt(model) else hub_files
     try:
-        return gguf_weights.read_shape(model) if model.suffix == GGUF else _read_shape(model)[1]
+        return source.read_shape(model)
     except WeightsError as error:
         raise UserError(error.what, error.cure) from error
 

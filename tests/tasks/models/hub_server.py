@@ -33,6 +33,7 @@ class Hub:
     asked: list[str] = field(default_factory=list)  # "GET /path", with "bytes=N-" where a part was asked
     cuts: list[int] = field(default_factory=list)  # the next transfers of large files end after so many bytes
     ranges: bool = True
+    lists_files: bool = True  # with a model; else its tree does
     damage: str = ""  # the file whose bytes arrive changed
     url: str = ""
 
@@ -82,7 +83,7 @@ def answer(request: BaseHTTPRequestHandler, hub: Hub, is_head: bool) -> None:
     repo = hub.repos.get(name)
     if repo is None or (repo.token and request.headers.get("Authorization") != f"Bearer {repo.token}"):
         return refuse(request, 401, "RepoNotFound")
-    rest = path.partition(name)[2]
+    rest = path.partition(name)[2].replace("/tree/", "/revision/")
     revision, _, file = rest.removeprefix("/revision/" if is_api else "/resolve/").partition("/")
     if is_api and "/" in rest.removeprefix("/revision/"):
         revision = rest.removeprefix("/revision/")
@@ -91,10 +92,10 @@ def answer(request: BaseHTTPRequestHandler, hub: Hub, is_head: bool) -> None:
         return refuse(request, 404, "RevisionNotFound")
     files = repo.commits[commit]
     if is_api:
-        siblings = [{"rfilename": file} for file in files]
-        return send(
-            request, json.dumps({"id": name, "sha": commit, "siblings": siblings, "cardData": repo.card}).encode()
-        )
+        tree = [{"type": "file", "path": file, "oid": "0" * 40, "size": len(files[file])} for file in files]
+        siblings = [{"rfilename": file} for file in files] if hub.lists_files else None
+        about = {"id": name, "sha": commit, "siblings": siblings, "cardData": repo.card}
+        return send(request, json.dumps(tree if "/tree/" in path else about).encode())
     if repo.gated:
         return refuse(request, 403, "GatedRepo")
     if file not in files:

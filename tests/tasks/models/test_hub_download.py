@@ -9,6 +9,7 @@ import huggingface_hub.constants
 import pytest
 from huggingface_hub import file_download
 
+from commands.models.describe import describe_model
 from commands.models.use import score_prompt
 from flows.load import load
 from flows.named_models import hub_models
@@ -94,8 +95,8 @@ def test_a_cut_off_transfer_goes_on_where_it_ended_in_the_same_process_and_in_th
     assert content_of(folder) == content_of(weights)
 
 
-def test_a_server_that_knows_no_ranges_sends_all_of_it_again(server, weights, tmp_path):
-    server.cuts, server.ranges = [1000], False
+def test_a_mirror_without_ranges_and_lists_of_files_sends_all_of_it_again(server, weights, tmp_path):
+    server.cuts, server.ranges, server.lists_files = [1000], False, False
     assert content_of(fetch(MODEL, Home(tmp_path))) == content_of(weights)
 
 
@@ -182,6 +183,16 @@ def test_too_small_a_disk_is_reported_before_anything_large_is_fetched(server, t
     with pytest.raises(UserError, match="free some space"):
         fetch(MODEL, Home(tmp_path))
     assert "model.safetensors" not in server.downloads()
+
+
+def test_a_model_is_described_before_its_weights_are_downloaded(server, weights, tmp_path):
+    home = Home(tmp_path)
+    for _ in range(2):
+        described = describe_model(home, MODEL, "").as_json()
+        assert (described["parameters"], described["licence"]) == (53_792, "apache-2.0")
+        assert "config.json" in server.downloads() and "model.safetensors" not in server.downloads()
+    assert hub_place(MODEL).here(home) is None and content_of(fetch(MODEL, home)) == content_of(weights)
+    assert server.downloads().count("config.json") == 1
 
 
 def test_of_shards_those_that_the_index_names_are_fetched(server, weights, tmp_path):
