@@ -1,12 +1,11 @@
 """A tokenizer's folder as the metadata of a GGUF file: tokens, their types, merges or scores, and the special ids."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.models.gguf_pre_splits import LLAMA_CPP_PRE_SPLITS, build_pre_tokenizer
+from tasks.models.gguf_pre_splits import LLAMA_CPP_PRE_SPLITS, name_of
 from tasks.models.vocabulary import Vocabulary, read_object
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # llama.cpp's types of tokens
@@ -41,22 +40,15 @@ def _type(token: str, model: Mapping[str, Any]) -> int:
 
 
 def _byte_level(described: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    splits = _without_offsets(described["pre_tokenizer"])
-    ignores_merges = bool(described["model"].get("ignore_merges"))
-    for name, pre_split in LLAMA_CPP_PRE_SPLITS.items():
-        known = json.loads(build_pre_tokenizer(pre_split).__getstate__())
-        if splits == _without_offsets(known) and pre_split.ignores_merges == ignores_merges:
-            merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in described["model"]["merges"]]
-            return {"model": "gpt2", "pre": name, "merges": merges}
-    what = f"{folder}: llama.cpp has no name for the way in which its tokenizer splits texts before merging"
-    raise UserError(what, f"export it as hf; known are {', '.join(LLAMA_CPP_PRE_SPLITS)}")
+    from tokenizers import Tokenizer
 
-
-def _without_offsets(splits: Any) -> Any:
-    """A pre-tokenizer's description without what changes no id."""
-    if isinstance(splits, dict):
-        return {name: _without_offsets(value) for name, value in splits.items() if name != "trim_offsets"}
-    return [_without_offsets(value) for value in splits] if isinstance(splits, list) else splits
+    model, splits = described["model"], Tokenizer.from_file(str(folder / "tokenizer.json")).pre_tokenizer
+    name = name_of(splits, bool(model.get("ignore_merges")))
+    if name is None:
+        what = f"{folder}: llama.cpp has no name for the way in which its tokenizer splits texts before merging"
+        raise UserError(what, f"export it as hf; known are {', '.join(LLAMA_CPP_PRE_SPLITS)}")
+    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+    return {"model": "gpt2", "pre": name, "merges": merges}
 
 
 def _sentencepiece(described: Mapping[str, Any], tokens: list[str]) -> dict[str, Any]:

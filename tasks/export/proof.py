@@ -52,6 +52,7 @@ CONVERSATIONS = (
     (("system", "Be brief."), ("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"), ("user", "e")),
 )
 UNCOMPOSED = "reads letters with separate accents as they are, where the model's tokenizer composes them first (NFC)"
+SPACED = "puts a space before every text, where the model's tokenizer puts none before one that begins with a space"
 MARGIN, ALPHA = 0.01, 0.05  # bits per byte that a quantised model may lose unnoticed; how often chance may pass
 MEAN_PER_TIE = 3  # so many times smaller than a tie the mean difference of log-probabilities must be
 
@@ -146,14 +147,23 @@ def _verdict(losses: dict[str, list[float]], rows: Sequence[ProofRow]) -> dict[s
 
 def _compare_ids(opened: Opened, vocabulary: Vocabulary) -> tuple[str, ...]:
     """Notes on what the program leaves to whoever gives it texts."""
-    is_composed = True
+    notes = dict[str, None]()
     for text in NASTY:
-        ours, theirs, composed = vocabulary.encode(text), opened.encode(text), normalize("NFC", text)
-        if ours != theirs and composed != text and vocabulary.encode(composed) == ours == opened.encode(composed):
-            is_composed = False
+        ours, theirs = vocabulary.encode(text), opened.encode(text)
+        for read, note in ((normalize("NFC", text), UNCOMPOSED), (text.removeprefix(" "), SPACED)):
+            if ours != theirs and read != text and _is_read_as(read, ours, opened, vocabulary):
+                notes[f"{opened.program} {note}"] = None
+                break
         else:
             _require_equal(opened, f"cuts {text!r}", ours, theirs, vocabulary)
-    return () if is_composed else (f"{opened.program} {UNCOMPOSED}",)
+    return tuple(notes)
+
+
+def _is_read_as(read: str, ours: Sequence[int], opened: Opened, vocabulary: Vocabulary) -> bool:
+    """Whether these ids stand for the other text, by the model's tokenizer and by the program alike."""
+    if not read:
+        return not vocabulary.decode_bytes(ours)
+    return vocabulary.encode(read) == ours == opened.encode(read)
 
 
 def _compare_turns(opened: Opened, builder: PromptBuilder) -> bool | None:

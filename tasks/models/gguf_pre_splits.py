@@ -37,6 +37,23 @@ _NAMES = {
 LLAMA_CPP_PRE_SPLITS = {name: pre_split for pre_split, names in _NAMES.items() for name in names.split()}
 
 
+SAMPLE = (  # which these kinds split differently, and what each splits somewhere
+    "Don't DON'T we'll WE'LL he's 'tis camelCaseWord ABCdef x2y 1 22 333 4444 1234567 3.14 ½²٣ $5+3=8 a_b-c a/b/\n/x\n"
+    '  two   three\t\ttab \t x\r\n\r\n \n  end.  !!?\n\n... "q" (p) naïve cafe\u0301 Ünïcödé ΑΒΓαβγ Привет ДЖим '
+    "日本語テキスト中文 한국어 עברית العربية हिन्दी ไทย 🙂👩‍👩‍👧\u200b\u00a0\u3000x ^|~`<=> #@&%  trailing   "
+)
+
+
+def name_of(pre_tokenizer: Any, ignores_merges: bool) -> str | None:
+    """llama.cpp's name for a pre-tokenizer: of one that splits the sample alike; None where there is none."""
+    pieces = pre_tokenizer.pre_tokenize_str(SAMPLE)
+    for name, pre_split in LLAMA_CPP_PRE_SPLITS.items():
+        alike = build_pre_tokenizer(pre_split).pre_tokenize_str(SAMPLE) == pieces
+        if alike and pre_split.ignores_merges == ignores_merges:
+            return name
+    return None
+
+
 def build_pre_tokenizer(pre_split: PreSplit) -> Any:
     """The pre-tokenizer of `tokenizers`, as models of this kind ship it."""
     from tokenizers import Regex, pre_tokenizers

@@ -13,20 +13,24 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from tasks.errors import UserError
 from tasks.export.gguf_vocabulary import vocabulary_metadata
 from tasks.export.llama_cpp import OpenedByLlamaCpp
-from tasks.models.gguf_pre_splits import LLAMA_CPP_PRE_SPLITS, build_pre_tokenizer
+from tasks.models.gguf_pre_splits import LLAMA_CPP_PRE_SPLITS, build_pre_tokenizer, name_of
 from tasks.models.gguf_tokenizer import save_tokenizer
 from tasks.models.vocabulary import Vocabulary
 from tests.tasks.models.published import (
     GEMMA_CONTROL,
+    GPT2,
     KINDS,
     LLAMA2_CONTROL,
+    LLAMA3,
     NASTY,
     PREPEND,
     byte_level,
     sentencepiece_like,
+    split,
 )
 
 WIDTH = 32
+LETTERS = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
 ONE_OF_EACH = ("llama-bpe", "dbrx", "qwen2", "gpt-2", "olmo", "smollm", "tekken", "gpt-4o", "default")
 TEXTS = [*NASTY, "one  two\n \n  three1234567 !!?? <tool>x</tool> $5+3=8 ^|"]
@@ -141,3 +145,13 @@ def test_a_kind_or_a_pre_split_that_is_not_read_is_refused_by_name(tmp_path: Pat
         file = write_model(tmp_path / "m.gguf", ["a"], [NORMAL], merges=["a b"], **fields)
         with pytest.raises(UserError, match=reason):
             save_tokenizer(file, tmp_path)
+
+
+def test_every_kind_of_pre_split_has_a_name_of_its_own_however_it_is_written() -> None:
+    first = {}
+    for name, pre_split in LLAMA_CPP_PRE_SPLITS.items():
+        assert name_of(build_pre_tokenizer(pre_split), pre_split.ignores_merges) == first.setdefault(pre_split, name)
+    assert name_of(pre_tokenizers.Sequence([pre_tokenizers.Digits(True), split(GPT2), LETTERS]), False) == "smollm"
+    possessive = LLAMA3.replace("]+[", "]++[").replace("]?", "]?+")
+    assert name_of(pre_tokenizers.Sequence([split(possessive), LETTERS]), True) == "llama-bpe"
+    assert name_of(pre_tokenizers.Sequence([split(r"\s+"), LETTERS]), False) is None
