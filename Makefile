@@ -26,6 +26,7 @@ help: ## this list
 .venv/installed-dev: .venv/installed
 	@echo "Installing the development tools into .venv …"
 	@$(INSTALL) -e '.[dev]'
+	@$(INSTALL) --no-deps litgpt
 	@touch $@
 
 setup: .venv/installed-dev ## everything into .venv

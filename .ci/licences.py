@@ -17,6 +17,7 @@ ALLOWED = {  # SPDX
 IN_WORDS = {  # as classifiers and licence fields spell them → SPDX
     **{"3-Clause BSD License": "BSD-3-Clause", "BSD License": "BSD-3-Clause", "ISC License (ISCL)": "ISC"},
     **{"Apache Software License": "Apache-2.0", "Apache 2.0 License": "Apache-2.0", "Apache 2.0": "Apache-2.0"},
+    "Apache License": "Apache-2.0",
     **{"MIT License": "MIT", "The MIT License (MIT)": "MIT", "Python Software Foundation License": "PSF-2.0"},
     **{"Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0", "The Unlicense (Unlicense)": "Unlicense"},
 }
