@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from commands.home.status import read_status
 from commands.models.describe import describe_model
 from commands.models.import_model import import_model
 from commands.models.use import evaluate_model, score_prompt
@@ -44,7 +45,7 @@ def test_an_imported_model_is_a_candidate_with_its_licence_and_is_used_like_any_
     with pytest.raises(UserError, match="nothing has scored it yet"):
         evaluate_model(home, "brought/1", [], Path())
     assert import_model(home, str(weights), "brought") == facts and "nothing was added" in capsys.readouterr().err
-    assert len(versions(home)) == 1
+    assert [f"{model['name']}/{model['version']}" for model in read_status(home)["models"]] == ["brought/1"]
     assert promote("brought/1", home).aliases == ("candidate", "champion")
 
 
