@@ -20,7 +20,7 @@ from tasks.export.ollama import OpenedAsByOllama, ollama_template, write_modelfi
 from tasks.export.opened import Opened
 from tasks.export.peft import OpenedByPeft, base_of, find_base, write_adapter
 from tasks.export.proof import ExportMismatch, Proof, Reference, prove
-from tasks.export.proof_rows import SCORED, answer_ends, proof_rows
+from tasks.export.proof_rows import ROWS, SCORED, answer_ends, proof_rows
 from tasks.export.transformers_folder import OpenedByTransformers
 from tasks.home import Home
 from tasks.models.pretrained import converted
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 PROOF, CLASSES = "proof.json", "classes.json"
 TIES = {"f32": 0.05, "f16": 0.05, "q8_0": 0.6, "q4_0": 1.0, "q4_k_m": 1.0}  # nats: twice the largest that was measured
 ROUNDING = {"q8_0": 0.02, "q4_0": 0.25, "q4_k_m": 0.2}  # of a tensor, in the mean; what is usual is half of it
+FEW = 4  # rows of a file that is made on demand, while somebody waits for an answer
 GGUF_FORMS = ("gguf", "ollama")
 
 
@@ -54,7 +55,7 @@ class Form:
     """A format: what writes it into a folder, and what opens it there. `quant` is "" where there is none."""
 
     write: Callable[[Model, Path, str], None]
-    open: Callable[[Model, Path, str, int], Opened]  # the last: tokens that it must take
+    open: Callable[[Model, Path, int], Opened]  # the last: tokens that it must take
     quants: tuple[str, ...] = ()  # the default first
 
 
@@ -80,7 +81,8 @@ def export(model: Model, form: str, quant: str, to: Path) -> Exported:
         )
     with _unfinished(to) as folder:
         FORMS[form].write(model, folder, quant)
-        proof = _prove(model, form, quant, folder)
+        place = folder / _gguf_name(model, quant) if form in GGUF_FORMS else folder
+        proof = _prove(model, form, quant, place, ROWS)
         write_durably(folder / PROOF, proof.model_dump_json(indent=1).encode() + b"\n")
         files = tuple(sorted(path.name for path in folder.iterdir()))
     return Exported(to, files, proof)
@@ -111,18 +113,25 @@ def _unfinished(to: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _prove(model: Model, form: str, quant: str, folder: Path) -> Proof:
+def check_gguf(weights: Path, file: Path, quant: str, home: Home) -> Proof:
+    """The same proof of a file that llama.cpp is to answer from, on FEW rows; ExportMismatch."""
+    return _prove(Model(weights, weights.name, None, home), "gguf", quant, file, FEW)
+
+
+def _prove(model: Model, form: str, quant: str, place: Path, most: int) -> Proof:
+    """`place`: the GGUF file of a form that has one, else the folder."""
     from tasks.models.pretrained import decoder_of
 
     before = decoder_of(model.weights)
-    exported = _as_rounded(before, folder, quant) if quant in ROUNDING else before
+    exported = _as_rounded(before, place, quant) if quant in ROUNDING else before
     context = _context(form, before.shape)
     texts, rows = proof_rows(model.weights, context, model.version, model.home)
+    rows = rows[:most]
     if not rows:
         what = f"{model.name}: no text fits into its context of {context} tokens to prove the export with"
         raise UserError(what, "export a model with a longer context")
     longest = max(len(row.ids) for row in rows) + SCORED
-    opened: Opened = FORMS[form].open(model, folder, quant, min(context, longest))
+    opened = FORMS[form].open(model, place, min(context, longest))
     say(f"{opened.program} has opened it; {len(rows)} rows ({texts}) are compared")
     with closing(opened):
         reference = Reference(before, exported, TIES.get(quant, TIES["f32"]), answer_ends(model.weights))
@@ -134,11 +143,11 @@ def _context(form: str, shape: "Shape") -> int:
     return context_in_gguf(shape) if form in GGUF_FORMS else shape.context
 
 
-def _as_rounded(before: "Decoder", folder: Path, quant: str) -> "Decoder":
+def _as_rounded(before: "Decoder", file: Path, quant: str) -> "Decoder":
     """The numbers that a quantised file holds; ExportMismatch where they are not near the model's."""
-    from tasks.models.pretrained import decoder_of
+    from model import gguf_weights
 
-    exported = decoder_of(next(folder.glob("*.gguf")))
+    exported = gguf_weights.load(file).eval()
     for (name, ours), theirs in zip(before.named_parameters(), exported.parameters(), strict=True):
         away = float((ours - theirs).detach().norm() / ours.detach().norm().clamp(min=1e-12))
         if away > ROUNDING[quant]:
@@ -159,8 +168,8 @@ def _write_gguf(model: Model, folder: Path, quant: str) -> None:
     write_gguf(model.weights, folder / _gguf_name(model, quant), quant)
 
 
-def _open_gguf(model: Model, folder: Path, quant: str, tokens: int) -> OpenedByLlamaCpp:
-    return OpenedByLlamaCpp(folder / _gguf_name(model, quant), tokens, usable_cores())
+def _open_gguf(_: Model, file: Path, tokens: int) -> OpenedByLlamaCpp:
+    return OpenedByLlamaCpp(file, tokens, usable_cores())
 
 
 def _write_ollama(model: Model, folder: Path, quant: str) -> None:
@@ -171,8 +180,8 @@ def _write_ollama(model: Model, folder: Path, quant: str) -> None:
     write_modelfile(model.weights, folder / _gguf_name(model, quant), context, answer_ends(model.weights))
 
 
-def _open_ollama(model: Model, folder: Path, quant: str, tokens: int) -> OpenedAsByOllama:
-    opened = OpenedAsByOllama(folder / _gguf_name(model, quant), tokens, usable_cores())
+def _open_ollama(model: Model, file: Path, tokens: int) -> OpenedAsByOllama:
+    opened = OpenedAsByOllama(file, tokens, usable_cores())
     opened.template = ollama_template(model.weights)
     return opened
 
@@ -181,7 +190,7 @@ def _write_peft(model: Model, folder: Path, quant: str) -> None:
     write_adapter(model.weights, folder)
 
 
-def _open_peft(model: Model, folder: Path, quant: str, tokens: int) -> OpenedByPeft:
+def _open_peft(model: Model, folder: Path, _: int) -> OpenedByPeft:
     base = find_base(base_of(model.weights), model.home)
     return OpenedByPeft(base if (base / "config.json").is_file() else converted(base, model.home), folder)
 

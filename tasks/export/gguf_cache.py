@@ -1,4 +1,4 @@
-"""GGUF files that llama.cpp answers from: made of a model's weights when first needed, and kept in the home.
+"""GGUF files that llama.cpp answers from: made of a model's weights when first needed, proved, and kept in the home.
 
     HOME/gguf/SHA256-QUANT.gguf     SHA256: of the model's files, the first half of it
 
@@ -32,7 +32,11 @@ def cached_gguf(weights: Path, sha256: str, quant: str, home: Home) -> Path:
             if not file.is_file():
                 say(f"a GGUF file ({quant}) of {weights} is written for llama.cpp")
                 partial = file.with_suffix(".partial")
-                _write(weights, partial, quant)
+                try:
+                    _write(weights, partial, quant)
+                except UserError:
+                    partial.unlink(missing_ok=True)
+                    raise
                 with partial.open("rb") as written:
                     os.fsync(written.fileno())
                 partial.replace(file)
@@ -63,11 +67,13 @@ def _write(weights: Path, file: Path, quant: str) -> None:
 
 
 def _main() -> None:
+    from tasks.export.formats import check_gguf
     from tasks.export.gguf import write_gguf
 
-    weights, file, quant = sys.argv[1:]
+    weights, file, quant = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     try:
-        write_gguf(Path(weights), Path(file), quant)
+        write_gguf(weights, file, quant)
+        check_gguf(weights, file, quant, Home.current())
     except UserError as error:
         print(json.dumps([error.what, error.cure]))
         sys.exit(REFUSED)
