@@ -11,7 +11,6 @@ from tasks.errors import UserError
 from tasks.export.litgpt_prompts import write_prompt_style
 from tasks.models.pretrained import BEGAN_FROM, LICENCE_FILES, README, copy_tokenizer
 from tasks.models.prompting import PromptBuilder
-from tasks.models.vocabulary import read_object
 
 if TYPE_CHECKING:
     from model.chat import Turn
@@ -28,12 +27,12 @@ def write_litgpt(weights: Path, folder: Path) -> None:
     is reported.
     """
     _require_litgpt()
-    from model import litgpt_weights
+    from model import hub, litgpt_weights
     from model.hub_config import WeightsError
 
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        decoder = _decoder(weights)
+        decoder = hub.load(weights, hub.stored_dtype(weights))
         _refuse_capped_scores(decoder)
         litgpt_weights.save(decoder, folder)
     except WeightsError as error:
@@ -128,18 +127,6 @@ def _require_litgpt() -> None:
         import litgpt.tokenizer  # noqa: F401 - what it needs itself is absent more often than it is
     except ModuleNotFoundError as error:
         raise UserError(f"LitGPT cannot be loaded: {error.name} is not installed", INSTALL) from error
-
-
-def _decoder(weights: Path) -> "Decoder":
-    """In the type in which its weights are stored."""
-    import torch
-
-    from model import hub
-
-    config = read_object(weights / "config.json")
-    stored = str(config.get("dtype") or config.get("torch_dtype"))
-    types = {"bfloat16": torch.bfloat16, "float16": torch.float16}
-    return hub.load(weights, types.get(stored, torch.float32))
 
 
 def _refuse_capped_scores(decoder: "Decoder") -> None:

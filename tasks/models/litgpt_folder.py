@@ -6,6 +6,7 @@ from model.litgpt_settings import LIT_MODEL
 from tasks.models.chat_template import answers_in_turns
 from tasks.progress import say
 
+LIT_LORA = f"{LIT_MODEL}.lora"  # before `litgpt merge_lora`
 PROMPT_STYLE, PLAIN = "prompt_style.yaml", "Default"  # the style that adds nothing to a prompt
 
 

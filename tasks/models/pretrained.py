@@ -19,7 +19,7 @@ from model.spec import ADAPTER_CONFIG, TOKENIZER_FILES
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.models.hub_place import GGUF, hub_place, is_hub
-from tasks.models.litgpt_folder import is_litgpt, report_prompt_style
+from tasks.models.litgpt_folder import LIT_LORA, is_litgpt, report_prompt_style
 from tasks.models.vocabulary import Vocabulary, read_object
 from tasks.store.hashing import file_sha256
 from tasks.store.step import NOT_IN_KEY
@@ -59,7 +59,9 @@ def locate(model: str | Path) -> Path:
 
 
 def adapter_fault(folder: Path) -> tuple[str, str] | None:
-    """Why a folder that peft wrote is no model, and what to do; None for any other folder."""
+    """Why a folder with a low-rank change alone is no model, and what to do; None for any other folder."""
+    if (folder / LIT_LORA).is_file() and not is_litgpt(folder):
+        return f"{folder} is a low-rank change that LitGPT learned, and no model yet", f"litgpt merge_lora {folder}"
     file = folder / ADAPTER_CONFIG
     if not file.is_file():
         return None

@@ -14,7 +14,8 @@ from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.models.hub_download import fetch
 from tasks.models.hub_place import is_hub
-from tasks.models.pretrained import adapter_fault, converted, is_litgpt
+from tasks.models.litgpt_folder import is_litgpt
+from tasks.models.pretrained import adapter_fault, converted
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry_rest import RegistryRest
 from tasks.tracking.registry_tables import RegistryTables
@@ -65,10 +66,12 @@ def locate(model: str, home: Home) -> Version | Path:
     """
     if is_hub(model):
         return fetch(model, home)
-    if place := named(model, home) or weights_in(Path(model)):
-        return place
-    if is_litgpt(Path(model)):
+    if version := named(model, home):
+        return version
+    if is_litgpt(Path(model)):  # config.json often lies beside
         return converted(Path(model).absolute(), home)
+    if folder := weights_in(Path(model)):
+        return folder
     if adapter := adapter_fault(Path(model)):
         raise UsageError(*adapter)
     return _chosen(model, home) or find(model, home)

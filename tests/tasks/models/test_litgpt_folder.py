@@ -13,6 +13,7 @@ from model.chat import Turn
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.models.pretrained import as_folder, check_weights, content_of, decoder_of
+from tasks.models.provenance import provenance_of
 from tasks.models.vocabulary import END_OF_TEXT, Vocabulary
 from tests.model import shapes
 from tests.tasks.models.byte_level import write_tokenizer
@@ -51,6 +52,7 @@ def test_its_content_and_its_limits_are_known_before_any_work(folder: Path, tmp_
 
 def test_a_command_reads_it_by_its_path_and_converts_it_once(folder: Path, tmp_path: Path):
     home = Home(tmp_path / "home")
+    (folder / "config.json").write_text("{}")  # LitGPT keeps the one that it was made from
     model = chat_model(home, str(folder))
     first = "".join(model.reply([Turn("user", "Why?")], 5, temperature=0.0, seed=0))
     (converted,) = home.converted.glob("*/*")
@@ -72,3 +74,15 @@ def test_safetensors_that_lie_beside_are_read_in_its_place(folder: Path, tmp_pat
     shutil.copytree(as_folder(folder, tmp_path / "work"), folder, dirs_exist_ok=True)
     (folder / "lit_model.pth").write_bytes(b"not looked at")
     assert decoder_of(folder).shape.vocabulary == 300
+
+
+def test_a_change_that_litgpt_has_not_merged_is_no_model_yet(folder: Path, tmp_path: Path):
+    (folder / "lit_model.pth").rename(folder / "lit_model.pth.lora")
+    for read in (lambda: chat_model(Home(tmp_path), str(folder)), lambda: content_of(folder)):
+        with pytest.raises((UserError, ValueError), match="litgpt merge_lora"):
+            read()
+
+
+def test_what_was_known_of_the_model_stays_known(folder: Path, tmp_path: Path):
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    assert provenance_of(as_folder(folder, tmp_path)).licence == "mit"
