@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 from tasks.errors import UserError
 from tasks.export.gguf_vocabulary import vocabulary_metadata
 from tasks.models.damage import reading
+from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from model.family import Shape
 
 DEFAULT_QUANT = "q8_0"
+PHI3_OTHERS = {"<unk>", "<s>", "<|endoftext|>"}
 
 
 def write_gguf(weights: Path, file: Path, quant: str = DEFAULT_QUANT) -> None:
@@ -23,7 +25,14 @@ def write_gguf(weights: Path, file: Path, quant: str = DEFAULT_QUANT) -> None:
     with reading(weights, "it cannot be written as GGUF"):
         decoder = decoder_of(weights)
         described = vocabulary_metadata(weights, decoder.shape.vocabulary, decoder.special_ids.end)
-        save(decoder, file, quant, described | {"general.name": weights.name})
+        save(decoder, file, quant, described | {"general.name": _name(weights)})
+
+
+def _name(weights: Path) -> str:
+    """A name of phi-3's is how llama.cpp knows that all special tokens but these swallow white space after them."""
+    vocabulary = Vocabulary(weights)
+    is_phi3 = bool(vocabulary.swallowing) and vocabulary.specials.keys() - vocabulary.swallowing == PHI3_OTHERS
+    return f"{weights.name} phi-3" if is_phi3 else weights.name
 
 
 def context_in_gguf(shape: "Shape") -> int:

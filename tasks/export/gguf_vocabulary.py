@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from model.chat import ChatTemplateError, Turn
 from tasks.errors import UserError
+from tasks.models.chat_template import answers_in_turns
 from tasks.models.gguf_pre_splits import LLAMA_CPP_PRE_SPLITS, name_of
 from tasks.models.vocabulary import Vocabulary, read_object
 
@@ -23,14 +25,30 @@ def vocabulary_metadata(folder: Path, rows: int, ends: tuple[int, ...]) -> dict[
     for added in described["added_tokens"]:
         tokens[added["id"]] = added["content"]
         types[added["id"]] = CONTROL if added["content"] in vocabulary.specials else USER_DEFINED
-    named = _byte_level(described, folder) if not model.get("byte_fallback") else _sentencepiece(described, tokens)
+    prompt = _chat_prompt(folder, vocabulary)
+    named = (
+        _sentencepiece(described, tokens, bool(prompt))
+        if model.get("byte_fallback")
+        else _byte_level(described, folder)
+    )
     named |= {"tokens": tokens, "token_type": types} | _special_ids(folder, tokens, ends)
     begin = {"bos_token_id": vocabulary.bos[0]} if vocabulary.bos else {}
-    named |= {"add_bos_token": bool(vocabulary.bos), "add_eos_token": False, **begin}
+    begins = bool(vocabulary.bos) and (not prompt or prompt[0] == vocabulary.bos[0])  # llama.cpp adds it to turns too
+    named |= {"add_bos_token": begins, "add_eos_token": False, **begin}
     metadata = {f"tokenizer.ggml.{name}": value for name, value in named.items()}
     if template := _chat_template(folder):
         metadata["tokenizer.chat_template"] = template
     return metadata
+
+
+def _chat_prompt(folder: Path, vocabulary: Vocabulary) -> list[int]:
+    """The ids of a question by the model's template; none where it continues texts, or its turns cannot be marked."""
+    if not answers_in_turns(folder):
+        return []
+    try:
+        return vocabulary.markup().prompt_ids([Turn("user", "a")])
+    except ChatTemplateError:
+        return []
 
 
 def _type(token: str, model: Mapping[str, Any]) -> int:
@@ -51,15 +69,19 @@ def _byte_level(described: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {"model": "gpt2", "pre": name, "merges": merges}
 
 
-def _sentencepiece(described: Mapping[str, Any], tokens: list[str]) -> dict[str, Any]:
-    """llama.cpp merges the pair whose token has the highest score: less the place of the merge that makes it."""
+def _sentencepiece(described: Mapping[str, Any], tokens: list[str], is_chat: bool) -> dict[str, Any]:
+    """llama.cpp merges the pair whose token has the highest score: less the place of the merge that makes it.
+
+    It puts a space after special tokens wherever it puts one before a text. Of a tokenizer that does the second alone,
+    a chat model's file has neither, so that turns are right.
+    """
     place = dict[str, int]()
     for number, merge in enumerate(described["model"]["merges"]):
         made = "".join(merge.split(" ") if isinstance(merge, str) else merge)
         place.setdefault(made, number)
     scores = [-float(place.get(token, len(place))) for token in tokens]
     is_prefixed = any(part.get("type") == "Prepend" for part in _parts(described.get("normalizer"))) or any(
-        part.get("type") == "Metaspace" and part.get("prepend_scheme") != "never"
+        part.get("type") == "Metaspace" and part.get("prepend_scheme") not in ("never", *["first"] * is_chat)
         for part in _parts(described.get("pre_tokenizer"))
     )
     return {"model": "llama", "pre": "default", "scores": scores, "add_space_prefix": is_prefixed}

@@ -169,6 +169,11 @@ class Vocabulary:
         return self._codec.gives_text_back
 
     @property
+    def swallowing(self) -> frozenset[str]:
+        """The special tokens that swallow the white space after them, as Phi-3's do."""
+        return frozenset(name for name, (_, after) in self._codec.strips.items() if after)
+
+    @property
     def token_bytes(self) -> list[bytes]:
         """Id → its bytes."""
         return self._codec.token_bytes

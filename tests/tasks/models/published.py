@@ -113,7 +113,7 @@ def sentencepiece_like(normalizer: Any, before: Any = None, strip: int = 1, cont
     return tokenizer
 
 
-ROLES = ("system", "user", "assistant")
+PHI3_MARKS = ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
 PREPEND = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
 LLAMA2_CONTROL, GEMMA_CONTROL = ("<unk>", "<s>", "</s>"), ("<pad>", "<eos>", "<bos>", "<unk>")
 GEMMA_ADDED = ("<start_of_turn>", "<end_of_turn>", "<h1>", "\n\n", "\n\n\n")
@@ -161,10 +161,10 @@ KINDS = {
     ),
     "llama2": Kind(LLAMA2_CONTROL, lambda: sentencepiece_like(PREPEND, control=LLAMA2_CONTROL), config=S, bos="<s>"),
     "phi3": Kind(
-        (*LLAMA2_CONTROL[:2], "<|endoftext|>", "<|end|>"),
+        (*LLAMA2_CONTROL[:2], "<|endoftext|>"),
         lambda: sentencepiece_like(PREPEND, control=LLAMA2_CONTROL),
         added=[AddedToken("</s>", rstrip=True, normalized=False)]
-        + [AddedToken(f"<|{role}|>", special=True, rstrip=True, normalized=False) for role in ROLES],
+        + [AddedToken(name, special=True, rstrip=True, normalized=False) for name in PHI3_MARKS],
         config={"bos_token": "<s>", "eos_token": "<|endoftext|>", "unk_token": "<unk>", "add_bos_token": False},
     ),
     "mistral": Kind(
