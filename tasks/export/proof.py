@@ -90,6 +90,11 @@ class Reference:
     tie: float
     ends: frozenset[int]
 
+    @property
+    def decoders(self) -> "set[Decoder]":
+        """Both, or the one where nothing was rounded."""
+        return {self.before, self.exported}
+
 
 def prove(opened: Opened, reference: Reference, builder: PromptBuilder, rows: Sequence[ProofRow]) -> dict[str, Any]:
     """The fields of a Proof but `quant` and `texts`; ExportMismatch names the first token that differs."""
@@ -102,17 +107,18 @@ def prove(opened: Opened, reference: Reference, builder: PromptBuilder, rows: Se
     for number, row in enumerate(rows, 1):
         prompt = row.ids[: row.first]
         written = opened.greedy(prompt, SCORED, reference.ends)
+        gaps = {decoder: _gaps(decoder, prompt, written) for decoder in reference.decoders}
         try:
-            ties += _has_tie(written, prompt, reference, vocabulary)
+            ties += _has_tie(written, gaps[reference.exported], reference, vocabulary)
         except ExportMismatch as error:
             raise ExportMismatch(f"row {number}: {opened.program} {error.what}", error.cure) from error
-        gaps = _gaps(reference.before, prompt, written)
-        as_before += bool((gaps == 0).all())
+        as_before += bool((gaps[reference.before] == 0).all())
         after = opened.log_probabilities(row.ids, row.first)
-        held, before = (_log_probabilities(d, row) for d in (reference.exported, reference.before))
+        logarithms = {decoder: _log_probabilities(decoder, row) for decoder in reference.decoders}
+        held, before = logarithms[reference.exported], logarithms[reference.before]
         differences += np.abs(after - held).tolist()
-        for name, logarithms in (("before", before), ("after", after)):
-            losses[name].append(-float(logarithms.sum()) / np.log(2) / row.size)
+        for name, scored in (("before", before), ("after", after)):
+            losses[name].append(-float(scored.sum()) / np.log(2) / row.size)
     mean = float(np.mean(differences))
     if mean > reference.tie / MEAN_PER_TIE:
         what = f"{opened.program} gives other probabilities than the exported weights, by {mean:.2f} nats in the mean"
@@ -203,21 +209,19 @@ def _require_equal(
     raise ExportMismatch(what, "the export was removed; take a format whose program reads this tokenizer (hf)")
 
 
-def _has_tie(written: Sequence[int], prompt: Sequence[int], reference: Reference, vocabulary: Vocabulary) -> bool:
+def _has_tie(written: Sequence[int], gaps: np.ndarray, reference: Reference, vocabulary: Vocabulary) -> bool:
     """Whether the program wrote a token that is as likely as the likeliest; ExportMismatch where it is less likely."""
-    is_ended = len(written) == SCORED or (written and written[-1] in reference.ends)
-    gaps = _gaps(reference.exported, prompt, written)
-    at = next((n for n, gap in enumerate(gaps) if gap > 0), None)
-    if at is not None and gaps[at] > reference.tie:
+    at = next((n for n, gap in enumerate(gaps) if gap > reference.tie), None)
+    if at is not None:
         what = (
             f"writes {_spelt(vocabulary, written, at)} as token {at + 1} of its answer, "
             f"{gaps[at]:.2f} nats less likely than what the exported weights write there"
         )
         raise ExportMismatch(what, "the export was removed; take another format, or another --quant")
-    if at is None and not is_ended:
+    if len(written) < SCORED and not (written and written[-1] in reference.ends):
         what = f"ends its answer after token {len(written)}, where the model goes on"
         raise ExportMismatch(what, "the export was removed; take a format that names the same ends (hf)")
-    return at is not None
+    return bool((gaps > 0).any())
 
 
 def _spelt(vocabulary: Vocabulary, ids: Sequence[int], at: int) -> str:
