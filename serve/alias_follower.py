@@ -19,6 +19,8 @@ from serve.engine_choice import LoadEngine
 from serve.model_facts import ModelFacts, model_facts, name_of
 from tasks.errors import UserError
 from tasks.home import Home
+from tasks.models.hub_place import GGUF
+from tasks.models.pretrained import converted
 from tasks.models.prompting import PromptBuilder, prompt_builder
 from tasks.progress import say
 from tasks.tracking.model_version import FILES_TAG, Version
@@ -95,7 +97,8 @@ class AliasFollower:
     def _load(self, target: Version | Path) -> LoadedVersion:
         weights = target if isinstance(target, Path) else verified(target, self._home).weights
         sha256 = "" if isinstance(target, Path) else target.tags[FILES_TAG]
-        name = name_of(target)
+        gguf = weights if weights.suffix == GGUF else None
+        name, weights = name_of(target), converted(weights, self._home) if gguf else weights
         builder = prompt_builder(name, weights)
-        engine = self._load_engine(ModelFiles(weights, sha256, builder.vocabulary))
+        engine = self._load_engine(ModelFiles(weights, sha256, builder.vocabulary, gguf))
         return LoadedVersion(name, sha256[:12], builder, engine, model_facts(target, self._home))

@@ -7,7 +7,8 @@ from model.hub_files import CONFIG, read_shape
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.models.chat_template import answers_in_turns
-from tasks.models.hub_place import fetched_of
+from tasks.models.hub_place import GGUF, fetched_of
+from tasks.models.pretrained import converted
 from tasks.register.aliases import CHAMPION
 from tasks.register.introduction import Introduction, introduce
 from tasks.tracking.model_version import Version
@@ -29,6 +30,8 @@ class ModelFacts:
 def model_facts(target: Version | Path, home: Home) -> ModelFacts:
     """Of a version whose files this home does not have yet, or cannot read, what the registry says."""
     weights = target if isinstance(target, Path) else target.weights
+    if weights.suffix == GGUF:
+        weights = converted(weights, home)
     try:
         context, answers = read_shape(weights).context, answers_in_turns(weights)
     except (UserError, OSError, ValueError):

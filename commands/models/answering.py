@@ -7,13 +7,14 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.models.use import Knobs, at_hand, is_public, model_path, weights_folder
+from commands.models.use import Knobs, at_hand
 from serve.engine import Engine, EngineError, Generated, ModelFiles, Sampling
 from serve.engine_choice import load_engine
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.models.detokenizer import StopFilter
-from tasks.models.hub_place import is_hub
+from tasks.models.hub_place import GGUF
+from tasks.models.pretrained import converted
 from tasks.models.prompting import PromptBuilder, prompt_builder
 from tasks.tracking.model_version import FILES_TAG, Version
 from tasks.tracking.registry import locate, verified
@@ -99,9 +100,7 @@ async def _close(parts: AsyncGenerator[Generated]) -> None:
 
 def _files(home: Home, model: str) -> tuple[Path, str, Path | None]:
     """The folder of weights, the hash of a registered version's files, and the .gguf file where it is in one."""
-    if is_public(model) and not is_hub(model):
-        return weights_folder(home, model), "", model_path(home, model)
     target = locate(model, home)
     if isinstance(target, Version):
         return verified(target, home).weights, target.tags[FILES_TAG], None
-    return target, "", None
+    return (converted(target, home), "", target) if target.suffix == GGUF else (target, "", None)

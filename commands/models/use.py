@@ -15,7 +15,6 @@ from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.models.hub_place import GGUF, is_hub
 from tasks.models.pretrained import PACKAGE, converted, copy_tokenizer
-from tasks.models.pretrained import locate as locate_public
 from tasks.models.prompting import ChatModel
 from tasks.progress import say
 from tasks.register.aliases import CANDIDATE, CHAMPION, promote, rollback
@@ -163,17 +162,7 @@ def is_public(model: str) -> bool:
 
 def model_path(home: Home, model: str) -> Path:
     """The folder of weights or the .gguf file that MODEL means, of any kind."""
-    model = model or at_hand(home)
-    if is_hub(model) or not is_public(model):
-        return resolve(model, home)
-    cure = "give package:NAME/FILE.gguf, or the path of a .gguf file"
-    try:
-        place = locate_public(model)
-    except ValueError as error:
-        raise UsageError(str(error), cure) from error
-    if not place.exists():
-        raise UsageError(f"{place}: no such file", cure)
-    return place
+    return resolve(model or at_hand(home), home)
 
 
 def weights_folder(home: Home, model: str) -> Path:

@@ -1,7 +1,8 @@
 """What is registered: versions, aliases, weights. Read from the home's own MLflow, or from a server elsewhere.
 
 NAME@ALIAS · NAME/VERSION · NAME · a path   →   a folder of weights, every file of a registered one verified
-hub:OWNER/NAME                              →   the same or a .gguf file, fetched into the home
+package:NAME/FILE · FILE.gguf               →   that folder or file
+hub:OWNER/NAME                              →   a folder or a .gguf file, fetched into the home
 a folder of LitGPT's                        →   the same model in the Hugging Face layout, in the home
 """
 
@@ -13,9 +14,10 @@ from typing import Any
 from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.models.hub_download import fetch
-from tasks.models.hub_place import is_hub
+from tasks.models.hub_place import GGUF, is_hub
 from tasks.models.litgpt_folder import is_litgpt
-from tasks.models.pretrained import adapter_fault, converted
+from tasks.models.pretrained import PACKAGE, adapter_fault, converted
+from tasks.models.pretrained import locate as path_of
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry_rest import RegistryRest
 from tasks.tracking.registry_tables import RegistryTables
@@ -66,6 +68,8 @@ def locate(model: str, home: Home) -> Version | Path:
     """
     if is_hub(model):
         return fetch(model, home)
+    if model.startswith(PACKAGE) or model.endswith(GGUF):
+        return _existing(model)
     if version := named(model, home):
         return version
     if is_litgpt(Path(model)):  # config.json often lies beside
@@ -75,6 +79,18 @@ def locate(model: str, home: Home) -> Version | Path:
     if adapter := adapter_fault(Path(model)):
         raise UsageError(*adapter)
     return _chosen(model, home) or find(model, home)
+
+
+def _existing(model: str) -> Path:
+    """The path of a .gguf file, or of what a package holds."""
+    cure = "give package:NAME/FILE.gguf, or the path of a .gguf file"
+    try:
+        path = path_of(model)
+    except ValueError as error:
+        raise UsageError(str(error), cure) from error
+    if not path.exists():
+        raise UsageError(f"{path}: no such file", cure)
+    return path
 
 
 def find(model: str, home: Home) -> Version:

@@ -13,12 +13,14 @@ from commands.models.describe import describe_model
 from commands.models.use import score_prompt
 from flows.load import load
 from flows.named_models import hub_models
+from model import gguf_file, hub
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.models.hub_download import fetch
 from tasks.models.hub_place import hub_place, read_fetched
 from tasks.models.pretrained import content_of, locate
 from tasks.models.provenance import provenance_of
+from tasks.tracking.registry import locate as locate_model
 from tests.tasks.models.hub_server import Hub, hub_server
 from tests.tasks.models.tiny_weights import tiny_weights
 
@@ -193,6 +195,21 @@ def test_a_model_is_described_before_its_weights_are_downloaded(server, weights,
         assert "config.json" in server.downloads() and "model.safetensors" not in server.downloads()
     assert hub_place(MODEL).here(home) is None and content_of(fetch(MODEL, home)) == content_of(weights)
     assert server.downloads().count("config.json") == 1
+
+
+def test_one_gguf_file_of_a_repository_is_fetched_and_described(server, weights, tmp_path):
+    (tmp_path / "files").mkdir()
+    for quant in ("q8_0", "q4_0"):
+        gguf_file.save(hub.load(weights), tmp_path / "files" / f"tiny-{quant}.gguf", quant, {})
+    server.add("someone/tiny-GGUF", tmp_path / "files", card={"license": "mit"})
+    home = Home(tmp_path / "home")
+    name = "hub:someone/tiny-GGUF/tiny-q8_0.gguf"
+    assert describe_model(home, name, "").as_json()["parameters"] == 53_792
+    file = locate_model(name, home)
+    assert isinstance(file, Path) and file.read_bytes() == (tmp_path / "files" / "tiny-q8_0.gguf").read_bytes()
+    known = provenance_of(file)
+    assert (known.name, known.licence) == ("someone/tiny-GGUF/tiny-q8_0.gguf", "mit")
+    assert server.downloads() == ["tiny-q8_0.gguf"]
 
 
 def test_of_shards_those_that_the_index_names_are_fetched(server, weights, tmp_path):
