@@ -96,6 +96,7 @@ PLACES = ALIKE | {
     "gemma3_text": GEMMA3,
 }
 PREFIX = dict.fromkeys(PLACES, "model.") | {"gpt2": "transformer."}  # absent where the bare network was saved
+FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 BUFFERS = re.compile(r"(\.attn\.(bias|masked_bias)|\.rotary_emb\.inv_freq)$")  # computed, kept by older versions
 
 
@@ -127,7 +128,13 @@ def transposed_names(shape: Shape) -> set[str]:
 
 
 def refuse_not_finite(tensor: torch.Tensor, name: str, file: Path) -> None:
-    """WeightsError where a weight is NaN or infinite: each answer would be, without a warning."""
+    """WeightsError where a weight is NaN or infinite, or no float: each answer would be wrong, without a warning."""
+    if tensor.dtype not in FLOATS:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise WeightsError(
+            f"{file}: {name} is stored as {kind}: the weights are quantized",
+            "take the float weights they were made from",
+        )
     if not torch.isfinite(tensor).all():
         raise WeightsError(
             f"{file}: {name} holds weights that are not finite", "take weights from before that happened"

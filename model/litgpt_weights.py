@@ -18,7 +18,7 @@ from model.decoder import Decoder
 from model.family import Shape, SpecialIds
 from model.hub_config import WeightsError, to_special_ids
 from model.hub_files import CONFIG, GENERATION_CONFIG, read_json
-from model.hub_tensors import Place, refuse_not_finite, rows_of
+from model.hub_tensors import FLOATS, Place, refuse_not_finite, rows_of
 from model.litgpt_config import from_litgpt, to_litgpt
 from model.litgpt_settings import LIT_CONFIG, LIT_MODEL
 
@@ -154,7 +154,8 @@ def _is_whole(tensor: Any) -> bool:
         isinstance(tensor, Tensor)
         and tensor.layout == torch.strided
         and tensor.device.type == "cpu"
-        and tensor.is_floating_point()
+        and not tensor.is_nested
+        and tensor.dtype in FLOATS
         and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
     )
 

@@ -171,6 +171,11 @@ def add(name: str, folder: Path) -> None:
     save_file(load_file(folder / hub_files.SINGLE) | {name: torch.zeros(3)}, folder / hub_files.SINGLE)
 
 
+def store_as(dtype: torch.dtype, folder: Path) -> None:
+    tensors = load_file(folder / hub_files.SINGLE)
+    save_file(tensors | {"model.norm.weight": tensors["model.norm.weight"].to(dtype)}, folder / hub_files.SINGLE)
+
+
 def configure(folder: Path, **changes) -> None:
     config = json.loads((folder / hub_files.CONFIG).read_text()) | changes
     (folder / hub_files.CONFIG).write_text(json.dumps(config))
@@ -186,6 +191,8 @@ def configure(folder: Path, **changes) -> None:
         (cut, r"model\.safetensors: not a whole safetensors file"),
         (lambda f: drop("model.norm.weight", f), r"the tensor model\.norm\.weight is missing"),
         (lambda f: drop("lm_head.weight", f), r"lm_head\.weight is missing\n.*tie_word_embeddings = true"),
+        (lambda f: store_as(torch.float8_e4m3fn, f), r"model\.norm\.weight is stored as float8_e4m3fn: .*quantized"),
+        (lambda f: store_as(torch.int8, f), r"model\.norm\.weight is stored as int8: the weights are quantized"),
         (lambda f: add("model.layers.0.self_attn.q_proj.bias", f), r"1 tensors have no place .*q_proj\.bias"),
         (
             lambda f: configure(f, model_type="mamba"),

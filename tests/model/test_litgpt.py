@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from litgpt.config import Config, configs
-from litgpt.model import GPT
 
 from model import litgpt_weights
 from model.family import Shape
@@ -28,18 +26,30 @@ UNKNOWN_TO_LITGPT = {
 SHARED = [name for name in SHAPES if name not in UNKNOWN_TO_LITGPT]
 
 
-def opened(folder: Path) -> GPT:
-    gpt = GPT(Config.from_file(folder / LIT_CONFIG))
+@pytest.fixture(scope="module")
+def litgpt() -> Any:
+    """LitGPT, whose import takes seconds: no other worker is to wait for it."""
+    import litgpt
+
+    return litgpt
+
+
+def opened(litgpt: Any, folder: Path) -> Any:
+    gpt = litgpt.GPT(litgpt.Config.from_file(folder / LIT_CONFIG))
     gpt.load_state_dict(torch.load(folder / LIT_MODEL))
     return gpt.eval()
 
 
 @pytest.mark.parametrize("name", SHARED)
-def test_litgpt_gives_the_same_logits_and_the_files_read_again_give_the_same_decoder(name: str, tmp_path: Path):
+def test_litgpt_gives_the_same_logits_and_the_files_read_again_give_the_same_decoder(
+    name: str, tmp_path: Path, litgpt: Any
+):
     decoder, tokens_bt = decoder_of(name), tokens_of(2, 30)
     litgpt_weights.save(decoder, tmp_path)
     with torch.no_grad():
-        torch.testing.assert_close(logits_of(decoder, tokens_bt), opened(tmp_path)(tokens_bt), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            logits_of(decoder, tokens_bt), opened(litgpt, tmp_path)(tokens_bt), atol=1e-4, rtol=1e-4
+        )
     read = litgpt_weights.load(tmp_path)
     assert read.shape == litgpt_weights.read_shape(tmp_path) == decoder.shape
     for ours, again in zip(decoder.parameters(), read.parameters(), strict=True):
@@ -56,10 +66,10 @@ def test_what_litgpt_does_not_compute_is_refused_by_its_name(name: str, missing:
         litgpt_weights.save(decoder_of(name), tmp_path)
 
 
-def test_settings_that_a_file_leaves_out_mean_what_litgpt_means():
+def test_settings_that_a_file_leaves_out_mean_what_litgpt_means(litgpt: Any):
     theirs = {
         field.name: field.default_factory() if field.default is dataclasses.MISSING else field.default  # type: ignore
-        for field in dataclasses.fields(Config)
+        for field in dataclasses.fields(litgpt.Config)
     }
     assert theirs == SILENT
 
@@ -90,8 +100,8 @@ READ = {
 
 
 @pytest.mark.parametrize(("name", "family"), READ.items())
-def test_published_configs_are_read_or_refused_by_the_name_of_a_setting(name: str, family: str):
-    content = dataclasses.asdict(Config.from_name(name))
+def test_published_configs_are_read_or_refused_by_the_name_of_a_setting(name: str, family: str, litgpt: Any):
+    content = dataclasses.asdict(litgpt.Config.from_name(name))
     if " " in family:
         with pytest.raises(WeightsError, match=family):
             from_litgpt(content, Path(LIT_CONFIG), tied=False)
@@ -101,9 +111,9 @@ def test_published_configs_are_read_or_refused_by_the_name_of_a_setting(name: st
         assert shape.vocabulary == content["padded_vocab_size"]
 
 
-def test_each_config_that_litgpt_ships_is_read_or_refused():
+def test_each_config_that_litgpt_ships_is_read_or_refused(litgpt: Any):
     families = set[str]()
-    for content in configs:
+    for content in litgpt.config.configs:
         try:
             families.add(from_litgpt(content, Path(LIT_CONFIG), tied=False).family)
         except WeightsError as error:
@@ -138,7 +148,7 @@ def test_a_setting_that_is_not_read_is_refused_by_its_name(changes: dict[str, An
         from_litgpt(content, Path(LIT_CONFIG), tied=False)
 
 
-def test_an_older_file_interleaves_queries_keys_and_values_and_may_hold_them_under_model(tmp_path: Path):
+def test_an_older_file_interleaves_queries_keys_and_values_and_may_hold_them_under_model(tmp_path: Path, litgpt: Any):
     decoder, shape = decoder_of("qwen2"), SHAPES["qwen2"]
     litgpt_weights.save(decoder, tmp_path)
     tensors = torch.load(tmp_path / LIT_MODEL)
@@ -147,7 +157,7 @@ def test_an_older_file_interleaves_queries_keys_and_values_and_may_hold_them_und
     torch.save({"model": tensors, "step": 3}, tmp_path / LIT_MODEL)
     read, tokens_bt = litgpt_weights.load(tmp_path), tokens_of(1, 20)
     assert torch.equal(logits_of(read, tokens_bt), logits_of(decoder, tokens_bt))
-    gpt = GPT(Config.from_file(tmp_path / LIT_CONFIG)).eval()
+    gpt = litgpt.GPT(litgpt.Config.from_file(tmp_path / LIT_CONFIG)).eval()
     gpt.load_state_dict(tensors)
     with torch.no_grad():
         torch.testing.assert_close(gpt(tokens_bt), logits_of(read, tokens_bt), atol=1e-4, rtol=1e-4)
@@ -176,6 +186,10 @@ def compressed(file: Path) -> None:
             small.writestr(name, content)
 
 
+def nested() -> torch.Tensor:
+    return torch.nested.nested_tensor([torch.zeros(3), torch.zeros(2)], layout=torch.jagged)
+
+
 def change(file: Path, **tensors: Any) -> None:
     torch.save(torch.load(file) | {name.replace("__", "."): tensor for name, tensor in tensors.items()}, file)
 
@@ -194,6 +208,8 @@ def change(file: Path, **tensors: Any) -> None:
         (lambda file: change(file, lm_head__weight=torch.zeros(1).expand(61, 24)), "'lm_head.weight' is no tensor"),
         (lambda file: change(file, lm_head__weight=torch.zeros(61, 24, device="meta")), "'lm_head.weight' is no"),
         (lambda file: change(file, lm_head__weight=torch.eye(61, 24).to_sparse()), "'lm_head.weight' is no tensor"),
+        (lambda file: change(file, lm_head__weight=nested()), "'lm_head.weight' is no tensor"),
+        (lambda file: change(file, lm_head__weight=torch.zeros(61, 24).to(torch.float8_e4m3fn)), "is no tensor"),
         (lambda file: change(file, lm_head__weight=torch.zeros(60, 24)), r"shape \[60, 24\], .* asks for \[61, 24\]"),
         (lambda file: change(file, lm_head__weight=torch.full((61, 24), torch.nan)), "not finite"),
         (lambda file: change(file, extra=torch.zeros(3)), "1 tensors have no place .*: extra"),

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from litgpt.prompts import load_prompt_style
-from litgpt.tokenizer import Tokenizer
 
 from model import hub, litgpt_weights
 from model.chat import Turn
@@ -55,6 +53,9 @@ def test_an_answer_ends_where_the_context_does_and_at_an_end(tmp_path: Path):
 def test_litgpt_chat_asks_with_the_ids_that_the_model_was_trained_on(marks, style, end, tmp_path: Path):
     weights = tiny_model(tmp_path / "model", marks=marks)
     write_litgpt(weights, tmp_path / "lit")
+    from litgpt.prompts import load_prompt_style  # seconds: no other worker is to wait for it
+    from litgpt.tokenizer import Tokenizer
+
     asked, tokenizer = load_prompt_style(tmp_path / "lit"), Tokenizer(tmp_path / "lit")
     assert type(asked).__name__ == style
     ids, _ = PromptBuilder(weights).of_turns([Turn("user", "Why is it so?")])
