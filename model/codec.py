@@ -39,14 +39,15 @@ class Codec:
         self.described: dict[str, Any] = {**stated, "added_tokens": added}
         self.tokenizer = _tokenizer(self.described, file if added == stated["added_tokens"] else None)
         self.ids: dict[str, int] = self.tokenizer.get_vocab(with_added_tokens=True)
-        check_ids(added, self.ids, file)
+        check_ids(added, self.ids, stated["added_tokens"], file)
         self.specials = {token["content"]: self.ids[token["content"]] for token in added if token["special"]}
         self.strips = {
             token["content"]: (token.get("lstrip", False), token.get("rstrip", False))
             for token in added
             if token["special"]
         }
-        self._cut_around = {token["id"] for token in added if not token["special"] and not token.get("normalized")}
+        cut = (token["content"] for token in added if not token["special"] and not token.get("normalized"))
+        self._cut_around = {self.ids[name] for name in cut}
         self.bos = self._before_a_text(folder)
         self._refuse_what_gives_no_text_back(file)
 

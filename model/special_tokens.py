@@ -55,10 +55,11 @@ def added_tokens(described: Mapping[str, Any], roles: Mapping[str, str], folder:
     ]
 
 
-def check_ids(added: AddedTokens, ids: Mapping[str, int], file: Path) -> None:
-    """WeightsError where a token has another id than its tokenizer or config states."""
+def check_ids(added: AddedTokens, ids: Mapping[str, int], own: AddedTokens, file: Path) -> None:
+    """WeightsError where a token that is none of the tokenizer's own gets another id than its config states."""
+    known = {token["content"] for token in own}
     for token in added:
-        if ids.get(token["content"]) != token["id"]:
+        if token["content"] not in known and ids.get(token["content"]) != token["id"]:
             what = f"{file}: {token['content']!r} has the id {ids.get(token['content'])}, and {token['id']} is stated"
             raise WeightsError(what, "take the tokenizer.json that belongs to this tokenizer_config.json")
 

@@ -61,5 +61,16 @@ def token_bytes(
     return table
 
 
+def token_texts(described: Mapping[str, Any]) -> set[str]:
+    """What the tokens may say, of a tokenizer of any kind: each as it is spelt, and as text where it is in letters."""
+    vocab: Any = described["model"]["vocab"]  # of Unigram a list of tokens and scores
+    spelt = {*vocab} if isinstance(vocab, dict) else {token for token, _ in vocab}
+    spelt |= {token["content"] for token in described["added_tokens"]}
+    letters = byte_letters()
+    in_letters = (token for token in spelt if letters.keys() >= {*token})
+    as_text = {bytes(letters[letter] for letter in token).decode(errors="replace") for token in in_letters}
+    return as_text | {token.replace(SPACE, " ").removeprefix("##") for token in spelt}
+
+
 def _other_kind(file: object, kind: str) -> WeightsError:
     return WeightsError(f"{file}: its tokenizer is {kind}; read are {READ}", "take a model with one of these")

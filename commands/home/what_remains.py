@@ -55,14 +55,15 @@ def tokens_left(home: Home, words: Collection[str]) -> dict[str, list[str]]:
 
 
 def words_as_tokens(path: Path, words: Collection[str]) -> list[str]:
-    """Those of the words that are tokens of that tokenizer; none where the file is no tokenizer of byte-level BPE."""
+    """Those of the words that are tokens of that tokenizer; none where the file is none with a list of tokens."""
     if path.name != TOKENIZER or not words:
         return []
-    from tasks.models.vocabulary import Vocabulary
+    from model.token_bytes import token_texts
+    from tasks.models.vocabulary import read_object
 
     try:
-        tokens = {token.decode(errors="replace").strip().lower() for token in Vocabulary(path.parent).token_bytes}
-    except UserError:
+        tokens = {text.strip().lower() for text in token_texts(read_object(path))}
+    except (UserError, LookupError, TypeError, ValueError):
         return []
     return sorted(word for word in tokens.intersection(words) if len(word) >= MIN_LETTERS)
 

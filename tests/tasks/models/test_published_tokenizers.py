@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
+from model.token_bytes import token_texts
 from tasks.errors import UserError
 from tasks.models.vocabulary import Vocabulary
 from tests.tasks.models.published import KINDS, NASTY
@@ -141,3 +142,11 @@ def test_older_files_alone_are_refused_with_how_to_write_the_new_one(tmp_path: P
     (tmp_path / "tokenizer.model").write_bytes(b"\n")
     with pytest.raises(UserError, match=r"no tokenizer\.json[\s\S]*save_pretrained"):
         Vocabulary(tmp_path)
+
+
+def test_words_are_found_in_tokens_of_every_kind_of_tokenizer():
+    unigram = {"model": {"type": "Unigram", "vocab": [["▁secret", -1.0], ["x", -2.0]]}, "added_tokens": []}
+    pieces = {"model": {"vocab": {"##secret": 0}}, "added_tokens": [{"content": "<é>"}]}
+    assert token_texts(unigram) == {" secret", "x"} and token_texts(pieces) == {"##secret", "secret", "<é>", "<\ufffd>"}
+    letters = {"model": {"vocab": {"Ġsecret": 0, "Ã©": 1}}, "added_tokens": []}
+    assert {" secret", "é"} <= token_texts(letters)
