@@ -85,7 +85,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that answers in turns."""
     folder = tokenizer_folder(tmp_path_factory.mktemp("model") / "tiny", SPECIALS)
     write_tokenizer(folder, SPECIALS, merges=[("a", "b")])
-    shape = from_depth(1, 257 + len(SPECIALS), 64, "llama", width=32, heads=2, kv_heads=2)
+    shape = from_depth(1, 257 + len(SPECIALS), 128, "llama", width=32, heads=2, kv_heads=2)
     hub.save(initialise(Decoder(shape), seed=0), folder)
     write_chat_template(folder)
     return folder
