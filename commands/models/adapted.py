@@ -4,12 +4,10 @@ import hashlib
 from pathlib import Path
 
 from commands.models.use import model_path
-from model.spec import ADAPTER_CONFIG
 from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.models.adapter import content_of_adapter, merged
-from tasks.models.pretrained import content_of
-from tasks.models.vocabulary import read_object
+from tasks.models.pretrained import content_of, stated_base
 
 
 def with_adapter(home: Home, model: str, adapter: Path | None) -> str:
@@ -19,8 +17,8 @@ def with_adapter(home: Home, model: str, adapter: Path | None) -> str:
     adapter = adapter.expanduser().absolute()
     content = content_of_adapter(adapter)
     if not model:
-        base = read_object(adapter / ADAPTER_CONFIG).get("base_model_name_or_path") or "MODEL"
-        raise UsageError(f"--adapter {adapter}: it changes the weights of its base", f"name the base, too: {base}")
+        cure = f"name the base, too: {stated_base(adapter)}"
+        raise UsageError(f"--adapter {adapter}: it changes the weights of its base", cure)
     base = model_path(home, model).absolute()
     key = hashlib.sha256(f"{content_of(base)} {content}".encode()).hexdigest()[:16]
     out = home.converted / key / adapter.name

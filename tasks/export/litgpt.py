@@ -11,6 +11,7 @@ from tasks.errors import UserError
 from tasks.export.litgpt_prompts import write_prompt_style
 from tasks.models.pretrained import BEGAN_FROM, LICENCE_FILES, README, copy_tokenizer
 from tasks.models.prompting import PromptBuilder
+from tasks.progress import say
 
 if TYPE_CHECKING:
     from model.chat import Turn
@@ -34,6 +35,7 @@ def write_litgpt(weights: Path, folder: Path) -> None:
     try:
         decoder = hub.load(weights, hub.stored_dtype(weights))
         _refuse_capped_scores(decoder)
+        _report_window(decoder)
         litgpt_weights.save(decoder, folder)
     except WeightsError as error:
         raise UserError(error.what, error.cure) from error
@@ -137,3 +139,10 @@ def _refuse_capped_scores(decoder: "Decoder") -> None:
             "token attends to those after it",
             "export it as hf or gguf",
         )
+
+
+def _report_window(decoder: "Decoder") -> None:
+    """LitGPT's cache of a window takes no longer prompt at once, and its commands read a prompt at once."""
+    window = decoder.shape.window
+    if window is not None and window < decoder.shape.context:
+        say(f"litgpt chat ends with an error at a prompt of more than {window:,} tokens, the window of this model")

@@ -18,7 +18,7 @@ from model.litgpt_settings import LIT_CONFIG, LIT_MODEL
 from model.spec import ADAPTER_CONFIG, TOKENIZER_FILES
 from tasks.errors import UserError
 from tasks.home import Home
-from tasks.models.hub_place import GGUF, hub_place, is_hub
+from tasks.models.hub_place import GGUF, HUB, PLACE, hub_place, is_hub
 from tasks.models.litgpt_folder import LIT_LORA, is_litgpt, report_prompt_style
 from tasks.models.vocabulary import Vocabulary, read_object
 from tasks.store.hashing import file_sha256
@@ -69,9 +69,15 @@ def adapter_fault(folder: Path) -> tuple[str, str] | None:
     merged = folder.parent / "weights"
     if (merged / "config.json").is_file():
         return what, f"take {merged}, where it is merged"
-    base = read_object(file).get("base_model_name_or_path") or "BASE"
-    use = f"triptych chat {base} --adapter {folder}"
-    return what, f"name its base, and it beside: {use}; to train on, triptych import {base} --adapter {folder}"
+    given = f"{stated_base(folder)} --adapter {folder}"
+    cure = f"name its base, and it beside: triptych chat {given}"
+    return what, f'{cure}; to train on: triptych import {given} --name NAME, and init_from = "NAME@candidate"'
+
+
+def stated_base(adapter: Path) -> str:
+    """The base that an adapter's config names, as MODEL is written; BASE where it names none."""
+    base = str(read_object(adapter / ADAPTER_CONFIG).get("base_model_name_or_path") or "BASE")
+    return f"{HUB}{base}" if PLACE.fullmatch(f"{HUB}{base}") and not Path(base).exists() else base
 
 
 @cache

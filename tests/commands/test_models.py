@@ -61,7 +61,9 @@ def test_a_folder_that_peft_wrote_is_no_model_and_the_answer_says_how_it_becomes
     adapter = tmp_path / "run" / "adapter"
     adapter.mkdir(parents=True)
     (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "org/base"}')
-    with pytest.raises(UserError, match=r"adapter of peft's[\s\S]*triptych chat org/base --adapter \S*/run/adapter"):
+    with pytest.raises(
+        UserError, match=r"adapter of peft's[\s\S]*triptych chat hub:org/base --adapter \S*/run/adapter"
+    ):
         use.chat_model(home, str(adapter))
     weights = tmp_path / "run" / "weights"
     weights.mkdir()

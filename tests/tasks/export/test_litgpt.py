@@ -39,6 +39,18 @@ def test_litgpt_answers_as_the_model_does_beyond_its_window_too(name: str, tmp_p
     assert opened.program.startswith("litgpt 0")
 
 
+def test_prompts_that_litgpt_chat_does_not_read_are_reported(tmp_path: Path, capsys):
+    write_litgpt(tiny_model(tmp_path / "model", "mistral"), tmp_path / "lit")
+    assert "more than 7 tokens, the window" in capsys.readouterr().err
+    import litgpt
+    from litgpt.generate.base import generate
+
+    gpt = litgpt.GPT(litgpt.Config.from_file(tmp_path / "lit" / "model_config.yaml"))
+    gpt.set_kv_cache(batch_size=1)
+    with pytest.raises(ValueError, match="exceeds the sliding window size"):
+        generate(gpt, torch.arange(8), 12)
+
+
 def test_an_answer_ends_where_the_context_does_and_at_an_end(tmp_path: Path):
     write_litgpt(tiny_model(tmp_path / "model", context=16), tmp_path / "lit")
     opened = OpenedByLitgpt(tmp_path / "lit")

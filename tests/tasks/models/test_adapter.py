@@ -89,7 +89,7 @@ def test_a_command_merges_once_and_names_the_base_that_is_missing(base: Path, ad
     assert (Path(path) / "model.safetensors").stat().st_mtime_ns == made
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "org/base"}))
-    with pytest.raises(UsageError, match="name the base, too: org/base"):
+    with pytest.raises(UsageError, match="name the base, too: hub:org/base"):
         with_adapter(home, "", adapter)
     assert with_adapter(home, str(base), adapter) != path
     with pytest.raises(UsageError, match=r"has no adapter_config\.json"):
