@@ -25,6 +25,7 @@ from tasks.export.transformers_folder import OpenedByTransformers
 from tasks.home import Home
 from tasks.models.pretrained import converted
 from tasks.models.prompting import PromptBuilder
+from tasks.models.tokenizer_class import name_class_that_reads_all
 from tasks.progress import say
 from tasks.store.artifacts import write_durably
 from tasks.tracking.model_version import Version
@@ -158,6 +159,7 @@ def _as_rounded(before: "Decoder", file: Path, quant: str) -> "Decoder":
 
 def _write_hf(model: Model, folder: Path, quant: str) -> None:
     shutil.copytree(model.weights, folder, dirs_exist_ok=True)
+    name_class_that_reads_all(folder)
 
 
 def _gguf_name(model: Model, quant: str) -> str:

@@ -7,6 +7,7 @@ hub_place.py        the name of a model on a hub;  hub_download.py  its files, f
 model_check.py      whether weights and tokenizer of a model can be used
 provenance.py       its name, hash and licence, kept beside the weights that began from it
 vocabulary.py       a tokenizer folder: text to ids, ids to bytes, special tokens by name (model/codec.py)
+tokenizer_class.py  the class of transformers that reads it whole
 chat_template.py    whether a model answers in turns
 prompting.py        turns or text to ids, ids to text; detokenizer.py: bytes to text, up to a stop sequence
 damage.py           what a library raises over a file that somebody else made

@@ -20,6 +20,7 @@ from tasks.errors import UserError
 from tasks.home import Home
 from tasks.models.hub_place import GGUF, HUB, PLACE, hub_place, is_hub
 from tasks.models.litgpt_folder import LIT_LORA, is_litgpt, report_prompt_style
+from tasks.models.tokenizer_class import name_class_that_reads_all
 from tasks.models.vocabulary import Vocabulary, read_object
 from tasks.store.hashing import file_sha256
 from tasks.store.step import NOT_IN_KEY
@@ -190,7 +191,7 @@ def decoder_of(model: Path) -> "Decoder":
 
 
 def copy_tokenizer(model: Path, out: Path) -> None:
-    """Its tokenizer's files, as `tokenizers` and transformers read them; they name the token that ends a text."""
+    """Its tokenizer's files, as `tokenizers` and transformers read them alike; they name the token that ends a text."""
     if model.suffix == GGUF:
         from tasks.models.gguf_tokenizer import save_tokenizer
 
@@ -205,3 +206,4 @@ def copy_tokenizer(model: Path, out: Path) -> None:
     if not described.get("eos_token"):  # it is in config.json, which stays behind
         described["eos_token"] = vocabulary.token(vocabulary.separator)
         config.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    name_class_that_reads_all(out)

@@ -1,6 +1,7 @@
 """Conversations by models' own chat templates: the ids that transformers gives, targets, and no way in for a text."""
 
 import datetime
+import json
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from model.chat import ChatTemplateError, Markup, Turn
+from tasks.models.pretrained import copy_tokenizer
 from tasks.models.vocabulary import Vocabulary
 from tests.tasks.models.templates import CHATS
 
@@ -140,3 +142,20 @@ def test_a_date_is_the_days_in_a_chat_and_always_the_same_in_rows(folders: dict[
         assert f"Today Date: {date}" in vocabulary.decode_bytes(markup.prompt_ids(turns)).decode()
         assert markup.template.writes_date
     assert not Vocabulary(folders["gemma"]).markup().template.writes_date
+
+
+@pytest.mark.parametrize("name", ["LlamaTokenizer", "LlamaTokenizerFast"])
+def test_a_tokenizer_that_was_copied_is_read_whole_by_transformers(name: str, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    folder = CHATS["llama2"].kind.save(tmp_path / "public", CHATS["llama2"].template)
+    config = json.loads((folder / "tokenizer_config.json").read_text()) | {"tokenizer_class": name}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    (copied := tmp_path / "copied").mkdir()
+    copy_tokenizer(folder, copied)
+    turns, ours = conversation(3, system=True), Vocabulary(copied)
+    for place, is_equal in ((folder, False), (copied, True)):
+        theirs = AutoTokenizer.from_pretrained(place)
+        ids = theirs.apply_chat_template(messages(turns), return_dict=False)
+        assert (list(ours.markup().render(turns).ids) == ids) is is_equal
+        assert (ours.encode(" leading") == theirs(" leading", add_special_tokens=False)["input_ids"]) is is_equal
