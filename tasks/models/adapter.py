@@ -68,8 +68,10 @@ def _special_ids(base: "Decoder", adapter: Path) -> "SpecialIds":
 
 
 def _refuse_other_base(base: Path, adapter: Path) -> None:
-    """UserError where the adapter says by its hash what it was trained on, and it is not this."""
+    """UserError where the base is none that has an adapter, or not the one whose hash stands beside the adapter."""
     content_of_adapter(adapter)
+    if (base / "classes.json").is_file():
+        raise UsageError(f"{base} is a classifier of triptych's", "give the language model that the adapter is of")
     stated = read_provenance(adapter)
     if stated and stated.sha256 != content_of(base):
         raise UserError(

@@ -70,6 +70,7 @@ def test_a_base_that_continued_from_a_public_model_names_it_with_hash_and_licenc
     assert "from scratch" not in card and "nothing else" not in card
     assert "began from the weights of `Public-135M`, trained further by triptych" in card
     assert "as a low-rank change (LoRA) of rank 16" in card
+    assert (tmp_path / "package" / "base" / "adapter" / "adapter_config.json").is_file()
     row = f"| Public-135M | folder Public-135M | `{content_of(public)}` | apache-2.0 |"
     assert row in card.splitlines()
     assert "what `Public-135M` had learnt before" in card
