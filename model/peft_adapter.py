@@ -58,15 +58,18 @@ class Change:
 
 
 def merged_tensors(base: Decoder, folder: Path) -> tuple[dict[str, Tensor], Shape]:
-    """The base's tensors by the names of its family, in float32, with the adapter in them; and their shape.
+    """The base's tensors by the names of its family, in their type, with the adapter in them; and their shape.
+
+    The sum is taken in float32 and rounded once.
 
     Where the adapter changes the embedding or the head, and the base has one matrix for both, it has two from then on.
     """
     shape, file = base.shape, folder / ADAPTER_WEIGHTS
     changes, places = read_changes(folder), PLACES[shape.family]
-    tensors = gathered(base.float())
+    tensors = gathered(base)
     sizes = {name: list(tensor.shape) for name, tensor in tensors.items()}
     embedding, head = places["embedding.weight"].name, places["head.weight"].name
+    dtype = tensors[embedding].dtype
     if shape.tied and {f"{module}.weight" for module in changes} & {embedding, head}:
         tensors[head] = tensors[embedding].clone()
         shape = shape.model_copy(update={"tied": False})
@@ -74,12 +77,12 @@ def merged_tensors(base: Decoder, folder: Path) -> tuple[dict[str, Tensor], Shap
     for module, change in changes.items():
         for kind, tensor in change.replaced.items():
             name = _known(f"{module}.{kind}", tensors, file)
-            tensors[name] = (tensor.T if name in transposed else tensor).float()
+            tensors[name] = (tensor.T if name in transposed else tensor).to(dtype)
         if change.low_rank:
             name = _known(f"{module}.weight", tensors, file)
             if change.size != (size := list(tensors[name].shape)):
                 raise _of_another_base(file, name, change.size, size)
-            tensors[name] = tensors[name] + change.delta()
+            tensors[name] = (tensors[name].float() + change.delta()).to(dtype)
     for name, tensor in tensors.items():
         size = [len(tensors[embedding]), shape.width] if name in (embedding, head) else sizes[name]
         if list(tensor.shape) != size:

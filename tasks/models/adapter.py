@@ -35,13 +35,13 @@ def merged(base: Path, adapter: Path, out: Path) -> Path:
     with TemporaryDirectory(dir=partial.parent) as work:
         folder = as_folder(base, Path(work))
         try:
-            decoder, dtype = hub.load(folder), hub.stored_dtype(folder)
+            decoder = hub.load(folder, hub.stored_dtype(folder))
             tensors, shape = merged_tensors(decoder, adapter)
         except WeightsError as error:
             shutil.rmtree(partial)
             raise UserError(error.what, error.cure) from error
         special_ids = _special_ids(decoder, adapter)
-        hub.write({name: t.to(dtype) for name, t in tensors.items()}, shape, special_ids, partial)
+        hub.write(tensors, shape, special_ids, partial)
         copy_tokenizer(adapter if (adapter / "tokenizer.json").is_file() else folder, partial)
     (partial / BEGAN_FROM).write_text(_provenance(base, adapter).model_dump_json(indent=1) + "\n", encoding="utf-8")
     partial.rename(out)
