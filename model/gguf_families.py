@@ -50,6 +50,7 @@ class GgufFamily:
     scaled_embedding: bool = False
     unrotated: bool = False
     square: bool = False  # all heads together are as wide as the network
+    untied: bool = False  # a head that is the embedding is written a second time
 
 
 GGUF_FAMILIES = {
@@ -64,7 +65,7 @@ GGUF_FAMILIES = {
     "smollm3": GgufFamily("smollm3", turned=True, unrotated=True),
     "qwen2": GgufFamily("qwen2"),
     "qwen3": GgufFamily("qwen3"),
-    "olmo2": GgufFamily("olmo2", square=True),
+    "olmo2": GgufFamily("olmo2", square=True, untied=True),
     "gemma": GgufFamily("gemma", scaled_embedding=True),
     "gemma2": GgufFamily("gemma2", FIELDS | WINDOW | CAPS, full_every=2, root_of_width=46, scaled_embedding=True),
     "gemma3_text": GgufFamily(

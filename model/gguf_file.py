@@ -14,7 +14,7 @@ from torch import Tensor
 from model import ggml
 from model.decoder import Decoder
 from model.family import Shape
-from model.gguf_families import to_metadata
+from model.gguf_families import GGUF_FAMILIES, to_metadata
 from model.gguf_rope import FACTORS, stretch_factors
 from model.gguf_tensors import EMBEDDING, HEAD, namer, to_gguf
 from model.hub_config import WeightsError
@@ -58,6 +58,8 @@ def _tensors(decoder: Decoder) -> Iterator[tuple[str, Tensor]]:
     for theirs, tensor in gathered(decoder).items():
         name = name_of(theirs)
         yield name, to_gguf(tensor, name, decoder.shape)
+    if decoder.shape.tied and GGUF_FAMILIES[decoder.shape.family].untied:
+        yield HEAD, decoder.embedding.weight.detach().cpu()
     factors = stretch_factors(decoder.shape)
     if factors is not None:
         yield FACTORS, factors

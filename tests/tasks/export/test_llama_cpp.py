@@ -29,7 +29,7 @@ NASTY = (
     "\x00\x01\x7f",
 )
 FIXED = {"smollm3": {"unrotated_blocks": (3,), "depth": 4}, "gemma": {"tied": True}}
-FIXED |= {"olmo2": {"head_width": 6}, "phi3 partly rotated": {"head_width": 6, "rotated_share": 2 / 3}}
+FIXED |= {"olmo2": {"head_width": 6, "tied": True}, "phi3 partly rotated": {"head_width": 6, "rotated_share": 2 / 3}}
 FIXED |= {"gemma2": {"tied": True, "attention_multiplier": 10**-0.5}, "gemma3": {"attention_multiplier": 8**-0.5}}
 MERGES = ("t", "h"), ("th", "e"), ("Ġ", "the"), ("e", "n")
 WITHIN = ("mistral", "phi3", "qwen2 windowed")  # their files end at the window
