@@ -9,7 +9,7 @@ answer names the version it is from, and the reason is on stderr and in /health.
 import asyncio
 import time
 from asyncio import Lock
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anyio import to_thread
@@ -41,9 +41,9 @@ class LoadedVersion:
     facts: ModelFacts
 
 
-def described(served: LoadedVersion) -> str:
-    """The engine that answers: `llama.cpp, q8_0`."""
-    return f"{served.engine.name}, {served.engine.precision}"
+def described(engine: Engine) -> str:
+    """Its name and the precision of its weights: `llama.cpp, q8_0`."""
+    return f"{engine.name}, {engine.precision}"
 
 
 class AliasFollower:
@@ -85,7 +85,7 @@ class AliasFollower:
             target = locate(self.model, self._home)
             if name_of(target) != self._served.name:
                 self._served = self._load(target)
-                say(f"now answering with {self._served.name} ({described(self._served)})")
+                say(f"now answering with {self._served.name} ({self._served.facts.engine})")
             self.trouble = ""
         except UserError as error:
             self._look_again = time.monotonic() + SECONDS_AFTER_TROUBLE
@@ -101,4 +101,5 @@ class AliasFollower:
         name, weights = name_of(target), converted(weights, self._home) if gguf else weights
         builder = prompt_builder(name, weights)
         engine = self._load_engine(ModelFiles(weights, sha256, builder.vocabulary, gguf))
-        return LoadedVersion(name, sha256[:12], builder, engine, model_facts(target, self._home))
+        facts = replace(model_facts(target, self._home), context=engine.context, engine=described(engine))
+        return LoadedVersion(name, sha256[:12], builder, engine, facts)

@@ -6,6 +6,7 @@ when a request first names it; of more than `limits.models` the one that was ask
 
 from asyncio import Lock
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from anyio import to_thread
@@ -64,7 +65,11 @@ class Catalog:
         return await to_thread.run_sync(lambda: self._rows(main))
 
     def _rows(self, main: LoadedVersion) -> dict[str, ModelFacts]:
-        others = {id: model_facts(version, self._home) for id, version in self._listed().items()}
+        loaded = {follower.served.name: follower.served.facts for follower in self._others.values()}
+        others = dict[str, ModelFacts]()
+        for id, version in self._listed().items():
+            facts, known = model_facts(version, self._home), loaded.get(version.full_name)
+            others[id] = replace(facts, context=known.context, engine=known.engine) if known else facts
         return dict.fromkeys(self.main.names, main.facts) | others
 
     def _listed(self) -> dict[str, Version]:
@@ -116,6 +121,7 @@ def model_row(id: str, facts: ModelFacts, answer_tokens: int) -> dict[str, Any]:
         "version": facts.version,
         "champion": facts.is_champion,
         "answers": facts.answers,  # False: it continues a text and was not taught to answer
+        "engine": facts.engine or None,
         "max_model_len": facts.context,
         "max_answer_len": min(answer_tokens, facts.context or answer_tokens),
         "about": facts.introduction.about,

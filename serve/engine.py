@@ -41,6 +41,7 @@ class Sampling:
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
     logit_bias: Mapping[int, float] = field(default_factory=dict)
+    min_p: float = 0.0  # tokens less likely than this share of the likeliest are not drawn
     json_schema: str = ""  # the JSON that the text must be; "": any text
     logprobs: int | None = None  # how many likeliest tokens beside each; None: no log-probabilities
 

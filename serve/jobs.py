@@ -75,6 +75,7 @@ def jobs_of(
                 frequency_penalty=body.frequency_penalty,
                 presence_penalty=body.presence_penalty,
                 logit_bias=bias,
+                min_p=body.min_p,
                 json_schema=body.json_schema if isinstance(body, ChatRequest) else "",
                 logprobs=body.scores,
             )

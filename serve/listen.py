@@ -11,7 +11,7 @@ from starlette.routing import Route
 from serve import keys
 from serve.access import AccessControl, is_loopback
 from serve.admin import add_admin
-from serve.alias_follower import AliasFollower, described
+from serve.alias_follower import AliasFollower
 from serve.app import application
 from serve.catalog import Catalog
 from serve.connections import accept_failures_reported_once, with_limits
@@ -83,7 +83,7 @@ def serve(wanted: Wanted, address: Address, limits: Limits, on_start: OnStart) -
             if not is_loopback(host):
                 say("  network     traffic is not encrypted: put a proxy with TLS in front")
             on_start(
-                {"url": url, "model": model, "version": follower.served.name, "engine": described(follower.served)}
+                {"url": url, "model": model, "version": follower.served.name, "engine": follower.served.facts.engine}
             )
 
         asyncio.run(Server(config, generations, follower, up).serve(sockets=[listener]))
@@ -122,7 +122,7 @@ def _bind(host: str, port: int) -> socket.socket:
 def _announce(url: str, follower: AliasFollower, keyring: Keyring, home: Home) -> None:
     served = follower.served
     say(f"{served.name} answers ({follower.model}, {served.engine.context:,} tokens of context)")
-    say(f"  engine      {described(served)}")
+    say(f"  engine      {served.facts.engine}")
     say(f"  chat page   {url}/\n  API         {url}/v1   OpenAI's chat and completions; the model is {follower.model}")
     if not keyring.required:
         say("  keys        none: every program on this machine has access; `triptych keys add NAME` changes that")

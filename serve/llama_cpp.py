@@ -26,7 +26,8 @@ SEEDS = 2**32 - 1  # llama.cpp takes so many, and the one above means a random o
 TIMEOUT = httpx.Timeout(None, connect=10.0)  # how long an answer takes is limited by who wants it
 FORCED = 1e4  # a bias that makes a token certain
 COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}  # of JSON, to llguidance
-CAN = frozenset({"response_format", "logprobs", "frequency_penalty", "presence_penalty", "logit_bias", "embeddings"})
+CAN = frozenset({"response_format", "logprobs", "logit_bias", "min_p", "embeddings"})
+CAN |= {"frequency_penalty", "presence_penalty"}
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,12 @@ class LlamaCppEngine:
         samplers, body = ["top_k", "temperature", "top_p"], dict[str, Any]()
         if sampling.temperature < MIN_TEMPERATURE:
             samplers, body["top_k"] = ["top_k"], 1
+        elif sampling.min_p:
+            samplers, body["min_p"] = [*samplers, "min_p"], sampling.min_p
         if sampling.frequency_penalty or sampling.presence_penalty:
             samplers = ["penalties", *samplers]
             penalties = {"frequency_penalty": sampling.frequency_penalty, "presence_penalty": sampling.presence_penalty}
-            body |= penalties | {"repeat_last_n": -1}
+            body |= penalties | {"repeat_last_n": self.context}
         if bias := [*sampling.logit_bias.items(), *((id, False) for id in self._never)]:
             body["logit_bias"] = [list(one) for one in bias]
         if sampling.json_schema:

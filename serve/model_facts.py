@@ -25,6 +25,7 @@ class ModelFacts:
     is_champion: bool = False
     introduction: Introduction = field(default_factory=Introduction)
     report: str = ""  # the run whose report the home has
+    engine: str = ""  # what answers, of one in memory: `llama.cpp, q8_0`
 
 
 def model_facts(target: Version | Path, home: Home) -> ModelFacts:

@@ -1,132 +1,41 @@
 """Request bodies: OpenAI's fields, each validated; what this server cannot do is refused by the field's name."""
 
 import json
-from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    FailFast,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, FailFast, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from model.chat import TOP_P
+from serve.request_fields import (
+    Bias,
+    Penalty,
+    Prompts,
+    RequestModel,
+    Seed,
+    Stops,
+    Text,
+    default,
+    few_tags,
+    only,
+    texts_joined,
+)
 
 ROLES = {"developer": "system"}  # OpenAI's newer word for it
-MAX_STOP_CHARACTERS = 200
-MAX_STOPS = 16  # OpenAI takes 4, lm-eval sends more
+SPECIAL_FIELDS = ("frequency_penalty", "presence_penalty", "logit_bias", "min_p")
 MAX_CHOICES = 16
-MAX_PROMPTS = 128  # of one request
 MAX_BIASES = 1024  # tokens
-MAX_TAGS = 16  # entries of `metadata`, as at OpenAI's
-
-
-def _only(*neutral: Any) -> AfterValidator:
-    """A field of OpenAI's that is accepted at its neutral values only."""
-
-    def check(value: Any) -> Any:
-        if value not in neutral:
-            raise _unsupported()
-        return value
-
-    return AfterValidator(check)
-
-
-def _unsupported() -> PydanticCustomError:
-    return PydanticCustomError("unsupported", "not supported here; leave it out")
-
-
-def _texts_joined(content: Any) -> Any:
-    """OpenAI's list of parts as one text; pictures and sound are refused."""
-    if not isinstance(content, list):
-        return content
-    if not all(isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str) for p in content):
-        raise PydanticCustomError("text_only", "only parts of type text can be read")
-    return "".join(part["text"] for part in content)
-
-
-def _as_list(stop: Any) -> Any:
-    return [] if stop is None else [stop] if isinstance(stop, str) else stop
-
-
-def _as_prompts(given: Any) -> Any:
-    """A text, texts, the ids of one text, or lists of ids: as a list of texts or of ids."""
-    prompts = given if isinstance(given, list) and given and not _is_id(given[0]) else [given]
-    if len(prompts) > MAX_PROMPTS:
-        raise PydanticCustomError(
-            "too_many", "{count} texts, and {most} are the most", {"count": len(prompts), "most": MAX_PROMPTS}
-        )
-    for prompt in prompts:
-        if isinstance(prompt, str):
-            _encodable(prompt)
-        elif not (isinstance(prompt, list) and prompt and all(map(_is_id, prompt))):
-            raise PydanticCustomError("no_text", "a text, token ids, or a list of either is expected")
-    return prompts
-
-
-def _is_id(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _default(value: Any) -> Callable[[Any], Any]:
-    """null means the default, as OpenAI's clients mean it."""
-    return lambda given: value if given is None else given
-
-
-def _few(tags: Any) -> Any:
-    if isinstance(tags, dict) and len(tags) > MAX_TAGS:
-        raise PydanticCustomError(
-            "too_many", "{count} entries, and {most} are the most", {"count": len(tags), "most": MAX_TAGS}
-        )
-    return tags
-
-
-def _encodable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise PydanticCustomError("not_unicode", "holds half a character (an unpaired surrogate)") from None
-    return text
-
-
-Text = Annotated[str, AfterValidator(_encodable)]
-Prompts = Annotated[list[Any], BeforeValidator(_as_prompts)]  # each a str, or list[int]
-Stop = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
-Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-Penalty = Annotated[float, Field(ge=-2, le=2), BeforeValidator(_default(0.0))]
-Bias = Annotated[float, Field(ge=-100, le=100)]
-
-
-class RequestModel(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _few_fields(cls, fields: Any) -> Any:
-        """Refuses an object of more fields than there are by one of them: a list of all would be without bound."""
-        if isinstance(fields, dict) and len(fields) > len(cls.model_fields):
-            unknown = next(name for name in fields if name not in cls.model_fields)
-            about = {"count": len(fields), "unknown": unknown[:40]}
-            raise PydanticCustomError("too_many", "{count} fields, of which {unknown} does not exist", about)
-        return fields
 
 
 class Message(RequestModel):
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Annotated[Text, BeforeValidator(_texts_joined)] = ""
+    content: Annotated[Text, BeforeValidator(texts_joined)] = ""
     name: str | None = None
     tool_call_id: str | None = None  # of a `tool`: the call that it answers
-    refusal: Annotated[Any, _only(None)] = None
-    annotations: Annotated[Any, _only(None, [])] = None
-    audio: Annotated[Any, _only(None)] = None
-    function_call: Annotated[Any, _only(None)] = None
+    refusal: Annotated[Any, only(None)] = None
+    annotations: Annotated[Any, only(None, [])] = None
+    audio: Annotated[Any, only(None)] = None
+    function_call: Annotated[Any, only(None)] = None
     tool_calls: list[dict[str, Any]] | None = None  # of an assistant that has called tools
 
     @model_validator(mode="before")
@@ -146,7 +55,7 @@ class Message(RequestModel):
 
 class StreamOptions(RequestModel):
     include_usage: bool = False
-    include_obfuscation: Annotated[Any, _only(None, False)] = None
+    include_obfuscation: Annotated[Any, only(None, False)] = None
 
 
 class SchemaFormat(RequestModel):
@@ -182,21 +91,24 @@ class GenerationRequest(RequestModel):
 
     model: str = ""
     max_tokens: int | None = Field(None, ge=1)
-    temperature: Annotated[float, Field(ge=0, le=2), BeforeValidator(_default(1.0))] = 1.0
-    top_p: Annotated[float, Field(ge=0, le=1), BeforeValidator(_default(TOP_P))] = TOP_P
+    temperature: Annotated[float, Field(ge=0, le=2), BeforeValidator(default(1.0))] = 1.0
+    top_p: Annotated[float, Field(ge=0, le=1), BeforeValidator(default(TOP_P))] = TOP_P
     seed: Seed | None = None
-    stop: Annotated[list[Stop], Field(max_length=MAX_STOPS), FailFast(), BeforeValidator(_as_list)] = []
-    stream: Annotated[bool, BeforeValidator(_default(False))] = False
+    stop: Stops = Field(default_factory=list)
+    stream: Annotated[bool, BeforeValidator(default(False))] = False
     stream_options: StreamOptions | None = None
     user: str | None = None  # for whoever logs it; we do not
     safety_identifier: str | None = None  # the newer names of it
     prompt_cache_key: str | None = None
-    metadata: Annotated[dict[str, str] | None, BeforeValidator(_few)] = None
-    service_tier: Annotated[Any, _only(None, "auto", "default")] = None
-    n: Annotated[int, Field(ge=1, le=MAX_CHOICES), BeforeValidator(_default(1))] = 1
+    metadata: Annotated[dict[str, str] | None, BeforeValidator(few_tags)] = None
+    service_tier: Annotated[Any, only(None, "auto", "default")] = None
+    n: Annotated[int, Field(ge=1, le=MAX_CHOICES), BeforeValidator(default(1))] = 1
     frequency_penalty: Penalty = 0.0
     presence_penalty: Penalty = 0.0
-    logit_bias: Annotated[dict[str, Bias], Field(max_length=MAX_BIASES), BeforeValidator(_default({}))] = {}
+    min_p: Annotated[float, Field(ge=0, le=1), BeforeValidator(default(0.0))] = 0.0  # not OpenAI's, but sent by many
+    logit_bias: Annotated[dict[str, Bias], Field(max_length=MAX_BIASES), BeforeValidator(default({}))] = Field(
+        default_factory=dict
+    )
 
     @field_validator("logit_bias")
     @classmethod
@@ -217,7 +129,7 @@ class GenerationRequest(RequestModel):
     @property
     def special_fields(self) -> list[str]:
         """Those that not every engine can do, of what this request sets."""
-        return [name for name in ("frequency_penalty", "presence_penalty", "logit_bias") if getattr(self, name)]
+        return [name for name in SPECIAL_FIELDS if getattr(self, name)]
 
 
 class ChatRequest(GenerationRequest):
@@ -225,14 +137,14 @@ class ChatRequest(GenerationRequest):
 
     messages: Annotated[list[Message], Field(min_length=1), FailFast()]
     max_completion_tokens: int | None = Field(None, ge=1)  # the newer name of max_tokens
-    logprobs: Annotated[bool, BeforeValidator(_default(False))] = False
+    logprobs: Annotated[bool, BeforeValidator(default(False))] = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
     response_format: ResponseFormat | None = None
     tool_choice: Literal["none", "auto", "required"] | dict[str, Any] | None = None
     tools: list[dict[str, Any]] | None = None
     parallel_tool_calls: bool | None = None
-    store: Annotated[Any, _only(None, False)] = None
-    modalities: Annotated[Any, _only(None, ["text"])] = None
+    store: Annotated[Any, only(None, False)] = None
+    modalities: Annotated[Any, only(None, ["text"])] = None
 
     @field_validator("top_logprobs")
     @classmethod
@@ -279,9 +191,9 @@ class TextRequest(GenerationRequest):
 
     prompt: Prompts
     max_tokens: int | None = Field(None, ge=0)
-    suffix: Annotated[Any, _only(None, "")] = None
-    echo: Annotated[bool, BeforeValidator(_default(False))] = False
-    best_of: Annotated[Any, _only(None, 1)] = None
+    suffix: Annotated[Any, only(None, "")] = None
+    echo: Annotated[bool, BeforeValidator(default(False))] = False
+    best_of: Annotated[Any, only(None, 1)] = None
     logprobs: int | None = Field(None, ge=0, le=20)
 
     @field_validator("echo")
@@ -301,6 +213,6 @@ class EmbeddingRequest(RequestModel):
 
     model: str = ""
     input: Prompts
-    encoding_format: Annotated[Literal["float", "base64"], BeforeValidator(_default("float"))] = "float"
-    dimensions: Annotated[Any, _only(None)] = None
+    encoding_format: Annotated[Literal["float", "base64"], BeforeValidator(default("float"))] = "float"
+    dimensions: Annotated[Any, only(None)] = None
     user: str | None = None

@@ -5,6 +5,7 @@ use           what these commands do
 adapted       a model with an adapter of peft's
 import_model  a model made elsewhere into the registry
 chat          the conversation on a terminal
+answering     a model on its engine, as chat asks it
 describe      a model's architecture and cost, on a terminal and as a page; predictions: its next tokens
 attention     attention maps of a text, as a picture
 """
