@@ -8,6 +8,8 @@ import json
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 EMBEDDING_TOKENS = 512  # of one text, which llama.cpp reads in one piece
@@ -34,10 +36,12 @@ def parameters(spec: dict[str, Any]) -> Any:
 
 def main() -> None:
     xllamacpp: Any = import_module("xllamacpp")
-    server = xllamacpp.Server(parameters(json.loads(sys.argv[1])))
+    spec = json.loads(sys.argv[1])
+    server = xllamacpp.Server(parameters(spec))
     print(server.listening_address, flush=True)
     while os.read(0, 1):
         pass
+    rmtree(Path(spec["socket"]).parent, ignore_errors=True)
     os._exit(0)  # the memory goes back at once; nothing of it is to be kept
 
 
