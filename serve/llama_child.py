@@ -12,6 +12,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+OFF = ("fit_params", "ui", "endpoint_slots", "warmup")
 EMBEDDING_TOKENS = 512  # of one text, which llama.cpp reads in one piece
 
 
@@ -20,17 +21,22 @@ def parameters(spec: dict[str, Any]) -> Any:
     xllamacpp: Any = import_module("xllamacpp")
     given = xllamacpp.CommonParams()
     given.model.path = spec["file"]
-    given.hostnames = [spec["socket"]]
-    given.n_parallel, given.n_ctx, given.kv_unified = spec["slots"], spec["cells"], spec["shared"]
     for threads in (given.cpuparams, given.cpuparams_batch):
         threads.n_threads = spec["threads"]
-    given.n_ubatch = EMBEDDING_TOKENS
-    given.embedding, given.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
-    given.cache_ram_mib = 0  # what slots hold of earlier prompts is used again; nothing more is kept
-    given.fit_params = given.ui = given.endpoint_slots = False
-    given.warmup = False
-    given.swa_full = True  # else a shorter prompt after a longer one is answered from a cache that lacks its start
-    given.verbosity = 1  # errors
+    settings = {
+        "hostnames": [spec["socket"]],
+        "n_parallel": spec["slots"],
+        "n_ctx": spec["cells"],
+        "kv_unified": spec["shared"],
+        "n_ubatch": EMBEDDING_TOKENS,
+        "embedding": True,
+        "pooling_type": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN,
+        "cache_ram_mib": 0,  # what slots hold of earlier prompts is used again; nothing more is kept
+        "swa_full": True,  # else a shorter prompt after a longer one is answered from a cache that lacks its start
+        "verbosity": 1,  # errors
+    }
+    for name, value in (settings | dict.fromkeys(OFF, False)).items():
+        setattr(given, name, value)
     return given
 
 

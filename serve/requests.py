@@ -50,7 +50,7 @@ class Message(RequestModel):
 
     @property
     def is_of_tools(self) -> bool:
-        return self.role == "tool" or bool(self.tool_calls)
+        return self.role == "tool" or bool(self.tool_calls or self.tool_call_id)
 
 
 class StreamOptions(RequestModel):

@@ -18,9 +18,8 @@ class UpstreamEngine:
     def __init__(self, url: str, context: int) -> None:
         self.name, self.context = url, context
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Generated]:
+    def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Generated]:
         raise EngineError(f"{self.name} takes whole requests only")
-        yield
 
     async def score(self, ids: Sequence[int], likeliest: int) -> list[TokenScore]:
         raise EngineError(f"{self.name} takes whole requests only")
