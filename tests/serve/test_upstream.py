@@ -128,15 +128,21 @@ def test_limits_of_tokens_hold_for_it_too():
 
 
 def test_a_server_that_is_not_there_or_silent_is_a_502_or_a_504():
-    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
     async def silent() -> httpx.Response:
+        gone = asyncio.Event()
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+            gone.set()
+
         server = await asyncio.start_server(listen, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with server, client_of_ours(f"http://127.0.0.1:{port}/v1", seconds=0.2) as client:
-            return await client.post("/v1/chat/completions", json=CHAT)
+            answer = await client.post("/v1/chat/completions", json=CHAT)
+            await gone.wait()
+            return answer
 
     async def absent() -> httpx.Response:
         async with client_of_ours("http://127.0.0.1:9") as client:
