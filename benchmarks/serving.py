@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _mostly_equal(ours: list[str], theirs: list[str]) -> bool:
-    """Whether most texts are equal: what else is in a batch changes the last digits, so that a few greedy texts part."""
+    """Whether most texts are equal: what else is in a batch changes the last digits, so a few greedy texts part."""
     return 2 * sum(one == other for one, other in zip(ours, theirs, strict=True)) > len(ours)
 
 
