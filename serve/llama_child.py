@@ -13,6 +13,7 @@ from shutil import rmtree
 from typing import Any
 
 OFF = ("fit_params", "ui", "endpoint_slots", "warmup")
+IDLE_MIB = 256  # where slots share cells, idle ones give theirs up to this, or every text would be compared with them
 EMBEDDING_TOKENS = 512  # of one text, which llama.cpp reads in one piece
 
 
@@ -31,7 +32,7 @@ def parameters(spec: dict[str, Any]) -> Any:
         "n_ubatch": EMBEDDING_TOKENS,
         "embedding": True,
         "pooling_type": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN,
-        "cache_ram_mib": 0,  # what slots hold of earlier prompts is used again; nothing more is kept
+        "cache_ram_mib": IDLE_MIB if spec["shared"] else 0,
         "swa_full": True,  # else a shorter prompt after a longer one is answered from a cache that lacks its start
         "verbosity": 1,  # errors
     }
