@@ -15,7 +15,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from serve.engine import Engine, ModelFiles
-from serve.engine_choice import LoadEngine
+from serve.engine_choice import LoadEngine, Prepare
 from serve.model_facts import ModelFacts, model_facts, name_of
 from tasks.errors import UserError
 from tasks.home import Home
@@ -23,8 +23,9 @@ from tasks.models.hub_place import GGUF
 from tasks.models.pretrained import converted
 from tasks.models.prompting import PromptBuilder, prompt_builder
 from tasks.progress import say
+from tasks.register.aliases import CANDIDATE
 from tasks.tracking.model_version import FILES_TAG, Version
-from tasks.tracking.registry import locate, verified
+from tasks.tracking.registry import locate, verified, versions
 
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_AFTER_TROUBLE = 2.0  # before the registry is read again
@@ -67,11 +68,33 @@ class AliasFollower:
         """What answered last."""
         return self._served
 
-    async def watch(self) -> None:
-        """Loads a version as soon as the alias names it, so that the first request for it need not wait."""
+    async def watch(self, prepare: Prepare) -> None:
+        """Loads a version as soon as the alias names it, so that the first request for it need not wait.
+
+        What loading it takes longest for is made while it is still a candidate.
+        """
+        prepared = {self._served.name}
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
             await self.current()
+            candidate = await to_thread.run_sync(self._candidate)
+            if candidate and candidate.full_name not in prepared:
+                prepared.add(candidate.full_name)
+                await to_thread.run_sync(self._prepare, candidate, prepare)
+
+    def _candidate(self) -> Version | None:
+        """The version that may follow the one that answers."""
+        name = self._served.name.partition("/")[0]
+        try:
+            return next((version for version in versions(self._home, name) if CANDIDATE in version.aliases), None)
+        except UserError:  # `current` says so
+            return None
+
+    def _prepare(self, candidate: Version, prepare: Prepare) -> None:
+        try:
+            prepare(verified(candidate, self._home).weights, candidate.tags[FILES_TAG])
+        except UserError as error:
+            say(f"{candidate.full_name}, a candidate, cannot be prepared: {error}")
 
     async def current(self) -> LoadedVersion:
         """What answers a request that begins now."""

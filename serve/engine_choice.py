@@ -19,6 +19,7 @@ from tasks.progress import say
 
 INSTALL = "pip install xllamacpp"
 LoadEngine = Callable[[ModelFiles], Engine]
+Prepare = Callable[[Path, str], object]  # a folder of weights and the hash of its files
 QUANTS = ("f32", "f16", "q8_0", "q4_0", "q4_k_m")  # as model/gguf_file.py has them, which would import torch
 CACHE_BYTES = 1 << 30  # of keys and values
 VALUE_BYTES = 2  # of a key's or a value's number
@@ -56,6 +57,13 @@ def load_engine(
         return DecoderEngine(files)
 
     return load
+
+
+def prepare_engine(home: Home, choice: str, quant: str) -> Prepare:
+    """What makes the files that an engine of that choice will be loaded from."""
+    if choice not in {"", LLAMA_CPP} or find_spec("xllamacpp") is None:
+        return lambda weights, sha256: None
+    return lambda weights, sha256: cached_gguf(weights, sha256, quant, home)
 
 
 def _llama_cpp(files: ModelFiles, home: Home, quant: str, slots: int, cache_bytes: int) -> LlamaCppEngine:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import NamedTuple
 
 import uvicorn
@@ -15,7 +15,7 @@ from serve.alias_follower import AliasFollower
 from serve.app import application
 from serve.catalog import Catalog
 from serve.connections import accept_failures_reported_once, with_limits
-from serve.engine_choice import LoadEngine
+from serve.engine_choice import LoadEngine, Prepare
 from serve.generation import Generations
 from serve.keys import Keyring
 from serve.limits import Limits
@@ -45,11 +45,12 @@ class Wanted(NamedTuple):
     home: Home
     model: str
     load_engine: LoadEngine
+    prepare: Prepare
 
 
 def serve(wanted: Wanted, address: Address, limits: Limits, on_start: OnStart) -> None:
     """Answers until SIGTERM or Ctrl-C; `on_start` is called with {"url", "model", "version", "engine"} once it does."""
-    home, model, load_engine = wanted
+    home, model, load_engine, prepare = wanted
     host, names = address.host, address.names
     if (names or not is_loopback(host)) and not keys.are_required(home):
         option = f"--name {names[0]}" if names else f"--host {host}"
@@ -86,22 +87,26 @@ def serve(wanted: Wanted, address: Address, limits: Limits, on_start: OnStart) -
                 {"url": url, "model": model, "version": follower.served.name, "engine": follower.served.facts.engine}
             )
 
-        asyncio.run(Server(config, generations, follower, up).serve(sockets=[listener]))
+        asyncio.run(Server(config, generations, lambda: follower.watch(prepare), up).serve(sockets=[listener]))
 
 
 class Server(uvicorn.Server):
     """Announces when it is up, and lets answers finish for a while when it stops."""
 
     def __init__(
-        self, config: uvicorn.Config, generations: Generations, follower: AliasFollower, up: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        generations: Generations,
+        watch: Callable[[], Coroutine[None, None, None]],
+        up: Callable[[], None],
     ) -> None:
         super().__init__(config)
-        self._generations, self._follower, self._up = generations, follower, up
+        self._generations, self._watch, self._up = generations, watch, up
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().set_exception_handler(accept_failures_reported_once())
         await super().startup(sockets)
-        self._watching = asyncio.create_task(self._follower.watch())
+        self._watching = asyncio.create_task(self._watch())
         self._up()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -93,7 +93,7 @@ def serve(
 
     allowed = limits(change)
     model = with_adapter(current_home(), model, adapter) or champion(current_home())
-    from serve.engine_choice import load_engine
+    from serve.engine_choice import load_engine, prepare_engine
     from serve.listen import Address, Wanted, serve
 
     def announce(address: dict[str, str]) -> None:
@@ -102,7 +102,8 @@ def serve(
 
     try:
         load = load_engine(current_home(), engine, quant, allowed.slots, int(allowed.cache_gb * 2**30))
-        serve(Wanted(current_home(), model, load), Address(host, port, tuple(name)), allowed, announce)
+        prepare = prepare_engine(current_home(), engine, quant)
+        serve(Wanted(current_home(), model, load, prepare), Address(host, port, tuple(name)), allowed, announce)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise typer.Exit(130) from None
