@@ -176,7 +176,9 @@ class ChatRequest(GenerationRequest):
     def special_fields(self) -> list[str]:
         format = ["response_format"] if self.json_schema else []
         tools = (["tools"] if self.tools else ["messages"]) if self.is_of_tools else []
-        return [*super().special_fields, *format, *(["logprobs"] if self.logprobs else []), *tools]
+        is_forced = bool(tools) and (isinstance(self.tool_choice, dict) or self.tool_choice == "required")
+        others = [*(["logprobs"] if self.logprobs else []), *(["tool_choice"] if is_forced else [])]
+        return [*super().special_fields, *format, *tools, *others]
 
 
 class CountRequest(RequestModel):

@@ -1,7 +1,8 @@
 """Chats with tools: llama.cpp writes and reads them as the model's own chat template has them.
 
 There the whole prompt is one text, in which the name of a special token would be one: a message that holds such a name
-is refused, so that here too no text can open or close a turn.
+is refused, so that here too no text can open or close a turn. A call cannot be forced: llama.cpp, as xllamacpp builds
+it, leaves the grammar for it out and says nothing.
 """
 
 from collections.abc import AsyncGenerator, Collection
@@ -21,7 +22,7 @@ from serve.requests import ROLES, ChatRequest
 from serve.responses import DONE, error_event, event
 from tasks.progress import say
 
-PASSED_ON = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "stop", "stream", "temperature", "top_p")
+PASSED_ON = ("tools", "tool_choice", "parallel_tool_calls", "stop", "stream", "temperature", "top_p")
 PENALTIES = ("frequency_penalty", "presence_penalty")
 
 
@@ -29,15 +30,15 @@ async def answer_with_tools(
     body: ChatRequest, served: LoadedVersion, generations: Generations, request: Request
 ) -> Response:
     """llama.cpp's answer under our names; ApiError where a message holds the name of a special token."""
-    for field in ("n", "logprobs"):
-        if getattr(body, field) not in {1, False}:
+    for field, is_set in {"n": body.n > 1, "logprobs": body.logprobs, "response_format": body.json_schema}.items():
+        if is_set:
             raise ApiError(400, f"{field}: not together with tools; leave it out", "unsupported", field)
     messages = [
         message.model_dump(exclude_none=True) | {"role": ROLES.get(message.role, message.role)}
         for message in body.messages
     ]
     specials = served.prompt_builder.vocabulary.specials
-    if name := _special_in([messages, body.tools], specials):
+    if name := special_in([messages, body.tools], specials):
         message = f"messages: they hold {name}, which would be no text here; leave it out"
         raise ApiError(400, message, "special_token", "messages")
     most = min(body.tokens or generations.limits.default_tokens, generations.limits.answer_tokens)
@@ -89,9 +90,9 @@ async def _stream(first: dict[str, Any], events: AsyncGenerator[dict[str, Any]])
             yield DONE
 
 
-def _special_in(value: Any, specials: Collection[str]) -> str | None:
+def special_in(value: Any, specials: Collection[str]) -> str | None:
     """The name of a special token in any text of the value."""
     if isinstance(value, str):
         return next((name for name in specials if name in value), None)
     parts = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return next((name for part in parts if (name := _special_in(part, specials))), None)
+    return next((name for part in parts if (name := special_in(part, specials))), None)

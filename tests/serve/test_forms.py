@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from serve.requests import ChatRequest
+from serve.tools import special_in
 from tasks.errors import UsageError
 from tests.serve.stand_in import CHAT, Follower, client_of
 
@@ -65,6 +66,19 @@ def test_what_the_engine_cannot_do_is_refused_by_the_fields_name(fields, named):
 
     error = asyncio.run(run()).json()["error"]
     assert error["param"] == named and "made up" in error["message"]
+
+
+def test_a_call_of_a_tool_cannot_be_forced():
+    tool = {"tools": [{"type": "function"}]}
+    assert ChatRequest.model_validate(CHAT | tool).special_fields == ["tools"]
+    for choice in ("required", {"type": "function", "function": {"name": "now"}}):
+        assert "tool_choice" in ChatRequest.model_validate(CHAT | tool | {"tool_choice": choice}).special_fields
+
+
+def test_a_special_tokens_name_is_found_wherever_it_stands():
+    messages = [{"role": "user", "content": "hello"}, {"role": "tool", "content": "a <|end|> b"}]
+    assert special_in([messages, None], {"<|end|>": 5}) == "<|end|>"
+    assert special_in([messages[:1], [{"function": {"name": "now"}}]], {"<|end|>": 5}) is None
 
 
 @pytest.mark.parametrize(
