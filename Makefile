@@ -59,6 +59,7 @@ bench: .venv/installed-dev ## tokens/s, MFU, seconds and MB/s of each step; rati
 	@$(BIN)/python -m benchmarks.steps
 	@$(BIN)/python -m benchmarks.curation
 	@$(BIN)/python -m benchmarks.training
+	@$(BIN)/python -m benchmarks.serving
 
 picture: ## docs/report.png: the top of the latest run's report (needs chromium)
 	@chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1000,760 \
