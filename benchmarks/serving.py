@@ -20,9 +20,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, this folder is all that Python would look in
 
 from benchmarks.ratio import compare, show
-from serve.llama_cpp import SLOTS, usable_cores
+from serve.llama_cpp import SLOTS
 from tasks.export.gguf_cache import cached_gguf
 from tasks.home import Home
+from tasks.limits import usable_cores
 from tasks.models.pretrained import as_folder, content_of, locate
 from tasks.models.vocabulary import Vocabulary
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +16,7 @@ from serve.cells import Cells
 from serve.decoder_engine import DecoderEngine
 from serve.engine import LLAMA_CPP, EngineError, Generated, ModelFiles, Sampling, TokenScore
 from serve.llama_process import LlamaProcess
+from tasks.limits import usable_cores
 from tasks.progress import say
 
 SLOTS = 16
@@ -227,16 +227,6 @@ class LlamaCppEngine:
             has_ended = await to_thread.run_sync(self._process.ends_soon)
             ended = f"; it has ended: {self._process.last_words}" if has_ended else ""
             raise EngineError(f"llama.cpp failed: {error or type(error).__name__}{ended}") from error
-
-
-def usable_cores() -> int:
-    """Cores that this process may use: by its affinity, and by its control group's share of time."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, -(-int(quota) // int(period))))
 
 
 def _client(process: LlamaProcess) -> httpx.AsyncClient:

@@ -5,6 +5,7 @@ import os
 import resource
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
@@ -26,6 +27,16 @@ def require_limits() -> None:
         needed = f"a run maps some {bytes_in_words(MEMORY_NEEDED)}, most of it its libraries"
         raise UserError(f"too little memory: {what}, and {needed}", "ulimit -v unlimited in this shell, then run again")
     _require_open_files()
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: by its affinity, and by its control group's share of time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, -(-int(quota) // int(period))))
 
 
 def _require_open_files() -> None:

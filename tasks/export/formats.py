@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tasks.errors import UsageError, UserError
 from tasks.export.gguf import context_in_gguf, write_gguf
 from tasks.export.litgpt import OpenedByLitgpt, write_litgpt
-from tasks.export.llama_cpp import OpenedByLlamaCpp, usable_cores
+from tasks.export.llama_cpp import OpenedByLlamaCpp
 from tasks.export.ollama import OpenedAsByOllama, ollama_template, write_modelfile
 from tasks.export.opened import Opened
 from tasks.export.peft import OpenedByPeft, base_of, find_base, write_adapter
@@ -23,6 +23,7 @@ from tasks.export.proof import ExportMismatch, Proof, Reference, prove
 from tasks.export.proof_rows import ROWS, answer_ends, proof_rows, scored_tokens
 from tasks.export.transformers_folder import OpenedByTransformers
 from tasks.home import Home
+from tasks.limits import usable_cores
 from tasks.models.pretrained import converted
 from tasks.models.prompting import PromptBuilder
 from tasks.models.tokenizer_class import name_class_that_reads_all

@@ -58,6 +58,9 @@ def _type(token: str, model: Mapping[str, Any]) -> int:
 
 
 def _byte_level(described: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    if not described["model"]["merges"]:
+        what = f"{folder}: its tokenizer merges nothing, and llama.cpp opens no vocabulary without merges"
+        raise UserError(what, "export it as hf")
     from tokenizers import Tokenizer
 
     model, splits = described["model"], Tokenizer.from_file(str(folder / "tokenizer.json")).pre_tokenizer

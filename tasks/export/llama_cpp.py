@@ -23,11 +23,6 @@ ERRORS = 1  # of what llama.cpp logs, the errors
 TIMEOUT = 120.0  # seconds for one request
 
 
-def usable_cores() -> int:
-    """The processors that this process may use: with more threads than these llama.cpp is many times slower."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class OpenedByLlamaCpp:
     """The model in that file, one conversation at a time."""
 
