@@ -10,6 +10,7 @@ import commands.ask.cli
 import commands.home.cli
 import commands.init.cli
 import commands.models.cli
+import commands.models.cli_registry
 import commands.run.cli
 from commands.complete import join_words
 from commands.process import exit_with_code, run_briefly
@@ -89,7 +90,8 @@ def print_version(is_wanted: bool) -> None:
         raise typer.Exit
 
 
-for room in (commands.run.cli, commands.ask.cli, commands.models.cli, commands.init.cli, commands.home.cli):
+MODELS = commands.models.cli, commands.models.cli_registry
+for room in (commands.run.cli, commands.ask.cli, *MODELS, commands.init.cli, commands.home.cli):
     app.add_typer(room.app)
 
 

@@ -1,6 +1,7 @@
 """Using models that exist.
 
-cli           chat, serve, import, show, score, attention, eval, export, mask, promote, rollback, and keys of the API
+cli           chat, serve, show, score, attention, eval, mask, and keys of the API
+cli_registry  import, export, promote, rollback
 use           what these commands do
 adapted       a model with an adapter of peft's
 import_model  a model made elsewhere into the registry
