@@ -34,6 +34,7 @@ MULTIPLIERS = {
 }
 WINDOW = {"window": "attention.sliding_window"}
 CAPS = {"attention_cap": "attn_logit_softcapping", "logits_cap": "final_logit_softcapping"}
+QUANTS = ("f16", "f32", "q8_0", "q4_0", "q4_k_m")  # that are written, by the names that llama.cpp gives them
 PATTERN = "attention.sliding_window_pattern"
 NO_ROPE_STEP = 4  # of smollm3's blocks every fourth does not rotate
 Metadata = Mapping[str, Any]

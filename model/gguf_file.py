@@ -14,13 +14,12 @@ from torch import Tensor
 from model import ggml
 from model.decoder import Decoder
 from model.family import Shape
-from model.gguf_families import GGUF_FAMILIES, to_metadata
+from model.gguf_families import GGUF_FAMILIES, QUANTS, to_metadata
 from model.gguf_rope import FACTORS, stretch_factors
 from model.gguf_tensors import EMBEDDING, HEAD, namer, to_gguf
 from model.hub_config import WeightsError
 from model.hub_tensors import gathered
 
-QUANTS = ("f32", "f16", "q8_0", "q4_0", "q4_k_m")
 MATRICES = {"f32": "F32", "f16": "F16", "q8_0": "Q8_0", "q4_0": "Q4_0", "q4_k_m": "Q4_K"}  # types by `gguf`'s names
 HEADS = MATRICES | {"q4_0": "Q8_0", "q4_k_m": "Q6_K"}
 FALLBACKS = {"Q4_K": "Q5_0", "Q6_K": "Q8_0", "Q8_0": "F16", "Q4_0": "F16", "Q5_0": "F16"}

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+from model.chat_template import read_template
+from model.gguf_families import QUANTS
 from model.hub_files import read_shape
 from serve.decoder_engine import DecoderEngine
 from serve.engine import DECODER, LLAMA_CPP, Engine, EngineError, ModelFiles
@@ -14,13 +16,11 @@ from tasks.export.gguf import DEFAULT_QUANT
 from tasks.export.gguf_cache import cached_gguf
 from tasks.home import Home
 from tasks.models.pretrained import content_of
-from tasks.models.vocabulary import read_object
 from tasks.progress import say
 
 INSTALL = "pip install xllamacpp"
 LoadEngine = Callable[[ModelFiles], Engine]
 Prepare = Callable[[Path, str], object]  # a folder of weights and the hash of its files
-QUANTS = ("f32", "f16", "q8_0", "q4_0", "q4_k_m")  # as model/gguf_file.py has them, which would import torch
 CACHE_BYTES = 1 << 30  # of keys and values
 VALUE_BYTES = 2  # of a key's or a value's number
 
@@ -72,13 +72,9 @@ def _llama_cpp(files: ModelFiles, home: Home, quant: str, slots: int, cache_byte
     bytes_per_token = 2 * shape.depth * shape.kv_heads * shape.head_width * VALUE_BYTES
     file = files.gguf or cached_gguf(weights, files.sha256 or content_of(weights), quant, home)
     gguf = Gguf(
-        file, files.gguf.name if files.gguf else quant, shape.vocabulary, knows_tools="tools" in _template(weights)
+        file,
+        files.gguf.name if files.gguf else quant,
+        shape.vocabulary,
+        knows_tools="tools" in (read_template(weights) or ""),
     )
     return LlamaCppEngine(gguf, files, plan_memory(shape.context, bytes_per_token, slots, cache_bytes))
-
-
-def _template(weights: Path) -> str:
-    file = weights / "chat_template.jinja"
-    if file.is_file():
-        return file.read_text(encoding="utf-8")
-    return str(read_object(weights / "tokenizer_config.json").get("chat_template", ""))

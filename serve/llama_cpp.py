@@ -41,7 +41,7 @@ class Gguf:
 
 
 @dataclass(frozen=True)
-class Memory:
+class CellPlan:
     """How the keys and values of all slots are held."""
 
     context: int  # tokens of one text at most
@@ -50,13 +50,13 @@ class Memory:
     shared: bool  # slots share the cells; else each has its own `context` of them
 
 
-def plan_memory(context: int, bytes_per_token: int, slots: int, budget: int) -> Memory:
+def plan_memory(context: int, bytes_per_token: int, slots: int, budget: int) -> CellPlan:
     """A whole context for each slot where the budget in bytes holds that; else what it holds, shared by all."""
     held = budget // bytes_per_token
     if held >= slots * context:
-        return Memory(context, slots * context, slots, shared=False)
+        return CellPlan(context, slots * context, slots, shared=False)
     cells = max(held, min(context, 512))
-    return Memory(min(context, cells), cells, slots, shared=True)
+    return CellPlan(min(context, cells), cells, slots, shared=True)
 
 
 class LlamaCppEngine:
@@ -64,7 +64,7 @@ class LlamaCppEngine:
 
     name = LLAMA_CPP
 
-    def __init__(self, gguf: Gguf, files: ModelFiles, memory: Memory) -> None:
+    def __init__(self, gguf: Gguf, files: ModelFiles, memory: CellPlan) -> None:
         """EngineError where llama.cpp cannot load it."""
         vocabulary = files.vocabulary
         self.precision, self.slots = gguf.precision, memory.slots

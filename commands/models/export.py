@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from commands.models.use import at_hand, is_public, weights_folder
-from tasks.export.formats import Exported, Model, export, require_known
+from tasks.export.formats import Exported, ModelToExport, export, require_known
 from tasks.export.proof import Proof
 from tasks.home import Home
 from tasks.progress import say
@@ -22,7 +22,7 @@ def export_model(home: Home, model: str, form: str, quant: str, to: Path) -> Exp
     place = None if is_public(model) else locate(model, home)
     version = place if isinstance(place, Version) else None
     name = version.name if version else Path(model).stem
-    exported = export(Model(weights_folder(home, model), name, version, home), form, quant, to)
+    exported = export(ModelToExport(weights_folder(home, model), name, version, home), form, quant, to)
     if version:
         tag = ".".join(part for part in ("export", form, exported.proof.quant) if part)
         _keep_proof(home, version, tag, exported.proof)

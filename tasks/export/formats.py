@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.gguf_families import QUANTS
 from tasks.errors import UsageError, UserError
 from tasks.export.gguf import context_in_gguf, write_gguf
 from tasks.export.litgpt import OpenedByLitgpt, write_litgpt
@@ -19,7 +20,7 @@ from tasks.export.llama_cpp import OpenedByLlamaCpp
 from tasks.export.ollama import OpenedAsByOllama, ollama_template, write_modelfile
 from tasks.export.opened import Opened
 from tasks.export.peft import OpenedByPeft, base_of, find_base, write_adapter
-from tasks.export.proof import ExportMismatch, Proof, Reference, prove
+from tasks.export.proof import ExportMismatch, Proof, ProofReference, prove
 from tasks.export.proof_rows import ROWS, answer_ends, proof_rows, scored_tokens
 from tasks.export.transformers_folder import OpenedByTransformers
 from tasks.home import Home
@@ -43,7 +44,7 @@ GGUF_FORMS = ("gguf", "ollama")
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelToExport:
     """What is exported: a folder of weights, the name to write it under, the version it is, if it is one; its home."""
 
     weights: Path
@@ -56,8 +57,8 @@ class Model:
 class Form:
     """A format: what writes it into a folder, and what opens it there. `quant` is "" where there is none."""
 
-    write: Callable[[Model, Path, str], None]
-    open: Callable[[Model, Path, int], Opened]  # the last: tokens that it must take
+    write: Callable[[ModelToExport, Path, str], None]
+    open: Callable[[ModelToExport, Path, int], Opened]  # the last: tokens that it must take
     quants: tuple[str, ...] = ()  # the default first
 
 
@@ -70,7 +71,7 @@ class Exported:
     proof: Proof
 
 
-def export(model: Model, form: str, quant: str, to: Path) -> Exported:
+def export(model: ModelToExport, form: str, quant: str, to: Path) -> Exported:
     """Writes the model into the folder `to` and proves it; ExportMismatch, and no folder, where it is another model."""
     quant = require_known(form, quant)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
@@ -118,10 +119,10 @@ def _unfinished(to: Path) -> Iterator[Path]:
 
 def check_gguf(weights: Path, file: Path, quant: str, home: Home) -> Proof:
     """The same proof of a file that llama.cpp is to answer from, on FEW rows; ExportMismatch."""
-    return _prove(Model(weights, weights.name, None, home), "gguf", quant, file, FEW)
+    return _prove(ModelToExport(weights, weights.name, None, home), "gguf", quant, file, FEW)
 
 
-def _prove(model: Model, form: str, quant: str, place: Path, most: int) -> Proof:
+def _prove(model: ModelToExport, form: str, quant: str, place: Path, most: int) -> Proof:
     """`place`: the GGUF file of a form that has one, else the folder."""
     from tasks.models.pretrained import decoder_of
 
@@ -138,7 +139,7 @@ def _prove(model: Model, form: str, quant: str, place: Path, most: int) -> Proof
     opened = FORMS[form].open(model, place, min(context, longest))
     say(f"{opened.program} has opened it; {len(rows)} rows ({texts}) are compared")
     with closing(opened):
-        reference = Reference(before, exported, TIES.get(quant, TIES["f32"]), answer_ends(model.weights), count)
+        reference = ProofReference(before, exported, TIES.get(quant, TIES["f32"]), answer_ends(model.weights), count)
         return Proof(quant=quant, texts=texts, **prove(opened, reference, PromptBuilder(model.weights), rows))
 
 
@@ -160,24 +161,24 @@ def _as_rounded(before: "Decoder", file: Path, quant: str) -> "Decoder":
     return exported
 
 
-def _write_hf(model: Model, folder: Path, quant: str) -> None:
+def _write_hf(model: ModelToExport, folder: Path, quant: str) -> None:
     shutil.copytree(model.weights, folder, dirs_exist_ok=True)
     name_class_that_reads_all(folder)
 
 
-def _gguf_name(model: Model, quant: str) -> str:
+def _gguf_name(model: ModelToExport, quant: str) -> str:
     return f"{model.name.replace('/', '-')}-{quant}.gguf"
 
 
-def _write_gguf(model: Model, folder: Path, quant: str) -> None:
+def _write_gguf(model: ModelToExport, folder: Path, quant: str) -> None:
     write_gguf(model.weights, folder / _gguf_name(model, quant), quant)
 
 
-def _open_gguf(_: Model, file: Path, tokens: int) -> OpenedByLlamaCpp:
+def _open_gguf(_: ModelToExport, file: Path, tokens: int) -> OpenedByLlamaCpp:
     return OpenedByLlamaCpp(file, tokens, usable_cores())
 
 
-def _write_ollama(model: Model, folder: Path, quant: str) -> None:
+def _write_ollama(model: ModelToExport, folder: Path, quant: str) -> None:
     from model.hub_files import read_shape
 
     _write_gguf(model, folder, quant)
@@ -185,22 +186,21 @@ def _write_ollama(model: Model, folder: Path, quant: str) -> None:
     write_modelfile(model.weights, folder / _gguf_name(model, quant), context, answer_ends(model.weights))
 
 
-def _open_ollama(model: Model, file: Path, tokens: int) -> OpenedAsByOllama:
+def _open_ollama(model: ModelToExport, file: Path, tokens: int) -> OpenedAsByOllama:
     opened = OpenedAsByOllama(file, tokens, usable_cores())
     opened.template = ollama_template(model.weights)
     return opened
 
 
-def _write_peft(model: Model, folder: Path, quant: str) -> None:
+def _write_peft(model: ModelToExport, folder: Path, quant: str) -> None:
     write_adapter(model.weights, folder)
 
 
-def _open_peft(model: Model, folder: Path, _: int) -> OpenedByPeft:
+def _open_peft(model: ModelToExport, folder: Path, _: int) -> OpenedByPeft:
     base = find_base(base_of(model.weights), model.home)
     return OpenedByPeft(base if (base / "config.json").is_file() else converted(base, model.home), folder)
 
 
-QUANTS = ("f16", "f32", "q8_0", "q4_0", "q4_k_m")
 FORMS = {
     "hf": Form(_write_hf, lambda _, folder, *__: OpenedByTransformers(folder)),
     "gguf": Form(_write_gguf, _open_gguf, QUANTS),

@@ -17,7 +17,8 @@ PHI3_OTHERS = {"<unk>", "<s>", "<|endoftext|>"}
 
 def write_gguf(weights: Path, file: Path, quant: str = DEFAULT_QUANT) -> None:
     """Writes a folder of weights as one file; UserError where its network or tokenizer has no place in GGUF."""
-    from model.gguf_file import QUANTS, save
+    from model.gguf_families import QUANTS
+    from model.gguf_file import save
     from tasks.models.pretrained import decoder_of
 
     if quant not in QUANTS:

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from model.chat import ChatTemplateError, Turn
+from model.chat_template import read_template
 from tasks.errors import UserError
 from tasks.models.chat_template import answers_in_turns
 from tasks.models.gguf_pre_splits import LLAMA_CPP_PRE_SPLITS, name_of
+from tasks.models.gguf_tokenizer import CONTROL, KINDS, NORMAL, UNKNOWN, UNUSED, USER_DEFINED
 from tasks.models.vocabulary import Vocabulary, read_object
 
-NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # llama.cpp's types of tokens
-ROLES = {"bos_token": "bos", "eos_token": "eos", "pad_token": "padding", "unk_token": "unknown"}
+BYTE = 6  # the type of a token that stands for a byte, of llama.cpp's types
 
 
 def vocabulary_metadata(folder: Path, rows: int, ends: tuple[int, ...]) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def vocabulary_metadata(folder: Path, rows: int, ends: tuple[int, ...]) -> dict[
     begins = bool(vocabulary.bos) and (not prompt or prompt[0] == vocabulary.bos[0])  # llama.cpp adds it to turns too
     named |= {"add_bos_token": begins, "add_eos_token": False, **begin}
     metadata = {f"tokenizer.ggml.{name}": value for name, value in named.items()}
-    if template := _chat_template(folder):
+    if template := read_template(folder):
         metadata["tokenizer.chat_template"] = template
     return metadata
 
@@ -101,7 +102,7 @@ def _special_ids(folder: Path, tokens: list[str], ends: tuple[int, ...]) -> dict
     """The first of `ends` is llama.cpp's eos, another one its eot: each ends what it writes."""
     configs = [read_object(folder / name) for name in ("tokenizer_config.json", "special_tokens_map.json")]
     ids = dict[str, Any]()
-    for role, name in ROLES.items():
+    for role, name in KINDS.items():
         stated = [token.get("content") if isinstance(token := c.get(role), dict) else c.get(role) for c in configs]
         if (token := next((t for t in stated if t in tokens), None)) is not None:
             ids[f"{name}_token_id"] = tokens.index(token)
@@ -110,11 +111,3 @@ def _special_ids(folder: Path, tokens: list[str], ends: tuple[int, ...]) -> dict
     if len(ends) > 1:
         ids["eot_token_id"] = ends[1]
     return ids
-
-
-def _chat_template(folder: Path) -> str:
-    file = folder / "chat_template.jinja"
-    if file.is_file():
-        return file.read_text(encoding="utf-8")
-    stated = read_object(folder / "tokenizer_config.json").get("chat_template")
-    return stated if isinstance(stated, str) else ""

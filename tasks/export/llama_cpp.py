@@ -37,9 +37,8 @@ class OpenedByLlamaCpp:
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
         parameters.verbosity = ERRORS
         parameters.warmup = parameters.fit_params = False
-        parameters.swa_full = (
-            True  # else a shorter prompt after a longer one is answered from a cache that lacks its start
-        )
+        # else a shorter prompt after a longer one is answered from a cache that lacks its start
+        parameters.swa_full = True
         parameters.n_gpu_layers = 0
         parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         key = secrets.token_hex(16)

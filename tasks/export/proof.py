@@ -82,7 +82,7 @@ class ExportMismatch(UserError):
 
 
 @dataclass(frozen=True)
-class Reference:
+class ProofReference:
     """The model before, what the exported file holds, and by how many nats a program may differ from that."""
 
     before: "Decoder"
@@ -97,7 +97,9 @@ class Reference:
         return {self.before, self.exported}
 
 
-def prove(opened: Opened, reference: Reference, builder: PromptBuilder, rows: Sequence[ProofRow]) -> dict[str, Any]:
+def prove(
+    opened: Opened, reference: ProofReference, builder: PromptBuilder, rows: Sequence[ProofRow]
+) -> dict[str, Any]:
     """The fields of a Proof but `quant` and `texts`; ExportMismatch names the first token that differs."""
     vocabulary = builder.vocabulary
     notes = _compare_ids(opened, vocabulary)
@@ -210,7 +212,7 @@ def _require_equal(
     raise ExportMismatch(what, "the export was removed; take a format whose program reads this tokenizer (hf)")
 
 
-def _has_tie(written: Sequence[int], gaps: np.ndarray, reference: Reference, vocabulary: Vocabulary) -> bool:
+def _has_tie(written: Sequence[int], gaps: np.ndarray, reference: ProofReference, vocabulary: Vocabulary) -> bool:
     """Whether the program wrote a token that is as likely as the likeliest; ExportMismatch where it is less likely."""
     at = next((n for n, gap in enumerate(gaps) if gap > reference.tie), None)
     if at is not None:

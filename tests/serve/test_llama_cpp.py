@@ -200,7 +200,7 @@ def test_a_file_is_written_once_and_an_engine_that_is_not_there_is_refused(files
     assert [file.stat().st_ino for file in home.gguf.glob("*.gguf")] == written
     assert "is written for llama.cpp" not in capsys.readouterr().err
     assert QUANTS == gguf_file.QUANTS
-    with pytest.raises(UsageError, match="there are: f32, f16, q8_0"):
+    with pytest.raises(UsageError, match="there are: f16, f32, q8_0"):
         load_engine(home, "", "q3")
     with pytest.raises(UsageError, match=r"there are: decoder, llama\.cpp, http://"):
         load_engine(home, "vllm")

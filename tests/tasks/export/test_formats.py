@@ -8,7 +8,7 @@ import pytest
 
 from tasks.errors import UsageError, UserError
 from tasks.export import formats, gguf_vocabulary
-from tasks.export.formats import Model, export
+from tasks.export.formats import ModelToExport, export
 from tasks.export.llama_cpp import OpenedByLlamaCpp
 from tasks.export.ollama import OllamaTemplate, ollama_template
 from tasks.export.proof import ExportMismatch
@@ -18,16 +18,18 @@ from tests.tasks.export.tiny_models import CHATML, TURNS, tiny_model
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Model:
+def model(tmp_path: Path) -> ModelToExport:
     (tmp_path / "weights").mkdir()
-    return Model(tiny_model(tmp_path / "weights", "llama", TURNS), "tiny", None, Home(tmp_path / "home"))
+    return ModelToExport(tiny_model(tmp_path / "weights", "llama", TURNS), "tiny", None, Home(tmp_path / "home"))
 
 
 @pytest.mark.parametrize(
     ("form", "quant", "name"),
     [("gguf", "", "tiny-f16.gguf"), ("gguf", "q8_0", "tiny-q8_0.gguf"), ("hf", "", "model.safetensors")],
 )
-def test_an_export_is_opened_by_its_program_and_proved(form: str, quant: str, name: str, model: Model, tmp_path: Path):
+def test_an_export_is_opened_by_its_program_and_proved(
+    form: str, quant: str, name: str, model: ModelToExport, tmp_path: Path
+):
     exported = export(model, form, quant, tmp_path / "out")
     proof = json.loads((tmp_path / "out" / "proof.json").read_text())
     assert {name, "proof.json"} <= {*exported.files} == {path.name for path in (tmp_path / "out").iterdir()}
@@ -53,7 +55,7 @@ def other_split(*arguments: Any) -> dict[str, Any]:
 def test_ollama_is_given_the_template_of_the_model(marks: tuple[str, ...], tmp_path: Path):
     (tmp_path / "weights").mkdir()
     weights = tiny_model(tmp_path / "weights", "qwen3", marks)
-    exported = export(Model(weights, "tiny", None, Home(tmp_path / "home")), "ollama", "f16", tmp_path / "out")
+    exported = export(ModelToExport(weights, "tiny", None, Home(tmp_path / "home")), "ollama", "f16", tmp_path / "out")
     lines = (tmp_path / "out" / "Modelfile").read_text()
     assert "FROM ./tiny-f16.gguf\n" in lines and "PARAMETER num_ctx 128\n" in lines
     assert exported.proof.turns_equal is (True if marks else None)
@@ -71,6 +73,15 @@ def test_a_template_that_marks_a_turn_in_several_ways_goes_to_no_modelfile(tmp_p
         ollama_template(weights)
 
 
+def test_the_default_of_several_templates_goes_into_the_file(model: ModelToExport):
+    template, config = model.weights / "chat_template.jinja", model.weights / "tokenizer_config.json"
+    source = template.read_text()
+    template.unlink()
+    several = [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": source}]
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"chat_template": several}))
+    assert gguf_vocabulary.vocabulary_metadata(model.weights, 300, (261,))["tokenizer.chat_template"] == source
+
+
 def test_words_of_go_in_a_template_stay_words():
     template = OllamaTemplate("{{ a }}", None, "", "<u>", "<a>")
     assert template.in_go().startswith('{{ "{{" }} a }}{{ range .Messages }}')
@@ -78,7 +89,7 @@ def test_words_of_go_in_a_template_stay_words():
         OllamaTemplate('"""').in_go()
 
 
-def test_a_tokenizer_that_composes_letters_is_exported_with_a_note(model: Model, tmp_path: Path):
+def test_a_tokenizer_that_composes_letters_is_exported_with_a_note(model: ModelToExport, tmp_path: Path):
     file = model.weights / "tokenizer.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"normalizer": {"type": "NFC"}}))
     exported = export(model, "gguf", "f16", tmp_path / "out")
@@ -106,7 +117,12 @@ def cut_short(*arguments: Any) -> list[int]:
     ],
 )
 def test_an_export_that_is_another_model_is_refused_and_removed(  # noqa: PLR0917
-    fault: tuple[str, Any], quant: str, message: str, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fault: tuple[str, Any],
+    quant: str,
+    message: str,
+    model: ModelToExport,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(*fault)
     with pytest.raises(ExportMismatch, match=message):
@@ -114,7 +130,7 @@ def test_an_export_that_is_another_model_is_refused_and_removed(  # noqa: PLR091
     assert not [path for path in tmp_path.iterdir() if "out" in path.name]
 
 
-def test_what_cannot_be_exported_is_refused_before_anything_is_written(model: Model, tmp_path: Path):
+def test_what_cannot_be_exported_is_refused_before_anything_is_written(model: ModelToExport, tmp_path: Path):
     out = tmp_path / "out"
     for form, quant, message in (("onnx", "", "not known"), ("hf", "q8_0", "not for"), ("gguf", "q3", "f16, f32")):
         with pytest.raises(UsageError) as refused:
