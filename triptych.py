@@ -52,6 +52,13 @@ class InPanels(TyperGroup):
         """`help` and `help COMMAND` as `--help` and `COMMAND --help`."""
         return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Ctrl-C as an error: Typer would make it an exit code, and nothing would be told."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as signal:
+            raise typer.Abort from signal
+
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         for one in (command, *getattr(command, "commands", {}).values()):

@@ -12,7 +12,7 @@ from typing import NoReturn
 import typer
 from pydantic import ValidationError
 
-from tasks.errors import INTERRUPTED, UsageError, UserError, as_user_error
+from tasks.errors import INTERRUPTED, UsageError, UserError, as_user_error, is_interrupt
 from tasks.expected_values import mistake_in_words
 from tasks.limits import end_when_a_thread_gets_no_memory, is_out_of_memory, out_of_memory
 
@@ -24,18 +24,16 @@ def exit_with_code(command: Callable[[], int | None]) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends as Ctrl-C does: checkpoint, exit code 130
     try:
         sys.exit(command())
-    except (typer.Abort, KeyboardInterrupt):
-        print(INTERRUPTED, file=sys.stderr)
-        sys.exit(130)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if (report := as_user_error(error)) is None:
-            raise
-        print(f"error: {report}", file=sys.stderr)
-        sys.exit(report.exit_code)
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if isinstance(error, typer.Abort) or is_interrupt(error):
+            print(INTERRUPTED, file=sys.stderr)
+            sys.exit(130)
+        known = as_user_error(error) if isinstance(error, OSError) else error
+        if isinstance(known, UserError):
+            print(f"error: {known}", file=sys.stderr)
+            sys.exit(known.exit_code)
         if is_out_of_memory(error):
             print(f"error: {out_of_memory()}", file=sys.stderr)
             sys.exit(UserError.exit_code)
@@ -63,7 +61,7 @@ def run_briefly(main: Callable[[], None]) -> None:
         raise
 
 
-def _end_on_usage(error: Exception) -> None:
+def _end_on_usage(error: BaseException) -> None:
     """Typer's own complaints about flags and arguments, printed as ours are."""
     if isinstance(refused := error.__cause__, ValidationError):  # of a flag's value, by the type that it must have
         error.message = mistake_in_words(refused.errors()[0])  # type: ignore[attr-defined]

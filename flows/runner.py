@@ -12,7 +12,7 @@ from flows.headline import headline
 from flows.mlflow_runs import step_run
 from flows.record import RunRecord, StepRecord
 from flows.scope import Scope
-from tasks.errors import Skipped, UserError
+from tasks.errors import Skipped, UserError, is_interrupt
 from tasks.home import Home
 from tasks.limits import is_out_of_memory, out_of_memory
 from tasks.progress import doing, say
@@ -104,7 +104,8 @@ class Runner:
         except BaseException as error:
             if isinstance(error, UserError):
                 _let_go(error)
-            made = replace(made, state="failed", reason=str(error) or type(error).__name__)
+            reason = "interrupted" if is_interrupt(error) else str(error) or type(error).__name__
+            made = replace(made, state="failed", reason=reason)
             self._record_end(made, done, began_at, round(time.monotonic() - began, 3))
             raise
         self._record_end(made, done, began_at, round(time.monotonic() - began, 3))

@@ -22,7 +22,7 @@ from flows.runner import AsTask, Runner, bare
 from flows.scope import Scope, edges, scope
 from flows.takedown import takedown_as_made
 from tasks.encode.takedown import read_takedown_list
-from tasks.errors import INTERRUPTED, UserError, as_user_error
+from tasks.errors import INTERRUPTED, UserError, as_user_error, is_interrupt
 from tasks.home import Home
 from tasks.ingest.hub import commits, fetch_datasets, require_datasets
 from tasks.ingest.ledger import Corpus, read_corpus, record_arrivals
@@ -150,18 +150,11 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
         try:
             graph(recipe, session.corpus, runner, takedown_as_made(session.takedown))
             state = "complete"
-        except KeyboardInterrupt:
-            state, error = "interrupted", INTERRUPTED
-        except UserError as mistake:
-            error = str(mistake)
-        except OSError as mistake:
-            if (known := as_user_error(mistake, request.home)) is None:
-                error = f"{type(mistake).__name__}: {mistake}"
-                raise
-            error = str(known)
-        except Exception as mistake:
+        except BaseException as mistake:
             error = f"{type(mistake).__name__}: {mistake}"
-            raise
+            if (known := _end_by(mistake, request.home)) is None:
+                raise
+            state, error = known
         finally:
             runner.record = replace(runner.record, state=state, error=error)
             runner.record = replace(runner.record, seconds=round(time.monotonic() - runner.started, 3))
@@ -170,6 +163,14 @@ def _perform(session: Session, as_task: AsTask, links: dict[str, str] | None, ru
             runner.record = with_mlflow_ids(runner.record, request.home)
             _write_last(runner.record, request.home)
     return runner.record
+
+
+def _end_by(mistake: BaseException, home: Home) -> tuple[str, str] | None:
+    """State and words of a run that ended by it; None where the mistake is ours."""
+    if is_interrupt(mistake):
+        return "interrupted", INTERRUPTED
+    known = as_user_error(mistake, home) if isinstance(mistake, OSError) else mistake
+    return ("failed", str(known)) if isinstance(known, UserError) else None
 
 
 def _write_last(record: RunRecord, home: Home) -> None:

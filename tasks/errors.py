@@ -53,6 +53,18 @@ def as_user_error(error: OSError, where: object = "") -> UserError | None:
     return UserError(f"{place}: {os.strerror(number)}", CURES[number])
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether it is Ctrl-C, or what Ctrl-C became on its way.
+
+    Up to Python 3.11 a class whose making is interrupted raises a RuntimeError in its place, and so may any library
+    in the midst of an import.
+    """
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return seen is not None
+
+
 class Skipped(Exception):
     """A step that has nothing to do here, which is no failure: `raise Skipped("no labels in this corpus")`."""
 

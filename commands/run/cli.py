@@ -1,6 +1,5 @@
 """The commands that run a recipe: now, every night, and the servers that this needs."""
 
-import sys
 import time
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from commands.options import (
     print_facts,
     print_json,
 )
-from tasks.errors import INTERRUPTED, UsageError, UserError
+from tasks.errors import UsageError, UserError
 
 app = typer.Typer()
 complete_step = completer(steps)
@@ -61,11 +60,7 @@ def run(
         explanations = explain_run(request)
         print_json(explanations) if as_json else show_explanations(explanations)
         return
-    try:
-        record = run_pipeline(request)
-    except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)
-        raise typer.Exit(130) from None
+    record = run_pipeline(request)
     if as_json:
         print_json(record.as_json())
     else:

@@ -109,6 +109,7 @@ async function reply(before) {
   notice("");
   try {
     await receive(turn, node);
+    if (!turn.content) notice("The model ended its answer before the first word: send the message again.");
   } catch (error) {
     if (error.name === "AbortError") notice("Stopped.");
     else refused(error);

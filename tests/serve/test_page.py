@@ -24,12 +24,12 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture
 def body(tab: Page, open_server: Server) -> Page:
-    """The open server's page, fresh, short answers set."""
+    """The open server's page, fresh, set to short answers that do not end by themselves."""
     return fresh(tab, open_server.url)
 
 
 def fresh(tab: Page, url: str, tokens: int = 12, **settings) -> Page:
-    keep(tab, url, "settings", {"tokens": tokens, **settings})
+    keep(tab, url, "settings", {"tokens": tokens, "temperature": 0, **settings})
     tab.show(url)
     tab.wait_for(SHOWN)
     return tab
@@ -135,7 +135,7 @@ def test_the_policy_keeps_scripts_of_others_and_html_out(body):
 
 
 def test_stop_ends_an_answer_and_keeps_its_text_so_far(tab, open_server):
-    body = fresh(tab, open_server.url, tokens=4000, temperature=0)
+    body = fresh(tab, open_server.url, tokens=4000)
     body.type("Speak long.")
     body.press("Enter")
     body.wait_for("document.querySelector('.assistant .body')?.textContent.length > 20")
@@ -147,6 +147,9 @@ def test_stop_ends_an_answer_and_keeps_its_text_so_far(tab, open_server):
 
 def test_an_answer_is_made_again_and_a_reload_keeps_the_conversation_until_a_new_one(body, open_server):
     first = ask(body, "When did they meet?")
+    body.js(
+        "[['temperature', 0.8], ['seed', 1]].forEach(([name, value]) => document.getElementById(name).value = value)"
+    )
     click(body, "Regenerate")
     body.wait_for(DONE.format(1))
     again = body.js(LAST.format("assistant"))
@@ -158,6 +161,22 @@ def test_an_answer_is_made_again_and_a_reload_keeps_the_conversation_until_a_new
     body.show(open_server.url)
     body.wait_for(SHOWN)
     assert body.js("document.querySelectorAll('.turn').length") == 0
+
+
+EMPTY = """(() => {
+    const asked = window.fetch;
+    const chunk = {model: "tiny-instruct/1", choices: [{delta: {content: ""}, finish_reason: "stop"}]};
+    const events = `data: ${JSON.stringify(chunk)}\\n\\ndata: [DONE]\\n\\n`;
+    window.fetch = (path, ...rest) => path.endsWith("/completions") ? new Response(events) : asked(path, ...rest);
+})()"""
+
+
+def test_an_answer_that_ends_before_its_first_word_is_said_to_be_empty(body):
+    body.js(EMPTY)
+    body.type("Are you there?")
+    body.press("Enter")
+    body.wait_for(f"{NOTICE}.startsWith('The model ended its answer before the first word')")
+    assert body.js("document.getElementById('text').value") == "Are you there?"
 
 
 def test_another_model_of_the_registry_can_be_chosen(body):
@@ -177,6 +196,7 @@ def test_a_conversation_that_outgrows_the_model_is_shortened_without_a_failed_re
     tab.show(open_server.url)
     tab.wait_for(SHOWN)
     tab.js("document.getElementById('tokens').value = 12")
+    tab.js("document.getElementById('temperature').value = 0")
     assert ask(tab, "And then?")
     assert "oldest turns" in tab.js(NOTICE)
     click(tab, "New chat")
