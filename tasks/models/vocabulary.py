@@ -72,7 +72,7 @@ class Vocabulary:
         if not self._ids or max(self._ids.values()) >= MAX_IDS:
             raise UserError(f"{file}: no tokens, or ids beyond {MAX_IDS:,}", "copy it again")
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The largest id and one more: the rows that an embedding must have. Not each id need have a token."""
         return max(self._ids.values()) + 1
