@@ -164,5 +164,10 @@ class Home(os.PathLike[str]):
         return self / "chat_history"
 
     @property
+    def answers(self) -> Path:
+        """What models elsewhere answered, by request (SQLite)."""
+        return self / "answers.db"
+
+    @property
     def api_keys(self) -> Path:
         return self / "api" / "keys.json"
