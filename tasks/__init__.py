@@ -2,6 +2,7 @@
 
 ingest/ curate/ encode/ pretrain.py finetune/ evaluate/ register/    the steps, in the order of the graph
 store/        what a step is, its artifact, locks, garbage, the code behind a key
+comparison/   which of two models is better: paired tests
 models/       pretrained models, prompts, vocabulary, log-probabilities
 tables/       the tables of a run for SQL; the only import of DuckDB
 tracking/     runs and registry; the only import of MLflow

@@ -1,7 +1,7 @@
 """The gate: whether a candidate is better than the champion, not worse within a margin, or worse. Pure arithmetic.
 
-Both are judged on the same items by a paired sign-flip permutation test (Fisher 1935; Good 2005, ch. 3): under the null
-hypothesis each item's difference of losses is as likely to have the other sign. A lower loss is better throughout.
+Both are judged on the same items by a paired sign-flip permutation test (tasks/comparison/sign_flips.py). A lower loss
+is better throughout.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.comparison.sign_flips import sign_flip
 from tasks.finetune.method import STRONGEST
-
-EXACT_ITEMS = 20  # up to 2^20 sign patterns are enumerated, above that they are drawn
-DRAWS, SEED = 19_999, 2024
-DRAWN_AT_ONCE = 4_000_000  # signs
 
 Outcome = Literal["better", "not worse", "worse", "undecided"]
 
@@ -128,17 +125,6 @@ def compare(candidate: Losses, reference: Losses, margin: float, alpha: float) -
     return Comparison(outcome, values, difference, p, p_margin, len(lost), int(dirty.sum()))
 
 
-def sign_flip(differences: NDArray[np.float64], one_sided: bool = False, draws: int = DRAWS) -> float:
-    """P(a sum as far from 0 as this one; as low, if `one_sided`) under random signs; exact for few differences."""
-    differences = differences[differences != 0]  # a zero has no sign: it changes no sum
-    observed = differences.sum()
-    exact = len(differences) <= EXACT_ITEMS
-    sums = _all_sums(differences) if exact else _drawn_sums(differences, draws)
-    slack = 1e-12 * np.abs(differences).sum()  # equal sums, added up in another order
-    as_far = sums <= observed + slack if one_sided else np.abs(sums) >= abs(observed) - slack
-    return float(as_far.mean()) if exact else float((as_far.sum() + 1) / (draws + 1))  # +1: Phipson & Smyth 2010
-
-
 def same_items(one: Scores, other: Scores, tasks: tuple[str, ...]) -> bool:
     """Whether the model was scored on the same items in both, for every one of these tasks that both have."""
     shared = [task for task in tasks if task in one and task in other]
@@ -186,20 +172,3 @@ def _sentence(task: str, reference: str, c: Comparison) -> str:
 
 def _p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
-
-
-def _all_sums(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    sums = np.zeros(1)
-    for difference in differences:
-        sums = np.concatenate([sums + difference, sums - difference])
-    return sums
-
-
-def _drawn_sums(differences: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
-    rng = np.random.default_rng(SEED)
-    at_once = max(1, DRAWN_AT_ONCE // len(differences))
-    sums = []
-    for start in range(0, draws, at_once):
-        kept = rng.integers(0, 2, size=(min(at_once, draws - start), len(differences)), dtype=np.int8)
-        sums.append(2 * (kept @ differences) - differences.sum())
-    return np.concatenate(sums)
