@@ -26,7 +26,9 @@ class Clusters:
 
     def sums(self, values: Array) -> Array:
         """The sum of each cluster's items."""
-        return np.bincount(self.of_item, weights=values, minlength=self.count)
+        sums = np.zeros(self.count)
+        np.add.at(sums, self.of_item, values)
+        return sums
 
 
 def clusters(origins: Sequence[str]) -> Clusters:

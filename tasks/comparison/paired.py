@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,8 @@ def smallest_detectable(error: float, freedom: int, alpha: float = ALPHA, power:
         return error
     critical = t.ppf(1 - alpha / 2, freedom)
     above = 2 * critical + 4  # where the power is far beyond any that is asked for
-    return error * float(brentq(lambda shift: nct.sf(critical, freedom, shift) - power, 0.0, above))
+    shift: Any = brentq(lambda tried: nct.sf(critical, freedom, tried) - power, 0.0, above)
+    return error * float(shift)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,6 +1,7 @@
 """The scores of one evaluation: one row per item and model, one value with its interval per task, and a picture.
 
-scores.parquet   model, task, item_id, score, weight, contaminated; a task's value is sum(score · weight) / sum(weight)
+scores.parquet   model, task, item_id, score, weight, contaminated, origin (the text that the item was cut from); a
+                 task's value is sum(score · weight) / sum(weight)
 summary.json     {task: {value, low, high, items, better, baselines: {name: value}}}
 scores.svg       each value with its interval beside its baselines
 """
@@ -35,7 +36,7 @@ class ScoreTable:
     role: str
     draws: int
     seed: int
-    rows: list[tuple[str, str, str, float, float, bool | None]] = field(default_factory=list)
+    rows: list[tuple[str, str, str, float, float, bool | None, str]] = field(default_factory=list)
     summary: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, task: str, items: Items, scores: Sequence[float], better: Better) -> None:
@@ -51,7 +52,7 @@ class ScoreTable:
     def add_sample(self, task: str, whole: str, items: Items) -> None:
         """Some items of the task `whole` as a task: the model's scores there, and those of every baseline with them."""
         scores: dict[str, dict[str, float]] = {}
-        for model, of, item, score, _, _ in self.rows:
+        for model, of, item, score, *_ in self.rows:
             if of == whole:
                 scores.setdefault(model, {})[item] = score
         own = scores.pop(self.role)
@@ -93,7 +94,7 @@ class ScoreTable:
         from tasks.report.pictures import draw_scores
 
         types = {"model": pa.string(), "task": pa.string(), "item_id": pa.string(), "score": pa.float64()}
-        types |= {"weight": pa.float64(), "contaminated": pa.bool_()}
+        types |= {"weight": pa.float64(), "contaminated": pa.bool_(), "origin": pa.string()}
         columns = [list(column) for column in zip(*self.rows, strict=True)] or [[] for _ in types]
         parquet.write_table(pa.table(columns, schema=pa.schema(types)), out / "scores.parquet", compression="zstd")
         text = json.dumps(self.summary, indent=1, ensure_ascii=False, allow_nan=False)
@@ -101,6 +102,7 @@ class ScoreTable:
         draw_scores(self.summary, self.role, out / "scores.svg")
 
     def _enter(self, model: str, task: str, items: Items, scores: Sequence[float]) -> tuple[float, float, float]:
-        columns = zip(items.ids, scores, items.weights, items.contaminated, strict=True)
-        self.rows += [(model, task, item, float(score), float(weight), dirty) for item, score, weight, dirty in columns]
+        columns = zip(items.ids, scores, items.weights, items.contaminated, items.origins, strict=True)
+        for item, score, weight, dirty, origin in columns:
+            self.rows.append((model, task, item, float(score), float(weight), dirty, origin))
         return mean_interval(np.array(scores), np.array(items.weights), items.origins, self.draws, self.seed)

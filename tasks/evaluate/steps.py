@@ -50,7 +50,7 @@ def evaluate_step(role: str, score: "Callable[[ScoreTable, FineTuned, Path], lis
         notes = score(scores, model, out)
         return _write(scores, out, [*model.notes(), *notes])
 
-    return Step(f"evaluate/{role}", 1, EvaluateConfig, evaluate, _LIBRARIES, code=(score,))
+    return Step(f"evaluate/{role}", 2, EvaluateConfig, evaluate, _LIBRARIES, code=(score,))
 
 
 def _score_table(role: str, config: EvaluateConfig) -> "ScoreTable":
@@ -81,4 +81,4 @@ def _write(scores: "ScoreTable", out: Path, notes: Sequence[str]) -> Stats:
 REFERENCE_SAMPLES = "reference_samples.jsonl"  # what public models write after one of the base's prompts
 _LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn")
 
-EVALUATE_BASE = Step("evaluate/base", 1, EvaluateConfig, evaluate_base, _LIBRARIES)
+EVALUATE_BASE = Step("evaluate/base", 2, EvaluateConfig, evaluate_base, _LIBRARIES)

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.comparison.clusters import FEWEST, clusters
 from tasks.comparison.sign_flips import sign_flip
 from tasks.finetune.method import STRONGEST
 
@@ -26,16 +27,22 @@ class Losses:
     weight: NDArray[np.float64]
     contaminated: NDArray[np.bool_]
     better: Literal["lower", "higher"] = "lower"  # of the task's values: a higher one is minus its loss
+    origins: tuple[str, ...] = ()  # the source text of each item; (): not known, and each item counts as its own
 
     @property
     def mean(self) -> float:
         """The weighted mean: the task's value, as a loss."""
         return float(np.average(self.loss, weights=self.weight))
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The source text of each item, or where none is known the item itself."""
+        return self.origins or self.items
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """Candidate minus reference on the items that both have and that are not contaminated."""
+    """Candidate minus reference on the items that both have and that are not contaminated, by source text."""
 
     outcome: Outcome
     values: tuple[float, float]  # the task's value for candidate and reference
@@ -43,6 +50,7 @@ class Comparison:
     p: float  # two-sided, that the sign of the difference is chance
     p_margin: float  # one-sided, that a difference below the margin is chance
     items: int
+    texts: int  # that the items are of; fewer than FEWEST of them do not stand for others, and each item counts alone
     contaminated: int  # items left out because of it
 
 
@@ -108,21 +116,22 @@ def compare(candidate: Losses, reference: Losses, margin: float, alpha: float) -
     order = np.array([place[item] for item in candidate.items], dtype=np.int64)
     dirty = candidate.contaminated | reference.contaminated[order]
     if dirty.all():
-        return Comparison("undecided", (np.nan, np.nan), 0.0, 1.0, 1.0, 0, len(dirty))
+        return Comparison("undecided", (np.nan, np.nan), 0.0, 1.0, 1.0, 0, 0, len(dirty))
+    by = clusters([origin for origin, left_out in zip(candidate.texts, dirty, strict=True) if not left_out])
     weight = candidate.weight[~dirty] / candidate.weight[~dirty].sum()
     own, theirs = candidate.loss[~dirty], reference.loss[order][~dirty]
     sign = 1.0 if candidate.better == "lower" else -1.0
     values = sign * float(weight @ own) + 0.0, sign * float(weight @ theirs) + 0.0  # no minus before a zero
     lost = own - theirs
     difference = float(weight @ lost)
-    p = sign_flip(weight * lost)
-    p_margin = sign_flip(weight * (lost - margin), one_sided=True)
+    p = sign_flip(by.sums(weight * lost))
+    p_margin = sign_flip(by.sums(weight * (lost - margin)), one_sided=True)
     outcome: Outcome = "undecided"
     if p <= alpha:
         outcome = "better" if difference < 0 else "worse"
     if outcome != "better" and p_margin <= alpha:
         outcome = "not worse"
-    return Comparison(outcome, values, difference, p, p_margin, len(lost), int(dirty.sum()))
+    return Comparison(outcome, values, difference, p, p_margin, len(lost), by.texts, int(dirty.sum()))
 
 
 def same_items(one: Scores, other: Scores, tasks: tuple[str, ...]) -> bool:
@@ -162,11 +171,14 @@ def _sentence(task: str, reference: str, c: Comparison) -> str:
         return f"{task}: undecided against {reference}: {why}"
     relation = {"undecided": "undecided against"}.get(c.outcome, f"{c.outcome} than")
     value, theirs = c.values
+    items = f"{c.items} item{'' if c.items == 1 else 's'}"
+    if c.texts < c.items:
+        items += f" of {c.texts} texts" if c.texts >= FEWEST else f" of too few texts to stand for others, {c.texts}"
     left_out = f", {c.contaminated} contaminated ones left out" if c.contaminated else ""
     return (
         f"{task}: {relation} {reference}: {value:.3f} against {theirs:.3f}, "
         f"{abs(value - theirs):.3g} {'lower' if value < theirs else 'higher'} "
-        f"(p {_p(c.p)}, within the margin p {_p(c.p_margin)}, {c.items} item{'' if c.items == 1 else 's'}{left_out})"
+        f"(p {_p(c.p)}, within the margin p {_p(c.p_margin)}, {items}{left_out})"
     )
 
 

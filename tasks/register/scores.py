@@ -19,6 +19,7 @@ def read_scores(folder: Path, role: str) -> Scores:
         groups.setdefault(task, {}).setdefault(MODEL if model == role else model, []).append(row)
     score, weight = np.array(columns["score"], np.float64), np.array(columns["weight"], np.float64)
     dirty = np.array([bool(value) for value in columns["contaminated"]])  # NULL: not examined
+    origin = columns.get("origin")  # None: scored by a version that did not write it
     return {
         task: {
             model: Losses(
@@ -27,6 +28,7 @@ def read_scores(folder: Path, role: str) -> Scores:
                 weight[rows],
                 dirty[rows],
                 summary[task]["better"],
+                tuple(origin[row] for row in rows) if origin else (),
             )
             for model, rows in models.items()
         }

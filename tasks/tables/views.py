@@ -106,7 +106,8 @@ class RunTables:
                 table = pq.read_table(path)
                 tables.append(table.append_column("partition", pa.repeat(pa.scalar(partition), len(table))))
         if not tables:
-            return pa.schema([*columns.items(), ("partition", TEXT)]).empty_table()
+            columns |= {"weight": pa.float64(), "origin": TEXT, "better": TEXT}
+            return pa.schema(list(columns.items())).empty_table()
         return pa.concat_tables(tables, promote_options="permissive")
 
     def _shard_rows(self) -> pa.Table:
@@ -154,7 +155,9 @@ class RunTables:
         folders = [folder for label in self.labels("evaluate") for _, folder in self._folders(label)]
         if not folders:
             columns = {"model": TEXT, "task": TEXT, "item_id": TEXT, "score": pa.float64(), "contaminated": pa.bool_()}
-            return pa.schema([*columns.items(), ("weight", pa.float64()), ("better", TEXT)]).empty_table()
+            return pa.schema(
+                [*columns.items(), ("weight", pa.float64()), ("origin", TEXT), ("better", TEXT)]
+            ).empty_table()
         return pa.concat_tables(map(_with_direction, folders), promote_options="permissive")
 
     def _curve(self) -> pa.Table:

@@ -37,7 +37,7 @@ def summary_of(folder: Path) -> dict:
 def check_values(folder: Path, role: str) -> None:
     """Asserts that each value of the summary is the weighted mean of the rows, for the model and for every baseline."""
     rows = pq.read_table(folder / "scores.parquet").to_pylist()
-    assert list(rows[0]) == ["model", "task", "item_id", "score", "weight", "contaminated"]
+    assert list(rows[0]) == ["model", "task", "item_id", "score", "weight", "contaminated", "origin"]
     for task, entry in summary_of(folder).items():
         assert entry["low"] <= entry["value"] <= entry["high"]
         for name, value in {role: entry["value"], **entry["baselines"]}.items():

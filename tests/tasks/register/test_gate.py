@@ -96,6 +96,22 @@ def test_an_item_counts_by_its_weight():
     assert compare(one, two, 0.0, 0.05).difference == pytest.approx((1000 - 30) / 1030)
 
 
+def test_items_of_one_source_text_count_as_one_and_of_too_few_texts_each_for_itself():
+    """Twelve texts of ten items, each text with its own difference: sure by item, not by text."""
+    rng = np.random.default_rng(3)
+    champion = rng.normal(2, 0.3, 120)
+    effects = rng.normal(0, 0.1, 12)
+    own = champion - 0.04 + np.repeat(effects - effects.mean(), 10)
+
+    def compared(origins):
+        one, two = (dataclasses.replace(losses(values), origins=origins) for values in (own, champion))
+        return compare(one, two, 0.0, 0.05)
+
+    texts, alone, few = compared(tuple(str(n // 10) for n in range(120))), compared(()), compared(("a", "b") * 60)
+    assert (alone.outcome, alone.texts, texts.outcome, texts.texts) == ("better", 120, "undecided", 12)
+    assert (few.outcome, few.texts) == ("better", 2)
+
+
 def test_the_first_version_is_promoted_only_when_it_beats_the_baseline():
     good, bad = np.full(30, 1.0), np.full(30, 3.0)
     assert judge(scores(good, ngram=np.full(30, 2.0)), None, None, STANDARD).promote
