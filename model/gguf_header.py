@@ -1,20 +1,39 @@
-"""A GGUF file opened: its header is walked first, so that no count or length in it is larger than the file.
+"""A GGUF file opened: its metadata as plain values, and its tensors as views of the mapped file.
 
-The `gguf` package believes the header: a count of 2**60 that nothing backs keeps it busy for ever.
+Read here and not by the `gguf` package, which believes the header: a count of 2**60 that nothing backs keeps it busy
+for ever, and which makes an array of each string of a vocabulary: seconds. Its tables of types are used.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
+import math
 import mmap
 import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.hub_config import WeightsError
 
-STRING, ARRAY = 8, 9
-SCALAR_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # by the number of a value's type
+BOOL, STRING, ARRAY = 7, 8, 9
+SCALARS = {
+    0: "<u1",
+    1: "<i1",
+    2: "<u2",
+    3: "<i2",
+    4: "<u4",
+    5: "<i4",
+    6: "<f4",
+    BOOL: "?",
+    10: "<u8",
+    11: "<i8",
+    12: "<f8",
+}
+PLAIN = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "I8": "<i1", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
+VERSIONS = (2, 3)
+ALIGNMENT = "general.alignment"
+DEFAULT_ALIGNMENT = 32
 MAX_DIMENSIONS = 4
 DAMAGE = (
     OSError,
@@ -28,81 +47,115 @@ DAMAGE = (
 )
 
 
+class StoredTensor(NamedTuple):
+    """`shape` as the file has it, the innermost first; `data` its numbers, or the bytes of its blocks in rows."""
+
+    name: str
+    shape: tuple[int, ...]
+    tensor_type: Any  # a gguf.GGMLQuantizationType
+    data: NDArray[Any]
+
+
 class Header(NamedTuple):
-    """Metadata by name, without the tokenizer's lists; and tensors by name, as `gguf` describes them."""
+    """Metadata and tensors by name."""
 
     fields: dict[str, Any]
-    tensors: dict[str, Any]
+    tensors: dict[str, StoredTensor]
 
 
 def open_gguf(file: Path) -> Header:
     """What is in the file; WeightsError where it is cut or damaged."""
     try:
-        _walk(file)
-        reader = _reader(file)
+        return _read(file)
     except DAMAGE as error:
         raise damaged(file, error) from error
-    return Header(dict(reader.fields), {tensor.name: tensor for tensor in reader.tensors})
-
-
-def _reader(file: Path) -> Any:
-    """The reader of `gguf` over a plain view of the mapped file: a memmap makes each of its many small reads slow."""
-    from gguf import GGUFReader
-
-    def set_data(self: Any, mapped: np.ndarray) -> None:
-        self.view = mapped.view(np.ndarray)
-
-    return type("PlainReader", (GGUFReader,), {"data": property(lambda self: self.view, set_data)})(file)
 
 
 def damaged(file: Path, error: Exception) -> WeightsError:
     return WeightsError(f"{file}: not a GGUF file, or a damaged one ({error})", "copy it again")
 
 
-class _Walk:
+class _Place:
     """A place in the file that only moves forward, and never past the end."""
 
     def __init__(self, content: mmap.mmap) -> None:
         self.content, self.at = content, 4
 
-    def skip(self, size: int) -> None:
-        if size > len(self.content) - self.at:
-            raise ValueError(f"at byte {self.at:,} it ends in the middle of a value")
-        self.at += size
+    def take(self, size: int) -> bytes:
+        begin, end = self.at, self.at + size
+        if end > len(self.content):
+            raise ValueError(f"at byte {begin:,} it ends in the middle of a value")
+        self.at = end
+        return self.content[begin:end]
 
     def number(self, form: str) -> int:
-        before = self.at
-        self.skip(struct.calcsize(form))
-        return struct.unpack_from(form, self.content, before)[0]
+        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
-    def string(self) -> None:
-        self.skip(self.number("<Q"))
+    def string(self) -> str:
+        return self.take(self.number("<Q")).decode()
 
-    def value(self) -> None:
+    def value(self) -> Any:
         kind = self.number("<I")
-        kind, count = (self.number("<I"), self.number("<Q")) if kind == ARRAY else (kind, 1)
+        if kind != ARRAY:
+            return self.values(kind, 1)[0]
+        kind, count = self.number("<I"), self.number("<Q")
+        return self.values(kind, count)
+
+    def values(self, kind: int, count: int) -> list[Any]:
         if kind == STRING:
-            for _ in range(count):
-                self.string()
-        elif kind in SCALAR_BYTES:
-            self.skip(count * SCALAR_BYTES[kind])
-        else:
+            return [self.string() for _ in range(count)]
+        if kind not in SCALARS:
             raise ValueError(f"at byte {self.at:,} it has a value of the unknown type {kind}")
+        dtype = np.dtype(SCALARS[kind])
+        return np.frombuffer(self.take(count * dtype.itemsize), dtype).tolist()
 
 
-def _walk(file: Path) -> None:
-    """ValueError where the header does not fit into the file."""
+def _read(file: Path) -> Header:
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if content[:4] != b"GGUF":
             raise ValueError("it does not begin with GGUF")
-        walk = _Walk(content)
-        walk.number("<I")
-        tensors, values = walk.number("<Q"), walk.number("<Q")
+        place = _Place(content)
+        if (version := place.number("<I")) not in VERSIONS:
+            raise ValueError(f"it is of version {version:,}; versions 2 and 3 are read, of machines as this one")
+        tensors, values = place.number("<Q"), place.number("<Q")
+        fields = dict[str, Any]()
         for _ in range(values):
-            walk.string()
-            walk.value()
+            _add(fields, place.string(), place.value())
+        described = dict[str, tuple[tuple[int, ...], int, int]]()
         for _ in range(tensors):
-            walk.string()
-            if (dimensions := walk.number("<I")) > MAX_DIMENSIONS:
-                raise ValueError(f"at byte {walk.at:,} it has a tensor of {dimensions:,} dimensions")
-            walk.skip(8 * dimensions + 4 + 8)  # sizes, type, offset
+            _add(described, place.string(), _describe(place))
+        end = place.at
+    alignment = int(fields.get(ALIGNMENT, DEFAULT_ALIGNMENT))
+    begin = -(-end // alignment) * alignment
+    mapped = np.memmap(file, np.uint8, "r").view(np.ndarray)  # plain: a memmap makes each of many small reads slow
+    return Header(fields, {name: _tensor(name, each, mapped[begin:]) for name, each in described.items()})
+
+
+def _add(values: dict[str, Any], name: str, value: Any) -> None:
+    if name in values:
+        raise ValueError(f"it has two values of the name {name!r}")
+    values[name] = value
+
+
+def _describe(place: _Place) -> tuple[tuple[int, ...], int, int]:
+    """Sizes, number of the type, offset."""
+    if (dimensions := place.number("<I")) > MAX_DIMENSIONS:
+        raise ValueError(f"at byte {place.at:,} it has a tensor of {dimensions:,} dimensions")
+    shape = tuple(place.number("<Q") for _ in range(dimensions))
+    return shape, place.number("<I"), place.number("<Q")
+
+
+def _tensor(name: str, described: tuple[tuple[int, ...], int, int], content: NDArray[np.uint8]) -> StoredTensor:
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+    from gguf.quants import quant_shape_to_byte_shape
+
+    shape, number, offset = described
+    kind, rows = GGMLQuantizationType(number), shape[::-1]
+    per_block, bytes_per_block = GGML_QUANT_SIZES[kind]
+    size = math.prod(shape) // per_block * bytes_per_block
+    if offset + size > len(content):
+        raise ValueError(f"it ends before the end of its tensor {name!r}")
+    data = content[offset : offset + size]
+    if kind.name in PLAIN:
+        return StoredTensor(name, shape, kind, data.view(PLAIN[kind.name]).reshape(rows))
+    return StoredTensor(name, shape, kind, data.reshape(quant_shape_to_byte_shape(rows, kind)))

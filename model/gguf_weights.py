@@ -45,7 +45,7 @@ def read_shape(file: Path) -> Shape:
 
 
 def _metadata(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: field.contents() for name, field in fields.items() if not name.startswith("tokenizer.ggml.t")}
+    return {name: value for name, value in fields.items() if not name.startswith("tokenizer.ggml.t")}
 
 
 def _load(file: Path) -> Decoder:

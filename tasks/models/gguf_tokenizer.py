@@ -35,8 +35,8 @@ def _save_tokenizer(file: Path, out: Path) -> None:
 
     from model.gguf_header import open_gguf
 
-    fields = {name: field for name, field in open_gguf(file).fields.items() if name.startswith("tokenizer.")}
-    stated: dict[str, Any] = {name.removeprefix("tokenizer.ggml."): each.contents() for name, each in fields.items()}
+    fields = {name: value for name, value in open_gguf(file).fields.items() if name.startswith("tokenizer.")}
+    stated: dict[str, Any] = {name.removeprefix("tokenizer.ggml."): value for name, value in fields.items()}
     kind, tokens = stated["model"], stated["tokens"]
     if kind not in ("gpt2", "llama"):
         raise UserError(f"{file}: its tokenizer is of the kind {kind!r}; read are {READ}", "take another model")

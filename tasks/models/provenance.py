@@ -110,8 +110,8 @@ def _gguf_licence(file: Path) -> str | None:
     from model.gguf_header import open_gguf
 
     with reading(file, "not a GGUF file that can be read"):
-        field = open_gguf(file).fields.get("general.license")
-        return str(field.contents()) if field else None
+        licence = open_gguf(file).fields.get("general.license")
+        return str(licence) if licence else None
 
 
 def _readme_licence(folder: Path) -> str | None:

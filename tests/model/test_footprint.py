@@ -83,4 +83,4 @@ def test_a_quantised_file_is_as_large_as_foreseen(name: str, quant: str, tmp_pat
     shape = larger(name)
     save(initialise(Decoder(shape), seed=0), tmp_path / "model.gguf", quant, {})
     tensors = open_gguf(tmp_path / "model.gguf").tensors.values()
-    assert sum(tensor.n_bytes for tensor in tensors) == weight_bytes(shape, quant)
+    assert sum(tensor.data.nbytes for tensor in tensors) == weight_bytes(shape, quant)
