@@ -1,18 +1,20 @@
 """The disk of a home: what uses it, what can go, and `triptych gc`, which never removes what something needs.
 
 Needed is what a registered version was made of (it can be traced and made again), what the latest runs of each recipe
-made or reused, and what waits to be published or shown in MLflow.
+made or reused, and what waits to be published or shown in MLflow. Copies of models that can be fetched or made again
+(caches.py) go as soon as none of these, and no process, needs them.
 """
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from flows.caches import Spare, remove_spare, spare_copies
 from flows.record import RunRecord, records
 from tasks.errors import UserError
-from tasks.export.gguf_cache import unused_ggufs
 from tasks.home import Home
 from tasks.progress import say
 from tasks.register.aliases import check_registry
@@ -20,7 +22,6 @@ from tasks.store.contents import KEY, read_contents
 from tasks.store.garbage import StoreConfig, bytes_freed, bytes_of, garbage, remove, unused
 from tasks.store.step import input_keys
 from tasks.store.tombstones import with_ancestors_of_removed
-from tasks.tracking.model_version import FILES_TAG
 from tasks.tracking.outbox import Outbox
 from tasks.tracking.registry import versions
 from tasks.tracking.registry_tables import RegistryTables
@@ -29,6 +30,7 @@ from tasks.tracking.server import mlflow_server
 STORE = "store"
 RUNS_KEPT = 1  # of each recipe, beside its latest complete one
 GB = 1e9
+STORED = {"what": "an artifact", "comes_back": "computed again by a run that needs it"}
 BUSY = (
     "a run works in this home, and may use artifacts that no record names yet: nothing complete goes until it has ended"
 )
@@ -39,20 +41,24 @@ READ_ONLY = "this home cannot be written, so nothing of it can be removed"
 def usage(home: Home) -> dict[str, Any]:
     """Bytes by step and by room of the home, what is free, and what `gc` would free."""
     held = read_contents(home.store)
-    spare = garbage(held, needed(home))
+    spare, copies = garbage(held, needed(home)), _copies(home, RUNS_KEPT)
     steps = dict[str, dict[str, Any]]()
     for step in sorted({entry.step for entry in (*held.artifacts.values(), *held.leftovers)}):
         mine = [entry.path for entry in (*held.artifacts.values(), *held.leftovers) if entry.step == step]
         going = [entry.path for entry in spare.entries(partials=True) if entry.step == step]
         steps[step] = {"folders": len(mine), "bytes": bytes_of(mine), "can_go": bytes_freed(going)}
+    in_rooms = Counter[str]()
+    for copy in copies:
+        in_rooms[copy.room] += copy.bytes
+    unfinished = sum(copy.bytes for copy in copies if copy.is_partial)
     rooms = {path.name: _bytes(path) for path in sorted(home.path.iterdir())} if home.path.is_dir() else {}
     return {
         "bytes": bytes_of([home.path]),
         "free": home.free_bytes(),
-        "can_go": bytes_freed([entry.path for entry in spare.entries(partials=False)]),
-        "partials": bytes_freed([entry.path for entry in spare.partials]),
+        "can_go": bytes_freed([entry.path for entry in spare.entries(partials=False)]) + in_rooms.total() - unfinished,
+        "partials": bytes_freed([entry.path for entry in spare.partials]) + unfinished,
         "steps": steps,
-        "rooms": {name: size for name, size in rooms.items() if size},
+        "rooms": {name: {"bytes": size, "can_go": in_rooms[name]} for name, size in rooms.items() if size},
     }
 
 
@@ -63,23 +69,25 @@ def collect(home: Home, keep: int = RUNS_KEPT, partials: bool = False, yes: bool
         keys = needed(home, keep) if alone else set(held.artifacts)
         spare = garbage(held, keys)
         going = spare.entries(partials) if alone else ()
-        registered = {version.tags.get(FILES_TAG, "") for version in versions(home)} if alone else set[str]()
-        ggufs = unused_ggufs(home, registered) if alone else []
+        copies = _copies(home, keep) if alone else []
+        leaving = [copy for copy in copies if partials or not copy.is_partial]
+        rows = [copy.row() for copy in leaving]
+        unfinished = sum(copy.bytes for copy in copies if copy.is_partial)
         report = {
             "removed": yes,
-            "bytes": bytes_freed([entry.path for entry in going]) + sum(file.stat().st_size for file in ggufs),
-            "partial_bytes": bytes_freed([entry.path for entry in spare.partials]),
+            "bytes": bytes_freed([entry.path for entry in going]) + sum(row["bytes"] for row in rows),
+            "partial_bytes": bytes_freed([entry.path for entry in spare.partials]) + unfinished,
             "kept": len(held.artifacts) - len(spare.artifacts),
             "folders": [
-                {"step": entry.step, "folder": entry.path.name, "bytes": bytes_of([entry.path])} for entry in going
+                {"step": entry.step, "folder": entry.path.name, "bytes": bytes_of([entry.path])} | STORED
+                for entry in going
             ]
-            + [{"step": home.gguf.name, "folder": file.name, "bytes": file.stat().st_size} for file in ggufs],
+            + rows,
             "notes": [] if alone else [BUSY if os.access(home.store, os.W_OK) else f"{home}: {READ_ONLY}"],
         }
         if yes:
             passed = [entry.path.name for entry in going if not remove(entry)]
-            for file in ggufs:
-                file.unlink(missing_ok=True)
+            passed += [copy.path.name for copy in leaving if not remove_spare(copy, home)]
             report["notes"] += [f"{name}: some process works on it; left as it is" for name in passed]
     return report
 
@@ -112,6 +120,10 @@ def needed(home: Home, keep: int = RUNS_KEPT) -> set[str]:
     for record in _latest(home, keep):
         keys |= keys_of(record)
     return with_ancestors_of_removed(home, keys | set(_waiting(home)))
+
+
+def _copies(home: Home, keep: int) -> list[Spare]:
+    return spare_copies(home, versions(home), _latest(home, keep))
 
 
 def keys_of(record: RunRecord) -> set[str]:

@@ -120,6 +120,11 @@ class Home(os.PathLike[str]):
         return self / "gguf"
 
     @property
+    def scratch(self) -> Path:
+        """Work folders of processes that live, on the home's own disk; others in it are leftovers."""
+        return self / "scratch"
+
+    @property
     def outbox(self) -> Path:
         """Events that MLflow has not received yet."""
         return self / "outbox"

@@ -42,6 +42,8 @@ NOT_KEPT = {
     "listings",
     "prefect",
     "gguf",
+    "converted",
+    "scratch",
     STORE,
 }  # of this machine, or made again; the store goes by what is needed
 POINTING = (RECORDS, "outbox", "corpora")  # copied before what they point to

@@ -45,9 +45,10 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this, only show it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show, or with --yes remove, artifacts that nothing needs.
+    """Show, or with --yes remove, what nothing needs.
 
-    What the home holds is shown too, by step. Needed is what a registered version or a latest run was made of.
+    Needed is what a registered version or a latest run was made of. Copies of a hub's models and converted models go
+    too, and come back when they are used. What the home holds is shown by step.
     """
     from commands.home.show import show_garbage
     from flows.retention import collect, usage

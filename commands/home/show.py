@@ -67,7 +67,8 @@ def show_garbage(report: Mapping[str, Any], disk: Mapping[str, Any]) -> None:
     out = standard_output()
     _show_disk(out, disk)
     for folder in report["folders"]:
-        out.print(f"{folder['step']:20} {folder['folder']:34} {bytes_in_words(folder['bytes']):>10}")
+        line = f"{folder['step']:20} {folder['folder']:34} {bytes_in_words(folder['bytes']):>10}"
+        out.print(f"{line}  [dim]{escape(folder['what'])}: {folder['comes_back']}[/dim]", soft_wrap=True)
     outcome = "removed" if report["removed"] else "would go"
     out.print(
         f"{len(report['folders'])} folders {outcome}, {bytes_in_words(report['bytes'])}; {report['kept']} are needed"
@@ -134,8 +135,9 @@ def _show_disk(out: Console, disk: Mapping[str, Any]) -> None:
     for step, used in disk["steps"].items():
         can_go = bytes_in_words(used["can_go"]) if used["can_go"] else ""
         table.add_row(f"store/{step}", str(used["folders"]), bytes_in_words(used["bytes"]), can_go)
-    for room, size in disk["rooms"].items():
+    for room, used in disk["rooms"].items():
         if room != "store":
-            table.add_row(room, "", bytes_in_words(size), "")
+            can_go = bytes_in_words(used["can_go"]) if used["can_go"] else ""
+            table.add_row(room, "", bytes_in_words(used["bytes"]), can_go)
     print_table(out, table)
     out.print(f"the home holds {bytes_in_words(disk['bytes'])}, {bytes_in_words(disk['free'])} are free")

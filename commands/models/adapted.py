@@ -8,7 +8,7 @@ from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.models.adapter import content_of_adapter, merged
 from tasks.models.pretrained import content_of, stated_base
-from tasks.store.locks import exclusive
+from tasks.store.locks import exclusive, hold_to_the_end
 
 
 def with_adapter(home: Home, model: str, adapter: Path | None) -> str:
@@ -23,5 +23,6 @@ def with_adapter(home: Home, model: str, adapter: Path | None) -> str:
     base = model_path(home, model).absolute()
     key = hashlib.sha256(f"{content_of(base)} {content}".encode()).hexdigest()[:16]
     out = home.converted / key / adapter.name
+    hold_to_the_end(out.parent)
     with exclusive(out.with_name(".lock"), f"waiting: another process merges {adapter.name}"):
         return str(out if out.is_dir() else merged(base, adapter, out))

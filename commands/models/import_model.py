@@ -6,6 +6,7 @@ from typing import Any
 from commands.models.use import is_public, model_path
 from tasks.errors import UsageError
 from tasks.home import Home
+from tasks.models.hub_place import is_hub
 from tasks.progress import say
 from tasks.register.imported import ImportedModel, import_version
 from tasks.tracking.model_version import Version
@@ -23,6 +24,8 @@ def import_model(home: Home, model: str, name: str) -> dict[str, Any]:
         raise UsageError(what, f"use it by that name: triptych chat {known.full_name}")
     imported = import_version(model_path(home, model).absolute(), name, home)
     _report(imported)
+    if is_hub(model):
+        say("the hub's copy is not needed any more:  triptych gc")
     return {"name": name, "version": imported.version.version, **imported.facts}
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.progress import say
-from tasks.store.locks import exclusive
+from tasks.store.locks import exclusive, exclusive_if_free, hold_to_the_end, is_held, unheld
 
-KEPT = 6  # used last; a process that has one open keeps it to its end
+LOCK = ".lock"  # in the folder: held to write, to choose and to remove a file
+KEPT = 6  # used last
 LENGTH = 32  # of the hash, in the file's name
 REFUSED = 3  # exit status of a model that cannot be GGUF, whose reason is on stdout
 
@@ -28,7 +29,7 @@ def cached_gguf(weights: Path, sha256: str, quant: str, home: Home) -> Path:
     file = home.gguf / f"{sha256[:LENGTH]}-{quant}.gguf"
     try:
         home.gguf.mkdir(parents=True, exist_ok=True)
-        with exclusive(home.gguf / ".lock"):
+        with exclusive(home.gguf / LOCK):
             if not file.is_file():
                 say(f"a GGUF file ({quant}) of {weights} is written for llama.cpp")
                 partial = file.with_suffix(".partial")
@@ -42,6 +43,7 @@ def cached_gguf(weights: Path, sha256: str, quant: str, home: Home) -> Path:
                 partial.replace(file)
                 _remove_but_latest(home)
             file.touch()
+            hold_to_the_end(file)  # llama.cpp is started anew from it where it ends
     except OSError as error:
         cure = "point TRIPTYCH_HOME at a folder that can be written, or take --engine decoder"
         raise UserError(f"{home.gguf}: {error.strerror}", cure) from error
@@ -49,9 +51,23 @@ def cached_gguf(weights: Path, sha256: str, quant: str, home: Home) -> Path:
 
 
 def unused_ggufs(home: Home, in_use: Collection[str]) -> list[Path]:
-    """The files of models whose hash is not among these."""
+    """The files of models whose hash is not among these, and that no process answers from."""
     kept = {sha256[:LENGTH] for sha256 in in_use}
-    return [file for file in sorted(home.gguf.glob("*.gguf")) if file.name.partition("-")[0] not in kept]
+    others = (file for file in sorted(home.gguf.glob("*.gguf")) if file.name.partition("-")[0] not in kept)
+    return [file for file in others if not is_held(file)]
+
+
+def remove_gguf(file: Path) -> bool:
+    """False where a process answers from it, or writes another."""
+    with exclusive_if_free(file.with_name(LOCK)) as got:
+        return got and _remove(file)
+
+
+def _remove(file: Path) -> bool:
+    with unheld(file) as is_free:
+        if is_free:
+            file.unlink()
+        return is_free
 
 
 def _write(weights: Path, file: Path, quant: str) -> None:
@@ -82,7 +98,7 @@ def _main() -> None:
 def _remove_but_latest(home: Home) -> None:
     latest_first = sorted(home.gguf.glob("*.gguf"), key=lambda file: file.stat().st_mtime, reverse=True)
     for file in latest_first[KEPT:]:
-        file.unlink(missing_ok=True)
+        _remove(file)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from tasks.models.hub_remote import OTHERWISE, Remote
 from tasks.models.pretrained import LICENCE_FILES, READ_BESIDE, README, check_tokenizer
 from tasks.progress import say
 from tasks.store.artifacts import write_durably
-from tasks.store.locks import exclusive
+from tasks.store.locks import exclusive, hold_to_the_end
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
@@ -51,14 +51,17 @@ def _place(model: str | Path) -> HubPlace:
 
 
 def _fetch(place: HubPlace, home: Home, has_weights: bool) -> Path:
+    pins = Pins(home.hub_models)
+    if (known := pins.commit(place.name, place.revision)) and place.folder(home, known).is_dir():
+        hold_to_the_end(place.folder(home, known))
     if path := place.here(home):
         _announce(place.title, path)
         return path
-    pins = Pins(home.hub_models)
     with hub_failures(place.title, OTHERWISE):
         commit, is_new = pins.pin(place.name, place.revision, lambda: _info(place, place.revision).sha)
         if is_new:
             say(f"  {place.title} is the commit {commit} from now on in this home")
+        hold_to_the_end(place.folder(home, commit))
         with exclusive(place.folder(home, commit) / ".lock", f"waiting: another process downloads {place.name}"):
             return place.here(home) or _download(place, commit, home, has_weights)
 

@@ -23,7 +23,7 @@ from tasks.models.litgpt_folder import LIT_LORA, is_litgpt, report_prompt_style
 from tasks.models.tokenizer_class import name_class_that_reads_all
 from tasks.models.vocabulary import Vocabulary, read_object
 from tasks.store.hashing import file_sha256
-from tasks.store.locks import exclusive
+from tasks.store.locks import exclusive, hold_to_the_end
 from tasks.store.step import NOT_IN_KEY
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ def as_folder(model: Path, work: Path) -> Path:
 def converted(model: Path, home: Home) -> Path:
     """The model as such a folder in the home: written once, and again where the model's content changed."""
     work = home.converted / content_of(model)[:16]
+    hold_to_the_end(work)
     with exclusive(work / ".lock", f"waiting: another process converts {model.name}"):
         return as_folder(model, work)
 

@@ -14,6 +14,7 @@ from tasks.models.pretrained import BEGAN_FROM, LICENCE_FILES, README, content_o
 from tasks.models.vocabulary import read_object
 from tasks.store.step import Frozen
 
+HUB_HOLDER = "hub, commit "
 NOT_STATED = "not stated"  # as a licence in a version's evidence
 
 
@@ -50,7 +51,7 @@ def provenance_of(model: Path) -> Provenance:
         holder = f"package {package.name} {package.version}"
     elif of_hub := fetched_of(model):
         fetched, name = of_hub
-        holder = f"hub, commit {fetched.commit}"
+        holder = f"{HUB_HOLDER}{fetched.commit}"
     elif registered := _evidence(model):
         name, holder = registered.get("name", name), "registry"
     return Provenance(
@@ -61,6 +62,11 @@ def provenance_of(model: Path) -> Provenance:
         licence_file=next((name for name in LICENCE_FILES if (folder / name).is_file()), None),
         began_from=None if model.suffix == GGUF else read_provenance(model),
     )
+
+
+def commit_of(known: Provenance) -> str:
+    """The commit on a hub that it is; "" where it is of no hub."""
+    return known.holder.removeprefix(HUB_HOLDER) if known.holder.startswith(HUB_HOLDER) else ""
 
 
 def stated_licence(model: Path) -> str | None:

@@ -26,6 +26,7 @@ from tasks.register.aliases import CANDIDATE, audit_external_moves, current_user
 from tasks.register.card import imported_card
 from tasks.register.package import add_runtime
 from tasks.store.locks import exclusive
+from tasks.store.scratch import scratch_folder
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import find, versions
 from tasks.tracking.versions import open_registry
@@ -61,8 +62,7 @@ def import_version(model: Path, name: str, home: Home) -> ImportedModel:
         return ImportedModel(known, is_new=False)
     home.path.mkdir(parents=True, exist_ok=True)
     _refuse_full_disk(model, home)
-    with TemporaryDirectory(dir=home, prefix=".import-") as folder:  # beside its place: /tmp may be small
-        package = Path(folder)
+    with scratch_folder(home, "import") as package:
         about = _package(model, name, package)
         with exclusive(home.registry_lock), open_registry(home) as registry:
             audit_external_moves(home)

@@ -6,13 +6,13 @@ HOME/models/<hash of files.json>/   the MLflow model of one version, as it was r
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.progress import say
 from tasks.store.locks import exclusive
+from tasks.store.scratch import scratch_folder
 from tasks.tracking.connection import open_client
 from tasks.tracking.model_version import FILES_TAG, Version, check_files
 from tasks.tracking.server import MlflowServer, MlflowUnavailable
@@ -71,12 +71,12 @@ class RegistryRest:
     def _fetch(self, version: Version) -> None:
         """Downloads the files beside their place, and renames them once they are whole and what was registered."""
         say(f"fetching {version.name}/{version.version} from {self.server}")
-        with TemporaryDirectory(dir=self.home.models, suffix=".partial") as temporary:
+        with scratch_folder(self.home, "fetch") as temporary:
             folder = self._download(version, temporary)
             check_files(version, folder, f"{self.server} has other files than were registered: choose another version")
             folder.rename(version.folder)
 
-    def _download(self, version: Version, to: str) -> Path:
+    def _download(self, version: Version, to: Path) -> Path:
         of_version = {"name": version.name, "version": str(version.version)}
         uri = self.server.get("model-versions/get-download-uri", **of_version)["artifact_uri"]
         open_client(self.server.url)
@@ -84,7 +84,7 @@ class RegistryRest:
         from mlflow.exceptions import MlflowException
 
         try:
-            return Path(download_artifacts(artifact_uri=uri, dst_path=f"{to}/model", tracking_uri=self.server.url))
+            return Path(download_artifacts(artifact_uri=uri, dst_path=str(to / "model"), tracking_uri=self.server.url))
         except (MlflowException, OSError) as error:
             raise MlflowUnavailable(
                 f"the files of {version.name}/{version.version} cannot be fetched from {uri}: {error}",

@@ -1,7 +1,6 @@
 """Changes to the registry: a new version of a model, its tags, an alias that moves."""
 
 import sqlite3
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.home import Home
+from tasks.store.scratch import scratch_folder
 from tasks.tracking.connection import REFUSALS, connect, cure_for, is_damage
 from tasks.tracking.model_version import FILES_TAG, Version, list_files
 from tasks.tracking.registry import versions
@@ -40,8 +40,8 @@ class Registry:
         self._register(name)
         experiment_id = experiment(self.client, recipe)
         logged = self.client.create_logged_model(experiment_id, name, run_id, model_type=about["role"])
-        with tempfile.TemporaryDirectory(dir=self.home) as temporary:  # beside its place: /tmp may be small
-            folder = Path(temporary, "model")
+        with scratch_folder(self.home, "register") as temporary:
+            folder = temporary / "model"
             _save(folder, package, about, logged)
             files_sha256 = list_files(folder)
             self.client.log_model_artifacts(logged.model_id, str(folder))

@@ -13,6 +13,7 @@ from commands.models.describe import describe_model
 from commands.models.use import score_prompt
 from flows.load import load
 from flows.named_models import hub_models
+from flows.retention import collect
 from model import gguf_file, hub
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
@@ -20,6 +21,7 @@ from tasks.models.hub_download import fetch
 from tasks.models.hub_place import hub_place, read_fetched
 from tasks.models.pretrained import content_of, locate
 from tasks.models.provenance import provenance_of
+from tasks.store.locks import hold_to_the_end
 from tasks.tracking.registry import locate as locate_model
 from tests.tasks.models.hub_server import Hub, hub_server
 from tests.tasks.models.tiny_weights import tiny_weights
@@ -236,3 +238,14 @@ def test_of_shards_those_that_the_index_names_are_fetched(server, weights, tmp_p
 def test_the_name_of_a_place_may_hold_a_branch_with_slashes_and_a_file_in_a_folder():
     place = hub_place("hub:a/b/q8/model-Q8_0.gguf@refs/pr/12")
     assert (place.name, place.file, place.revision) == ("a/b", "q8/model-Q8_0.gguf", "refs/pr/12")
+
+
+def test_a_copy_that_gc_removed_is_fetched_again_at_its_commit_and_none_that_is_in_use_goes(server, weights, tmp_path):
+    home = Home(tmp_path)
+    folder = fetch(MODEL, home)
+    server.repos["someone/tiny"].branches["main"] = NEW
+    assert not collect(home, yes=True)["folders"] and folder.is_dir(), "this process uses it"
+    hold_to_the_end.cache_clear()  # as if it had ended
+    assert collect(home, yes=True)["folders"][0]["folder"] == f"someone--tiny@{OLD}" and not folder.exists()
+    assert fetch(MODEL, home) == folder
+    assert (folder / "model.safetensors").read_bytes() == (weights / "model.safetensors").read_bytes()
