@@ -25,7 +25,10 @@ ModelArgument = Annotated[
 ]
 AdapterOption = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="An adapter that peft trained on MODEL: its change is added to the weights."),
+    typer.Option(
+        metavar="DIR",
+        help="An adapter that peft trained on MODEL, or hub:OWNER/NAME: its change is added to the weights.",
+    ),
 ]
 RunOption = Annotated[
     str,

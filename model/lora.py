@@ -20,9 +20,8 @@ from torch import Tensor, nn
 
 from model.decoder import Decoder
 from model.hub_tensors import Place, place_of, rows_of
-from model.spec import ADAPTER_CONFIG, Lora
+from model.spec import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Lora
 
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 PEFT_PREFIX = "base_model.model."
 
 

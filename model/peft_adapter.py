@@ -21,8 +21,8 @@ from model.family import Shape
 from model.hub_config import WeightsError
 from model.hub_files import PICKLES, read_json
 from model.hub_tensors import PLACES, gathered, refuse_not_finite, transposed_names
-from model.lora import ADAPTER_WEIGHTS, PEFT_PREFIX
-from model.spec import ADAPTER_CONFIG
+from model.lora import PEFT_PREFIX
+from model.spec import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 READ = {  # settings that are read, or that change nothing once an adapter is trained
     *("peft_type", "r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "bias", "modules_to_save"),

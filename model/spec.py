@@ -9,6 +9,7 @@ from model.family import Shape, SpecialIds
 from model.schedule import OptimizerConfig, Schedule
 
 ADAPTER_CONFIG = "adapter_config.json"  # in the folder of a low-rank change, as peft writes it
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 

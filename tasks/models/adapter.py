@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from model.spec import ADAPTER_CONFIG
 from tasks.errors import UsageError, UserError
+from tasks.models.hub_place import fetched_of
 from tasks.models.pretrained import BEGAN_FROM, as_folder, content_of, copy_tokenizer
-from tasks.models.provenance import Provenance, provenance_of, read_provenance, stated_licence
+from tasks.models.provenance import HUB_HOLDER, Provenance, provenance_of, read_provenance, stated_licence
 from tasks.models.vocabulary import read_object
 from tasks.store.hashing import file_sha256
 
@@ -58,6 +59,12 @@ def content_of_adapter(adapter: Path) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def name_of_adapter(adapter: Path) -> str:
+    """The folder's, or the repository's on its hub without its owner."""
+    of_hub = fetched_of(adapter)
+    return of_hub[1].rpartition("/")[2] if of_hub else adapter.absolute().name
+
+
 def _special_ids(base: "Decoder", adapter: Path) -> "SpecialIds":
     """The base's; an adapter that was taught to answer also names what ends an answer."""
     from model.hub_config import to_special_ids
@@ -82,10 +89,11 @@ def _refuse_other_base(base: Path, adapter: Path) -> None:
 
 def _provenance(base: Path, adapter: Path) -> Provenance:
     """The adapter, which began from the base."""
-    config = read_object(adapter / ADAPTER_CONFIG)
+    config, of_hub = read_object(adapter / ADAPTER_CONFIG), fetched_of(adapter)
+    name = of_hub[1] if of_hub else name_of_adapter(adapter)
     return Provenance(
-        name=f"{adapter.absolute().name} (an adapter of rank {config.get('r')})",
-        holder=f"folder {adapter.absolute().parent.name}",
+        name=f"{name} (an adapter of rank {config.get('r')})",
+        holder=f"{HUB_HOLDER}{of_hub[0].commit}" if of_hub else f"folder {adapter.absolute().parent.name}",
         sha256=content_of_adapter(adapter),
         licence=stated_licence(adapter),
         began_from=provenance_of(base),

@@ -6,12 +6,13 @@ download that broke off goes on where it ended, and each large file is compared 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.hub_files import CONFIG
-from model.spec import ADAPTER_CONFIG
+from model.spec import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.hub_access import Pins, hub_failures
@@ -32,6 +33,14 @@ NAMES_SHOWN = 6
 def fetch(model: str | Path, home: Home) -> Path:
     """The model's folder or GGUF file in the home, downloaded where it is not there yet; UserError where it cannot."""
     return _fetch(_place(model), home, has_weights=True)
+
+
+def fetch_adapter(adapter: str | Path, home: Home) -> Path:
+    """The folder of an adapter of peft's in the home, as `fetch`."""
+    place = _place(adapter)
+    if place.file:
+        raise UsageError(f"{place.title} is a GGUF file, and no adapter of peft's", "name the repository alone")
+    return _fetch(replace(place, is_adapter=True), home, has_weights=True)
 
 
 def fetch_config(model: str | Path, home: Home) -> Path:
@@ -90,13 +99,16 @@ def _download(place: HubPlace, commit: str, home: Home, has_weights: bool) -> Pa
     info = _info(place, commit)
     names = [sibling.rfilename for sibling in info.siblings or ()] or _listed(place, commit)
     card: Any = info.card_data.to_dict() if info.card_data else {}
-    _refuse_unreadable(place, names, card)
+    if place.is_adapter:
+        _refuse_no_adapter(place, names)
+    else:
+        _refuse_unreadable(place, names, card)
     folder = place.folder(home, commit)
     before = read_fetched(folder) or Fetched(model=place.name, commit=commit)
     remote = Remote(place, commit, folder / FILES)
     hashes = remote.fetch([name for name in names if name in _small(place)], home)
-    if place.file:
-        weights = [place.file]
+    if place.whole:
+        weights = [place.whole]
     else:
         _check_small_files(folder / FILES)
         if not has_weights:
@@ -104,14 +116,29 @@ def _download(place: HubPlace, commit: str, home: Home, has_weights: bool) -> Pa
         weights = _weights(names, folder / FILES)
     hashes |= remote.fetch(weights, home)
     licence = card.get("license") if isinstance(card.get("license"), str) else before.licence
-    wholes = tuple(sorted({*before.wholes, place.file}))
+    wholes = tuple(sorted({*before.wholes, place.whole}))
     done = before.model_copy(update={"licence": licence, "wholes": wholes, "sha256": before.sha256 | hashes})
     write_durably(folder / FETCHED, done.model_dump_json(indent=1).encode())
     return place.path(home, commit)
 
 
 def _small(place: HubPlace) -> Sequence[str]:
-    return (README, *LICENCE_FILES) if place.file else READ_BESIDE
+    return (
+        (README, *LICENCE_FILES) if place.file else (*READ_BESIDE, ADAPTER_CONFIG) if place.is_adapter else READ_BESIDE
+    )
+
+
+def _refuse_no_adapter(place: HubPlace, names: Sequence[str]) -> None:
+    """UsageError where the repository has no adapter of a kind that is read."""
+    if ADAPTER_CONFIG not in names:
+        named = place.title.removesuffix("@main")
+        cure = f"a model is named alone: triptych chat {named}" if CONFIG in names else "name another"
+        raise UsageError(f"{place.title} has no {ADAPTER_CONFIG}: it is no adapter of peft's", cure)
+    if ADAPTER_WEIGHTS not in names:
+        what = f"{place.title} has no {ADAPTER_WEIGHTS}" + " but pickles, which run whatever code is in them" * any(
+            name.endswith(PICKLES) for name in names
+        )
+        raise UsageError(what, "save the adapter with peft's save_pretrained, and give its folder")
 
 
 def _refuse_unreadable(place: HubPlace, names: Sequence[str], card: dict[str, Any]) -> None:
@@ -128,7 +155,8 @@ def _refuse_unreadable(place: HubPlace, names: Sequence[str], card: dict[str, An
     if ADAPTER_CONFIG in names:
         base = card.get("base_model") or "its base model"
         what = f"{place.title} is an adapter of peft's, which changes the weights of a model and is none itself"
-        cure = f"download its folder, and give it beside its base: triptych chat hub:{base} --adapter FOLDER"
+        named = place.title.removesuffix("@main")
+        cure = f"give it beside its base: triptych chat hub:{base} --adapter {named}"
         raise UsageError(what, cure)
     if ggufs:
         raise UsageError(f"{place.title} holds GGUF files and no safetensors", _name_one(place, ggufs))

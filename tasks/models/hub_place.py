@@ -2,6 +2,7 @@
 
 hub:OWNER/NAME[@REVISION]             a folder in the Hugging Face layout
 hub:OWNER/NAME/FILE.gguf[@REVISION]   one GGUF file of a repository
+hub:OWNER/NAME[@REVISION]             where --adapter names it: an adapter of peft's
 
     HOME/hub/models/OWNER--NAME@COMMIT/files/…        what of it was fetched, as it lies there
     HOME/hub/models/OWNER--NAME@COMMIT/fetched.json   whose it is, and what was fetched (Fetched)
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from model.spec import ADAPTER_WEIGHTS
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.hub_access import Pins
@@ -32,7 +34,7 @@ class Fetched(Frozen):
     model: str
     commit: str
     licence: str | None = None  # as its card states
-    wholes: tuple[str, ...] = ()  # GGUF files that are here in full; "": the folder of weights is
+    wholes: tuple[str, ...] = ()  # files of GGUF and of adapters that are here in full; "": the folder of weights is
     sha256: dict[str, str] = Field(
         default_factory=dict
     )  # of the large files, as the hub states it and as they were verified
@@ -45,11 +47,17 @@ class HubPlace:
     name: str  # OWNER/NAME
     file: str  # a GGUF file in it; "": its folder of weights
     revision: str
+    is_adapter: bool = False  # of peft's: a folder as well
 
     @property
     def title(self) -> str:
         """As its user writes it, the revision included."""
         return f"{HUB}{self.name}{f'/{self.file}' if self.file else ''}@{self.revision}"
+
+    @property
+    def whole(self) -> str:
+        """What of the repository it is, as Fetched.wholes has it."""
+        return ADAPTER_WEIGHTS if self.is_adapter else self.file
 
     def folder(self, home: Home, commit: str) -> Path:
         return home.hub_models / f"{self.name.replace('/', '--')}@{commit}"
@@ -62,7 +70,7 @@ class HubPlace:
         """The model in this home; None where it is not fetched, or not in full."""
         commit = Pins(home.hub_models).commit(self.name, self.revision)
         fetched = read_fetched(self.folder(home, commit)) if commit else None
-        if commit is None or fetched is None or self.file not in fetched.wholes:
+        if commit is None or fetched is None or self.whole not in fetched.wholes:
             return None
         return path if (path := self.path(home, commit)).exists() else None
 

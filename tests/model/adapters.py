@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 from typing import cast
 
+import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from model import hub
 from model.decoder import Decoder
 from model.hub_tensors import place_of
-from model.lora import ADAPTER_WEIGHTS, PEFT_PREFIX, LowRank, add_lora
-from model.spec import ADAPTER_CONFIG, Lora, Matrix
+from model.lora import PEFT_PREFIX, LowRank, add_lora, save_adapter
+from model.spec import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Lora, Matrix
 
 
 def load_adapter(decoder: Decoder, folder: Path) -> Decoder:
@@ -32,6 +34,18 @@ def load_adapter(decoder: Decoder, folder: Path) -> Decoder:
     if tensors:
         raise ValueError(f"{folder}: {len(tensors)} tensors have no place in this network: {sorted(tensors)[0]}")
     return decoder
+
+
+def save_random_adapter(base: Path, folder: Path) -> Path:
+    """An adapter of rank 2 whose change is not nil."""
+    lora = Lora(rank=2, alpha=4)
+    decoder = add_lora(hub.load(base), lora, seed=5)
+    with torch.no_grad():
+        for module in decoder.modules():
+            if isinstance(module, LowRank):
+                module.b_or.normal_(generator=torch.Generator().manual_seed(6))
+    save_adapter(decoder, lora, folder)
+    return folder
 
 
 def _ours(decoder: Decoder, theirs: list[str]) -> tuple[Matrix, ...]:

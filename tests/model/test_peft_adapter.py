@@ -12,9 +12,8 @@ from safetensors.torch import load_file, save_file
 from model import hub
 from model.family import SpecialIds
 from model.hub_config import WeightsError
-from model.lora import ADAPTER_WEIGHTS
 from model.peft_adapter import merged_tensors
-from model.spec import ADAPTER_CONFIG
+from model.spec import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from tests.model.shapes import logits_of, tokens_of
 from tests.peers import network_of
 

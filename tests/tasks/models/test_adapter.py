@@ -9,19 +9,16 @@ import torch
 from commands.models.adapted import with_adapter
 from commands.models.use import model_path
 from model import hub
-from model.lora import LowRank, add_lora, save_adapter
-from model.spec import Lora
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.models.adapter import content_of_adapter, merged
 from tasks.models.pretrained import content_of
 from tasks.models.provenance import read_provenance, write_provenance
 from tasks.models.vocabulary import Vocabulary
+from tests.model.adapters import save_random_adapter
 from tests.model.shapes import logits_of, tokens_of
 from tests.tasks.export.tiny_models import CHATML, tiny_model
 from tests.tasks.models.byte_level import write_tokenizer
-
-LORA = Lora(rank=2, alpha=4)
 
 
 @pytest.fixture
@@ -33,13 +30,7 @@ def base(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def adapter(base: Path, tmp_path: Path) -> Path:
-    decoder = add_lora(hub.load(base), LORA, seed=5)
-    with torch.no_grad():
-        for module in decoder.modules():
-            if isinstance(module, LowRank):
-                module.b_or.normal_(generator=torch.Generator().manual_seed(6))
-    save_adapter(decoder, LORA, tmp_path / "tuned")
-    return tmp_path / "tuned"
+    return save_random_adapter(base, tmp_path / "tuned")
 
 
 def test_the_merged_folder_is_a_model_that_knows_what_it_began_from(base: Path, adapter: Path, tmp_path: Path):

@@ -9,6 +9,7 @@ import huggingface_hub.constants
 import pytest
 from huggingface_hub import file_download
 
+from commands.models.adapted import with_adapter
 from commands.models.describe import describe_model
 from commands.models.use import score_prompt
 from flows.load import load
@@ -20,9 +21,10 @@ from tasks.home import Home
 from tasks.models.hub_download import fetch
 from tasks.models.hub_place import hub_place, read_fetched
 from tasks.models.pretrained import content_of, locate
-from tasks.models.provenance import provenance_of
+from tasks.models.provenance import provenance_of, read_provenance
 from tasks.store.locks import hold_to_the_end
 from tasks.tracking.registry import locate as locate_model
+from tests.model.adapters import save_random_adapter
 from tests.tasks.models.hub_server import Hub, hub_server
 from tests.tasks.models.tiny_weights import tiny_weights
 
@@ -249,3 +251,31 @@ def test_a_copy_that_gc_removed_is_fetched_again_at_its_commit_and_none_that_is_
     assert collect(home, yes=True)["folders"][0]["folder"] == f"someone--tiny@{OLD}" and not folder.exists()
     assert fetch(MODEL, home) == folder
     assert (folder / "model.safetensors").read_bytes() == (weights / "model.safetensors").read_bytes()
+
+
+def test_an_adapter_of_a_hub_beside_its_base_of_a_hub_is_one_model(server, weights, tmp_path, capsys):
+    home, folder = Home(tmp_path / "home"), tmp_path / "tuned"
+    save_random_adapter(weights, folder)
+    server.add("someone/tuned", folder, NEW, card={"license": "mit", "base_model": "someone/tiny"})
+    for name in ("hub:someone/tuned", f"hub:someone/tuned@{NEW}", str(folder)):
+        merged = Path(with_adapter(home, MODEL, Path(name)))
+        assert merged.name == "tuned" and score_prompt(home, str(merged), "abc") != score_prompt(home, MODEL, "abc")
+    assert server.downloads().count("adapter_model.safetensors") == 1
+    known = read_provenance(Path(with_adapter(home, MODEL, Path("hub:someone/tuned"))))
+    assert known and (known.name, known.holder) == ("someone/tuned (an adapter of rank 2)", f"hub, commit {NEW}")
+    assert known.licence == "mit" and known.began_from and known.began_from.name == "someone/tiny"
+
+
+def test_what_is_no_adapter_on_a_hub_is_refused_with_what_to_name(server, weights, tmp_path):
+    home = Home(tmp_path / "home")
+    with pytest.raises(UsageError, match=r"it is no adapter of peft's[\s\S]*triptych chat hub:someone/tiny"):
+        with_adapter(home, MODEL, Path(MODEL))
+    (tmp_path / "old").mkdir()
+    for name in ("adapter_config.json", "adapter_model.bin"):
+        (tmp_path / "old" / name).write_bytes(b"x")
+    server.add("someone/old", tmp_path / "old", card={"base_model": "someone/tiny"})
+    with pytest.raises(UsageError, match=r"no adapter_model.safetensors but pickles"):
+        with_adapter(home, MODEL, Path("hub:someone/old"))
+    with pytest.raises(UsageError, match=r"triptych chat hub:someone/tiny --adapter hub:someone/old"):
+        fetch("hub:someone/old", home)
+    assert "adapter_model.bin" not in server.downloads()
