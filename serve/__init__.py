@@ -1,6 +1,7 @@
 """The private API and the chat page: models behind an OpenAI-compatible address, each following its alias.
 
 listen.py, connections.py        `triptych serve`: address, start and a clean end; how many connections, for how long
+opening.py                       what is answered while the first model loads
 app.py, hang_up.py               endpoints; the end of work that nobody waits for any more
 requests.py, request_fields.py, responses.py, logprobs.py, api_error.py    bodies in OpenAI's format, in and out
 parsing.py, jobs.py              a body and its prompts, prepared off the event loop, as work for an engine

@@ -1,9 +1,9 @@
-"""`triptych serve`: binds the address, announces the server, and ends cleanly."""
+"""`triptych serve`: binds the address, loads the model, announces the server, and ends cleanly."""
 
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import uvicorn
 from starlette.routing import Route
@@ -20,6 +20,7 @@ from serve.generation import Generations
 from serve.keys import Keyring
 from serve.limits import Limits
 from serve.metrics import CountedRequests
+from serve.opening import answers_while_loading
 from serve.upstream import Upstream
 from serve.upstream_engine import UpstreamEngine
 from tasks.errors import UsageError, UserError
@@ -43,21 +44,26 @@ class Wanted(NamedTuple):
     """The model that is served, and what loads its engine."""
 
     home: Home
-    model: str
+    model: Callable[[], str]  # its name; an adapter is merged first
     load_engine: LoadEngine
     prepare: Prepare
 
 
 def serve(wanted: Wanted, address: Address, limits: Limits, on_start: OnStart) -> None:
-    """Answers until SIGTERM or Ctrl-C; `on_start` is called with {"url", "model", "version", "engine"} once it does."""
-    home, model, load_engine, prepare = wanted
+    """Answers until SIGTERM or Ctrl-C; `on_start` is called with {"url", "model", "version", "engine"} once it does.
+
+    The address is bound first: while the model loads, whoever probes it learns that it does (opening.py).
+    """
+    home, name_model, load_engine, prepare = wanted
     host, names = address.host, address.names
     if (names or not is_loopback(host)) and not keys.are_required(home):
         option = f"--name {names[0]}" if names else f"--host {host}"
         cure = "triptych keys add NAME, or stay on 127.0.0.1"
         raise UsageError(f"{option}: it can be reached from other machines, and this home has no key", cure)
+    settings = _settings(limits)
     with _bind(host, address.port) as listener:
-        follower = AliasFollower(home, model, load_engine)
+        with answers_while_loading(listener, settings):
+            follower = AliasFollower(home, name_model(), load_engine)
         keyring = Keyring(home, required=keys.are_required(home))
         generations = Generations(limits, limits.slots or follower.served.engine.slots)
         catalog = Catalog(home, follower, load_engine, limits.models)
@@ -68,15 +74,7 @@ def serve(wanted: Wanted, address: Address, limits: Limits, on_start: OnStart) -
         paths = [route.path for route in endpoints.routes if isinstance(route, Route)]
         guarded = AccessControl(endpoints, host, keyring, limits, names)
         app = CountedRequests(guarded, generations.metrics, paths)
-        config = uvicorn.Config(
-            app,
-            http=with_limits(limits),
-            backlog=WAITING_CONNECTIONS,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=int(2 * SECONDS_TO_FINISH),
-        )
+        config = uvicorn.Config(app, **settings)
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
         def up() -> None:
@@ -84,7 +82,12 @@ def serve(wanted: Wanted, address: Address, limits: Limits, on_start: OnStart) -
             if not is_loopback(host):
                 say("  network     traffic is not encrypted: put a proxy with TLS in front")
             on_start(
-                {"url": url, "model": model, "version": follower.served.name, "engine": follower.served.facts.engine}
+                {
+                    "url": url,
+                    "model": follower.model,
+                    "version": follower.served.name,
+                    "engine": follower.served.facts.engine,
+                }
             )
 
         asyncio.run(Server(config, generations, lambda: follower.watch(prepare), up).serve(sockets=[listener]))
@@ -113,6 +116,18 @@ class Server(uvicorn.Server):
         self._watching.cancel()
         self._generations.end_within(SECONDS_TO_FINISH)
         await super().shutdown(sockets)
+
+
+def _settings(limits: Limits) -> dict[str, Any]:
+    """Uvicorn's."""
+    return {
+        "http": with_limits(limits),
+        "backlog": WAITING_CONNECTIONS,
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": int(2 * SECONDS_TO_FINISH),
+    }
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -89,9 +89,11 @@ def serve(
     from serve.limits import limits
 
     allowed = limits(change)
-    model = with_adapter(current_home(), model, adapter) or champion(current_home())
     from serve.engine_choice import load_engine, prepare_engine
     from serve.listen import Address, Wanted, serve
+
+    def name_model() -> str:
+        return with_adapter(current_home(), model, adapter) or champion(current_home())
 
     def announce(address: dict[str, str]) -> None:
         print_json(address) if as_json else print(address["url"])
@@ -100,7 +102,7 @@ def serve(
     try:
         load = load_engine(current_home(), engine, quant, allowed.slots, int(allowed.cache_gb * 2**30))
         prepare = prepare_engine(current_home(), engine, quant)
-        serve(Wanted(current_home(), model, load, prepare), Address(host, port, tuple(name)), allowed, announce)
+        serve(Wanted(current_home(), name_model, load, prepare), Address(host, port, tuple(name)), allowed, announce)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise typer.Exit(130) from None

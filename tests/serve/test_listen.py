@@ -1,12 +1,19 @@
 """How a server starts, refuses to start, and ends."""
 
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from openai import RateLimitError
 
+from serve.engine import Engine, ModelFiles
+from serve.limits import Limits
+from serve.listen import Address, Wanted, serve
+from serve.opening import answers_while_loading
+from tasks.errors import UserError
 from tests.serve.conftest import MODEL, Server, serving, start
 
 REQUEST = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}], "temperature": 0}
@@ -43,6 +50,46 @@ def test_an_unknown_limit_is_reported_with_the_nearest(home):
     assert code == 2
     assert "did you mean slots?" in message
     assert "queue=many" in message
+
+
+def test_while_the_first_model_loads_probes_are_answered_and_a_failed_load_ends_the_command(home):
+    answers = dict[str, httpx.Response]()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def load(_: ModelFiles) -> Engine:
+        for path in ("/health", "/ready", "/v1/models"):
+            answers[path] = httpx.get(f"http://127.0.0.1:{port}{path}")
+        answers["chat"] = httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=REQUEST)
+        raise UserError("these weights cannot be loaded", "take others")
+
+    wanted = Wanted(home, lambda: MODEL, load, lambda *_: None)
+    with pytest.raises(UserError, match="cannot be loaded"):
+        serve(wanted, Address("127.0.0.1", port), Limits(), lambda _: pytest.fail("it was announced"))
+    assert {name: answer.status_code for name, answer in answers.items()} == {
+        "/health": 200,
+        "/ready": 503,
+        "/v1/models": 503,
+        "chat": 503,
+    }
+    for name in ("/ready", "chat"):
+        assert answers[name].headers["retry-after"] == "2" and "is being loaded" in answers[name].text
+    assert answers["chat"].json()["error"]["code"] == "model_loading"
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/health")
+
+
+def test_who_comes_between_loading_and_serving_waits_and_is_not_refused():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with answers_while_loading(listener, {"log_level": "warning"}):
+            address = listener.getsockname()
+            assert httpx.get(f"http://127.0.0.1:{address[1]}/ready").status_code == 503
+        with socket.create_connection(address) as client:
+            client.sendall(b"x")
+            listener.settimeout(5)
+            accepted, _ = listener.accept()
+            with accepted:
+                assert accepted.recv(1) == b"x"
 
 
 @pytest.fixture(scope="module")
