@@ -10,6 +10,7 @@ import commands.ask.cli
 import commands.home.cli
 import commands.init.cli
 import commands.models.cli
+import commands.models.cli_compare
 import commands.models.cli_registry
 import commands.run.cli
 from commands.complete import join_words
@@ -24,6 +25,7 @@ PANELS = {  # the commands in the order of --help
         "serve",
         "keys",
         "eval",
+        "compare",
         "score",
         "attention",
         "mask",
@@ -97,7 +99,7 @@ def print_version(is_wanted: bool) -> None:
         raise typer.Exit
 
 
-MODELS = commands.models.cli, commands.models.cli_registry
+MODELS = commands.models.cli, commands.models.cli_compare, commands.models.cli_registry
 for room in (commands.run.cli, commands.ask.cli, *MODELS, commands.init.cli, commands.home.cli):
     app.add_typer(room.app)
 

@@ -2,7 +2,7 @@
 
 run         run, schedule, up
 ask         sql, what-if, look, trace, report
-models      chat, serve, score, eval, export, mask, promote, rollback, keys
+models      chat, serve, score, eval, compare, export, mask, promote, rollback, keys
 init        init
 home        status, doctor, gc, backup, restore, forget
 complete    what a shell completes: recipes, models, steps, questions, reasons, runs

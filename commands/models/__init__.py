@@ -1,7 +1,9 @@
 """Using models that exist.
 
 cli           chat, serve, show, score, attention, eval, mask, and keys of the API
+cli_compare   compare
 cli_registry  import, export, promote, rollback
+compare       two or more models on the same items; comparison: on a terminal and as a page
 use           what these commands do
 adapted       a model with an adapter of peft's
 import_model  a model made elsewhere into the registry

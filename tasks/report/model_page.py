@@ -19,7 +19,9 @@ Maps = Sequence[Sequence[Sequence[float]]]
 SHOWN_INSTEAD = 4  # of the likeliest tokens at a place, in the table
 
 
-def write_model_page(path: Path, title: str, facts: Mapping[str, str], sections: Sequence[Section]) -> None:
+def write_model_page(
+    path: Path, title: str, facts: Mapping[str, str], sections: Sequence[Section], template: str = "model_page.html"
+) -> None:
     """One self-contained HTML file; every text in it is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -27,9 +29,7 @@ def write_model_page(path: Path, title: str, facts: Mapping[str, str], sections:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    page = environment.get_template("model_page.html").render(
-        title=title, facts=facts, sections=sections, style=COLOURS + STYLE
-    )
+    page = environment.get_template(template).render(title=title, facts=facts, sections=sections, style=COLOURS + STYLE)
     path.write_text(page, encoding="utf-8")
 
 
