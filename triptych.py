@@ -22,6 +22,7 @@ PANELS = {  # the commands in the order of --help
     "Models": (
         "import",
         "show",
+        "tree",
         "serve",
         "keys",
         "eval",

@@ -103,3 +103,21 @@ def rollback(
     from commands.models.use import roll_back
 
     print_facts(roll_back(current_home(), model, why), as_json)
+
+
+@app.command(epilog="Example:  triptych tree demo")
+def tree(
+    name: Annotated[str, typer.Argument(help="A registered model, a recipe, or weights that models began from.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show which model began from which.
+
+    Beside each: the score that it is judged by, and the strongest baseline of its run.
+    """
+    from commands.models.tree import read_trees, show_trees
+
+    trees = read_trees(current_home(), name)
+    if as_json:
+        print_json([root.as_json() for root in trees])
+    else:
+        show_trees(trees)

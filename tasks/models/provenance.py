@@ -14,6 +14,7 @@ from tasks.models.pretrained import BEGAN_FROM, LICENCE_FILES, README, content_o
 from tasks.models.vocabulary import read_object
 from tasks.store.step import Frozen
 
+REGISTRY = "registry"  # holds a registered version's weights
 HUB_HOLDER = "hub, commit "
 NOT_STATED = "not stated"  # as a licence in a version's evidence
 
@@ -53,7 +54,7 @@ def provenance_of(model: Path) -> Provenance:
         fetched, name = of_hub
         holder = f"{HUB_HOLDER}{fetched.commit}"
     elif registered := _evidence(model):
-        name, holder = registered.get("name", name), "registry"
+        name, holder = registered.get("name", name), REGISTRY
     return Provenance(
         name=name,
         holder=holder,

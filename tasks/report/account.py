@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.home import Home
 from tasks.readable_numbers import bytes_in_words
-from tasks.report.blocks import Block, Paragraph, Section, table
+from tasks.register.ancestry import Ancestor, family_trees
+from tasks.report.blocks import Block, Branch, Paragraph, Section, Tree, table
 from tasks.report.svg import bars
 from tasks.store.step import input_keys
 from tasks.store.verification import read_manifest
@@ -50,6 +52,21 @@ def verdicts(versions: Sequence[Version]) -> Section | None:
     reasons = [(f"{version.name}/{version.version}", version.tags.get("reasons")) for version in versions]
     why = [Paragraph(f"{name}: {sentences}.") for name, sentences in reasons if sentences]
     return Section("gate", "The gate's verdict", [rule, table("Registered versions", rows), *why])
+
+
+def family(home: Home, versions: Sequence[Version]) -> Section | None:
+    """What the run's models began from, and what else began from the same."""
+    names = {version.full_name for version in versions}
+    trees = [tree for tree in family_trees(home) if names & set(tree.names())]
+    if not trees:
+        return None
+    title = "Each model below the one that it began from, with the score by which it is judged (strongest baseline)"
+    return Section("family", "Family tree", [Tree(title, [_branch(tree) for tree in trees])])
+
+
+def _branch(node: Ancestor) -> Branch:
+    about = " · ".join(filter(None, (node.judged_by, node.verdict, node.made_by)))
+    return Branch(node.name, about, node.is_champion, [_branch(child) for child in node.children])
 
 
 def lineage(tables: RunTables, record: Mapping[str, Any], versions: Sequence[Version]) -> Section | None:

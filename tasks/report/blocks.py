@@ -62,7 +62,26 @@ class Passage:
     kind: str = "passage"
 
 
-Block = Plot | Table | Paragraph | Heading | Passage | Folded
+@dataclass(frozen=True)
+class Branch:
+    """A line of a tree, with the lines below it."""
+
+    name: str
+    about: str
+    is_marked: bool
+    branches: "Sequence[Branch]"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Lines below one another, from the roots on."""
+
+    title: str
+    branches: Sequence[Branch]
+    kind: str = "tree"
+
+
+Block = Plot | Table | Paragraph | Heading | Passage | Folded | Tree
 
 
 @dataclass(frozen=True)

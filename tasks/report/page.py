@@ -35,6 +35,7 @@ def write_page(tables: RunTables, config: CurateConfig, path: Path, opening: Sec
         "copying": lambda: learning.copying(tables, MOST_TOKENS),
         "scores": lambda: learning.scores(tables),
         "gate": lambda: account.verdicts(published),
+        "family": lambda: account.family(tables.home, published),
         "steps": lambda: account.steps(tables, record),
         "lineage": lambda: account.lineage(tables, record, published),
     }
