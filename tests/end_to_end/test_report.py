@@ -64,6 +64,8 @@ def test_a_run_ends_with_a_report_that_has_a_section_for_every_part(smoke, page)
         > 30
     )
     assert "<script" not in html and "smoke-base/1" in html and "first version" in html
+    tree = html.partition('id="family"')[2].partition("<h2")[0]
+    assert tree.index("random weights") < tree.index("smoke-base/1") < tree.index("smoke-instruct/1")
 
 
 def test_the_report_opens_with_the_run_in_short(page):
