@@ -14,7 +14,7 @@ batches.py, order.py         batches by arithmetic; stream.py: token shards; rep
 checkpoint.py                checkpoints of one file each
 generate.py, samples.py      text from a decoder
 codec.py                     text to token ids and back, with token_bytes.py and special_tokens.py
-chat.py, chat_template.py    conversations as token ids
+chat.py, chat_template.py    conversations as token ids; template_limits.py, template_budget.py: templates that end
 cross_entropy.py             the loss without all logits
 footprint.py                 tensors, arithmetic and memory of a shape
 machine.py, trial.py         device, precision, peak rate; the measured speed of a shape

@@ -14,16 +14,28 @@ import jinja2
 from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from model.chat import ROLES, ChatTemplateError, Turn
 from model.hub_files import read_json
+from model.template_budget import LimitError, limited
+from model.template_limits import LimitedEnvironment
 
 TEMPLATE_FILE, TOKENIZER_CONFIG = "chat_template.jinja", "tokenizer_config.json"
 END = "<|end|>"
 IM_START, IM_END = "<|im_start|>", "<|im_end|>"
+ROLES_SHOWN = 8  # in an error
+TURN_CHARACTERS = 100  # that a turn counts for besides its text
 TRAINING_DAY = datetime.date(2025, 1, 1)  # where a template writes the date: rows must not differ from day to day
-_MISTAKES = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, MemoryError)
+_MISTAKES = (
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+    SyntaxError,
+)
 FAILURES = (jinja2.TemplateError, *_MISTAKES)
 
 _CHECK_ROLE = (
@@ -76,13 +88,12 @@ class ChatTemplate:
         """`today`: the date where the template writes one, by default always the same."""
         self.names, self.writes_date = dict(names), False
         self._today = today or (lambda: TRAINING_DAY)
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
-        )
-        environment.filters["tojson"] = _tojson
+        environment = LimitedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
+        environment.limit("tojson", _tojson)
         environment.globals |= {"raise_exception": _raise_exception, "strftime_now": self._strftime_now}
         try:
-            self._template = environment.from_string(source)
+            with limited(len(source)):
+                self._template = environment.from_string(source)
         except FAILURES as error:
             raise ChatTemplateError(f"its chat template is no Jinja that can be read ({error})") from error
 
@@ -91,9 +102,13 @@ class ChatTemplate:
         messages = [{"role": turn.role, "content": turn.text} for turn in turns]
         given: dict[str, Any] = {"messages": messages, "add_generation_prompt": add_generation_prompt}
         try:
-            return self._template.render(**given, tools=None, documents=None, **self.names)
+            with limited(sum(len(turn.text) + TURN_CHARACTERS for turn in turns)):
+                return self._template.render(**given, tools=None, documents=None, **self.names)
+        except LimitError as error:
+            what = f"the model's chat template is stopped: {error}"
+            raise ChatTemplateError(what, "trust no such model; or put a template of your own beside it") from error
         except FAILURES as error:
-            roles = ", ".join(turn.role for turn in turns)
+            roles = ", ".join([turn.role for turn in turns[:ROLES_SHOWN]] + ["…"] * (len(turns) > ROLES_SHOWN))
             what = f"the model's chat template refuses these turns ({roles}): {error}"
             raise ChatTemplateError(what, "give turns that this model was trained on") from error
 
