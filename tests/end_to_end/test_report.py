@@ -19,7 +19,7 @@ from tests.browser import Page, browser, chromium
 from tests.end_to_end.conftest import CommandLine
 
 SECTIONS = ["summary", "funnel", "corpus", "planted", "signals", "training", "samples", "copying", "scores", "gate"]
-SECTIONS += ["steps", "lineage"]
+SECTIONS += ["family", "steps", "lineage"]
 BRIGHTNESS = "getComputedStyle(document.body).{}.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + +part, 0)"
 
 
