@@ -1,6 +1,7 @@
 """The network and its training: torch, numpy, pyarrow and safetensors, and nothing of the steps around it.
 
 attention.py, decoder.py     the network; norm.py; family.py: shapes and families; head.py: a classifier's head; lora.py
+text_classifier.py           a classifier of any kind in a folder: classes.py, and tfidf.py or head.py
 peft_adapter.py              adapters in: peft's, added to the weights of their base
 depth.py                     from one number to a shape, a batch, a learning rate and steps
 hub.py                       weights in and out: Hugging Face, with hub_families.py, _files.py, _config.py, _tensors.py

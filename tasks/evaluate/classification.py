@@ -1,4 +1,4 @@
-"""Scores of a classifier: accuracy, loss, macro-F1, confusion; and tf-idf with logistic regression as its baseline."""
+"""Scores of a classifier: accuracy, macro-F1, confusion; and what always says the commonest class."""
 
 import csv
 from collections import Counter
@@ -10,12 +10,6 @@ import numpy as np
 from tasks.evaluate.intervals import interval
 
 Array = np.ndarray
-MIN_PROBABILITY = 1e-12  # lower ones count as this: one confident mistake shall not outweigh all other items
-
-
-def log_losses(probabilities: Array, labels: Array) -> list[float]:
-    """Per item: -ln p of the right label."""
-    return (-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], MIN_PROBABILITY))).tolist()
 
 
 def accuracies(probabilities: Array, labels: Array) -> list[float]:
@@ -44,22 +38,6 @@ def _macro_f1(confusions: Array) -> Array:
     right = np.diagonal(confusions, axis1=1, axis2=2)
     both = confusions.sum(1) + confusions.sum(2)  # predicted and true counts of each class
     return np.where(both > 0, 2 * right / np.maximum(both, 1), 0.0).mean(1)
-
-
-def tfidf_probabilities(train: Sequence[str], labels: Sequence[int], texts: Sequence[str], classes: int) -> Array:
-    """Probabilities (text, class) of logistic regression over tf-idf of words and pairs of words."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2, max_features=100_000)
-    if len(train) < 10:
-        words.set_params(min_df=1)
-    model = make_pipeline(words, LogisticRegression(C=10.0, max_iter=1000))
-    model.fit(list(train), list(labels))
-    answers = np.zeros((len(texts), classes))
-    answers[:, model.classes_] = model.predict_proba(list(texts))
-    return answers
 
 
 def majority_probabilities(labels: Sequence[int], count: int, classes: int) -> Array:

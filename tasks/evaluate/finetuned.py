@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model import head, hub
+from model import hub
+from model.text_classifier import load_classifier
+from tasks.classifiers.calibrate import log_losses
+from tasks.classifiers.candidates import candidate_folder, chosen_folder, present
 from tasks.errors import UserError
 from tasks.evaluate import classification
 from tasks.evaluate.config import EvaluateConfig
@@ -99,31 +102,17 @@ def score_answers(table: ScoreTable, child: FineTuned, decoder: "Decoder") -> No
 
 
 def score_labels(table: ScoreTable, child: FineTuned, out: Path) -> None:
-    """Enters accuracy, loss and macro-F1 beside tf-idf with logistic regression; writes the confusion matrix."""
-    classifier, train = head.load(child.weights), child.dataset["train"]
+    """Enters accuracy, loss and macro-F1 of the model beside the other candidates; writes the confusion matrix."""
+    train = child.dataset["train"]
     names = train.features["label"].names
-    if tuple(names) != classifier.labels:
-        raise UserError(
-            f"the model's classes are {classifier.labels}, the rows' {names}", "run finetune/classify again"
-        )
     rows = child.held_out()
     texts, labels = [row["text"] for row in rows], np.array([row["label"] for row in rows])
-    answers = {
-        table.role: head.predict(classifier, Vocabulary(child.weights).encode_documents(texts)).double().numpy(),
-        "tfidf": classification.tfidf_probabilities(train["text"][:], train["label"][:], texts, len(names)),
-        "majority": classification.majority_probabilities(train["label"][:], len(rows), len(names)),
-    }
+    answers = {name: _probabilities(folder, names, texts) for name, folder in _competitors(table.role, child).items()}
+    answers["majority"] = classification.majority_probabilities(train["label"][:], len(rows), len(names))
     items = child.items(rows, texts, [1.0] * len(rows))
-    _enter(
-        table,
-        "classify/accuracy",
-        items,
-        {n: classification.accuracies(p, labels) for n, p in answers.items()},
-        "higher",
-    )
-    _enter(
-        table, "classify/loss", items, {n: classification.log_losses(p, labels) for n, p in answers.items()}, "lower"
-    )
+    accuracies = {name: classification.accuracies(p, labels) for name, p in answers.items()}
+    _enter(table, "classify/accuracy", items, accuracies, "higher")
+    _enter(table, "classify/loss", items, {name: log_losses(p, labels) for name, p in answers.items()}, "lower")
     metrics = {
         name: classification.macro_f1_interval(p, labels, items.origins, table.draws, table.seed)
         for name, p in answers.items()
@@ -131,6 +120,23 @@ def score_labels(table: ScoreTable, child: FineTuned, out: Path) -> None:
     own = metrics.pop(table.role)
     table.add_metric("classify/macro_f1", own, len(rows), {name: value for name, (value, _, _) in metrics.items()})
     classification.write_confusion(classification.confusion(answers[table.role], labels).sum(0), names, out)
+
+
+def _competitors(role: str, child: FineTuned) -> dict[str, Path]:
+    """The folder of the model, and of each candidate of the same fine-tuning that is not the model."""
+    trained = child.weights.parent
+    chosen = chosen_folder(trained)
+    others = {kind: candidate_folder(trained, kind) for kind in present(trained)}
+    return {role: chosen} | {kind: folder for kind, folder in others.items() if folder != chosen}
+
+
+def _probabilities(folder: Path, names: Sequence[str], texts: Sequence[str]) -> np.ndarray:
+    classifier = load_classifier(folder)
+    if tuple(names) != classifier.labels:
+        raise UserError(
+            f"the model's classes are {classifier.labels}, the rows' {names}", "run finetune/classify again"
+        )
+    return classifier.probabilities(texts)
 
 
 def _enter(table: ScoreTable, task: str, items: Items, scores: dict[str, list[float]], better: Better) -> None:

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, DatasetDict
 
+    Tables = Mapping[str, pa.Table]  # split → the columns that the objective reads
+
 STRONGEST = "strongest"  # the baseline that did best of those scored in the same run
 Notes = list[str]  # sentences for the person who watches the run
+Extra = tuple[dict[str, float], Notes]  # metrics to chart, and notes
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class OwnRowFiles:
     fields: tuple[frozenset[str], ...]  # a record that has all fields of one of these is a row
     what: str  # such rows, in words
     settings: Mapping[str, int] = field(default_factory=dict)  # for a short first run
+
+
+def weights_of(trained: Path) -> Path:
+    """The network that was trained."""
+    return trained / "weights"
 
 
 def rows_in(table: "pa.Table", context: int) -> int:
@@ -61,6 +69,10 @@ class Method:
     takes: str = "prompt"  # the column that a caller of the registered model gives
     starts_from: str = ""  # the method whose model it begins from, where the recipe has that one; else the base
     sequences: Callable[["pa.Table", int], int] = rows_in  # of an epoch, given the context
+    beside: "Callable[[Any, DatasetDict, Tables, StartingModel, Path], Extra] | None" = (
+        None  # what is made after training
+    )
+    model_folder: Callable[[Path], Path] = weights_of  # of the step's folder: what is evaluated and registered
     version: int = 1  # of finetune/NAME: raised when the same config must give other bytes
     own_row_files: OwnRowFiles | None = None
 

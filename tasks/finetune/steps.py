@@ -5,6 +5,7 @@ rows/      what it learned from: a Hugging Face DatasetDict with the splits   cu
            train, validation, test                                            timing/speed.jsonl
 tokens/    the same rows as the trainer reads them, Arrow IPC streams
 adapter/   where only a low-rank change was learned: that change, in peft's layout
+candidates/  of a classification: what competes with the network (tasks/classifiers/candidates.py)
 """
 
 import math
@@ -42,8 +43,10 @@ def finetune_step(method: Method) -> Step:
     def run(config: Any, inputs: Inputs, out: Path) -> Stats:
         return finetune(method, config, inputs, out)
 
-    own = (method.config, method.rows, method.tokenise, method.objective, method.sequences)
-    return Step(method.label, method.version, method.config, run, LIBRARIES, code=(PROGRAM, *own), resumes=True)
+    own = (method.config, method.rows, method.tokenise, method.objective, method.sequences, method.beside)
+    return Step(
+        method.label, method.version, method.config, run, LIBRARIES, code=(PROGRAM, *filter(None, own)), resumes=True
+    )
 
 
 def finetune(method: Method, config: Any, inputs: Inputs, out: Path) -> Stats:
@@ -59,10 +62,12 @@ def finetune(method: Method, config: Any, inputs: Inputs, out: Path) -> Stats:
         spec = spec.model_copy(update=answering(model, config))
     train(spec, config.ranks, method.label)
     metrics = draw_and_summarise(spec) | row_counts(rows, tables)
-    tidy(spec.out)
     if method.answers:
         write_chat_template(out / "weights")
-    return Stats(metrics=metrics, notes=(*notes, *notes_on_length(rows, tables, model), *notes_on_date(method, model)))
+    extra, more = method.beside(config, rows, tables, model, out) if method.beside else ({}, [])
+    tidy(spec.out)
+    notes = [*notes, *notes_on_length(rows, tables, model), *notes_on_date(method, model), *more]
+    return Stats(metrics=metrics | extra, notes=tuple(notes))
 
 
 def starting_model(inputs: Inputs, context: int | None = None) -> StartingModel:

@@ -7,6 +7,12 @@ from tasks.models.provenance import Provenance
 from tasks.readable_numbers import bytes_in_words, count_in_words
 from tasks.register.roles import ROLES
 
+TFIDF = "tfidf"  # the family of what has no network
+TFIDF_LIMITS = (
+    "It weighs single words and pairs of words of its corpus, and knows no others and nothing of their order.\n"
+    "It repeats the errors and prejudices of its labels. Its terms are words of the corpus. Its scores and its\n"
+    "probabilities hold for held-out documents of the same corpus only."
+)
 SAME_RECIPE = "this recipe"  # the holder of a model that the recipe trained itself
 CALLS = {
     "prompt": 'pd.DataFrame({"prompt": ["…"]}), params={"max_tokens": 64}',
@@ -20,9 +26,8 @@ def card(about: Mapping[str, Any], began_from: Sequence[Provenance], scores: Map
     classes = f" Classes: {', '.join(about['labels'])}." if about["labels"] else ""
     return f"""# {about["name"]}
 
-{_training(about, began_from)} It {role.does}.{classes}
-Family {about["family"]}, {count_in_words(about["parameters"])} parameters, vocabulary of \
-{about["vocabulary"]:,} tokens, {bytes_in_words(about["bytes"])} of files. Licence: {about["licence"]}.\
+{_training(about, began_from)} It {role.does}.{classes}{_choice(about)}
+{_size(about)}, {bytes_in_words(about["bytes"])} of files. Licence: {about["licence"]}.\
 {_text_licences(about["text_licences"])}
 {_chain(began_from)}
 ## How well
@@ -35,7 +40,7 @@ Family {about["family"]}, {count_in_words(about["parameters"])} parameters, voca
 
 ## Limits
 
-{_limits(began_from)}
+{_limits(began_from) if about["family"] != TFIDF else TFIDF_LIMITS}
 """
 
 
@@ -61,12 +66,28 @@ It was trained by others on text that was not examined here: its makers' card sa
 """
 
 
+def _choice(about: Mapping[str, Any]) -> str:
+    """Why it is this candidate and no other."""
+    return f"\nOf the candidates {about['why']}." if about.get("why") else ""
+
+
+def _size(about: Mapping[str, Any]) -> str:
+    parameters = f"{count_in_words(about['parameters'])} parameters"
+    if about["family"] == TFIDF:
+        return f"{about['vocabulary']:,} terms, {parameters}"
+    return f"Family {about['family']}, {parameters}, vocabulary of {about['vocabulary']:,} tokens"
+
+
 def _text_licences(stated: Sequence[str]) -> str:
     return f" Licence of the text that it is trained on: {', '.join(stated)}." if stated else ""
 
 
 def _training(about: Mapping[str, Any], began_from: Sequence[Provenance]) -> str:
     recipe = f"by triptych with the recipe `{about['recipe']}`"
+    if about["family"] == TFIDF:
+        return f"A classifier without a network, fitted {recipe}: tf-idf with logistic regression."
+    if about.get("kind") == "features":
+        return f"A linear head, fitted {recipe}, on the states of `{began_from[0].name}`, whose weights are unchanged."
     if not began_from:
         return f"A language model trained from scratch {recipe}."
     act = "trained further" if about["role"] == "base" else "fine-tuned"

@@ -5,7 +5,7 @@ is better throughout.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -75,20 +75,26 @@ class Standard:
     margin: float  # loss that a candidate may give away against the champion, and all together against the anchor
     guards: Mapping[str, float]
     alpha: float
+    peers: frozenset[str] = frozenset()  # scored models that STRONGEST passes over: they lost to this one before
 
 
 Scores = Mapping[str, Mapping[str, Losses]]  # task → scored model → losses; the evaluated model itself is MODEL
 MODEL = "model"
+MAJORITY = "majority"  # the scored model that always gives the commonest answer
 
 
 def judge(candidate: Scores, champion: Scores | None, anchor: Scores | None, standard: Standard) -> Verdict:
     """The verdict on a candidate; `champion` None is the first version, `anchor` the first champion there ever was."""
     task, own = standard.task, candidate[standard.task][MODEL]
+    worse_than_majority = _below_majority(candidate[task])
     if champion is None:
-        return _judge_first(candidate, standard)
+        first = _judge_first(candidate, standard)
+        return replace(
+            first, promote=first.promote and not worse_than_majority, reasons=(*first.reasons, *worse_than_majority)
+        )
     comparison = compare(own, champion[task][MODEL], standard.margin, standard.alpha)
     reasons = [_sentence(task, "the champion", comparison)]
-    faults = []
+    faults = list(worse_than_majority)
     if standard.baseline:
         baseline, against = _against_baseline(candidate, standard, standard.margin)
         if against is None:
@@ -151,11 +157,19 @@ def _judge_first(candidate: Scores, standard: Standard) -> Verdict:
     return Verdict(against.outcome, against.outcome == "better", (reason,))
 
 
+def _below_majority(scored: Mapping[str, Losses]) -> tuple[str, ...]:
+    """A sentence where the commonest answer, whatever the question, does better: such a model is never champion."""
+    if MAJORITY not in scored or scored[MODEL].mean <= scored[MAJORITY].mean:
+        return ()
+    return ("it does worse than the commonest answer given to everything",)
+
+
 def _against_baseline(candidate: Scores, standard: Standard, margin: float) -> tuple[str, Comparison | None]:
     """The baseline's name and the comparison with it; or the reason why there is none: it was not scored by item."""
     scored = candidate[standard.task]
     fit = [name for name in scored if name != MODEL and set(scored[name].items) == set(scored[MODEL].items)]
-    strongest = min(fit, key=lambda name: scored[name].mean, default=STRONGEST)
+    rivals = [name for name in fit if name not in standard.peers]
+    strongest = min(rivals, key=lambda name: scored[name].mean, default=STRONGEST)
     baseline = strongest if standard.baseline == STRONGEST else standard.baseline
     if baseline not in fit:
         kind = "scores as a whole, not by item," if baseline in scored else "no scores"

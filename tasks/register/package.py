@@ -1,6 +1,6 @@
 """Package: for each role a folder with all that its model needs to answer elsewhere, and what is known of it.
 
-<role>/weights/           as trained: Hugging Face layout, tokenizer, a classifier's head
+<role>/weights/           as trained: Hugging Face layout, tokenizer, a classifier's head; or tf-idf's terms and weights
 <role>/adapter/           of a low-rank change: that change alone, as peft reads it
 <role>/evidence/          card.md, evidence.json, and the evaluation's scores.parquet and summary.json
 <role>/code/model/        the network's source, so that the model answers without this repository
@@ -8,7 +8,6 @@
 """
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -19,6 +18,8 @@ from typing import Any, cast
 
 from pydantic import Field, create_model
 
+from model.classes import is_classifier, is_tfidf, read_classes
+from tasks.classifiers.candidates import read_choice
 from tasks.errors import UserError
 from tasks.finetune.method import JudgedBy
 from tasks.models.pretrained import content_of
@@ -27,9 +28,11 @@ from tasks.models.vocabulary import Vocabulary
 from tasks.register.card import SAME_RECIPE, card
 from tasks.register.gate import Standard
 from tasks.register.roles import ROLES, registered_name
+from tasks.store.links import link
 from tasks.store.step import Frozen, Inputs, Stats, Step
 
 REQUIRES = ("jinja2", "mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
+TFIDF_REQUIRES = ("mlflow", "numpy", "pandas", "safetensors", "scikit-learn")
 
 
 class StandardConfig(Frozen):
@@ -78,10 +81,11 @@ def package(config: RegisterConfig, inputs: Inputs, out: Path) -> Stats:
 
 
 def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[str, Any]:
-    trained, scores = _folder(inputs, role), inputs.get(f"scores_{role}")
-    for name in ("weights", "adapter"):
-        if (trained / name).is_dir():
-            shutil.copytree(trained / name, out / name, copy_function=_link)
+    trained, scores = inputs.folder(role), inputs.get(f"scores_{role}")
+    weights = _weights(trained, role)
+    shutil.copytree(weights, out / "weights", copy_function=link)
+    if weights == trained / "weights" and (trained / "adapter").is_dir():
+        shutil.copytree(trained / "adapter", out / "adapter", copy_function=link)
     evidence = out / "evidence"
     evidence.mkdir()
     summary: dict[str, Any] = {}
@@ -95,12 +99,12 @@ def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[
         "role": role,
         "licence": config.licence,
         "text_licences": list(config.text_licences),
-        "separator": Vocabulary(trained / "weights").separator,
         "standard": getattr(config, role).model_dump(mode="json"),
         "bytes": sum(path.stat().st_size for path in (out / "weights").iterdir()),
-        **_network(trained),
+        **(_classifier(trained, weights) if is_classifier(weights) else {"labels": []}),
+        **(_tfidf(weights) if is_tfidf(weights) else _network(trained, weights)),
     }
-    began_from = _began_from(config, role, inputs)
+    began_from = [] if is_tfidf(weights) else _began_from(config, role, inputs)
     known = about | {"scores": summary, "began_from": [model.model_dump(mode="json") for model in began_from]}
     (evidence / "evidence.json").write_text(json.dumps(known, indent=1, sort_keys=True))
     (evidence / "card.md").write_text(card(about, began_from, summary))
@@ -110,25 +114,42 @@ def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[
 
 def add_runtime(out: Path) -> None:
     """What a packaged role needs to answer elsewhere: MLflow's script, the network's source, and requirements."""
-    (out / "requirements.txt").write_text("".join(f"{name}=={_release(name)}\n" for name in REQUIRES))
+    requires = TFIDF_REQUIRES if is_tfidf(out / "weights") else REQUIRES
+    (out / "requirements.txt").write_text("".join(f"{name}=={_release(name)}\n" for name in requires))
     shutil.copyfile(str(files("tasks.tracking") / "pyfunc_model.py"), out / "pyfunc_model.py")
     source = Path(str(files("model")))
     shutil.copytree(source, out / "code" / "model", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
 
 
-def _network(trained: Path) -> dict[str, Any]:
-    """What the trained weights say of themselves: their shape, a classifier's labels, the rank of a low-rank change."""
+def _classifier(trained: Path, weights: Path) -> dict[str, Any]:
+    """Its labels, what kind it is, and where it competed why it and which others it had not to beat."""
+    classes, choice = read_classes(weights), read_choice(trained)
+    chosen = {"why": choice.why, "peers": list(choice.peers)} if choice else {}
+    return {"labels": list(classes.labels), "kind": classes.kind, **chosen}
+
+
+def _network(trained: Path, weights: Path) -> dict[str, Any]:
+    """What the trained weights say of themselves: their shape, and the rank of a low-rank change."""
     from model.hub_files import read_shape
 
-    classes = trained / "weights" / "classes.json"
-    shape, adapter = read_shape(trained / "weights"), trained / "adapter" / "adapter_config.json"
+    shape, adapter = read_shape(weights), trained / "adapter" / "adapter_config.json"
     return {
         "family": shape.family,
         "parameters": shape.parameters,
         "vocabulary": shape.vocabulary,
-        "labels": json.loads(classes.read_text())["labels"] if classes.exists() else [],
+        "separator": Vocabulary(weights).separator,
         "lora_rank": json.loads(adapter.read_text())["r"] if adapter.exists() else None,
     }
+
+
+def _tfidf(weights: Path) -> dict[str, Any]:
+    """The same of a model without a network: its vocabulary is its terms."""
+    from model import tfidf
+
+    model = tfidf.load(weights)
+    parameters = model.idf_f.size + model.weight_cf.size + model.bias_c.size
+    terms = len(model.terms)
+    return {"family": "tfidf", "parameters": parameters, "vocabulary": terms, "separator": None, "lora_rank": None}
 
 
 def _began_from(config: RegisterConfig, role: str, inputs: Inputs) -> list[Provenance]:
@@ -147,19 +168,11 @@ def _began_from(config: RegisterConfig, role: str, inputs: Inputs) -> list[Prove
     return [own, *_began_from(config, parent, inputs)]
 
 
-def _folder(inputs: Inputs, role: str) -> Path:
-    folder = inputs.folder(role)
-    if not (folder / "weights" / "config.json").is_file():
-        raise UserError(f"{folder}: no weights to register as {role}", "run the step that trains them again")
-    return folder
-
-
-def _link(source: str, target: str) -> None:
-    """The same bytes under a second name: artifacts never change, and weights are large."""
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+def _weights(trained: Path, role: str) -> Path:
+    weights = ROLES[role].model_folder(trained)
+    if not (weights / "config.json").is_file() and not is_tfidf(weights):
+        raise UserError(f"{trained}: no weights to register as {role}", "run the step that trains them again")
+    return weights
 
 
 def _release(distribution: str) -> str:
@@ -169,4 +182,4 @@ def _release(distribution: str) -> str:
 
 MODULES = walk_packages([str(files("model"))], "model.")
 SHIPPED = ("tasks.tracking.pyfunc_model", *(module.name for module in MODULES))
-REGISTER = Step("register", 2, RegisterConfig, package, libraries=REQUIRES, code=SHIPPED)
+REGISTER = Step("register", 2, RegisterConfig, package, libraries=(*REQUIRES, "scikit-learn"), code=SHIPPED)

@@ -114,10 +114,13 @@ class Publisher:
         version = self.registry.version(name, content)
         is_new = version is None
         if version is None:
-            about["tags"] = self._tags(role, name, content)
+            tags = self._tags(role, name, content)
+            began_from_none = {"parent"} if about.get("kind") == "tfidf" else set[str]()
+            about["tags"] = {tag: value for tag, value in tags.items() if tag not in began_from_none}
             version = self.registry.add(name, self.info.recipe, self.package / role, about, self.info.mlflow_run_id)
         champion, gone = self._champion(name)
-        verdict = self._verdict(role, version, champion, StandardConfig.model_validate(about["standard"]).standard())
+        standard = StandardConfig.model_validate(about["standard"]).standard()
+        verdict = self._verdict(role, version, champion, replace(standard, peers=frozenset(about.get("peers", ()))))
         version = find(f"{name}/{version.version}", self.registry.home)
         if verdict.promote and version.tags.get(PENDING) == str(champion or 0):
             set_champion(self.registry, version, GATE, "; ".join(verdict.reasons))

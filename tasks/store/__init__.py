@@ -4,5 +4,5 @@ step             a step's config, inputs and key             artifacts        th
 verification     whether files are what was stored           contents         all that a store holds, by its manifests
 garbage          what nothing needs, and its removal         drift            what changed though a key did not
 reachable_code   the code that a step can run                tombstones       what stays of an artifact whose text went
-locks, hashing   lock files; SHA-256 of a file
+locks, hashing   lock files; SHA-256 of a file           links            files under a second name
 """

@@ -18,7 +18,7 @@ class Triptych(PythonModel):
     def load_context(self, context):
         folder = Path(context.artifacts["weights"])
         role, separator = context.model_config["role"], context.model_config["separator"]
-        self.answer = LabelModel(folder, separator) if role == "classify" else Writer(folder, role, separator)
+        self.answer = LabelModel(folder) if role == "classify" else Writer(folder, role, separator)
 
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None):
         return self.answer(model_input, **(params or {}))
@@ -64,25 +64,15 @@ class Writer:
 class LabelModel:
     """The most likely class of a text, and the probability of each."""
 
-    def __init__(self, folder, separator):
-        from model.codec import Codec
-        from model.head import load
+    def __init__(self, folder):
+        from model.text_classifier import load_classifier
 
-        self.model, self.codec, self.separator = load(folder).eval(), Codec(folder), separator
+        self.classifier = load_classifier(folder)
 
     def __call__(self, rows):
-        chances = [self.chances(text) for text in rows["text"]]
-        table = pd.DataFrame(chances, columns=list(self.model.labels), index=rows.index)
+        chances = self.classifier.probabilities(rows["text"].tolist())
+        table = pd.DataFrame(chances, columns=list(self.classifier.labels), index=rows.index)
         return table.add_prefix("probability_").assign(label=table.idxmax(axis=1))
-
-    def chances(self, text):
-        import torch
-
-        context = self.model.decoder.shape.context
-        ids = [*self.codec.bos, *self.codec.encode([text])[0]][:context] or [self.separator]
-        with torch.inference_mode():
-            logits_bc = self.model(torch.tensor([ids]), torch.tensor([len(ids)]))
-        return logits_bc.float().softmax(-1)[0].tolist()
 
 
 set_model(Triptych())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from tasks.evaluate.classification import macro_f1_interval, majority_probabilities, tfidf_probabilities
+from tasks.evaluate.classification import macro_f1_interval, majority_probabilities
 from tasks.evaluate.contamination import contaminated
 from tasks.evaluate.intervals import mean_interval
 
@@ -42,12 +42,7 @@ def test_macro_f1_is_scikit_learns_and_lies_in_its_interval() -> None:
     assert low < value < high
 
 
-def test_tfidf_learns_words_and_the_majority_knows_frequencies_only() -> None:
-    texts = ["wheat and corn prices", "ships and harbours built"] * 10
-    labels = [0, 2] * 10
-    answers = tfidf_probabilities(texts, labels, ["corn and wheat", "harbours, ships"], 3)
-    assert answers.argmax(1).tolist() == [0, 2]
-    assert answers.sum(1) == pytest.approx(1.0)
+def test_the_majority_knows_frequencies_only() -> None:
     assert majority_probabilities([0, 0, 2, 0], 2, 3).tolist() == [[0.75, 0.0, 0.25]] * 2
 
 

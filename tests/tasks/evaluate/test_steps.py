@@ -210,8 +210,12 @@ def test_instruct_loss_equals_the_models_own_on_the_assistants_tokens(earlier: E
         assert (loss, count) == (pytest.approx(float(theirs), abs=1e-4), int(is_target.sum()))
 
 
-def test_a_classifier_is_scored_beside_tfidf_and_the_majority(earlier: EarlierSteps, tmp_path: Path) -> None:
+def test_the_chosen_classifier_is_scored_beside_the_other_candidates_and_the_majority(
+    earlier: EarlierSteps, tmp_path: Path
+) -> None:
     from model import head, hub
+    from tasks.classifiers.choose import choose
+    from tasks.classifiers.fit import fit_tfidf
 
     weights, out = tmp_path / "tuned" / "weights", tmp_path / "out"
     out.mkdir()
@@ -228,11 +232,15 @@ def test_a_classifier_is_scored_beside_tfidf_and_the_majority(earlier: EarlierSt
     splits = {"train": range(40), "validation": range(40, 44), "test": range(44, 64)}
     rows = {name: Dataset.from_list([row(n) for n in numbers], features=features) for name, numbers in splits.items()}
     DatasetDict(rows).save_to_disk(str(tmp_path / "tuned" / "rows"))
+    train, validation = rows["train"], rows["validation"]
+    fit_tfidf(train["text"][:], train["label"][:], ["calm", "stormy"], tmp_path / "tuned" / "candidates" / "tfidf")
+    choose(tmp_path / "tuned", validation["text"][:], validation["label"][:]).write(tmp_path / "tuned")
     evaluate("classify", QUICK, earlier.inputs(model=tmp_path / "tuned"), out)
     check_values(out, "classify")
     summary = summary_of(out)
     assert set(summary) == {"classify/accuracy", "classify/loss", "classify/macro_f1"}
-    assert summary["classify/accuracy"]["baselines"]["tfidf"] == 1.0
-    assert summary["classify/loss"]["value"] == pytest.approx(math.log(2)), "a head of zeros knows nothing"
+    assert summary["classify/accuracy"]["value"] == 1.0
+    assert summary["classify/accuracy"]["baselines"].keys() == {"network", "majority"}
+    assert summary["classify/loss"]["baselines"]["network"] == pytest.approx(math.log(2)), "zeros know nothing"
     assert (out / "confusion.csv").read_text().splitlines()[0] == "true \\ predicted,calm,stormy"
     assert (out / "confusion.svg").stat().st_size > 0

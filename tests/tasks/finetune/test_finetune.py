@@ -15,6 +15,8 @@ from model import head, hub
 from model.chat import Turn
 from model.lora import merge
 from model.spec import Lora
+from model.text_classifier import load_classifier
+from tasks.classifiers.candidates import candidate_folder, chosen_folder, read_choice
 from tasks.errors import Skipped, UserError
 from tasks.finetune import masks
 from tasks.finetune.methods.classify import CLASSIFY
@@ -53,10 +55,31 @@ def test_a_classifier_predicts_the_labels_of_unseen_rows(classifier: tuple[Path,
     assert stats.metrics["val_accuracy"] > 0.9 and stats.metrics["loss"] < 0.3
 
 
+def test_simpler_candidates_are_fitted_beside_the_network_and_the_simplest_unbeaten_one_is_the_model(
+    classifier: tuple[Path, Stats],
+) -> None:
+    out, stats = classifier
+    choice, tests = read_choice(out), rows_of(out)["test"]
+    assert choice and choice.chosen == "tfidf" and choice.peers == ("features", "network") and choice.why in stats.notes
+    assert chosen_folder(out) == out / "candidates" / "tfidf"
+    for kind in ("tfidf", "features", "network"):
+        model = load_classifier(candidate_folder(out, kind))
+        assert model.classes.kind == kind and model.classes.temperature == choice.candidates[kind].temperature
+        probabilities = model.probabilities(tests["text"][:])
+        assert (probabilities.argmax(1) == tests["label"][:]).mean() > 0.9
+        assert stats.metrics[f"{kind}_val_accuracy"] > 0.9
+    network = load_classifier(candidate_folder(out, "network"))
+    text = tests["text"][0]
+    pieces, shares = network.scorer.contributions(text)
+    assert "".join(pieces) == text
+    bias = head.load(out / "weights").head.bias.detach().numpy()
+    assert shares.sum(0) + bias == pytest.approx(network.scorer.logits([text])[0], abs=1e-5)
+
+
 def test_the_artifact_is_whole_and_holds_no_leftovers(classifier: tuple[Path, Stats]) -> None:
     out, _ = classifier
     names = {str(path.relative_to(out)) for path in out.iterdir()}
-    assert names >= {"weights", "rows", "tokens", "metrics.jsonl", "curve.svg", TIMING}
+    assert names >= {"weights", "rows", "tokens", "metrics.jsonl", "curve.svg", "candidates", TIMING}
     assert not names & {"work"} and not list(out.rglob("*.partial"))
     metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in metrics] == list(range(1, 41))

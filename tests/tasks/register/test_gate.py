@@ -192,3 +192,19 @@ def test_a_reason_gives_both_values_in_the_tasks_own_direction():
     dirty = {"text": {MODEL: losses(np.ones(3), contaminated=range(3))}}
     (reason,) = judge(dirty, dirty, None, rule).reasons
     assert reason == "text: undecided against the champion: no clean item: all 3 occur in the training text too"
+
+
+def test_the_strongest_baseline_is_no_candidate_that_lost_to_this_one_before():
+    own, noise = np.full(40, 0.4), np.random.default_rng(0).normal(0, 0.05, 40)
+    beside = scores(own + noise, network=own - 0.1, majority=own + 0.4)
+    standard = dataclasses.replace(STANDARD, baseline=STRONGEST)
+    refused = judge(beside, None, None, standard)
+    assert not refused.promote and "the baseline network" in refused.reasons[0]
+    assert judge(beside, None, None, dataclasses.replace(standard, peers=frozenset({"network"}))).promote
+
+
+def test_a_model_that_loses_to_the_majority_is_never_champion():
+    worse = scores(np.full(40, 0.6), majority=np.full(40, 0.5))
+    for champion in (None, scores(np.full(40, 0.9))):
+        verdict = judge(worse, champion, champion, dataclasses.replace(STANDARD, baseline="", guards={}))
+        assert not verdict.promote and "commonest answer" in verdict.reasons[-1]
