@@ -9,6 +9,7 @@ from typing import Any
 from flows.headline import drop_reasons, judged_scores, last_sample, reference_samples
 from flows.recipe import Recipe
 from flows.record import RunRecord
+from tasks.classifiers.candidates import read_choice
 from tasks.finetune.methods.table import METHODS
 from tasks.readable_numbers import bytes_in_words, count_in_words, plain_number
 from tasks.report.blocks import Block, Folded, Paragraph, Passage, Section, table
@@ -64,6 +65,9 @@ def _sentences(record: RunRecord) -> Iterator[str]:
                 "It was trained from scratch and is small: it imitates the style of its text, without knowledge. For "
                 "anything that is to be used, continue a public model: triptych init FOLDER --adapt."
             )
+    for step in record.steps:
+        if step.path and (choice := read_choice(Path(step.path))):
+            yield f"{choice.why[0].upper()}{choice.why[1:]}."
     if record.state != "complete":
         yield f"The run did not end well: {record.state}. {record.error}"
 

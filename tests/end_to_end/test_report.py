@@ -73,7 +73,7 @@ def test_the_report_opens_with_the_run_in_short(page):
     short = page.read_text().partition('id="summary"')[2].partition("<h2")[0]
     for words in ("documents were read", "records went to the quarantine", "parameters read", "trained from scratch"):
         assert words in short, words
-    assert "✗ not better" in short and "ngram" in short and "tfidf" in short
+    assert "✗ not better" in short and "ngram" in short and "The classifier is tf-idf" in short
     assert "learning_rate" in short and "context 64" in short and "To make it again: triptych run smoke" in short
 
 
