@@ -12,18 +12,16 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-OFF = ("fit_params", "ui", "endpoint_slots", "warmup")
+from tasks.export.llama_settings import common_parameters
+
 IDLE_MIB = 256  # where slots share cells, idle ones give theirs up to this, or every text would be compared with them
 EMBEDDING_TOKENS = 512  # of one text, which llama.cpp reads in one piece
 
 
 def parameters(spec: dict[str, Any]) -> Any:
-    """llama.cpp's parameters; what is not set here is as llama.cpp has it."""
+    """llama.cpp's parameters to serve with."""
     xllamacpp: Any = import_module("xllamacpp")
-    given = xllamacpp.CommonParams()
-    given.model.path = spec["file"]
-    for threads in (given.cpuparams, given.cpuparams_batch):
-        threads.n_threads = spec["threads"]
+    given = common_parameters(spec["file"], spec["threads"])
     settings = {
         "hostnames": [spec["socket"]],
         "n_parallel": spec["slots"],
@@ -33,10 +31,9 @@ def parameters(spec: dict[str, Any]) -> Any:
         "embedding": True,
         "pooling_type": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN,
         "cache_ram_mib": IDLE_MIB if spec["shared"] else 0,
-        "swa_full": True,  # else a shorter prompt after a longer one is answered from a cache that lacks its start
-        "verbosity": 1,  # errors
+        "endpoint_slots": False,
     }
-    for name, value in (settings | dict.fromkeys(OFF, False)).items():
+    for name, value in settings.items():
         setattr(given, name, value)
     return given
 

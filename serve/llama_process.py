@@ -5,7 +5,6 @@ whole when a version is replaced, and since no lock of the interpreter stands be
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,11 +16,11 @@ from threading import Thread
 from typing import IO, Any
 
 from serve.engine import EngineError
+from tasks.export.llama_settings import process_environment
 
 MAX_SOCKET_PATH = 100  # characters; the system takes 107
 LINES_KEPT = 20
 SOCKET = "engine.sock"
-SPINS = "6000"  # its threads meet many times a token: those that sleep at once lose a quarter, those that never do, all
 
 
 class LlamaProcess:
@@ -34,10 +33,7 @@ class LlamaProcess:
             folder = Path(tempfile.mkdtemp(prefix="triptych-", dir="/tmp"))
         self.socket = folder / SOCKET
         command = [sys.executable, "-m", "serve.llama_child", json.dumps(spec | {"socket": str(self.socket)})]
-        code = str(Path(__file__).parents[1])
-        path = os.pathsep.join(filter(None, (code, os.environ.get("PYTHONPATH", ""))))
-        environment = os.environ | {"PYTHONPATH": path, "GOMP_SPINCOUNT": SPINS}
-        environment.pop("OMP_WAIT_POLICY", None)
+        environment = process_environment(Path(__file__).parents[1])
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from tasks.export.proof_rows import ROWS, answer_ends, proof_rows, scored_tokens
 from tasks.export.transformers_folder import OpenedByTransformers
 from tasks.home import Home
 from tasks.limits import usable_cores
+from tasks.models.damage import reading
 from tasks.models.pretrained import converted
 from tasks.models.prompting import PromptBuilder
 from tasks.models.tokenizer_class import name_class_that_reads_all
@@ -51,6 +53,14 @@ class ModelToExport:
     name: str
     version: Version | None
     home: Home
+
+    @cached_property
+    def decoder(self) -> "Decoder":
+        """Its network, loaded once: to write it, and to prove what was written."""
+        from tasks.models.pretrained import decoder_of
+
+        with reading(self.weights, "it cannot be exported"):
+            return decoder_of(self.weights)
 
 
 @dataclass(frozen=True)
@@ -117,16 +127,16 @@ def _unfinished(to: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_gguf(weights: Path, file: Path, quant: str, home: Home) -> Proof:
-    """The same proof of a file that llama.cpp is to answer from, on FEW rows; ExportMismatch."""
-    return _prove(ModelToExport(weights, weights.name, None, home), "gguf", quant, file, FEW)
+def write_proved_gguf(weights: Path, file: Path, quant: str, home: Home) -> Proof:
+    """Writes a file that llama.cpp is to answer from, and gives the same proof of it, on FEW rows; ExportMismatch."""
+    model = ModelToExport(weights, weights.name, None, home)
+    write_gguf(weights, file, quant, model.decoder)
+    return _prove(model, "gguf", quant, file, FEW)
 
 
 def _prove(model: ModelToExport, form: str, quant: str, place: Path, most: int) -> Proof:
     """`place`: the GGUF file of a form that has one, else the folder."""
-    from tasks.models.pretrained import decoder_of
-
-    before = decoder_of(model.weights)
+    before = model.decoder
     exported = _as_rounded(before, place, quant) if quant in ROUNDING else before
     context = _context(form, before.shape)
     texts, rows = proof_rows(model.weights, context, model.version, model.home)
@@ -171,7 +181,7 @@ def _gguf_name(model: ModelToExport, quant: str) -> str:
 
 
 def _write_gguf(model: ModelToExport, folder: Path, quant: str) -> None:
-    write_gguf(model.weights, folder / _gguf_name(model, quant), quant)
+    write_gguf(model.weights, folder / _gguf_name(model, quant), quant, model.decoder)
 
 
 def _open_gguf(_: ModelToExport, file: Path, tokens: int) -> OpenedByLlamaCpp:

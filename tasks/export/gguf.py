@@ -9,14 +9,18 @@ from tasks.models.damage import reading
 from tasks.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from model.decoder import Decoder
     from model.family import Shape
 
 DEFAULT_QUANT = "q8_0"
 PHI3_OTHERS = {"<unk>", "<s>", "<|endoftext|>"}
 
 
-def write_gguf(weights: Path, file: Path, quant: str = DEFAULT_QUANT) -> None:
-    """Writes a folder of weights as one file; UserError where its network or tokenizer has no place in GGUF."""
+def write_gguf(weights: Path, file: Path, quant: str = DEFAULT_QUANT, decoder: "Decoder | None" = None) -> None:
+    """Writes a folder of weights as one file; UserError where its network or tokenizer has no place in GGUF.
+
+    `decoder`: its network, where that is loaded already.
+    """
     from model.gguf_families import QUANTS
     from model.gguf_file import save
     from tasks.models.pretrained import decoder_of
@@ -24,7 +28,7 @@ def write_gguf(weights: Path, file: Path, quant: str = DEFAULT_QUANT) -> None:
     if quant not in QUANTS:
         raise UserError(f"--quant {quant}: not known", f"there are: {', '.join(QUANTS)}")
     with reading(weights, "it cannot be written as GGUF"):
-        decoder = decoder_of(weights)
+        decoder = decoder or decoder_of(weights)
         described = vocabulary_metadata(weights, decoder.shape.vocabulary, decoder.special_ids.end)
         save(decoder, file, quant, described | {"general.name": _name(weights)})
 

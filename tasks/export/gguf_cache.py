@@ -14,6 +14,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tasks.errors import UserError
+from tasks.export.llama_settings import process_environment
 from tasks.home import Home
 from tasks.progress import say
 from tasks.store.locks import exclusive, exclusive_if_free, hold_to_the_end, is_held, unheld
@@ -73,8 +74,8 @@ def _remove(file: Path) -> bool:
 def _write(weights: Path, file: Path, quant: str) -> None:
     """In a process of its own: a server goes on answering, and neither torch nor the weights stay in its memory."""
     command = [sys.executable, "-m", "tasks.export.gguf_cache", str(weights), str(file), quant]
-    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", ""))))
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    environment = process_environment(Path(__file__).parents[2])
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode == REFUSED:
         raise UserError(*json.loads(done.stdout))
     if done.returncode:
@@ -83,13 +84,11 @@ def _write(weights: Path, file: Path, quant: str) -> None:
 
 
 def _main() -> None:
-    from tasks.export.formats import check_gguf
-    from tasks.export.gguf import write_gguf
+    from tasks.export.formats import write_proved_gguf
 
     weights, file, quant = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     try:
-        write_gguf(weights, file, quant)
-        check_gguf(weights, file, quant, Home.current())
+        write_proved_gguf(weights, file, quant, Home.current())
     except UserError as error:
         print(json.dumps([error.what, error.cure]))
         sys.exit(REFUSED)

@@ -13,13 +13,13 @@ import httpx
 import numpy as np
 
 from tasks.errors import UserError
+from tasks.export.llama_settings import common_parameters
 
 if TYPE_CHECKING:
     from model.chat import Turn
 
 INSTALL = "pip install xllamacpp"
 FORCED = 1e4  # added to a token's logit: it is drawn, and its own probability reported without the addition
-ERRORS = 1  # of what llama.cpp logs, the errors
 TIMEOUT = 120.0  # seconds for one request
 
 
@@ -31,14 +31,8 @@ class OpenedByLlamaCpp:
             xllamacpp: Any = import_module("xllamacpp")
         except ModuleNotFoundError as error:
             raise UserError("llama.cpp is not installed, which opens the file for the proof", INSTALL) from error
-        parameters = xllamacpp.CommonParams()
-        parameters.model.path = str(file)
+        parameters = common_parameters(file, threads)
         parameters.n_ctx, parameters.n_parallel = context, 1
-        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
-        parameters.verbosity = ERRORS
-        parameters.warmup = parameters.fit_params = False
-        # else a shorter prompt after a longer one is answered from a cache that lacks its start
-        parameters.swa_full = True
         parameters.n_gpu_layers = 0
         parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         key = secrets.token_hex(16)

