@@ -13,7 +13,7 @@ fit.py                       the loop; optimizer.py and schedule.py: AdamW and l
 objectives/                  what is minimised, one file per kind of data
 batches.py, order.py         batches by arithmetic; stream.py: token shards; replay.py: which documents a step read
 checkpoint.py                checkpoints of one file each
-generate.py, samples.py      text from a decoder
+generate.py, samples.py      text from a decoder; generate_batch.py: of many prompts at once
 codec.py                     text to token ids and back, with token_bytes.py and special_tokens.py
 chat.py, chat_template.py    conversations as token ids; template_limits.py, template_budget.py: templates that end
 cross_entropy.py             the loss without all logits

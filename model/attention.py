@@ -43,6 +43,10 @@ class KVCache:
         self.length = end
         return self.k_bgsk[:, :, :end], self.v_bgsk[:, :, :end]
 
+    def keep(self, kept_b: Tensor) -> None:
+        """Only the rows of the batch where `kept_b` (bool) is true."""
+        self.k_bgsk, self.v_bgsk = self.k_bgsk[kept_b], self.v_bgsk[kept_b]
+
 
 class Attention(nn.Module):
     """Causal, grouped-query (Ainslie et al. 2023, arXiv 2305.13245)."""

@@ -11,6 +11,8 @@ perplexity.py        bits per byte of documents; choices.py: multiple choice (bo
 held_out.py          the documents that are scored; contamination.py: which items are in the training text
 task_files.py        multiple choice in lm-eval's format, by templates.py
 next_passage.py      such a task, made of test documents
+question_file.py     questions of a user's own; answer_kinds.py: how answers are compared, number_text.py: as numbers
+answering.py         who answers them; exam.py: their answers, scored one by one
 baselines.py         n-grams (ngrams.py) and xz
 harness.py           lm-eval on a model of ours, for tasks given by name
 """

@@ -1,6 +1,6 @@
 """A model's prompts and answers: turns or text in, generated text out piece by piece, whole characters only."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -23,13 +23,18 @@ class PromptBuilder:
     A model that answers in turns gets the whole conversation; any other continues the text of the last turn.
     """
 
-    def __init__(self, folder: Path, ends: Collection[int] | None = None) -> None:
-        """`folder` holds the tokenizer, and the configs that name the ids of `ends` where these are not given."""
+    def __init__(
+        self, folder: Path, ends: Collection[int] | None = None, today: Callable[[], date] | None = date.today
+    ) -> None:
+        """`folder` holds the tokenizer, and the configs that name the ids of `ends` where these are not given.
+
+        `today`: the date where a chat template writes one; None: always the same, as in rows to train on.
+        """
         from model.hub_files import read_special_ids
 
         self.vocabulary, self.answers = Vocabulary(folder), answers_in_turns(folder)
         named = read_special_ids(folder).end if ends is None else ends
-        self._ends = {self.vocabulary.separator, *named}
+        self._ends, self._today = {self.vocabulary.separator, *named}, today
 
     def of_turns(self, turns: Sequence["Turn"]) -> tuple[list[int], set[int]]:
         """Raises UsageError where the model's turns are marked in a way that is not supported."""
@@ -38,7 +43,7 @@ class PromptBuilder:
         if not self.answers:
             return self.of_text(turns[-1].text)
         try:
-            return self._markup.prompt_ids(turns), {*self._markup.ends, *self._ends}
+            return self.markup.prompt_ids(turns), {*self.markup.ends, *self._ends}
         except ChatTemplateError as error:
             raise UsageError(error.what, error.cure) from error
 
@@ -50,8 +55,9 @@ class PromptBuilder:
         return self.vocabulary.encode(text)
 
     @cached_property
-    def _markup(self) -> "Markup":
-        return self.vocabulary.markup(today=date.today)
+    def markup(self) -> "Markup":
+        """How a model that answers marks turns."""
+        return self.vocabulary.markup(self._today)
 
 
 class ChatModel:
