@@ -93,7 +93,9 @@ class AccessControl:
             if page is None or (page.netloc.lower() != host.netloc.lower() and page.hostname not in self._names):
                 raise ApiError(403, "no page of another origin may ask", "wrong_origin")
         if scope["path"] not in OPEN:
-            self.rate.count(self._client(scope, headers))
+            client = self._client(scope, headers)
+            scope["key_name"] = client if self.keyring.required else None
+            self.rate.count(client)
 
     def _client(self, scope: Scope, headers: Headers) -> str:
         """The client for its rate: the key's name, or the address where no key is required."""

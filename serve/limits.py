@@ -31,6 +31,7 @@ class Limits(BaseModel):
     cache_gb: float = Field(1.0, gt=0)  # of keys and values of the texts in work, for each model on llama.cpp
     queue: int = Field(32, ge=0)  # requests that wait for a slot; one more is a 429
     queue_seconds: float = Field(60.0, gt=0)  # that a request waits at most, then it is a 429 too
+    feedback_mb: float = Field(1000.0, gt=0)  # of all feedback that a home keeps; more is a 507
     wrong_keys_per_minute: int = Field(60, ge=1)  # per address; one more is a 429
     requests_per_minute: int = Field(600, ge=1)  # per key, or per address where no key is required; more is a 429
 

@@ -16,6 +16,7 @@ from serve.app import application
 from serve.catalog import Catalog
 from serve.connections import accept_failures_reported_once, with_limits
 from serve.engine_choice import LoadEngine, Prepare
+from serve.feedback import add_feedback
 from serve.generation import Generations
 from serve.keys import Keyring
 from serve.limits import Limits
@@ -70,6 +71,7 @@ def serve(wanted: Wanted, address: Address, limits: Limits, on_start: OnStart) -
         engine = follower.served.engine
         upstream = Upstream(engine.name, limits.answer_seconds) if isinstance(engine, UpstreamEngine) else None
         endpoints = application(catalog, generations, limits, upstream)
+        add_feedback(endpoints, catalog, home, limits)
         add_admin(endpoints, catalog, generations, home)
         paths = [route.path for route in endpoints.routes if isinstance(route, Route)]
         guarded = AccessControl(endpoints, host, keyring, limits, names)

@@ -5,7 +5,7 @@ from importlib.resources import files
 from fastapi import FastAPI
 from starlette.responses import Response
 
-SCRIPTS = ("page.js", "api.js", "conversation.js", "markdown.js", "settings.js", "turns.js")
+SCRIPTS = ("page.js", "api.js", "conversation.js", "feedback.js", "markdown.js", "settings.js", "turns.js")
 PAGE = {"/": "text/html", "/page.css": "text/css", "/icon.svg": "image/svg+xml"} | {
     f"/{name}": "text/javascript" for name in SCRIPTS
 }

@@ -169,6 +169,11 @@ class Home(os.PathLike[str]):
         return self / "chat_history"
 
     @property
+    def feedback(self) -> Path:
+        """What people said of answers: one JSON line an entry."""
+        return self / "feedback.jsonl"
+
+    @property
     def answers(self) -> Path:
         """What models elsewhere answered, by request (SQLite)."""
         return self / "answers.db"

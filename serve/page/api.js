@@ -8,6 +8,10 @@ export async function models() {
   return (await (await call("/v1/models")).json()).data;
 }
 
+export async function saveFeedback(body) {
+  return (await call("/v1/feedback", body)).json();
+}
+
 // The chunks of an answer to the conversation, {left} first where its oldest turns had to be left out.
 export async function* answer(model, tries, signal) {
   const { first, max_tokens } = await fit(model, signal);

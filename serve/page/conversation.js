@@ -27,7 +27,12 @@ export function clear() {
 }
 
 // What is sent: from turn `first` on, after the system prompt. A model that continues texts reads the last turn alone.
-export function messages(system, answers, first) {
-  const turns = (answers ? conversation.turns.slice(first) : conversation.turns.slice(-1)).map(({ role, content }) => ({ role, content }));
+export function messages(system, answers, first, end = conversation.turns.length) {
+  const turns = conversation.turns.slice(answers ? first : end - 1, end).map(({ role, content }) => ({ role, content }));
   return system && answers ? [{ role: "system", content: system }, ...turns] : turns;
+}
+
+// What had been sent for the answer that is turn `number`.
+export function promptOf(turn, number) {
+  return messages(turn.system, turn.answers, turn.first, number);
 }

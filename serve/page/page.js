@@ -1,8 +1,9 @@
 // The chat page: which model answers, what it is asked, and how its answer comes.
 import { answer, models } from "./api.js";
 import { clear, conversation, keep } from "./conversation.js";
+import { onNotice } from "./feedback.js";
 import { element } from "./markdown.js";
-import { askForKey, key, onKey } from "./settings.js";
+import { askForKey, key, onKey, system } from "./settings.js";
 import { addTurn, showActs, showText, showTurns } from "./turns.js";
 
 const at = (id) => document.getElementById(id);
@@ -11,6 +12,7 @@ let running = null;
 let tries = 0; // of the last message
 
 onKey(look);
+onNotice(notice);
 at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   send(at("text").value.trim());
@@ -101,7 +103,7 @@ function again() {
 
 // Answers the last message; where nothing comes, `before` stands there again, or the message goes back to its field.
 async function reply(before) {
-  const turn = { role: "assistant", content: "", answers: model().answers };
+  const turn = { role: "assistant", content: "", answers: model().answers, system: system() };
   const node = addTurn(turn);
   node.setAttribute("aria-busy", "true");
   busy(new AbortController());
@@ -135,7 +137,7 @@ async function receive(turn, node) {
     if (chunk.left) notice("The oldest turns no longer fit and were left out.");
     if (chunk.left) continue;
     began ||= performance.now(); // the server has begun: what waited in its queue is not counted
-    turn.version = chunk.model;
+    Object.assign(turn, { id: chunk.id, version: chunk.model, first: conversation.first });
     const [choice] = chunk.choices;
     turn.content += choice?.delta.content ?? "";
     frame ||= requestAnimationFrame(() => {

@@ -1,5 +1,6 @@
 // The conversation on the screen. Everything in it is set as text, never as HTML.
 import { conversation } from "./conversation.js";
+import { feedbackButtons } from "./feedback.js";
 import { element, markdown } from "./markdown.js";
 
 const at = (id) => document.getElementById(id);
@@ -27,13 +28,14 @@ export function showText(node, turn) {
   if (follows) box.scrollTop = box.scrollHeight;
 }
 
-// What can be done with each turn: copy it; the last answer can be made again.
+// What can be done with each turn: copy it; an answer can be judged, and the last one made again.
 export function showActs(again) {
   const nodes = [...at("turns").children];
   conversation.turns.forEach((turn, number) => {
     const bar = nodes[number].querySelector(".acts");
     bar.replaceChildren(copyButton(() => turn.content));
     if (turn.role !== "assistant") return;
+    bar.append(...feedbackButtons(turn, number, nodes[number]));
     if (number === nodes.length - 1) {
       const button = element("button", "", "Regenerate");
       button.type = "button";

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tasks.feedback.log import entries
 from tests.browser import Page, browser, chromium
 from tests.serve.conftest import Server, serving
 
@@ -121,7 +122,7 @@ def test_an_answer_in_markdown_becomes_elements_whose_text_is_never_run(tab, ope
 def test_a_text_of_marks_alone_is_shown_at_once(tab, open_server, piece):
     show_answer(tab, open_server.url, piece * 20_000)
     elapsed = """import('/markdown.js').then(({ markdown }) => { const began = performance.now();
-        markdown(%s.repeat(20000), () => ''); window.elapsed = performance.now() - began; })"""
+        markdown(%s.repeat(20000), () => ''); window.elapsed = 1 + performance.now() - began; })"""
     tab.js(f"(window.elapsed = 0, {elapsed % json.dumps(piece)}, 0)")
     assert tab.wait_for("window.elapsed") < 3000
 
@@ -177,6 +178,40 @@ def test_an_answer_that_ends_before_its_first_word_is_said_to_be_empty(body):
     body.press("Enter")
     body.wait_for(f"{NOTICE}.startsWith('The model ended its answer before the first word')")
     assert body.js("document.getElementById('text').value") == "Are you there?"
+
+
+def test_an_answer_is_judged_and_corrected_by_keyboard_and_a_reload_shows_it(body, open_server, home):
+    answer = ask(body, "When did they part?")
+    body.js("document.querySelector('[aria-label=\"Bad answer\"]').focus()")
+    body.press("Enter")
+    body.wait_for("document.querySelector('[aria-label=\"Bad answer\"]').ariaPressed === 'true'")
+    click(body, "Correct")
+    assert body.js("document.activeElement.value") == answer
+    body.js("document.activeElement.value = ''")
+    body.type("In the autumn.")
+    click(body, "Save correction")
+    body.wait_for("!document.querySelector('.correction')")
+    assert body.js("document.activeElement.textContent") == "Correct"
+    rating, correction = [entry for entry in entries(home) if entry.prompt == "When did they part?"]
+    assert (rating.rating, rating.model, rating.answer) == ("down", "tiny-instruct/1", answer)
+    assert correction.correction == "In the autumn." and (correction.response_id or "").startswith("chatcmpl-")
+    body.show(open_server.url)
+    body.wait_for(SHOWN)
+    assert body.js("document.querySelector('[aria-label=\"Bad answer\"]').ariaPressed") == "true"
+    assert complaints(body) == []
+
+
+NAMELESS = """[...document.querySelectorAll('button, textarea, input, select')].filter(e => !(
+    e.ariaLabel || e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML).join()"""
+
+
+def test_every_control_beside_an_answer_has_a_name_and_fits_a_phone(body, open_server):
+    ask(body, "hello")
+    body.show(open_server.url, width=390, height=844)
+    body.wait_for(SHOWN)
+    click(body, "Correct")
+    assert body.js(NAMELESS) == ""
+    assert body.js("document.documentElement.scrollWidth") <= 390
 
 
 def test_another_model_of_the_registry_can_be_chosen(body):
