@@ -45,8 +45,11 @@ class Quotes:
         return any(tuple(words[i : i + length]) in self.runs for i in starts for length in self.lengths)
 
     def within_file(self, path: Path) -> bool:
-        """The same of a file's text; False where it holds none that can be read."""
-        return any(self.within(text) for text in texts_of(path))
+        """The same of a file's text; False where it holds none that can be read, or went while others were read."""
+        try:
+            return any(self.within(text) for text in texts_of(path))
+        except FileNotFoundError:  # a database's journal, a log that was turned over
+            return False
 
 
 def texts_of(path: Path) -> Iterator[str]:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import commands.home.forget
+from commands.home import what_remains
 from commands.home.forget import HELD, TRAINED, forget
 from commands.home.show import show_forgotten
 from commands.home.text_overlaps import Quotes, runs_of, words_of
@@ -115,7 +116,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(made_once: Path, tmp_path: Path) -> Home:
-    shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(made_once, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*-journal"))
     return Home(tmp_path / "runs")
 
 
@@ -150,6 +151,13 @@ def test_labels_words_and_short_quotes_that_only_it_had_are_removed_or_reported_
     assert [(row["words"], row["in"]) for row in report["tokens_left"]] == [(["secret7"], f"{model}/tokenizer.json")]
     assert all(row["fix"] for row in (*report["labels_left"], *report["tokens_left"]))
     show_forgotten(report)
+
+
+def test_a_file_that_goes_while_the_home_is_searched_quotes_nothing(home, monkeypatch):
+    """A database's journal, for one: it is there for as long as another program writes."""
+    listed = what_remains._files
+    monkeypatch.setattr(what_remains, "_files", lambda folder: [*listed(folder), folder / "mlflow.db-journal"])
+    assert forget(home, ["books/secret"])["still_quoted_in"] == []
 
 
 def test_a_label_that_another_document_has_is_no_trace(home):
