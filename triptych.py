@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 import commands.ask.cli
+import commands.feedback.cli
 import commands.home.cli
 import commands.init.cli
 import commands.models.cli
@@ -27,6 +28,7 @@ PANELS = {  # the commands in the order of --help
         "keys",
         "eval",
         "compare",
+        "feedback",
         "score",
         "attention",
         "mask",
@@ -101,7 +103,8 @@ def print_version(is_wanted: bool) -> None:
 
 
 MODELS = commands.models.cli, commands.models.cli_compare, commands.models.cli_registry
-for room in (commands.run.cli, commands.ask.cli, *MODELS, commands.init.cli, commands.home.cli):
+OTHERS = commands.feedback.cli, commands.init.cli, commands.home.cli
+for room in (commands.run.cli, commands.ask.cli, *MODELS, *OTHERS):
     app.add_typer(room.app)
 
 

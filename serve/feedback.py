@@ -99,7 +99,11 @@ def add_feedback(app: FastAPI, catalog: Catalog, home: Home, limits: Limits) -> 
             model=await _version(body.model, catalog, home),
             prompt_sha256=prompt_sha256(turns),
             messages=turns,
-            **body.model_dump(include={"answer", "rating", "correction", "comment", "response_id"}),
+            answer=body.answer,
+            rating=body.rating,
+            correction=body.correction,
+            comment=body.comment,
+            response_id=body.response_id,
         )
         return JSONResponse(await recorder.record(entry), 201)
 

@@ -2,7 +2,8 @@
 
     1. its name and a keyed hash of its text go on the home's list: no run of this home reads the document again, nor
        its text under another name (tasks/ingest/forgotten.py); what has its text under another name now goes as well
-    2. every file in MLflow's runs that quotes it goes, or names a label that only it had
+    2. every file in MLflow's runs that quotes it goes, or names a label that only it had; so do the texts of feedback
+       that quotes it, whose rating or vote still counts
     3. so does every artifact that was made from an ingest that held it, and work cut short with it; the next run
        makes what it needs again, without the document; which documents a model was made of is kept (tombstones.py)
     4. the registered versions made from it get a tag, the audit a line; what still quotes it is reported, with a fix
@@ -24,6 +25,7 @@ from flows.record import records
 from flows.retention import keys_of
 from flows.session import check_writable
 from tasks.errors import UsageError, UserError
+from tasks.feedback.log import forget_texts
 from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, ForgottenTexts, forgotten, forgotten_texts, remember
 from tasks.progress import say
@@ -86,6 +88,7 @@ def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
         rebuilt = sorted({r.recipe for r in records(home) if keys_of(r) & touched})
         remains = _remains(held, touched, traces)
         erased = list(erase_copies(home, remains.quotes, remains.label_quotes, remains.words))
+        feedback = forget_texts(home, lambda entry: any(map(remains.quotes.within, entry.texts)))
         removed = _remove(home, held, touched)
     _tag(home, registered, entries)
     report = {
@@ -96,6 +99,7 @@ def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
         ),
         "artifacts_removed": removed,
         "mlflow_files_removed": len(erased),
+        "feedback_removed": [entry.id for entry in feedback],
         "versions": _version_rows(entries),
         "near_copies": copies,
         "still_quoted_in": sorted(str(path.relative_to(home)) for path in quoting(home, remains.quotes)),

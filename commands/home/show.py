@@ -87,6 +87,8 @@ def show_forgotten(report: Mapping[str, Any]) -> None:
     out.print(f"forgotten: {escape(', '.join(report['documents']))}")
     removed = ", ".join(f"{step} {count}" for step, count in sorted(report["artifacts_removed"].items()))
     out.print(f"artifacts removed: {removed or 'none'}; files of MLflow's runs: {report['mlflow_files_removed']}")
+    if report["feedback_removed"]:
+        out.print(f"texts of feedback removed that quoted it: {len(report['feedback_removed'])}")
     for name in report["same_text"]:
         out.print(f"{escape(name)} has the same text and was forgotten with it")
     for name in report["known_by_name_only"]:

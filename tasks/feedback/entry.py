@@ -59,6 +59,16 @@ class Feedback(Frozen):
         """The last turn's text."""
         return self.messages[-1].content if self.messages else ""
 
+    @property
+    def turn_texts(self) -> tuple[str, ...]:
+        return tuple(turn.content for turn in self.messages)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that anybody wrote."""
+        more = (self.answer, self.other_answer, self.correction, self.comment)
+        return (*self.turn_texts, *(text for text in more if text))
+
     def without_texts(self, time: str) -> Self:
         """What counts, and nothing that anybody wrote: a hash could confirm a guess, so it goes too."""
         texts = {"prompt_sha256": "", "messages": (), "answer": "", "correction": None, "comment": None}

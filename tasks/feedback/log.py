@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.errors import UserError
 from tasks.feedback.entry import Feedback, now
 from tasks.home import Home
 from tasks.progress import say
@@ -66,14 +65,6 @@ def forget_texts(home: Home, concerns: Callable[[Feedback], bool]) -> list[Feedb
 
 def size_bytes(home: Home) -> int:
     return home.feedback.stat().st_size if home.feedback.exists() else 0
-
-
-def entry_of(home: Home, id: str) -> Feedback:
-    """The entry of that id; UserError where there is none."""
-    for entry in entries(home):
-        if entry.id == id:
-            return entry
-    raise UserError(f"no feedback {id!r} in {home}", "triptych feedback --json lists the entries with their ids")
 
 
 def _entry(line: bytes) -> Feedback | None:

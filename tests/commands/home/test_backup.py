@@ -10,10 +10,12 @@ import pytest
 from commands.home.backup import BELOW, CONTENTS, backup, restore
 from flows.record import RunRecord, StepRecord, latest
 from tasks.errors import UsageError, UserError
+from tasks.feedback.log import append
 from tasks.home import Home
 from tasks.register.publish import RunInfo, publish
 from tasks.store.artifacts import Artifact, Store
 from tasks.tracking.registry import resolve, verified, versions
+from tests.tasks.feedback.entries import judged
 from tests.tasks.register.conftest import CONFIG, SCORE, TRAIN, Given
 from tests.tasks.register.conftest import REGISTER as PACKAGE
 
@@ -38,6 +40,7 @@ def living_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     (home / "prefect" / "prefect-server.json").write_text('{"pid": 1, "started": 0, "url": ""}')
     (home / "api").mkdir()
     (home / "api" / "keys.json").write_text("{}")
+    append(home, judged("Is this kept?"))
     return home
 
 
@@ -75,6 +78,7 @@ def test_a_restored_home_has_its_models_runs_artifacts_keys_and_databases(living
             assert database.execute("SELECT line FROM log").fetchall() == [("committed",)]
         assert (home / "audit.jsonl").read_bytes() == (away / "audit.jsonl").read_bytes()
         assert (home / "api" / "keys.json").exists()
+        assert home.feedback.read_bytes() == (away / "feedback.jsonl").read_bytes()
         assert not (home / "prefect" / "prefect-server.json").exists(), "its process is not this home's"
     finally:
         away.path.rename(living_home)

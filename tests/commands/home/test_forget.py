@@ -15,6 +15,7 @@ from commands.home.show import show_forgotten
 from commands.home.text_overlaps import Quotes, runs_of, words_of
 from flows.record import RunRecord, StepRecord
 from tasks.errors import UsageError, UserError
+from tasks.feedback.log import append, entries
 from tasks.home import Home
 from tasks.ingest.ledger import record_arrivals
 from tasks.ingest.steps import INGEST
@@ -26,6 +27,7 @@ from tasks.store.garbage import in_use
 from tasks.store.step import Frozen, Inputs, Stats, Step
 from tasks.tracking.registry import versions
 from tests.tasks.corpora import config_of, jsonl, write
+from tests.tasks.feedback.entries import judged
 from tests.tasks.models.byte_level import write_tokenizer
 from tests.tasks.register.conftest import CONFIG, Given, made_up_weights, write_scores
 
@@ -158,6 +160,16 @@ def test_a_file_that_goes_while_the_home_is_searched_quotes_nothing(home, monkey
     listed = what_remains._files
     monkeypatch.setattr(what_remains, "_files", lambda folder: [*listed(folder), folder / "mlflow.db-journal"])
     assert forget(home, ["books/secret"])["still_quoted_in"] == []
+
+
+def test_feedback_that_quotes_a_forgotten_text_loses_its_texts_and_still_counts(home):
+    short = " ".join(SECRET.split()[7:12])
+    quoting = [judged(f"Go on: {short}"), judged(correction=SECRET), judged(rating="down", comment=f"it said {SECRET}")]
+    for entry in (*quoting, judged("What else?")):
+        append(home, entry)
+    assert forget(home, ["books/secret"])["feedback_removed"] == [entry.id for entry in quoting]
+    assert b"secret" not in home.feedback.read_bytes()
+    assert [bool(entry.forgotten) for entry in entries(home)] == [True, True, True, False]
 
 
 def test_a_label_that_another_document_has_is_no_trace(home):
