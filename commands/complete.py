@@ -11,7 +11,15 @@ from tasks.home import Home
 STEPS = (
     *("ingest", "signals", "curate", "tokenizer", "encode", "pretrain", "evaluate/base"),
     *("finetune/classify", "evaluate/classify", "finetune/instruct", "evaluate/instruct"),
-    *("finetune/prefer", "evaluate/prefer", "finetune/kto", "evaluate/kto", "register"),
+    *(
+        "finetune/prefer",
+        "evaluate/prefer",
+        "finetune/kto",
+        "evaluate/kto",
+        "seeds/pretrain",
+        "seeds/evaluate",
+        "register",
+    ),
 )
 RUNS_SHOWN = 20
 WORDS, CURRENT = "COMP_WORDS", "COMP_CWORD"  # bash: the words of the line, and the number of the one at the cursor

@@ -12,7 +12,7 @@ from flows.recipe import Recipe
 from tasks.curate.steps import CURATE, SIGNALS
 from tasks.encode.shards import ENCODE
 from tasks.encode.tokenizer import TOKENIZER
-from tasks.evaluate.steps import EVALUATE_BASE, evaluate_step
+from tasks.evaluate.steps import EVALUATE_BASE, EVALUATE_SEEDS, evaluate_step
 from tasks.finetune.methods.table import METHODS
 from tasks.finetune.steps import finetune_step
 from tasks.ingest.ledger import Corpus
@@ -109,6 +109,11 @@ def graph(recipe: Recipe, corpus: Corpus, run: Interpreter, takedown: Takedown) 
         judged = Invocation(recipe.evaluate, {"model": model, "rows": model, "base": start, **held_out})
         scores[method] = run(f"evaluate/{method}", EVALUATE[method], judged)
     evidence = {f"scores_{role}": made for role, made in scores.items() if made.state != "skipped"}
+    if further := recipe.pretrain.further_seeds():
+        learned = {"shards": shards, "tokenizer": tokenizer}
+        trained = run.parts("seeds/pretrain", PRETRAIN, further, lambda seed, _: Invocation(further[seed], learned))
+        judged = Invocation(recipe.evaluate, {"models": trained, **held_out})
+        evidence["seeds"] = run("seeds/evaluate", EVALUATE_SEEDS, judged)
     models = {method: model for method, model in tuned.items() if model.state != "skipped"}
     registry = recipe.registry.named(recipe.name, recipe.ingest.licences())
     run("register", REGISTER, Invocation(registry, {"base": base, **models, **evidence}))

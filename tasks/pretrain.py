@@ -9,7 +9,7 @@ weights/began_from.json   where training went on from pretrained weights: their 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -18,7 +18,7 @@ from tasks.errors import UserError
 from tasks.models.pretrained import PretrainedModel, as_folder, check_weights
 from tasks.models.provenance import write_provenance
 from tasks.models.vocabulary import Vocabulary
-from tasks.store.step import Inputs, Stats, Step
+from tasks.store.step import NOT_IN_KEY, Inputs, Stats, Step
 from tasks.training import PROGRAM, TrainingConfig, last_metrics, tidy, train
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ class PretrainConfig(TrainingConfig, ShapeOverrides, PlanOverrides):
     init_sha256: str | None = None  # … whose content is in the key, filled in when the recipe is resolved
     warmup: float = Field(default=0.05, ge=0, le=1)  # share of the steps
     decay: float = Field(default=0.5, ge=0, le=1)  # share of the steps, at the end
+    seeds: Annotated[int, NOT_IN_KEY] = Field(default=1, ge=1, le=20)  # trainings: the first is the model, the others
+    # say how much of a difference is chance (docs/gate.md)
+
+    def further_seeds(self) -> "dict[str, PretrainConfig]":
+        """By name, the same with each further seed."""
+        seeds = range(self.seed + 1, self.seed + self.seeds)
+        return {str(seed): self.model_copy(update={"seed": seed}) for seed in seeds}
 
     @model_validator(mode="after")
     def has_a_shape_and_a_batch_that_divide(self) -> Self:

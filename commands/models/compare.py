@@ -17,7 +17,6 @@ from tasks.progress import say
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import locate, verified
 
-TASK_FILES = (".yaml", ".yml")
 SPLITS = ("test", "validation")  # the first that holds a text
 
 

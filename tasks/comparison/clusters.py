@@ -19,11 +19,6 @@ class Clusters:
     count: int
     texts: int  # that the items are of
 
-    @property
-    def are_items(self) -> bool:
-        """Whether the texts are fewer than FEWEST, and items count as independent of each other."""
-        return self.texts < min(FEWEST, self.count)
-
     def sums(self, values: Array) -> Array:
         """The sum of each cluster's items."""
         sums = np.zeros(self.count)

@@ -3,6 +3,7 @@
 inputs   model      pretrain's or finetune's folder: weights/, a child's rows/
          shards, texts, tokenizer   of all partitions: what to score on, encoded as training saw it
          rows       (optional) a folder with rows/, where `model` has none: another champion on this run's rows
+         models     (evaluate_seeds) in place of `model`: the trainings of further seeds
          base       (optional) the folder of the model it began from, whose scores stand beside the child's
 """
 
@@ -33,6 +34,25 @@ def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in written)
     (out / REFERENCE_SAMPLES).write_text("".join(lines), encoding="utf-8")
     return _write(scores, out, notes)
+
+
+def evaluate_seeds(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
+    """The scores of models that differ by their seed only, each under its training's key, on the base's items."""
+    from tasks.evaluate.language import build_eval_set, score_model
+    from tasks.evaluate.score_table import ScoreTable
+
+    corpus = _corpus(inputs)
+    eval_set = build_eval_set(config, corpus, out)
+    tables = list[ScoreTable]()
+    for training in inputs.partitions("models").values():
+        tables.append(ScoreTable(training.name, config.draws, config.seed))
+        score_model(tables[-1], eval_set, corpus, training / "weights")
+    first, *others = tables
+    for other in others:
+        first.rows += other.rows
+        for task, row in other.summary.items():
+            first.summary[task]["baselines"][other.role] = row["value"]
+    return _write(first, out, [])
 
 
 def _prompts(pretrained: Path) -> list[str]:
@@ -81,4 +101,5 @@ def _write(scores: "ScoreTable", out: Path, notes: Sequence[str]) -> Stats:
 REFERENCE_SAMPLES = "reference_samples.jsonl"  # what public models write after one of the base's prompts
 _LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn")
 
+EVALUATE_SEEDS = Step("seeds/evaluate", 1, EvaluateConfig, evaluate_seeds, _LIBRARIES)
 EVALUATE_BASE = Step("evaluate/base", 2, EvaluateConfig, evaluate_base, _LIBRARIES)

@@ -1,7 +1,9 @@
 """The gate: whether a candidate is better than the champion, not worse within a margin, or worse. Pure arithmetic.
 
-Both are judged on the same items by a paired sign-flip permutation test (tasks/comparison/sign_flips.py). A lower loss
-is better throughout.
+Both are judged on the same items by a paired sign-flip permutation test (tasks/comparison/sign_flips.py). Better or
+worse than the champion is only what also differs by more than two seeds of one training do (seed_noise.py beside it);
+not worse is said of these two models as they are, whatever their seeds, and a baseline has none. A lower loss is better
+throughout. docs/gate.md explains it.
 """
 
 from collections.abc import Mapping
@@ -11,7 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.comparison.clusters import FEWEST, clusters
+from tasks.comparison.clusters import FEWEST, clusters, standard_error
+from tasks.comparison.seed_noise import SeedNoise, assumed, p_of_seeds
 from tasks.comparison.sign_flips import sign_flip
 from tasks.finetune.method import STRONGEST
 
@@ -47,11 +50,12 @@ class Comparison:
     outcome: Outcome
     values: tuple[float, float]  # the task's value for candidate and reference
     difference: float  # of mean losses; negative is better
-    p: float  # two-sided, that the sign of the difference is chance
+    p: float  # two-sided, that the sign of the difference is chance: of the items, or of the seeds
     p_margin: float  # one-sided, that a difference below the margin is chance
     items: int
     texts: int  # that the items are of; fewer than FEWEST of them do not stand for others, and each item counts alone
     contaminated: int  # items left out because of it
+    noise: SeedNoise | None = None  # of models that differ by their seed only, where that was asked
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,17 @@ MODEL = "model"
 MAJORITY = "majority"  # the scored model that always gives the commonest answer
 
 
-def judge(candidate: Scores, champion: Scores | None, anchor: Scores | None, standard: Standard) -> Verdict:
-    """The verdict on a candidate; `champion` None is the first version, `anchor` the first champion there ever was."""
+def judge(
+    candidate: Scores,
+    champion: Scores | None,
+    anchor: Scores | None,
+    standard: Standard,
+    noise: SeedNoise | None = None,
+) -> Verdict:
+    """The verdict on a candidate; `champion` None is the first version, `anchor` the first champion there ever was.
+
+    `noise` is how far seeds lie apart on the task, where it was measured; else a value is assumed.
+    """
     task, own = standard.task, candidate[standard.task][MODEL]
     worse_than_majority = _below_majority(candidate[task])
     if champion is None:
@@ -92,7 +105,8 @@ def judge(candidate: Scores, champion: Scores | None, anchor: Scores | None, sta
         return replace(
             first, promote=first.promote and not worse_than_majority, reasons=(*first.reasons, *worse_than_majority)
         )
-    comparison = compare(own, champion[task][MODEL], standard.margin, standard.alpha)
+    known = noise or assumed(champion[task][MODEL].mean, own.better)
+    comparison = compare(own, champion[task][MODEL], standard.margin, standard.alpha, known)
     reasons = [_sentence(task, "the champion", comparison)]
     faults = list(worse_than_majority)
     if standard.baseline:
@@ -114,8 +128,13 @@ def judge(candidate: Scores, champion: Scores | None, anchor: Scores | None, sta
     return Verdict(comparison.outcome, promote, (*reasons, *faults))
 
 
-def compare(candidate: Losses, reference: Losses, margin: float, alpha: float) -> Comparison:
-    """Candidate against reference on the same items; items that only one of them has are an error of the caller."""
+def compare(
+    candidate: Losses, reference: Losses, margin: float, alpha: float, noise: SeedNoise | None = None
+) -> Comparison:
+    """Candidate against reference on the same items; items that only one of them has are an error of the caller.
+
+    With `noise` they are better or worse only where two seeds would not differ as much.
+    """
     place = {item: i for i, item in enumerate(reference.items)}
     if place.keys() != set(candidate.items):
         raise ValueError(f"not the same items: {len(place)} and {len(candidate.items)}")
@@ -131,13 +150,15 @@ def compare(candidate: Losses, reference: Losses, margin: float, alpha: float) -
     lost = own - theirs
     difference = float(weight @ lost)
     p = sign_flip(by.sums(weight * lost))
+    if noise is not None and by.count > 1:
+        p = max(p, p_of_seeds(difference, standard_error(lost, weight, by), by.count - 1, noise))
     p_margin = sign_flip(by.sums(weight * (lost - margin)), one_sided=True)
     outcome: Outcome = "undecided"
     if p <= alpha:
         outcome = "better" if difference < 0 else "worse"
     if outcome != "better" and p_margin <= alpha:
         outcome = "not worse"
-    return Comparison(outcome, values, difference, p, p_margin, len(lost), by.texts, int(dirty.sum()))
+    return Comparison(outcome, values, difference, p, p_margin, len(lost), by.texts, int(dirty.sum()), noise)
 
 
 def same_items(one: Scores, other: Scores, tasks: tuple[str, ...]) -> bool:
@@ -192,7 +213,7 @@ def _sentence(task: str, reference: str, c: Comparison) -> str:
     return (
         f"{task}: {relation} {reference}: {value:.3f} against {theirs:.3f}, "
         f"{abs(value - theirs):.3g} {'lower' if value < theirs else 'higher'} "
-        f"(p {_p(c.p)}, within the margin p {_p(c.p_margin)}, {items}{left_out})"
+        f"(p {_p(c.p)}{f', {c.noise}' if c.noise else ''}, within the margin p {_p(c.p_margin)}, {items}{left_out})"
     )
 
 

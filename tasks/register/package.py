@@ -2,7 +2,8 @@
 
 <role>/weights/           as trained: Hugging Face layout, tokenizer, a classifier's head; or tf-idf's terms and weights
 <role>/adapter/           of a low-rank change: that change alone, as peft reads it
-<role>/evidence/          card.md, evidence.json, and the evaluation's scores.parquet and summary.json
+<role>/evidence/          card.md, evidence.json, and the evaluation's scores.parquet and summary.json; seeds/: the same
+                          of further seeds of the base, where a recipe trains them
 <role>/code/model/        the network's source, so that the model answers without this repository
 <role>/pyfunc_model.py    the script that MLflow loads         <role>/requirements.txt    the versions it was made with
 """
@@ -28,6 +29,7 @@ from tasks.models.vocabulary import Vocabulary
 from tasks.register.card import SAME_RECIPE, card
 from tasks.register.gate import Standard
 from tasks.register.roles import ROLES, registered_name
+from tasks.register.seeds import SCORES, SEEDS
 from tasks.store.links import link
 from tasks.store.step import Frozen, Inputs, Stats, Step
 
@@ -71,7 +73,10 @@ class RegisterConfig(create_model("Standards", __base__=Frozen, **FIELDS)):
 
 
 def package(config: RegisterConfig, inputs: Inputs, out: Path) -> Stats:
-    """One folder a role that was trained; `inputs` holds role → weights and scores_ROLE → evaluation."""
+    """One folder a role that was trained; `inputs` holds role → weights, scores_ROLE → evaluation, and `seeds`.
+
+    The last, where there is one, is the evaluation of models that differ from the base by their seed only.
+    """
     roles = [role for role in ROLES if role in inputs]
     metrics = {}
     for role in roles:
@@ -93,6 +98,10 @@ def _pack(config: RegisterConfig, role: str, inputs: Inputs, out: Path) -> dict[
         summary = json.loads((scores / "summary.json").read_text())
         for name in ("summary.json", "scores.parquet"):
             shutil.copyfile(scores / name, evidence / name)
+    if role == "base" and "seeds" in inputs:
+        (evidence / SEEDS).mkdir()
+        for name in ("summary.json", SCORES):
+            shutil.copyfile(inputs.folder("seeds") / name, evidence / SEEDS / name)
     about = {
         "name": registered_name(config.name, role),
         "recipe": config.name,

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tasks.comparison.seed_noise import SeedNoise
 from tasks.errors import UserError
 from tasks.home import Home
 from tasks.progress import say
@@ -29,6 +30,7 @@ from tasks.register.gate import Scores, Standard, Verdict, judge, same_items
 from tasks.register.package import StandardConfig
 from tasks.register.roles import ROLES, registered_name
 from tasks.register.scores import read_scores
+from tasks.register.seeds import UNSEEDED, SeedHistory, unseeded_key
 from tasks.store.artifacts import content_hash, write_durably
 from tasks.store.locks import exclusive
 from tasks.store.step import Frozen
@@ -179,8 +181,15 @@ class Publisher:
             return Verdict("undecided", False, (f"what it is judged against cannot be read: {error.what}",))
         if champions is None or anchors is None:
             return None
-        verdict = judge(candidate, champions, anchors, standard)
+        noise = self._seed_noise(role, standard.task, champion, version)
+        verdict = judge(candidate, champions, anchors, standard, noise)
         return replace(verdict, reasons=(*verdict.reasons, *notes))
+
+    def _seed_noise(self, role: str, task: str, champion: int, version: Version) -> SeedNoise | None:
+        """How far seeds lie apart on the task, by what the registry knows of these two and of earlier versions."""
+        known = versions(self.registry.home, version.name)
+        by_number = {one.version: one for one in known}
+        return SeedHistory(known, role, task).noise(by_number[version.version], by_number[champion])
 
     def _anchor(self, name: str, champion: int) -> tuple[int, tuple[str, ...]]:
         """The first champion's version; where somebody has deleted it, the oldest one that is left, and a note."""
@@ -226,12 +235,18 @@ class Publisher:
             "recipe": self.info.recipe,
             "run": self.info.run,
             "weights_key": self.manifest["inputs"].get(role),
+            UNSEEDED: self._unseeded_key(role),
             "parents": json.dumps(self.manifest["inputs"], sort_keys=True),
             "parent": f"{base}/{parent[-1].version}" if parent and role != "base" else None,
             "git_commit": self.info.git_commit,
             "data_fingerprint": self.info.data_fingerprint,
         }
         return {tag: str(value) for tag, value in known.items() if value}
+
+    def _unseeded_key(self, role: str) -> str | None:
+        """What the role's training has in common with those that differ by their seeds only."""
+        step, key = self.manifest.get("input_steps", {}).get(role), self.manifest["inputs"].get(role)
+        return unseeded_key(self.package.parents[1], step, key) if step and key else None
 
 
 def _scores(evidence: Path, role: str) -> Scores:

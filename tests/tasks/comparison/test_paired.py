@@ -56,10 +56,9 @@ def test_items_of_a_cluster_keep_one_sign():
 
 def test_texts_that_are_too_few_leave_the_items_independent():
     few = clusters(["a"] * 10 + ["b"] * 10)
-    assert (few.count, few.texts, few.are_items) == (20, 2, True)
+    assert (few.count, few.texts) == (20, 2)
     enough = clusters([str(n % FEWEST) for n in range(20)])
-    assert (enough.count, enough.texts, enough.are_items) == (FEWEST, FEWEST, False)
-    assert not clusters(["a", "b", "c"]).are_items
+    assert (enough.count, enough.texts) == (FEWEST, FEWEST)
 
 
 def test_the_standard_error_is_that_of_the_mean_and_of_clusters_drawn_again_and_again():

@@ -28,6 +28,7 @@ class Given(Frozen):
 
     loss: float
     items: str = "a"
+    seed: int = 0  # each lowers the loss by a tenth
 
 
 def made_up_weights(config: Given, inputs, out: Path) -> Stats:
@@ -39,7 +40,7 @@ def made_up_weights(config: Given, inputs, out: Path) -> Stats:
 
 
 def made_up_scores(config: Given, inputs, out: Path) -> Stats:
-    write_scores(out, config.loss, config.items)
+    write_scores(out, config.loss - 0.1 * config.seed, config.items)
     return Stats()
 
 
@@ -67,8 +68,8 @@ def make_package(home: Home) -> Callable[..., Path]:
     """`make_package(loss)`: the package of a base model with that loss on its items."""
     store = Store(home.store)
 
-    def package(loss: float, items: str = "a", name: str = "demo") -> Path:
-        given = Given(loss=loss, items=items)
+    def package(loss: float, items: str = "a", name: str = "demo", seed: int = 0) -> Path:
+        given = Given(loss=loss, items=items, seed=seed)
         inputs = {"base": store.complete(TRAIN, given, {}), "scores_base": store.complete(SCORE, given, {})}
         return store.complete(REGISTER, CONFIG.model_copy(update={"name": name}), inputs).path
 
