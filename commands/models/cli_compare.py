@@ -10,7 +10,7 @@ from commands.options import JsonOption, complete_model, current_home, print_jso
 app = typer.Typer()
 
 
-@app.command(epilog="Example:  triptych compare demo-base/1 demo-base/2    triptych compare A B --task my_task.yaml")
+@app.command(epilog="Example:  triptych compare demo-base/1 demo-base/2    triptych compare A B --questions ours.jsonl")
 def compare(
     model: Annotated[
         list[str],
@@ -20,9 +20,13 @@ def compare(
             autocompletion=complete_model,
         ),
     ],
+    questions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your own questions, as JSON lines or CSV, answered freely.")
+    ] = None,
     task: Annotated[
-        list[Path], typer.Option(metavar="FILE", help="A multiple-choice task in lm-eval's format, as .yaml.")
+        list[str], typer.Option(metavar="NAME|FILE", help="A multiple-choice task as .yaml, or a task of lm-eval's.")
     ] = [],  # noqa: B006
+    tasks_in: Annotated[Path, typer.Option(metavar="DIR", help="The folder of .yaml files of tasks by name.")] = Path(),
     texts: Annotated[int, typer.Option(min=1, help="At most so many held-out texts, where no score is stored.")] = 200,
     flipped: Annotated[int, typer.Option(min=0, help="How many items that flipped to show.")] = 3,
     page: Annotated[
@@ -32,12 +36,12 @@ def compare(
 ) -> None:
     """Say which of several models is better, if any is.
 
-    On the scores that were stored with them on the same items, else on the texts that the run held out, or on tasks.
+    On questions or tasks; without these on the scores stored with them, else on the texts that the run held out.
     """
     from commands.models.compare import Items, compare_models, rows_as_json
     from commands.models.comparison import print_comparison, write_comparison_page
 
-    rows = compare_models(current_home(), model, Items(task, texts))
+    rows = compare_models(current_home(), model, Items(task, tasks_in, questions, texts))
     if page is not None:
         write_comparison_page(rows, page)
     if as_json:

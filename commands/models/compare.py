@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from commands.models.use import weights_folder
+from commands.models.use import require_lm_eval, weights_folder
 from flows.held_out_texts import corpus_of
 from flows.run_tables import record_of
 from tasks.comparison.contestants import Contest, Contestant, Texts
@@ -17,28 +17,37 @@ from tasks.progress import say
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import locate, verified
 
+TASK_FILES = (".yaml", ".yml")
 SPLITS = ("test", "validation")  # the first that holds a text
 
 
 @dataclass(frozen=True)
 class Items:
-    """What the models are compared on: task files, or else stored scores or at most so many held-out texts."""
+    """What the models are compared on: questions or tasks, or else stored scores or at most so many held-out texts."""
 
-    tasks: Sequence[Path]
-    texts: int
+    tasks: Sequence[str] = ()  # paths of .yaml files, or names of tasks that lm-eval finds in `tasks_in`
+    tasks_in: Path = Path()
+    questions: Path | None = None
+    texts: int = 200
 
 
 def compare_models(home: Home, models: Sequence[str], items: Items) -> list[Row]:
     """A row per task and pair; UsageError where there is nothing that all of them can be compared on."""
     if len(models) < 2:
         raise UsageError("compare takes two or more models", "triptych compare A B [C …]")
-    if items.tasks:
-        contest = _on_tasks(home, models, items.tasks)
+    if items.tasks and items.questions:
+        raise UsageError("--questions and --task are two comparisons", "give one of them")
+    if items.questions:
+        contest = _on_questions(home, models, items.questions)
+    elif items.tasks:
+        contest = _on_tasks(home, models, items)
     else:
         contest = _stored(home, models) or _on_texts(home, models, items.texts)
     rows = compare_all(contest)
     if not rows:
-        raise UserError("every item occurs in the training text", "give other items: --task FILE.yaml")
+        raise UserError(
+            "every item occurs in the training text", "give other items: --questions FILE or --task FILE.yaml"
+        )
     return rows
 
 
@@ -79,13 +88,33 @@ def _stored_scores(name: str, version: Version | Path, home: Home) -> Contestant
     return stored_scores(name, verified(version, home))
 
 
-def _on_tasks(home: Home, models: Sequence[str], files: Sequence[Path]) -> Contest:
-    from tasks.comparison.scoring import score_choices, texts_of
+def _on_questions(home: Home, models: Sequence[str], file: Path) -> Contest:
+    from tasks.comparison.scoring import score_questions
+    from tasks.evaluate.question_file import read_questions
+
+    asked = read_questions(file)
+    scored = [score_questions(model, weights, asked) for model, weights in _weights(home, models)]
+    return Contest([contestant for contestant, _ in scored], scored[0][1])
+
+
+def _on_tasks(home: Home, models: Sequence[str], items: Items) -> Contest:
+    """Files of multiple choice here, and tasks by name under lm-eval."""
+    from tasks.comparison.scoring import score_choices, score_named_tasks, texts_of
     from tasks.evaluate.task_files import read_task
 
-    tasks = [read_task(path) for path in files]
-    scored = [score_choices(model, weights, tasks) for model, weights in _weights(home, models)]
-    return Contest(scored, texts_of(tasks))
+    tasks = [read_task(Path(task)) for task in items.tasks if task.endswith(TASK_FILES)]
+    names = [task for task in items.tasks if not task.endswith(TASK_FILES)]
+    if names:
+        require_lm_eval(names[0])
+    contestants, texts = list[Contestant](), dict(texts_of(tasks))
+    for model, weights in _weights(home, models):
+        scored = score_choices(model, weights, tasks) if tasks else Contestant(model, {}, 0.0, 0)
+        if names:
+            by_name, asked = score_named_tasks(model, weights, names, items.tasks_in)
+            scored = scored.joined(by_name)
+            texts |= asked
+        contestants.append(scored)
+    return Contest(contestants, texts)
 
 
 def _on_texts(home: Home, models: Sequence[str], most: int) -> Contest:
@@ -96,7 +125,7 @@ def _on_texts(home: Home, models: Sequence[str], most: int) -> Contest:
     corpus = corpus_of(record_of(home, _run(home, models)))
     split, documents = next(((s, d) for s in SPLITS if (d := corpus.held_out(s, most))), ("", []))
     if not documents:
-        raise UserError("the run holds no text out", "give --task FILE.yaml, or raise curate.split")
+        raise UserError("the run holds no text out", "give --questions FILE or --task FILE.yaml, or raise curate.split")
     dirty = contaminated([document.text.decode(errors="replace") for document in documents], corpus.train_texts())
     scored = [score_documents(model, path, split, documents, dirty) for model, path in _weights(home, models)]
     return Contest(scored)

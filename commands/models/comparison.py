@@ -84,10 +84,10 @@ def _costs(rows: "Sequence[Row]") -> list[dict[str, Any]]:
             "model": one.name,
             "took": seconds_in_words(one.seconds),
             "tokens": one.tokens,
-            "tokens/s": round(one.tokens / one.seconds),
+            "tokens/s": round(one.tokens / one.seconds) if one.tokens else None,
         }
         for one in scored.values()
-        if one.seconds and one.tokens is not None
+        if one.seconds
     ]
 
 

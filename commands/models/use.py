@@ -145,14 +145,21 @@ def _score(weights: Path, tasks: Sequence[str], folder: Path) -> list[dict[str, 
     names = [task for task in tasks if Path(task) not in files]
     scores = score_task_files(weights, files) if files else []
     if names:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when `datasets` is imported; HF_HUB_OFFLINE=0 lets it fetch
-        try:
-            from tasks.evaluate.harness import score_by_name
-        except ModuleNotFoundError as error:
-            what = f"--task {names[0]}: tasks by name are lm-eval's, and {error.name} is not installed"
-            raise UsageError(what, "pip install lm-eval; or give a multiple-choice task as a .yaml file") from error
+        require_lm_eval(names[0])
+        from tasks.evaluate.harness import score_by_name
+
         scores += score_by_name(weights, names, folder)
     return scores
+
+
+def require_lm_eval(task: str) -> None:
+    """UsageError where lm-eval is not installed, to which that task by name belongs. The network stays unused."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when `datasets` is imported; HF_HUB_OFFLINE=0 lets it fetch
+    try:
+        import tasks.evaluate.harness  # noqa: F401
+    except ModuleNotFoundError as error:
+        what = f"--task {task}: tasks by name are lm-eval's, and {error.name} is not installed"
+        raise UsageError(what, "pip install lm-eval; or give a multiple-choice task as a .yaml file") from error
 
 
 def is_public(model: str) -> bool:

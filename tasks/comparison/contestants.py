@@ -42,7 +42,8 @@ class ItemText:
     gold: str
 
 
-Texts = Mapping[str, Mapping[str, ItemText]]  # task → item → its text, where it is known
+ItemTexts = Mapping[str, ItemText]  # by item, where it is known
+Texts = Mapping[str, ItemTexts]  # by task
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Contestant:
     tasks: Mapping[str, ItemScores]
     seconds: float | None = None
     tokens: int | None = None
+
+    def joined(self, other: "Contestant") -> "Contestant":
+        """With another one's scores of the same model; tokens are known where they are of both."""
+        tokens = None if self.tokens is None or other.tokens is None else self.tokens + other.tokens
+        return Contestant(self.name, {**self.tasks, **other.tasks}, (self.seconds or 0) + (other.seconds or 0), tokens)
 
 
 @dataclass(frozen=True)

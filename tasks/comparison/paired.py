@@ -33,6 +33,14 @@ class PairedScores:
         """Whether every score is 0 or 1."""
         return bool(np.isin(self.a, (0, 1)).all() and np.isin(self.b, (0, 1)).all())
 
+    @property
+    def flipped(self) -> NDArray[np.bool_]:
+        """Items that one of the two has right and the other wrong: a score of at least a half, of shares of 1."""
+        both = np.stack([self.a, self.b])
+        if self.better == "lower" or both.min() < 0 or both.max() > 1:
+            return np.zeros(len(self.a), bool)
+        return (self.a >= 0.5) != (self.b >= 0.5)
+
 
 @dataclass(frozen=True)
 class PairedDifference:
@@ -72,7 +80,7 @@ def paired_difference(scores: PairedScores) -> PairedDifference:
         high=high,
         p=_p(scores, lost, by),
         smallest_detectable=smallest_detectable(error, by.count - 1),
-        flipped=int((lost != 0).sum()) if scores.are_right_or_wrong else 0,
+        flipped=int(scores.flipped.sum()),
         better=scores.better,
     )
 

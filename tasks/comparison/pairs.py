@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.comparison.contestants import Contest, Contestant, ItemScores, ItemText, Texts
+from tasks.comparison.contestants import Contest, Contestant, ItemScores, ItemText, ItemTexts, Texts
 from tasks.comparison.paired import PairedDifference, PairedScores, Relation, holm, paired_difference
 
 
@@ -86,17 +86,14 @@ def _row(task: str, one: Contestant, other: Contestant, texts: Texts) -> Row | N
         return None
     dirty = len(a.ids) - len(clean)
     a, b = a.at(clean), b.at(clean)
-    paired = paired_difference(PairedScores(a.score, b.score, a.weight, a.origins, a.better))
-    flips = _flips(a, b, (one.name, other.name), texts.get(task, {})) if paired.flipped else []
+    scores = PairedScores(a.score, b.score, a.weight, a.origins, a.better)
+    paired, flipped = paired_difference(scores), np.flatnonzero(scores.flipped).tolist()
+    flips = [_flip(row, (a, b), (one.name, other.name), texts.get(task, {})) for row in flipped]
     return Row(task, one, other, paired, paired.p, "cannot tell", dirty, flips)
 
 
-def _flips(a: ItemScores, b: ItemScores, names: tuple[str, str], texts: Any) -> list[Flip]:
-    flips = list[Flip]()
-    for row in np.flatnonzero(a.score != b.score).tolist():
-        item = a.ids[row]
-        text: ItemText = texts.get(item, ItemText("", ""))
-        answers = (own.answers[row] if own.answers else "" for own in (a, b))
-        right = names[int(b.score[row] > a.score[row])]
-        flips.append(Flip(item, text.prompt, next(answers), next(answers), text.gold, right))
-    return flips
+def _flip(row: int, scores: tuple[ItemScores, ItemScores], names: tuple[str, str], texts: ItemTexts) -> Flip:
+    a, b = scores
+    text = texts.get(a.ids[row], ItemText("", ""))
+    of_a, of_b = (own.answers[row] if own.answers else "" for own in scores)
+    return Flip(a.ids[row], text.prompt, of_a, of_b, text.gold, names[int(b.score[row] > a.score[row])])

@@ -1,4 +1,4 @@
-"""Scores, item by item, of any model in a folder of weights: on held-out texts, and on multiple-choice tasks."""
+"""Scores, item by item, of any model in a folder of weights: on held-out texts, on tasks, and on own questions."""
 
 import time
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ METRICS = ("acc", "acc_norm")
 
 if TYPE_CHECKING:
     from tasks.evaluate.held_out import HeldOutDocument
+    from tasks.evaluate.question_file import QuestionFile
     from tasks.evaluate.task_files import Task
 
 
@@ -68,6 +69,49 @@ def score_choices(name: str, weights: Path, tasks: Sequence["Task"]) -> Contesta
             ],
         )
     return Contestant(name, scores, time.monotonic() - began, tokens)
+
+
+def score_questions(name: str, weights: Path, asked: "QuestionFile") -> tuple[Contestant, Texts]:
+    """Scores of a user's own questions from 0 to 1, and what they ask; the tokens are those of its answers."""
+    from model import hub
+    from tasks.evaluate.answering import ModelAnswerer
+    from tasks.evaluate.exam import take_exam
+    from tasks.models.prompting import prompt_builder
+
+    began, builder = time.monotonic(), prompt_builder(name, weights)
+    answered = take_exam(asked.questions, ModelAnswerer(name, hub.load(weights), builder))
+    scores = _items(
+        [each.question.id for each in answered],
+        [each.score for each in answered],
+        [each.text for each in answered],
+    )
+    tokens = sum(len(builder.encode(each.text)) for each in answered)
+    accepted = [" or ".join(map(str, each.as_json()["accepted"])) for each in answered]
+    texts = {
+        each.question.id: ItemText(each.question.prompt, gold) for each, gold in zip(answered, accepted, strict=True)
+    }
+    return Contestant(name, {asked.name: scores}, time.monotonic() - began, tokens), {asked.name: texts}
+
+
+def score_named_tasks(name: str, weights: Path, tasks: Sequence[str], folder: Path) -> tuple[Contestant, Texts]:
+    """Scores of lm-eval's tasks, each by its first metric, and what they ask; tokens are not counted."""
+    from tasks.evaluate.harness import samples_by_name
+
+    began = time.monotonic()
+    scored, texts = dict[str, ItemScores](), dict[str, dict[str, ItemText]]()
+    for task, samples in samples_by_name(weights, tasks, folder).items():
+        scored[task] = _items(
+            [sample.id for sample in samples],
+            [sample.score for sample in samples],
+            [sample.answer for sample in samples],
+        )
+        texts[task] = {sample.id: ItemText(sample.prompt, sample.target) for sample in samples}
+    return Contestant(name, scored, time.monotonic() - began), texts
+
+
+def _items(ids: Sequence[str], scores: Sequence[float], answers: Sequence[str]) -> ItemScores:
+    """Items of a source of their own, which nothing contaminates as far as is known."""
+    return ItemScores(ids, np.array(scores), np.ones(len(ids)), ids, np.zeros(len(ids), bool), "higher", answers)
 
 
 def texts_of(tasks: Sequence["Task"]) -> Texts:

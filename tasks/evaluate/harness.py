@@ -5,6 +5,7 @@ Import this module with HF_HUB_OFFLINE set where a task must not fetch its data.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,57 @@ NORMAL_95 = 1.96  # standard errors to either side of a 95 % interval
 
 def score_by_name(weights: Path, names: Sequence[str], folder: Path) -> list[dict[str, Any]]:
     """One row per metric of the lm-eval tasks (or groups of tasks) that YAML files under `folder` define."""
+    scores = _evaluate(DecoderLM(weights), names, folder, log_samples=False)
+    items = {task: count["effective"] for task, count in scores["n-samples"].items()}
+    return [row for task, metrics in scores["results"].items() for row in _rows(task, metrics, items.get(task))]
+
+
+def _evaluate(model: "DecoderLM", names: Sequence[str], folder: Path, log_samples: bool) -> Any:
+    """lm-eval's results; UsageError where a task is not defined there."""
     manager = TaskManager(include_path=str(folder), include_defaults=False)
     if unknown := [name for name in names if name not in manager.all_tasks]:
         known = ", ".join(manager.all_tasks) or "none"
         raise UsageError(f"no task {', '.join(unknown)} under {folder}", f"there are: {known}; or give a .yaml file")
-    scores: Any = simple_evaluate(DecoderLM(weights), tasks=list(names), task_manager=manager, bootstrap_iters=1000)
-    items = {task: count["effective"] for task, count in scores["n-samples"].items()}
-    return [row for task, metrics in scores["results"].items() for row in _rows(task, metrics, items.get(task))]
+    draws = 0 if log_samples else 1000  # intervals of ours are drawn from the samples
+    return simple_evaluate(
+        model, tasks=list(names), task_manager=manager, bootstrap_iters=draws, log_samples=log_samples
+    )
+
+
+@dataclass(frozen=True)
+class TaskSample:
+    """One item of a task: what it asks, what the model answered, and its score."""
+
+    id: str
+    prompt: str
+    answer: str
+    target: str
+    score: float
+
+
+def samples_by_name(weights: Path, names: Sequence[str], folder: Path) -> dict[str, list[TaskSample]]:
+    """`task/metric` → its items, by each task's first metric that scores every item, a higher value being better."""
+    scores = _evaluate(DecoderLM(weights), names, folder, log_samples=True)
+    samples = dict[str, list[TaskSample]]()
+    for task, rows in scores["samples"].items():
+        is_higher_better = scores["higher_is_better"].get(task, {})
+        by_item = (name for name in rows[0]["metrics"] if isinstance(rows[0][name], int | float))
+        if metric := next((name for name in by_item if is_higher_better.get(name, True)), None):
+            samples[f"{task}/{metric}"] = [_sample(row, metric) for row in rows]
+    return samples
+
+
+def _sample(row: Mapping[str, Any], metric: str) -> TaskSample:
+    """The answer of a multiple-choice item is its likeliest choice; of any other what was generated."""
+    requests, given = row["arguments"], row["filtered_resps"]
+    if isinstance(requests, Mapping):
+        requests = [tuple(request.values()) for request in requests.values()]
+    answer, target = str(given[0]), str(row["target"])
+    if isinstance(given[0], tuple | list) and len(given) > 1:
+        choices = [str(request[1]).strip() for request in requests]
+        answer = choices[max(range(len(given)), key=lambda n: given[n][0])]
+        target = choices[int(target)] if target.isdigit() and int(target) < len(choices) else target
+    return TaskSample(str(row["doc_id"]), str(requests[0][0]), answer, target, float(row[metric]))
 
 
 def _rows(task: str, metrics: Mapping[str, Any], items: int | None) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def scored(name: str, score: list[float], **changes) -> Contestant:
 
 
 def test_two_models_on_one_task_print_the_object_that_scripts_read(weights, task, home):
-    rows = compare_models(home, weights, Items([task], 10))
+    rows = compare_models(home, weights, Items([str(task)]))
     own = rows_as_json(rows)
     assert list(own)[: len(CONTRACT)] == CONTRACT and json.dumps(own)
     assert (own["items"], own["task"], own["a"], own["b"]) == (30, "sums/acc", *weights)
@@ -57,9 +57,33 @@ def test_two_models_on_one_task_print_the_object_that_scripts_read(weights, task
     assert all(own["seconds"]) and own["tokens"][0] == own["tokens"][1] > 0
     for flip in own["flips"]:
         assert flip["a"] != flip["b"] and flip["gold"] in (flip["a"], flip["b"]) and flip["prompt"]
-    assert [row["verdict"] for row in rows_as_json(compare_models(home, [*weights, weights[0]], Items([task], 10)))][
+    assert [row["verdict"] for row in rows_as_json(compare_models(home, [*weights, weights[0]], Items([str(task)])))][
         1
     ] == "cannot tell"
+
+
+def test_own_questions_are_answered_and_a_task_by_name_has_the_scores_of_its_file(weights, task, home, tmp_path):
+    (tmp_path / "ours.jsonl").write_text(
+        "".join(
+            json.dumps({"id": f"q{n}", "prompt": f"{n}?", "answers": ["a"], "kind": "choice", "choices": ["a", "b"]})
+            + "\n"
+            for n in range(12)
+        )
+    )
+    (row,) = compare_models(home, weights, Items(questions=tmp_path / "ours.jsonl"))
+    own = row.as_json()
+    assert (own["task"], own["items"]) == ("questions/ours", 12) and own["flipped"] == len(own["flips"])
+    assert {(flip["gold"], flip["prompt"][-1]) for flip in own["flips"]} <= {("a", "?")}
+    pytest.importorskip("lm_eval")
+    here = Path.cwd()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(task.parent)  # where lm-eval looks for the data
+        (by_name,) = compare_models(home, weights, Items(["sums"], task.parent))
+    (by_file,) = compare_models(home, weights, Items([str(task)]))
+    assert by_name.paired == by_file.paired and Path.cwd() == here
+    assert [(f.a, f.b, f.gold) for f in by_name.flips] == [(f.a, f.b, f.gold) for f in by_file.flips]
+    with pytest.raises(UsageError, match="two comparisons"):
+        compare_models(home, weights, Items([str(task)], questions=task))
 
 
 def test_texts_are_scored_by_each_models_own_vocabulary_and_weigh_their_bytes(weights):
@@ -76,9 +100,9 @@ def test_texts_are_scored_by_each_models_own_vocabulary_and_weigh_their_bytes(we
 
 def test_what_there_is_nothing_to_compare_on_is_refused_with_what_to_give(weights, home):
     with pytest.raises(UsageError, match="two or more"):
-        compare_models(home, weights[:1], Items([], 10))
+        compare_models(home, weights[:1], Items())
     with pytest.raises(UserError, match="no run"):
-        compare_models(home, weights, Items([], 10))
+        compare_models(home, weights, Items())
 
 
 def test_several_rows_are_adjusted_for_their_number_and_contaminated_items_decide_nothing():
