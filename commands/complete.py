@@ -16,7 +16,6 @@ STEPS = (
         "evaluate/prefer",
         "finetune/kto",
         "evaluate/kto",
-        "seeds/pretrain",
         "seeds/evaluate",
         "register",
     ),

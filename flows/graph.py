@@ -111,9 +111,11 @@ def graph(recipe: Recipe, corpus: Corpus, run: Interpreter, takedown: Takedown) 
     evidence = {f"scores_{role}": made for role, made in scores.items() if made.state != "skipped"}
     if further := recipe.pretrain.further_seeds():
         learned = {"shards": shards, "tokenizer": tokenizer}
-        trained = run.parts("seeds/pretrain", PRETRAIN, further, lambda seed, _: Invocation(further[seed], learned))
-        judged = Invocation(recipe.evaluate, {"models": trained, **held_out})
-        evidence["seeds"] = run("seeds/evaluate", EVALUATE_SEEDS, judged)
+        trained = {
+            f"seed_{seed}": run(f"seeds/{seed}", PRETRAIN, Invocation(config, learned))
+            for seed, config in further.items()
+        }
+        evidence["seeds"] = run("seeds/evaluate", EVALUATE_SEEDS, Invocation(recipe.evaluate, {**trained, **held_out}))
     models = {method: model for method, model in tuned.items() if model.state != "skipped"}
     registry = recipe.registry.named(recipe.name, recipe.ingest.licences())
     run("register", REGISTER, Invocation(registry, {"base": base, **models, **evidence}))

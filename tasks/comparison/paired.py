@@ -89,13 +89,13 @@ def smallest_detectable(error: float, freedom: int, alpha: float = ALPHA, power:
     """The true difference that a two-sided t-test at level `alpha` shows with that power, given its standard error.
 
     By the noncentral t distribution (Cohen 1988, ch. 2); for many items (z(1 - alpha/2) + z(power)) · error. NaN
-    where one cluster is all there is.
+    where no spread is to be seen: no score differs, or one cluster is all there is.
     """
     from scipy.optimize import brentq
     from scipy.stats import nct, t
 
     if freedom < 1 or not error > 0:
-        return error
+        return float("nan")
     critical = t.ppf(1 - alpha / 2, freedom)
     above = 2 * critical + 4  # where the power is far beyond any that is asked for
     shift: Any = brentq(lambda tried: nct.sf(critical, freedom, tried) - power, 0.0, above)

@@ -48,9 +48,7 @@ def _noun(task: str, items: int) -> str:
 def _least(row: Row, unit: Unit) -> str:
     least = row.paired.smallest_detectable
     if not math.isfinite(least):
-        return "one item shows nothing"
-    if not least:
-        return "no score differs"
+        return "one item alone shows nothing" if row.paired.difference else "no score differs"
     return f"so many show a difference of {unit.plain(least)} {unit.name} or more four times in five"
 
 

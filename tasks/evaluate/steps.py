@@ -3,7 +3,7 @@
 inputs   model      pretrain's or finetune's folder: weights/, a child's rows/
          shards, texts, tokenizer   of all partitions: what to score on, encoded as training saw it
          rows       (optional) a folder with rows/, where `model` has none: another champion on this run's rows
-         models     (evaluate_seeds) in place of `model`: the trainings of further seeds
+         seed_N     (evaluate_seeds) in place of `model`: the training of each further seed
          base       (optional) the folder of the model it began from, whose scores stand beside the child's
 """
 
@@ -44,7 +44,7 @@ def evaluate_seeds(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     corpus = _corpus(inputs)
     eval_set = build_eval_set(config, corpus, out)
     tables = list[ScoreTable]()
-    for training in inputs.partitions("models").values():
+    for training in (inputs.folder(role) for role in inputs if role.startswith(SEED_ROLE)):
         tables.append(ScoreTable(training.name, config.draws, config.seed))
         score_model(tables[-1], eval_set, corpus, training / "weights")
     first, *others = tables
@@ -99,6 +99,7 @@ def _write(scores: "ScoreTable", out: Path, notes: Sequence[str]) -> Stats:
 
 
 REFERENCE_SAMPLES = "reference_samples.jsonl"  # what public models write after one of the base's prompts
+SEED_ROLE = "seed_"  # begins the roles of evaluate_seeds' models
 _LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn")
 
 EVALUATE_SEEDS = Step("seeds/evaluate", 1, EvaluateConfig, evaluate_seeds, _LIBRARIES)

@@ -2,8 +2,11 @@
 
 import pytest
 
-from flows.scope import scope
+from flows.load import load
+from flows.scope import edges, scope
 from tasks.errors import UsageError
+from tasks.ingest.ledger import Corpus
+from tasks.ingest.sources import File, Partition
 
 NEEDS = {
     "ingest": set(),
@@ -46,6 +49,14 @@ def test_only_takes_the_step_alone_and_a_first_part_means_all_of_its_labels():
     assert scope(NEEDS, only="evaluate").labels == ("evaluate/base", "evaluate/classify")
     with pytest.raises(UsageError, match="alone"):
         scope(NEEDS, only="encode", until="pretrain")
+
+
+def test_further_seeds_are_trainings_of_their_own_whose_scores_go_to_the_register():
+    corpus = Corpus({"0001": Partition({"addresses": (File("a.txt", 3, "0" * 64),)}, planted=("planted",))})
+    assert not [label for label in edges(load("demo").recipe, corpus) if label.startswith("seeds")]
+    needs = edges(load("demo", ["pretrain.seeds=3", "pretrain.seed=5"]).recipe, corpus)
+    assert needs["seeds/6"] == needs["seeds/7"] == needs["pretrain"] and "seeds/8" not in needs
+    assert needs["seeds/evaluate"] >= {"seeds/6", "seeds/7", "encode"} and "seeds/evaluate" in needs["register"]
 
 
 def test_an_unknown_step_names_the_nearest():

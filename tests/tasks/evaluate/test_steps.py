@@ -10,9 +10,10 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from tasks.errors import UserError
 from tasks.evaluate.config import EvaluateConfig
-from tasks.evaluate.steps import evaluate_base, evaluate_step
+from tasks.evaluate.steps import evaluate_base, evaluate_seeds, evaluate_step
 from tasks.finetune.methods.table import METHODS
 from tasks.models.vocabulary import Vocabulary
+from tasks.register.scores import read_scores
 from tasks.store.step import Inputs
 from tests.tasks.evaluate.conftest import EarlierSteps, passage, write_model
 
@@ -24,6 +25,20 @@ def base(earlier: EarlierSteps, tmp_path_factory: pytest.TempPathFactory) -> Pat
     out = tmp_path_factory.mktemp("base")
     evaluate_base(QUICK, earlier.inputs(), out)
     return out
+
+
+def test_further_seeds_are_scored_on_the_bases_items_each_under_its_training(base, earlier, tmp_path):
+    for seed in (0, 1):
+        write_model(tmp_path / f"key{seed}" / "weights", earlier.tokenizer, seed)
+    (tmp_path / "out").mkdir()
+    folders = {f"seed_{seed}": tmp_path / f"key{seed}" for seed in (0, 1)}
+    evaluate_seeds(QUICK, earlier.inputs(**folders), tmp_path / "out")
+    check_values(tmp_path / "out", "key0")
+    own, theirs = read_scores(base, "base"), read_scores(tmp_path / "out", "")
+    assert own.keys() == theirs.keys()
+    for task, models in theirs.items():
+        assert models.keys() == {"key0", "key1"} and models["key1"].items == own[task]["model"].items
+        assert models["key0"].loss == pytest.approx(own[task]["model"].loss)  # the base is of seed 0
 
 
 def evaluate(method: str, config: EvaluateConfig, inputs: Inputs, out: Path) -> None:
