@@ -134,6 +134,10 @@ def _on_texts(home: Home, models: Sequence[str], most: int) -> Contest:
 def _weights(home: Home, models: Sequence[str]) -> list[tuple[str, Path]]:
     """All are looked up before the first is scored."""
     folders = [(model, weights_folder(home, model)) for model in models]
+    for model, folder in folders:
+        if (folder / "classes.json").is_file():
+            what = f"{model} is a classifier: it is compared by the scores that were stored with it"
+            raise UsageError(what, "name another version of the same classifier, scored on the same rows")
     say(f"  scoring {len(models)} models")
     return folders
 

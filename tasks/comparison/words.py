@@ -46,9 +46,12 @@ def _noun(task: str, items: int) -> str:
 
 
 def _least(row: Row, unit: Unit) -> str:
+    """What these items could have shown, or why what they show does not count."""
     least = row.paired.smallest_detectable
     if not math.isfinite(least):
         return "one item alone shows nothing" if row.paired.difference else "no score differs"
+    if abs(row.paired.difference) >= least:  # few texts, or many rows, leave p high
+        return f"{math.ceil(100 * row.p_holm)} in 100 such differences come by chance"
     return f"so many show a difference of {unit.plain(least)} {unit.name} or more four times in five"
 
 

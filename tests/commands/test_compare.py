@@ -1,6 +1,7 @@
 """`triptych compare`: any models on the same items, with a verdict in words, the items that flipped, and a page."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -98,11 +99,16 @@ def test_texts_are_scored_by_each_models_own_vocabulary_and_weigh_their_bytes(we
     assert contestants[0].tokens == sum(sizes)  # a token a byte
 
 
-def test_what_there_is_nothing_to_compare_on_is_refused_with_what_to_give(weights, home):
+def test_what_there_is_nothing_to_compare_on_is_refused_with_what_to_give(weights, home, task, tmp_path):
     with pytest.raises(UsageError, match="two or more"):
         compare_models(home, weights[:1], Items())
     with pytest.raises(UserError, match="no run"):
         compare_models(home, weights, Items())
+    classifier = tmp_path / "classifier"
+    shutil.copytree(weights[0], classifier)
+    (classifier / "classes.json").write_text("{}")
+    with pytest.raises(UsageError, match="is a classifier"):
+        compare_models(home, [weights[0], str(classifier)], Items([str(task)]))
 
 
 def test_several_rows_are_adjusted_for_their_number_and_contaminated_items_decide_nothing():
@@ -129,6 +135,9 @@ def test_the_verdict_is_a_sentence_and_the_items_that_flipped_stand_side_by_side
     assert first.startswith("new is better than old on 40 questions: +75.0 points (")
     assert first.endswith("; fewer than 1 in 1,000 such differences come by chance.")
     assert "question 1" in shown and "gold 1" in shown and "question 2" not in shown
+    pairs = [scored(name, values[:5]) for name, values in (("old", a), ("new", [0.9, 0.8, 0.9, 1.0, 0.9]))]
+    print_comparison(compare_all(Contest(pairs)), 0)  # of five items all alike is 1 in 16
+    assert "; 7 in 100 such differences come by chance." in capsys.readouterr().out
     (same,) = compare_all(Contest([scored("old", a), scored("new", a)]))
     print_comparison([same], 0)
     assert capsys.readouterr().out.startswith("Cannot tell new from old on 40 questions: +0.0 points")
