@@ -30,7 +30,7 @@ from tasks.register.gate import Scores, Standard, Verdict, judge, same_items
 from tasks.register.package import StandardConfig
 from tasks.register.roles import ROLES, registered_name
 from tasks.register.scores import read_scores
-from tasks.register.seeds import UNSEEDED, SeedHistory, unseeded_key
+from tasks.register.seeds import MOST_VERSIONS, UNSEEDED, SeedHistory, unseeded_key
 from tasks.store.artifacts import content_hash, write_durably
 from tasks.store.locks import exclusive
 from tasks.store.step import Frozen
@@ -189,7 +189,9 @@ class Publisher:
         """How far seeds lie apart on the task, by what the registry knows of these two and of earlier versions."""
         known = versions(self.registry.home, version.name)
         by_number = {one.version: one for one in known}
-        return SeedHistory(known, role, task).noise(by_number[version.version], by_number[champion])
+        near = sorted({*[one.version for one in known[-MOST_VERSIONS:]], champion, version.version})
+        history = SeedHistory([by_number[number] for number in near], role, task)
+        return history.noise(by_number[version.version], by_number[champion])
 
     def _anchor(self, name: str, champion: int) -> tuple[int, tuple[str, ...]]:
         """The first champion's version; where somebody has deleted it, the oldest one that is left, and a note."""

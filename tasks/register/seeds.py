@@ -8,6 +8,7 @@ The further seeds' models bear in their scores the keys of their trainings, as v
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ from tasks.tracking.model_version import Version
 UNSEEDED = "unseeded_key"  # on a version: the training that made it, but for its seeds
 SEEDS, SCORES = "seeds", "scores.parquet"  # a folder in the evidence, and what it holds of the further seeds
 SEED, START = "seed", "model"  # of a training: a field of its config, and the input that it begins from
-MOST_VERSIONS = 30  # that are looked at, the latest
+MOST_VERSIONS = 30  # that tell something of seeds: the latest
 
 
 @dataclass(frozen=True)
 class SeedHistory:
-    """The versions of one registered name as evidence of what a seed changes in a task's loss."""
+    """Versions of one registered name, in order, as evidence of what a seed changes in a task's loss."""
 
     versions: Sequence[Version]
     role: str
@@ -37,27 +38,28 @@ class SeedHistory:
         groups = {version.tags.get(UNSEEDED) or version.full_name: version for version in (champion, candidate)}
         if known := measured([self._values(version) for version in groups.values()]):
             return known
-        others = (measured([self._values(version)]) for version in reversed(self.versions[-MOST_VERSIONS:]))
+        others = (measured([self._values(version)]) for version in reversed(self.versions))
         return next((noise for noise in others if noise), None)
+
+    @cached_property
+    def _losses(self) -> dict[int, Losses]:
+        """By version number: its own losses on the task, where its evaluation has them and is at hand."""
+        scored = (one for one in self.versions if (one.evidence / SCORES).is_file())
+        own = {one.version: read_scores(one.evidence, self.role).get(self.task, {}).get(MODEL) for one in scored}
+        return {number: losses for number, losses in own.items() if losses is not None}
 
     def _values(self, version: Version) -> list[float]:
         """The loss of each training that differs from the version's by seeds only, on the same items; its own too."""
-        own = self._scores(version)
+        own = self._losses.get(version.version)
         if own is None:
             return []
         by_training = {_training(version): own.mean} | self._further_seeds(version)
-        for other in self.versions[-MOST_VERSIONS:]:
+        for other in self.versions:
             if UNSEEDED in version.tags and other.tags.get(UNSEEDED) == version.tags[UNSEEDED]:
-                theirs = self._scores(other)
+                theirs = self._losses.get(other.version)
                 if theirs is not None and set(theirs.items) == set(own.items):
                     by_training.setdefault(_training(other), theirs.mean)
         return list(by_training.values())
-
-    def _scores(self, version: Version) -> Losses | None:
-        """The version's own losses on the task; None where its evaluation has none, or is not at hand."""
-        if not (version.evidence / SCORES).is_file():
-            return None
-        return read_scores(version.evidence, self.role).get(self.task, {}).get(MODEL)
 
     def _further_seeds(self, version: Version) -> dict[str, float]:
         """Training → loss of the seeds that the version's run trained besides."""
