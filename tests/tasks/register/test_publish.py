@@ -59,6 +59,13 @@ def test_reading_the_registry_without_mlflow_equals_mlflows_client(home, make_pa
     assert [row["aliases"] for row in models(home)] == [["previous"], ["candidate", "champion"]]
 
 
+def test_a_version_that_differs_by_its_seed_only_is_never_better_by_that(home: Home, make_package):
+    publish(make_package(1.0), home, INFO)
+    (made,) = publish(make_package(1.0, seed=1), home, INFO)
+    (_, second) = versions(home)
+    assert made.verdict.outcome == "not worse" and "measured on 2" in second.tags["reasons"]
+
+
 def test_publishing_again_publishes_nothing_and_moves_nothing(home, make_package):
     package = make_package(1.0)
     first = publish(package, home, INFO)

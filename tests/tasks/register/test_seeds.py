@@ -4,16 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.home import Home
-from tasks.register.publish import RunInfo, publish
 from tasks.register.seeds import SEEDS, UNSEEDED, SeedHistory, unseeded_key
 from tasks.store.artifacts import Store
 from tasks.store.step import Frozen, Stats, Step
 from tasks.tracking.model_version import Version
-from tasks.tracking.registry import versions
 from tests.tasks.register.conftest import write_scores
-
-INFO = RunInfo(run="r1", recipe="demo")
 
 
 class Training(Frozen):
@@ -65,10 +60,3 @@ def test_versions_of_one_training_and_their_further_seeds_are_one_group(tmp_path
     assert (
         SeedHistory([one, other], "base", "text").noise(one, one) == noise
     )  # of an earlier training: better than none
-
-
-def test_a_version_that_differs_by_its_seed_only_is_never_better_by_that(home: Home, make_package):
-    publish(make_package(1.0), home, INFO)
-    (made,) = publish(make_package(1.0, seed=1), home, INFO)
-    (_, second) = versions(home)
-    assert made.verdict.outcome == "not worse" and "measured on 2" in second.tags["reasons"]
