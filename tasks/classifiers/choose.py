@@ -54,10 +54,14 @@ def mcnemar(one: np.ndarray, other: np.ndarray) -> float:
 
 def _sentence(chosen: Kind, p_values: Mapping[Kind, float], scores: Mapping[str, CandidateScores]) -> str:
     others = ", ".join(
-        f"{IN_WORDS[kind]} {scores[kind].accuracy:.3f}" + (f" (p = {p_values[kind]:.3f})" if kind in p_values else "")
+        f"{IN_WORDS[kind]} {scores[kind].accuracy:.3f}" + (f" (p {_p(p_values[kind])})" if kind in p_values else "")
         for kind in SIMPLEST_FIRST
         if kind in scores and kind != chosen
     )
     own = f"accuracy {scores[chosen].accuracy:.3f} on the validation rows"
     relation = "not beaten by" if chosen == SIMPLEST_FIRST[0] else "against"
     return f"the classifier is {IN_WORDS[chosen]}: {own}, {relation} {others}"
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
