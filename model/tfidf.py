@@ -30,6 +30,11 @@ class TfIdf:
     weight_cf: Array
     bias_c: Array
 
+    @property
+    def parameters(self) -> int:
+        """Numbers that were fitted."""
+        return self.idf_f.size + self.weight_cf.size + self.bias_c.size
+
     @cached_property
     def _vectorizer(self) -> Any:
         from sklearn.feature_extraction.text import TfidfVectorizer

@@ -6,6 +6,7 @@ app.py, hang_up.py               endpoints; the end of work that nobody waits fo
 requests.py, request_fields.py, responses.py, logprobs.py, api_error.py    bodies in OpenAI's format, in and out
 parsing.py, jobs.py              a body and its prompts, prepared off the event loop, as work for an engine
 embeddings.py, tools.py          the endpoints that only llama.cpp answers
+classify.py                      labels of texts, by registered classifiers
 admin.py, metrics.py             for a key of scope admin: the server's state, the runs' reports, counts for Prometheus
 access.py, keys.py, limits.py    host, origin, API keys, rate and size, before any endpoint
 generation.py, slots.py          one answer: its slot, its text up to a stop sequence

@@ -14,6 +14,7 @@ from serve.admin import add_admin
 from serve.alias_follower import AliasFollower
 from serve.app import application
 from serve.catalog import Catalog
+from serve.classify import add_classify
 from serve.connections import accept_failures_reported_once, with_limits
 from serve.engine_choice import LoadEngine, Prepare
 from serve.feedback import add_feedback
@@ -72,6 +73,7 @@ def serve(wanted: Wanted, address: Address, limits: Limits, on_start: OnStart) -
         upstream = Upstream(engine.name, limits.answer_seconds) if isinstance(engine, UpstreamEngine) else None
         endpoints = application(catalog, generations, limits, upstream)
         add_feedback(endpoints, catalog, home, limits)
+        add_classify(endpoints, generations, home)
         add_admin(endpoints, catalog, generations, home)
         paths = [route.path for route in endpoints.routes if isinstance(route, Route)]
         guarded = AccessControl(endpoints, host, keyring, limits, names)

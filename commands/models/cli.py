@@ -156,13 +156,19 @@ def score(
 ) -> None:
     """Print the log-probability of each token of a text.
 
-    In nats, given the tokens before it.
+    In nats, given the tokens before it. A classifier gives the labels' probabilities, and what speaks for the first.
     """
     from commands.models.adapted import with_adapter
+    from commands.models.classify import classifier_folder, classify_prompt, print_classified
     from commands.models.use import score_prompt, total_in_words
     from commands.show import show_table
 
-    columns = score_prompt(current_home(), with_adapter(current_home(), model, adapter), prompt)
+    model = with_adapter(current_home(), model, adapter)
+    if folder := classifier_folder(current_home(), model):
+        answer = classify_prompt(folder, prompt)
+        print_json(answer) if as_json else print_classified(answer)
+        return
+    columns = score_prompt(current_home(), model, prompt)
     if as_json:
         print_json(columns)
         return
@@ -212,8 +218,12 @@ def show(
 
     With a prompt also the probabilities of its next tokens; with --to attention maps too.
     """
+    from commands.models.classify import describe_tfidf, tfidf_folder
     from commands.models.describe import describe_model, print_described, write_page
 
+    if folder := tfidf_folder(current_home(), model):
+        print_facts(describe_tfidf(folder, model, prompt or to), as_json)
+        return
     described = describe_model(current_home(), model, prompt)
     if to is not None:
         write_page(described, to, block)

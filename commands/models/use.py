@@ -11,6 +11,7 @@ from typing import Any
 
 from commands.show import standard_output
 from flows.record import latest
+from model.classes import is_classifier, is_tfidf
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.models.hub_place import GGUF, is_hub
@@ -22,6 +23,7 @@ from tasks.store.verification import verify_daily
 from tasks.tracking.model_version import Version
 from tasks.tracking.registry import locate, resolve, verified, versions
 
+CLASSIFIER_CURE = "triptych score {model} --prompt TEXT gives a text's label; or name another model"
 SCORE_COLUMNS = ("value", "low", "high", "items")
 
 
@@ -57,6 +59,7 @@ def evaluate_model(home: Home, model: str, tasks: Sequence[str], folder: Path) -
                 "run its recipe again, which evaluates it anew; the model itself stays usable",
             )
     else:
+        _refuse_classifier(model, model_path(home, model))
         scores = _score(weights_folder(home, model), tasks, folder)
     return [{"task": row["task"], "model": model, **{name: row[name] for name in SCORE_COLUMNS}} for row in scores]
 
@@ -175,6 +178,8 @@ def model_path(home: Home, model: str) -> Path:
 def weights_folder(home: Home, model: str) -> Path:
     """The model as a folder in the Hugging Face layout; one in a GGUF file is written into the home as such, once."""
     place = model_path(home, model)
+    if is_tfidf(place):
+        raise UsageError(f"{model} is a classifier without a network", CLASSIFIER_CURE.format(model=model))
     return place if place.suffix != GGUF else converted(place.absolute(), home)
 
 
@@ -182,11 +187,17 @@ def chat_model(home: Home, model: str) -> ChatModel:
     """The named model, or the latest run's, ready to generate."""
     model = model or at_hand(home)
     place = model_path(home, model)
+    _refuse_classifier(model, place)
     if place.suffix != GGUF:
         return ChatModel(model, place)
     with TemporaryDirectory() as folder:  # of its tokenizer, which is read at once
         copy_tokenizer(place, Path(folder))
         return ChatModel(model, place, Path(folder))
+
+
+def _refuse_classifier(model: str, place: Path) -> None:
+    if is_classifier(place):
+        raise UsageError(f"{model} is a classifier and generates no text", CLASSIFIER_CURE.format(model=model))
 
 
 def _champion_facts(version: Version) -> dict[str, Any]:

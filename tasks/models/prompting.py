@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.chat import TOP_P
+from model.classes import is_classifier
 from tasks.errors import UsageError
 from tasks.models.chat_template import answers_in_turns
 from tasks.models.detokenizer import StopFilter
@@ -102,8 +103,7 @@ class ChatModel:
 
 def prompt_builder(model: str, weights: Path) -> PromptBuilder:
     """The prompts of that folder's model; UsageError where `model`, as its user calls it, generates no text."""
-    if (weights / "classes.json").is_file():
-        raise UsageError(
-            f"{model} is a classifier and generates no text", "load it with mlflow.pyfunc, or name another"
-        )
+    if is_classifier(weights):
+        cure = "name a model that does: beside it, POST /v1/classify answers with the classifiers"
+        raise UsageError(f"{model} is a classifier and generates no text", cure)
     return PromptBuilder(weights)

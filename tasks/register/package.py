@@ -156,9 +156,14 @@ def _tfidf(weights: Path) -> dict[str, Any]:
     from model import tfidf
 
     model = tfidf.load(weights)
-    parameters = model.idf_f.size + model.weight_cf.size + model.bias_c.size
     terms = len(model.terms)
-    return {"family": "tfidf", "parameters": parameters, "vocabulary": terms, "separator": None, "lora_rank": None}
+    return {
+        "family": "tfidf",
+        "parameters": model.parameters,
+        "vocabulary": terms,
+        "separator": None,
+        "lora_rank": None,
+    }
 
 
 def _began_from(config: RegisterConfig, role: str, inputs: Inputs) -> list[Provenance]:

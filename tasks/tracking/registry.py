@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from model.classes import is_classifier
 from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.models.hub_download import fetch
@@ -105,7 +106,8 @@ def find(model: str, home: Home) -> Version:
 
 def weights_in(path: Path) -> Path | None:
     """The folder of weights that a path is, or holds."""
-    return next((folder for folder in (path, path / "weights") if (folder / "config.json").is_file()), None)
+    folders = (path, path / "weights")
+    return next((folder for folder in folders if (folder / "config.json").is_file() or is_classifier(folder)), None)
 
 
 def verified(version: Version, home: Home) -> Version:
