@@ -115,6 +115,11 @@ class Home(os.PathLike[str]):
         return self / "converted"
 
     @property
+    def look_up(self) -> Path:
+        """Indexes of training texts, each made again when it is gone: HASH/."""
+        return self / "look-up"
+
+    @property
     def gguf(self) -> Path:
         """GGUF files that llama.cpp answers from, each made again when it is gone: SHA256-QUANT.gguf."""
         return self / "gguf"

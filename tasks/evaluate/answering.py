@@ -1,5 +1,7 @@
 """Who answers questions: one of our models here, and whatever else keeps to `Answerer`.
 
+The longest answer takes at most a quarter of a small context: the rest is for the question and what is looked up.
+
 A model that answers in turns gets the conversation through its own chat template, and its answer ends with its turn.
 Any other continues the question's text (spaces at its end left out: they begin a token of the answer), and its answer
 is the first line that it writes. The likeliest token is taken throughout.
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from model.decoder import Decoder
 
 Turns = Sequence[Turn]
+ANSWER_SHARE = 4  # the part of a context that an answer may take: a fourth
 CUT = "the question does not fit into the context: its beginning was left out"
 UNFINISHED = "the answer was cut off at its longest"
 
@@ -35,6 +38,11 @@ class Answerer(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def reads_turns(self) -> bool:
+        """Whether it answers a conversation; any other continues a text."""
+        ...
 
     def answers(self, conversations: Sequence[Turns], max_tokens: int) -> list[GivenAnswer]:
         """One per conversation."""
@@ -59,6 +67,10 @@ class ModelAnswerer:
         self._vocabulary, self._context = builder.vocabulary, decoder.shape.context
         self._never = self._vocabulary.ids_without_token(decoder.shape.vocabulary)
 
+    @property
+    def reads_turns(self) -> bool:
+        return self._builder.answers
+
     def tokens_left(self, turns: Turns, max_tokens: int) -> int:
         return self._longest_prompt(max_tokens) - len(self._prompt(turns)[0])
 
@@ -73,7 +85,8 @@ class ModelAnswerer:
         answers = [GivenAnswer("")] * len(prompts)
         with progress(f"{self.name} answers", len(prompts), "questions") as advance:
             rows = [ids for ids, _ in prompts]
-            for number, ids in generate_batch(self._decoder, rows, max_tokens, is_end, self._never):
+            most = self._longest_answer(max_tokens)
+            for number, ids in generate_batch(self._decoder, rows, most, is_end, self._never):
                 is_cut = len(rows[number]) > self._longest_prompt(max_tokens)
                 answers[number] = self._answer(ids, is_end(number, ids), is_cut)
                 advance(1)
@@ -90,8 +103,11 @@ class ModelAnswerer:
         scores = iter([float(logarithms.sum()) for logarithms, _ in log_probabilities(self._decoder, windows)])
         return [[next(scores) for _ in texts] for texts in choices]
 
+    def _longest_answer(self, max_tokens: int) -> int:
+        return min(max_tokens, self._context // ANSWER_SHARE)
+
     def _longest_prompt(self, max_tokens: int) -> int:
-        return max(self._context - max_tokens, (self._context + 1) // 2)
+        return self._context - self._longest_answer(max_tokens)
 
     def _prompt(self, turns: Turns) -> tuple[list[int], set[int]]:
         if self._builder.answers:

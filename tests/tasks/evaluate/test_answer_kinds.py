@@ -66,7 +66,9 @@ def test_the_last_number_is_read_and_what_else_it_could_be_is_kept(text: str, va
 
 
 def test_a_number_that_is_right_in_its_second_reading_alone_is_reported():
-    assert mark("number", [Decimal(1234)], "1.234") == Mark(1.0, "'1.234' is read as 1234, not as 1.234")
+    assert mark("number", [Decimal(1234)], "1.234") == Mark(
+        1.0, "a number is right in its second reading alone, as 1.234 for 1234"
+    )
 
 
 def test_a_pattern_that_runs_away_on_an_answer_counts_as_wrong_and_is_reported(monkeypatch: pytest.MonkeyPatch):

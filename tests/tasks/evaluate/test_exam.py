@@ -29,7 +29,7 @@ def answerer(weights: Path) -> ModelAnswerer:
 class Parrot:
     """Answers with what it reads last, and gives no probabilities."""
 
-    name = "parrot"
+    name, reads_turns = "parrot", True
 
     def answers(self, conversations: Sequence[Turns], max_tokens: int) -> list[GivenAnswer]:
         return [GivenAnswer(turns[-1].text) for turns in conversations]
