@@ -12,6 +12,7 @@ import commands.home.cli
 import commands.init.cli
 import commands.models.cli
 import commands.models.cli_compare
+import commands.models.cli_eval
 import commands.models.cli_registry
 import commands.run.cli
 from commands.complete import join_words
@@ -102,7 +103,7 @@ def print_version(is_wanted: bool) -> None:
         raise typer.Exit
 
 
-MODELS = commands.models.cli, commands.models.cli_compare, commands.models.cli_registry
+MODELS = commands.models.cli, commands.models.cli_eval, commands.models.cli_compare, commands.models.cli_registry
 OTHERS = commands.feedback.cli, commands.init.cli, commands.home.cli
 for room in (commands.run.cli, commands.ask.cli, *MODELS, *OTHERS):
     app.add_typer(room.app)

@@ -235,28 +235,6 @@ def show(
         print_described(described)
 
 
-@app.command("eval", epilog="Example:  triptych eval demo-base@champion --task my_task.yaml")
-def evaluate(
-    model: ModelArgument = "",
-    task: Annotated[
-        list[str], typer.Option(metavar="NAME|FILE", help="A multiple-choice task as .yaml, or a task of lm-eval's.")
-    ] = [],  # noqa: B006
-    tasks_in: Annotated[Path, typer.Option(metavar="DIR", help="The folder of .yaml files of tasks by name.")] = Path(),
-    adapter: AdapterOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show the stored scores of a model, or score it on other tasks.
-
-    These are in lm-eval's format, given by path or by name.
-    """
-    from commands.models.adapted import with_adapter
-    from commands.models.use import evaluate_model
-    from commands.show import show_table
-
-    scores = evaluate_model(current_home(), with_adapter(current_home(), model, adapter), task, tasks_in)
-    print_json(scores) if as_json else show_table(scores)
-
-
 @app.command(epilog="Example:  triptych mask demo --rows 2")
 def mask(
     recipe: RecipeArgument = "",

@@ -6,5 +6,5 @@ seed_noise.py    whether a difference is larger than that of two seeds of one tr
 paired.py        two models' scores on one task: difference, interval, p, the smallest difference that could be shown
 contestants.py   models with their scores by item: stored.py, of registered versions; scoring.py, of any, now
 pairs.py         every two models on every task that they share, with the items that flipped
-words.py         the verdict as a sentence
+words.py         the verdict as a sentence; tuning.py: whether training was the right tool, as one
 """

@@ -86,7 +86,7 @@ def score_questions(name: str, weights: Path, asked: "QuestionFile") -> tuple[Co
         [each.text for each in answered],
     )
     tokens = sum(len(builder.encode(each.text)) for each in answered)
-    accepted = [" or ".join(map(str, each.as_json()["accepted"])) for each in answered]
+    accepted = [" or ".join(map(str, each.as_json(name)["accepted"])) for each in answered]
     texts = {
         each.question.id: ItemText(each.question.prompt, gold) for each, gold in zip(answered, accepted, strict=True)
     }

@@ -7,7 +7,7 @@ out: BM25 gives little weight to those that stand everywhere.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,7 +119,9 @@ def build_index(parts: Sequence[TrainingPart]) -> PassageIndex:
         raise UserError("there is no training text to look anything up in", "add documents, and run the recipe again")
     bm25 = BM25()
     bm25.index((ids, number), show_progress=False)
-    return PassageIndex(bm25, pa.table({"doc_id": pa.array(doc_ids, pa.string()), "text": pa.array(texts, pa.string())}))
+    return PassageIndex(
+        bm25, pa.table({"doc_id": pa.array(doc_ids, pa.string()), "text": pa.array(texts, pa.string())})
+    )
 
 
 def load_index(folder: Path) -> PassageIndex:

@@ -101,9 +101,11 @@ class ChatModel:
         return {"ids": ids, "tokens": tokens, "logprobs": logprobs.tolist()}
 
 
-def prompt_builder(model: str, weights: Path) -> PromptBuilder:
+def prompt_builder(
+    model: str, weights: Path, ends: Collection[int] | None = None, today: Callable[[], date] | None = date.today
+) -> PromptBuilder:
     """The prompts of that folder's model; UsageError where `model`, as its user calls it, generates no text."""
     if is_classifier(weights):
         cure = "name a model that does: beside it, POST /v1/classify answers with the classifiers"
         raise UsageError(f"{model} is a classifier and generates no text", cure)
-    return PromptBuilder(weights)
+    return PromptBuilder(weights, ends, today)
