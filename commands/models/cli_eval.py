@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from commands.models.elsewhere import MaxCostOption, PriceOption, RequestsOption, budget_of
 from commands.options import AdapterOption, JsonOption, RunOption, complete_model, current_home, print_json
 from tasks.errors import UsageError
 
@@ -41,11 +42,15 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="Write every answer with its score, as JSON lines.")
     ] = None,
     adapter: AdapterOption = None,
+    price: PriceOption = "",
+    max_cost: MaxCostOption = None,
+    requests_per_minute: RequestsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score models: on your own questions, on tasks, or show what is stored.
+    """Score models on questions or tasks, or show their stored scores.
 
     Tasks are in lm-eval's format, given by path or by name. With an adapter: the first model has its change.
+    A model elsewhere is named by its address, http(s)://HOST/v1#MODEL; its key is read from TRIPTYCH_KEY_HOST.
     """
     from commands.models.adapted import with_adapter
     from commands.models.use import evaluate_model
@@ -66,7 +71,8 @@ def evaluate(
     from commands.models.exam import ExamRequest, examine
     from commands.models.exam_show import print_exam, say_notes
 
-    result = examine(home, ExamRequest(questions, tuple(model), adapter, look_up, run, max_tokens))
+    budget = budget_of(price, max_cost, requests_per_minute)
+    result = examine(home, ExamRequest(questions, tuple(model), adapter, look_up, run, max_tokens, budget))
     say_notes(result)
     if answers is not None:
         result.write_answers(answers)

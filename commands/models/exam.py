@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from commands.models.adapted import with_adapter
 from commands.models.use import at_hand, is_public, model_path
+from tasks.endpoints.address import EndpointAddress, is_address, parse_address
+from tasks.endpoints.answer_cache import AnswerCache
+from tasks.endpoints.budget import Budget
 from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.models.hub_place import GGUF
@@ -19,7 +22,7 @@ from tasks.tracking.model_version import Version
 from tasks.tracking.registry import locate
 
 if TYPE_CHECKING:
-    from tasks.evaluate.answering import ModelAnswerer
+    from tasks.evaluate.answering import Answerer
     from tasks.evaluate.exam import AnsweredQuestion
     from tasks.look_up.passage_index import PassageIndex
 
@@ -36,6 +39,7 @@ class ExamRequest:
     look_up: bool = False
     run: str = ""  # whose training text is searched; "": each model's own
     max_tokens: int = 128
+    budget: Budget = field(default_factory=Budget)  # of what models elsewhere may be asked, all of them together
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Examinee:
     """A model as its user calls it, what it is, and the version that it is of, where it is registered."""
 
     name: str
-    place: Path
+    place: Path | EndpointAddress
     version: Version | None
 
 
@@ -107,7 +111,7 @@ def examine(home: Home, request: ExamRequest) -> ExamResult:
     index_of = _indexes(home, request, examinees) if request.look_up else None
     answered = dict[str, Sequence["AnsweredQuestion"]]()
     for each in examinees:
-        answerer = _answerer(each)
+        answerer = _answerer(each, home, request.budget)
         answered[each.name] = take_exam(asked.questions, answerer, request.max_tokens)
         if index_of:
             answers = take_exam(asked.questions, answerer, request.max_tokens, index_of(each))
@@ -118,10 +122,12 @@ def examine(home: Home, request: ExamRequest) -> ExamResult:
 def _examinees(home: Home, request: ExamRequest) -> list[Examinee]:
     """All are looked up before the first one answers; with looking up the base of a single one is asked too."""
     first, *others = request.models or (at_hand(home),)
+    if request.adapter and is_address(first):
+        raise UsageError(f"--adapter changes no model elsewhere ({first})", "name the model that it is for first")
     changed = with_adapter(home, first, request.adapter)
     name = f"{first}+{request.adapter.name}" if request.adapter else first
-    examinees = [Examinee(name, model_path(home, changed), None if request.adapter else _version(home, first))]
-    examinees += [Examinee(each, model_path(home, each), _version(home, each)) for each in others]
+    examinees = [Examinee(name, _place(home, changed), None if request.adapter else _version(home, first))]
+    examinees += [Examinee(each, _place(home, each), _version(home, each)) for each in others]
     parent = examinees[0].version.tags.get("parent") if examinees[0].version else None
     if request.look_up and len(examinees) == 1 and parent:
         say(f"  {parent}, which {name} began from, is asked too")
@@ -144,8 +150,12 @@ def _indexes(home: Home, request: ExamRequest, examinees: Sequence[Examinee]) ->
     return lambda examinee: made[indexes[examinee.name]]
 
 
+def _place(home: Home, model: str) -> Path | EndpointAddress:
+    return parse_address(model) if is_address(model) else model_path(home, model)
+
+
 def _version(home: Home, model: str) -> Version | None:
-    place = None if is_public(model) else locate(model, home)
+    place = None if is_public(model) or is_address(model) else locate(model, home)
     return place if isinstance(place, Version) else None
 
 
@@ -159,9 +169,14 @@ def _trained_and_base(examinees: Sequence[Examinee]) -> tuple[str, str]:
     return examinees[0].name, examinees[1].name if len(examinees) > 1 else ""
 
 
-def _answerer(examinee: Examinee) -> "ModelAnswerer":
+def _answerer(examinee: Examinee, home: Home, budget: Budget) -> "Answerer":
     from tasks.evaluate.answering import ModelAnswerer
 
+    if isinstance(examinee.place, EndpointAddress):
+        from tasks.endpoints.endpoint import Endpoint
+        from tasks.evaluate.endpoint_answerer import EndpointAnswerer
+
+        return EndpointAnswerer(examinee.name, Endpoint(examinee.place, AnswerCache(home.answers), budget))
     decoder = decoder_of(examinee.place)
     if examinee.place.suffix != GGUF:
         return ModelAnswerer(examinee.name, decoder, prompt_builder(examinee.name, examinee.place, today=None))

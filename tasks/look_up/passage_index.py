@@ -66,9 +66,9 @@ class PassageIndex:
     def save(self, folder: Path) -> None:
         import pyarrow as pa
 
-        with pa.OSFile(str(folder / "passages.arrow"), "wb") as file:
-            with pa.ipc.new_file(file, self._passages.schema) as out:
-                out.write_table(self._passages)
+        schema = self._passages.schema
+        with pa.OSFile(str(folder / "passages.arrow"), "wb") as file, pa.ipc.new_file(file, schema) as out:
+            out.write_table(self._passages)
         self._bm25.save(folder / "index", show_progress=False)
 
 
