@@ -5,6 +5,7 @@ config.py            the recipe's table [evaluate]
 language.py          what every model is scored on: bits per byte and multiple choice, beside n-grams and xz
 finetuned.py         what a fine-tuned model is scored on besides: held-out rows, beside simple baselines
 preference.py        rankings of a preference-tuned model; instruction.py and classification.py: losses and counts
+classifier_diagnosis.py  a classifier's calibration, its classes and its worst mistakes
 reference_models.py  public models on the same documents
 score_table.py       scores.parquet, summary.json and the picture; intervals.py: 95 % bootstrap intervals
 perplexity.py        bits per byte of documents; choices.py: multiple choice (both by tasks/models/likelihood.py)

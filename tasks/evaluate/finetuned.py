@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model import hub
-from model.text_classifier import load_classifier
+from model.text_classifier import TextClassifier, load_classifier, softmax
 from tasks.classifiers.calibrate import log_losses
 from tasks.classifiers.candidates import candidate_folder, chosen_folder, present
 from tasks.errors import UserError
 from tasks.evaluate import classification
+from tasks.evaluate.classifier_diagnosis import write_diagnosis
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.contamination import contaminated
 from tasks.evaluate.held_out import EncodedCorpus
@@ -101,13 +102,16 @@ def score_answers(table: ScoreTable, child: FineTuned, decoder: "Decoder") -> No
         _score_exact_matches(table, child, decoder, short)
 
 
-def score_labels(table: ScoreTable, child: FineTuned, out: Path) -> None:
-    """Enters accuracy, loss and macro-F1 of the model beside the other candidates; writes the confusion matrix."""
+def score_labels(table: ScoreTable, child: FineTuned, out: Path) -> list[str]:
+    """Enters accuracy, loss and macro-F1 of the model beside the other candidates; confusion, calibration, mistakes."""
     train = child.dataset["train"]
     names = train.features["label"].names
     rows = child.held_out()
     texts, labels = [row["text"] for row in rows], np.array([row["label"] for row in rows])
-    answers = {name: _probabilities(folder, names, texts) for name, folder in _competitors(table.role, child).items()}
+    classifiers = {name: _classifier(folder, names) for name, folder in _competitors(table.role, child).items()}
+    logits = {name: classifier.scorer.logits(texts) for name, classifier in classifiers.items()}
+    heat = {name: classifier.classes.temperature for name, classifier in classifiers.items()}
+    answers = {name: softmax(logits_nc / heat[name]) for name, logits_nc in logits.items()}
     answers["majority"] = classification.majority_probabilities(train["label"][:], len(rows), len(names))
     items = child.items(rows, texts, [1.0] * len(rows))
     accuracies = {name: classification.accuracies(p, labels) for name, p in answers.items()}
@@ -120,6 +124,7 @@ def score_labels(table: ScoreTable, child: FineTuned, out: Path) -> None:
     own = metrics.pop(table.role)
     table.add_metric("classify/macro_f1", own, len(rows), {name: value for name, (value, _, _) in metrics.items()})
     classification.write_confusion(classification.confusion(answers[table.role], labels).sum(0), names, out)
+    return [write_diagnosis(logits[table.role], heat[table.role], rows, names, out)]
 
 
 def _competitors(role: str, child: FineTuned) -> dict[str, Path]:
@@ -130,13 +135,13 @@ def _competitors(role: str, child: FineTuned) -> dict[str, Path]:
     return {role: chosen} | {kind: folder for kind, folder in others.items() if folder != chosen}
 
 
-def _probabilities(folder: Path, names: Sequence[str], texts: Sequence[str]) -> np.ndarray:
+def _classifier(folder: Path, names: Sequence[str]) -> TextClassifier:
     classifier = load_classifier(folder)
     if tuple(names) != classifier.labels:
         raise UserError(
             f"the model's classes are {classifier.labels}, the rows' {names}", "run finetune/classify again"
         )
-    return classifier.probabilities(texts)
+    return classifier
 
 
 def _enter(table: ScoreTable, task: str, items: Items, scores: dict[str, list[float]], better: Better) -> None:

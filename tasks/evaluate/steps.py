@@ -62,7 +62,7 @@ def _prompts(pretrained: Path) -> list[str]:
     return list(dict.fromkeys(json.loads(line)["prompt"] for line in lines))
 
 
-def evaluate_step(role: str, score: "Callable[[ScoreTable, FineTuned, Path], list[str]]") -> Step:
+def evaluate_step(role: str, score: "Callable[[ScoreTable, FineTuned, Path], list[str]]", version: int = 1) -> Step:
     """The step evaluate/ROLE: `score` enters what a model of one method of fine-tuning is worth, and gives notes."""
 
     def evaluate(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:

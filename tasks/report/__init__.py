@@ -4,5 +4,6 @@ page        the page itself                               blocks      its parts:
 data        funnel, corpus, planted dirt, thresholds      learning    training, samples, copying, scores
 account     time and storage, verdicts, lineage           copying     runs of tokens shared with the training text
 pictures    SVG files of training, scores, confusion      svg         plots
+classifier  calibration, each class, the worst mistakes
 model_page  one page on a model; network: its picture     attention_maps  who attends to whom
 """

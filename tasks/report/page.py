@@ -9,7 +9,7 @@ from typing import Any
 from tasks.curate.config import CurateConfig
 from tasks.errors import UserError
 from tasks.readable_numbers import seconds_in_words
-from tasks.report import account, data, learning
+from tasks.report import account, classifier, data, learning
 from tasks.report.blocks import Paragraph, Section
 from tasks.report.svg import COLOURS, STYLE
 from tasks.store.artifacts import write_durably
@@ -34,6 +34,7 @@ def write_page(tables: RunTables, config: CurateConfig, path: Path, opening: Sec
         "samples": lambda: learning.samples(tables),
         "copying": lambda: learning.copying(tables, MOST_TOKENS),
         "scores": lambda: learning.scores(tables),
+        "classifier": lambda: classifier.classifier(tables),
         "gate": lambda: account.verdicts(published),
         "family": lambda: account.family(tables.home, published),
         "steps": lambda: account.steps(tables, record),

@@ -18,8 +18,8 @@ from tasks.tables.views import RunTables
 from tests.browser import Page, browser, chromium
 from tests.end_to_end.conftest import CommandLine
 
-SECTIONS = ["summary", "funnel", "corpus", "planted", "signals", "training", "samples", "copying", "scores", "gate"]
-SECTIONS += ["family", "steps", "lineage"]
+SECTIONS = ["summary", "funnel", "corpus", "planted", "signals", "training", "samples", "copying", "scores"]
+SECTIONS += ["classifier", "gate", "family", "steps", "lineage"]
 BRIGHTNESS = "getComputedStyle(document.body).{}.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + +part, 0)"
 
 

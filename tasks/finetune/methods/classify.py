@@ -134,8 +134,7 @@ def evaluate(scores: "ScoreTable", model: "FineTuned", out: Path) -> list[str]:
     """Accuracy, loss, macro-F1 and the confusion matrix of the chosen candidate, beside the others and the majority."""
     from tasks.evaluate.finetuned import score_labels
 
-    score_labels(scores, model, out)
-    return []
+    return score_labels(scores, model, out)
 
 
 def _derived_labels(config: LabelledRows, table: Documents) -> list[Row]:
@@ -157,6 +156,7 @@ CLASSIFY = Method(
     beside=candidates,
     model_folder=chosen_folder,
     version=3,
+    evaluate_version=2,
     config=ClassifyConfig,
     rows=labelled_rows,
     tokenise=labelled_table,

@@ -258,4 +258,7 @@ def test_the_chosen_classifier_is_scored_beside_the_other_candidates_and_the_maj
     assert summary["classify/accuracy"]["baselines"].keys() == {"network", "majority"}
     assert summary["classify/loss"]["baselines"]["network"] == pytest.approx(math.log(2)), "zeros know nothing"
     assert (out / "confusion.csv").read_text().splitlines()[0] == "true \\ predicted,calm,stormy"
+    diagnosis = json.loads((out / "diagnosis.json").read_text())
+    assert [row["f1"] for row in diagnosis["classes"]] == [1.0, 1.0] and diagnosis["worst"] == []
+    assert 0 <= diagnosis["after"]["error"] < diagnosis["before"]["error"], "all rows are right, so surer is better"
     assert (out / "confusion.svg").stat().st_size > 0
