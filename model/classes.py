@@ -2,8 +2,11 @@
 
 import json
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
+
+from model.hub_config import WeightsError
 
 CLASSES_FILE = "classes.json"
 Kind = Literal["tfidf", "features", "network"]  # from the simplest on
@@ -34,6 +37,14 @@ def is_tfidf(folder: Path) -> bool:
 
 
 def read_classes(folder: Path) -> Classes:
-    """What the folder's file says; older ones say the labels alone."""
-    stated = json.loads((folder / CLASSES_FILE).read_text(encoding="utf-8"))
-    return Classes(tuple(stated["labels"]), stated.get("kind", "network"), stated.get("temperature", 1.0))
+    """What the folder's file says; older ones say the labels alone. WeightsError where it says something else."""
+    file = folder / CLASSES_FILE
+    try:
+        stated = json.loads(file.read_text(encoding="utf-8"))
+        labels, kind = tuple(stated["labels"]), stated.get("kind", "network")
+        temperature = float(stated.get("temperature", 1.0))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise WeightsError(f"{file}: not the labels of a classifier ({error!r})", "copy it again") from error
+    if kind not in get_args(Kind) or not all(isinstance(label, str) for label in labels) or not 0 < temperature < inf:
+        raise WeightsError(f"{file}: its labels, kind or temperature are none that a classifier has", "copy it again")
+    return Classes(labels, kind, temperature)

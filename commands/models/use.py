@@ -11,9 +11,10 @@ from typing import Any
 
 from commands.show import standard_output
 from flows.record import latest
-from model.classes import is_classifier, is_tfidf
+from model.classes import CLASSES_FILE, is_classifier, is_tfidf
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
+from tasks.models.damage import reading
 from tasks.models.hub_place import GGUF, is_hub
 from tasks.models.pretrained import PACKAGE, converted, copy_tokenizer
 from tasks.models.prompting import ChatModel
@@ -178,7 +179,9 @@ def model_path(home: Home, model: str) -> Path:
 def weights_folder(home: Home, model: str) -> Path:
     """The model as a folder in the Hugging Face layout; one in a GGUF file is written into the home as such, once."""
     place = model_path(home, model)
-    if is_tfidf(place):
+    with reading(place / CLASSES_FILE, "not the labels of a classifier"):
+        has_no_network = is_tfidf(place)
+    if has_no_network:
         raise UsageError(f"{model} is a classifier without a network", CLASSIFIER_CURE.format(model=model))
     return place if place.suffix != GGUF else converted(place.absolute(), home)
 

@@ -107,6 +107,9 @@ def test_what_there_is_nothing_to_compare_on_is_refused_with_what_to_give(weight
     classifier = tmp_path / "classifier"
     shutil.copytree(weights[0], classifier)
     (classifier / "classes.json").write_text("{}")
+    with pytest.raises(UserError, match=r"classes\.json: not the labels of a classifier"):
+        compare_models(home, [weights[0], str(classifier)], Items([str(task)]))
+    (classifier / "classes.json").write_text('{"labels": ["a", "b"]}')
     with pytest.raises(UsageError, match="is a classifier"):
         compare_models(home, [weights[0], str(classifier)], Items([str(task)]))
 
