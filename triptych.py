@@ -29,6 +29,7 @@ PANELS = {  # the commands in the order of --help
         "keys",
         "eval",
         "compare",
+        "arena",
         "feedback",
         "score",
         "attention",

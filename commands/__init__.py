@@ -3,7 +3,7 @@
 run         run, schedule, up
 ask         sql, what-if, look, trace, report
 models      chat, serve, score, eval, compare, export, mask, promote, rollback, keys
-feedback    feedback
+feedback    feedback, arena
 init        init
 home        status, doctor, gc, backup, restore, forget
 complete    what a shell completes: recipes, models, steps, questions, reasons, runs

@@ -20,11 +20,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serve.api_error import ApiError
 from serve.keys import ADMIN, Keyring
 from serve.limits import Limits, Rate
-from serve.page_files import PAGE
+from serve.page_files import ARENA_PAGE, CHAT_PAGE
 from tasks.errors import UserError
 from tasks.progress import say
 
-OPEN = frozenset({*PAGE, "/health", "/ready"})
+OPEN = frozenset({*CHAT_PAGE, *ARENA_PAGE, "/health", "/ready"})
 ADMIN_PATHS = ("/admin/", "/metrics")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYWHERE = frozenset({"0.0.0.0", "::"})

@@ -18,7 +18,7 @@ from serve.hang_up import unless_gone
 from serve.jobs import Prompt, check_fields, ids_of, jobs_of, text_prompt, turns_of
 from serve.limits import Limits
 from serve.llama_cpp import LlamaCppEngine
-from serve.page_files import serve_page
+from serve.page_files import CHAT_PAGE, serve_page
 from serve.parsing import Parser
 from serve.requests import ChatRequest, CountRequest, EmbeddingRequest, GenerationRequest, TextRequest
 from serve.responses import DONE, Piece, ResponseBuilder, error_event
@@ -34,7 +34,7 @@ def application(
     """The app, without access control (access.py). What another server answers is passed on to `upstream`."""
     app = FastAPI(title="triptych", openapi_url=None)  # its pages of documentation would load scripts from elsewhere
     handle_errors(app)
-    serve_page(app)
+    serve_page(app, CHAT_PAGE)
     _list_models(app, catalog, limits)
     parser = Parser()
     if upstream:

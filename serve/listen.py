@@ -62,8 +62,8 @@ def serve(wanted: Wanted, address: Address, limits: Limits, on_start: OnStart) -
         option = f"--name {names[0]}" if names else f"--host {host}"
         cure = "triptych keys add NAME, or stay on 127.0.0.1"
         raise UsageError(f"{option}: it can be reached from other machines, and this home has no key", cure)
-    settings = _settings(limits)
-    with _bind(host, address.port) as listener:
+    settings = uvicorn_settings(limits)
+    with bind(host, address.port) as listener:
         with answers_while_loading(listener, settings):
             follower = AliasFollower(home, name_model(), load_engine)
         keyring = Keyring(home, required=keys.are_required(home))
@@ -122,8 +122,8 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _settings(limits: Limits) -> dict[str, Any]:
-    """Uvicorn's."""
+def uvicorn_settings(limits: Limits) -> dict[str, Any]:
+    """What uvicorn runs with: within the limits, without its own log of requests."""
     return {
         "http": with_limits(limits),
         "backlog": WAITING_CONNECTIONS,
@@ -134,7 +134,8 @@ def _settings(limits: Limits) -> dict[str, Any]:
     }
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A listener at the address; UserError where it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=WAITING_CONNECTIONS)

@@ -13,7 +13,7 @@ from tasks.errors import UsageError
 from tasks.home import Home
 from tasks.tables.views import RunTables
 
-TABLES = ("curve", "feedback", "models", "rules", "scores", "steps")  # beside the views
+TABLES = ("arena", "curve", "feedback", "models", "rules", "scores", "steps")  # beside the views
 SHOW_TABLES = re.compile(r"\s*show\s+(all\s+)?tables\s*;?\s*", re.IGNORECASE)
 
 

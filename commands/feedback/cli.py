@@ -1,11 +1,12 @@
 """The commands on what people say of answers."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from commands.options import JsonOption, current_home, print_facts, print_json
+from commands.options import JsonOption, complete_model, current_home, print_facts, print_json
 from tasks.errors import UsageError
 
 app = typer.Typer()
@@ -41,3 +42,49 @@ def feedback(
     else:
         summary = read_feedback(current_home(), last)
         print_json(summary) if as_json else print_feedback(summary)
+
+
+@app.command(epilog="Example:  triptych arena demo-instruct/1 demo-instruct/2    triptych arena --scores")
+def arena(
+    model: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A B [C]…",
+            help="Two or more models: NAME@ALIAS, NAME/VERSION, a path or hub:OWNER/NAME.",
+            autocompletion=complete_model,
+        ),
+    ] = [],  # noqa: B006
+    prompts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Prompts: JSON lines with prompt or messages, else one a line.")
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 200,
+    temperature: Annotated[float, typer.Option(min=0.0, max=2.0, help="0: always the most likely token.")] = 0.8,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8001,
+    engine: Annotated[str, typer.Option(help="llama.cpp or decoder; by default the first there.")] = "",
+    quant: Annotated[str, typer.Option(help="Of the weights with llama.cpp: f16, q8_0, q4_0.")] = "q8_0",
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Show the standing by all votes, or those on A B [C].")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare models blind on a page, and rank them by the votes.
+
+    The page is on this machine only; Ctrl-C ends it. All models are in memory at once.
+    """
+    from commands.feedback.arena import Opponents, open_arena, print_standing, read_standing
+
+    if scores:
+        rows = read_standing(current_home(), model)
+        print_json(rows) if as_json else print_standing(rows)
+        return
+
+    def announce(address: dict[str, str]) -> None:
+        print_json(address) if as_json else print(address["url"])
+        sys.stdout.flush()
+
+    opponents = Opponents(model, engine, quant, max_tokens)
+    try:
+        open_arena(current_home(), opponents, (prompts, temperature, port), announce)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        raise typer.Exit(130) from None

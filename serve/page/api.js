@@ -1,8 +1,7 @@
 // The server's API: which models there are, whether a conversation fits, and the stream of an answer.
+import { call as request, events } from "./call.js";
 import { conversation, messages } from "./conversation.js";
 import { key, longestAnswer, sampling, system } from "./settings.js";
-
-const GONE = "The server no longer answers: start it again with `triptych serve`, then send again.";
 
 export async function models() {
   return (await (await call("/v1/models")).json()).data;
@@ -43,46 +42,6 @@ async function fit(model, signal) {
   }
 }
 
-async function call(path, body, signal) {
-  const bearer = key();
-  const reply = await reached(
-    fetch(path, {
-      method: body ? "POST" : "GET",
-      headers: { ...(body && { "Content-Type": "application/json" }), ...(bearer && { Authorization: `Bearer ${bearer}` }) },
-      body: body && JSON.stringify(body),
-      signal,
-    }),
-  );
-  if (reply.ok) return reply;
-  const error = (await reply.json().catch(() => ({}))).error ?? {};
-  throw Object.assign(new Error(error.message ?? `${reply.status} ${reply.statusText}`), { status: reply.status });
-}
-
-// A browser reports a server that is gone as "Failed to fetch" or "network error", each in words of its own.
-async function reached(promise) {
-  try {
-    return await promise;
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Error(GONE, { cause: error });
-  }
-}
-
-// The JSON values of a stream of server-sent events.
-async function* events(reply) {
-  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
-  let held = "";
-  for (;;) {
-    const { value, done } = await reached(reader.read());
-    if (done) throw new Error(`The answer was broken off. ${GONE}`);
-    const whole = (held + value).split("\n\n");
-    held = whole.pop();
-    for (const event of whole) {
-      const data = event.replace(/^data: /, "");
-      if (data === "[DONE]") return;
-      const chunk = JSON.parse(data);
-      if (chunk.error) throw new Error(chunk.error.message);
-      yield chunk;
-    }
-  }
+function call(path, body, signal) {
+  return request(path, { body, key: key(), signal });
 }

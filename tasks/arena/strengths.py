@@ -65,7 +65,7 @@ def rank(votes: Sequence[Vote], draws: int = DRAWS, seed: int = SEED) -> Ranking
     names = sorted({name for vote in votes for name in (vote.left, vote.right)})
     place = {name: number for number, name in enumerate(names)}
     pairs = np.array([[place[vote.left], place[vote.right]] for vote in votes], dtype=np.int64).reshape(-1, 2)
-    left = np.array([_share(vote.outcome) for vote in votes])
+    left = np.array([outcome_share(vote.outcome) for vote in votes])
     wins = win_matrix(pairs, left, len(names))
     groups = linked(wins + wins.T)
     theta, is_bounded = _fit_groups(wins, groups)
@@ -180,7 +180,8 @@ def _intervals(
     return bounds[0], bounds[1]
 
 
-def _share(outcome: Outcome) -> float:
+def outcome_share(outcome: Outcome) -> float:
+    """The left one's share of the vote."""
     return {"left": 1.0, "right": 0.0}.get(outcome, 0.5)
 
 

@@ -20,7 +20,7 @@ from tasks.home import Home
 from tasks.store.step import input_keys
 from tasks.store.verification import MANIFEST, read_manifest, verify_daily
 from tasks.tables.documents import describe
-from tasks.tables.feedback import feedback_table
+from tasks.tables.feedback import arena_table, feedback_table
 
 TEXT, BYTES = pa.string(), pa.int64()
 PARQUET = {  # raw table → (label, file pattern, its columns where a run has none of it)
@@ -70,6 +70,7 @@ class RunTables:
             "described": lambda: describe(self.partitions("ingest")),
             "withdrawn": self._withdrawn,
             "feedback": lambda: feedback_table(self.home),
+            "arena": lambda: arena_table(self.home),
         }
         return own | {name: lambda name=name: self._parquet(name) for name in PARQUET}
 
