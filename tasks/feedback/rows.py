@@ -34,7 +34,12 @@ class MadeRow:
 
     @property
     def lineage(self) -> list[dict[str, str]]:
-        return [{"feedback": entry.id, "model": entry.model, "time": entry.time} for entry in self.entries]
+        """Id, version (of a vote both) and time of each entry."""
+        return [
+            {"feedback": entry.id, "model": entry.model, "time": entry.time}
+            | ({"other_model": entry.other_model} if entry.other_model else {})
+            for entry in self.entries
+        ]
 
 
 @dataclass

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import UsageError, UserError
+from tasks.evaluate.question_file import read_questions
 from tasks.feedback.entry import Asked, Feedback
 from tasks.feedback.export import export_rows
 from tasks.feedback.rows import INSTRUCTIONS, KTO, PREFERENCES, QUESTIONS, feedback_rows
@@ -52,12 +53,13 @@ def test_each_file_is_read_by_its_method_and_names_the_entries_behind_each_row(t
     ]
     of = {(line["file"], line["line"]): line["feedback"] for line in lines(tmp_path / "rows" / "lineage.jsonl")}
     assert of[PREFERENCES, 3] == entries[4].id and of[KTO, 2] == entries[1].id and len(of) == 9
+    assert lines(tmp_path / "rows" / PREFERENCES)[2]["lineage"][0]["other_model"] == "m/2"
     assert lines(tmp_path / "rows" / KTO)[1]["lineage"] == [
         {"feedback": entries[1].id, "model": "m/1", "time": entries[1].time}
     ]
 
 
-def test_held_out_corrections_become_questions_and_a_conversation_around_them_is_not_trained():
+def test_held_out_corrections_become_questions_and_a_conversation_around_them_is_not_trained(tmp_path):
     prompts = [f"Question {n}?" for n in range(60)]
     entries = [judged(prompt, "wrong", correction=f"right {prompt}") for prompt in prompts]
     made = records(entries, 0.3)
@@ -67,6 +69,10 @@ def test_held_out_corrections_become_questions_and_a_conversation_around_them_is
     more = feedback_rows([*entries, judged(messages=around)], 0.3)
     assert KTO not in more.files and more.left_out.total() == 1
     assert {tuple(row) for row in made[QUESTIONS]} == {("id", "prompt", "answers", "kind")}
+    export_rows([*entries, judged(messages=TURNS, answer="d", correction="e")], tmp_path, 0.3)
+    assert {question.id for question in read_questions(tmp_path / QUESTIONS).questions} >= {
+        row["id"] for row in made[QUESTIONS]
+    }
     twice = records([judged("Q?", "w", correction="one two"), judged("Q?", "v", correction="x " * 9)], 0.99999)
     assert [(row["answers"], row["kind"]) for row in twice[QUESTIONS]] == [(["one two", "x x x x x x x x x"], "f1")]
 
