@@ -8,6 +8,7 @@ import ast
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,7 @@ ROOMS = ("tasks", "model")
 TALK = ("tasks.progress", "tasks.errors")  # messages are no part of a result
 NOWHERE: Definition = ("", "")
 SQL = "sql"  # in the place of a module
+PARSE_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _source(module: str) -> Module:
     path = _path(module)
     if path is None:  # a notebook, or a test's __main__
         return Module({}, {})
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _parse(path.read_text(encoding="utf-8"))
     definitions: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
         for name in _names(statement):
@@ -115,6 +117,17 @@ def _source(module: str) -> Module:
                 inner = f"{node.module}.{alias.name}"
                 imports[alias.asname or alias.name] = (inner, "") if _path(inner) else (node.module, alias.name)
     return Module(definitions, imports)
+
+
+def _parse(source: str) -> ast.Module:
+    """The syntax tree. Where other code runs in the midst of it, CPython 3.11 may raise SystemError: it counts amiss.
+
+    https://github.com/python/cpython/issues/106905
+    """
+    for _ in range(PARSE_TRIES - 1):
+        with suppress(SystemError):
+            return ast.parse(source)
+    return ast.parse(source)
 
 
 @cache

@@ -1,5 +1,6 @@
 """The code that a step reaches is all that its result can depend on, by name, and nothing that only stands near it."""
 
+import ast
 import sys
 from pathlib import Path
 
@@ -134,3 +135,15 @@ def test_a_method_of_fine_tuning_reaches_no_other_method_and_no_evaluation():
         methods = {definition for definition in code_digests(step) if definition.startswith("tasks.finetune.methods.")}
         assert methods and all(definition.startswith(f"tasks.finetune.methods.{name}.") for definition in methods)
         assert not [name for name in code_digests(step) if name.startswith("tasks.evaluate.")]
+
+
+def test_a_parse_that_cpython_miscounted_is_repeated(monkeypatch):
+    whole, failures = ast.parse, iter([SystemError("AST constructor recursion depth mismatch")] * 3)
+
+    def parse(source):
+        for failure in failures:
+            raise failure
+        return whole(source)
+
+    monkeypatch.setattr(reachable_code.ast, "parse", parse)
+    assert ast.dump(reachable_code._parse("a = 1")) == ast.dump(whole("a = 1"))

@@ -110,7 +110,7 @@ def test_a_version_is_listed_fetched_once_and_verified_in_another_home(home, ano
     assert (version.version, version.aliases) == (1, ("candidate", "champion"))
     weights = resolve("fetched-base@champion", another)
     assert weights.is_relative_to(another.models)
-    assert (weights / "model.safetensors").read_bytes() == b"Given(loss=1.0, items='a')"
+    assert (weights / "model.safetensors").read_bytes() == b"Given(loss=1.0, items='a', seed=0)"
     assert resolve("fetched-base/1", another) == weights
     assert capsys.readouterr().err.count("fetching fetched-base/1") == 1
     (weights / "model.safetensors").write_bytes(b"other weights")
