@@ -16,5 +16,7 @@ llama_cpp.py, llama_process.py, llama_child.py, cells.py    llama.cpp in a proce
 upstream.py, upstream_engine.py  another server with OpenAI's API, to which requests are passed on
 catalog.py, model_facts.py       the models that requests may name, and what the list of models says of each
 alias_follower.py                the version that the alias names now
-page_files.py, page/             the chat page
+feedback.py                      what people say of an answer, kept
+arena.py, arena_server.py        blind pairs, and the server of their page
+page_files.py, page/             the chat page, and the arena's
 """
