@@ -44,6 +44,7 @@ class Conversation:
     home: Home
     name: str
     knobs: Knobs
+    looks_up: bool = False
     speaker: AnsweringModel = field(init=False)
     turns: list["Turn"] = field(init=False, default_factory=list)
     earlier: list["Turn"] = field(init=False, default_factory=list)  # those before the last message
@@ -52,7 +53,7 @@ class Conversation:
     introduction: Introduction = field(init=False)
 
     def __post_init__(self) -> None:
-        self.speaker = AnsweringModel(self.home, self.name)
+        self.speaker = AnsweringModel(self.home, self.name, self.looks_up)
         self.introduction = _introduction(self.home, self.name)
 
     @property
@@ -79,6 +80,11 @@ class Conversation:
                 yield piece
         finally:
             self.turns = [*turns, Turn("assistant", "".join(pieces))] if pieces else self.earlier
+
+    def name_sources(self) -> None:
+        """Says from which documents the passages of the last answer were."""
+        if self.speaker.looked_up:
+            say(f"passages of {', '.join(dict.fromkeys(passage.doc_id for passage in self.speaker.looked_up))}")
 
     def command(self, line: str) -> str | None:
         """Does what `/NAME ARGUMENT` says; a message that is to be answered again, or None."""
@@ -123,7 +129,8 @@ class Conversation:
         if not name:
             say("\n".join([self.greeting, *models()]))
             return
-        self.speaker, self.introduction = AnsweringModel(self.home, name), _introduction(self.home, name)
+        self.speaker = AnsweringModel(self.home, name, self.looks_up)
+        self.introduction = _introduction(self.home, name)
         self.name, self.turns, self.earlier = name, [], []
         say(self.greeting)
         self.introduce()
@@ -159,14 +166,15 @@ class Conversation:
         say(f"written: {path}")
 
 
-def converse(home: Home, model: str, knobs: Knobs) -> None:
+def converse(home: Home, model: str, knobs: Knobs, looks_up: bool = False) -> None:
     """A conversation until the input ends."""
-    conversation = Conversation(home, model or at_hand(home), knobs)
+    conversation = Conversation(home, model or at_hand(home), knobs, looks_up)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         say(f"{conversation.greeting}; it ends with the input")
         with suppress(EOFError):
             while True:
                 _print_answer(conversation.answer(input(PROMPT)))
+                conversation.name_sources()
         return
     say(f"{conversation.greeting}; /help shows the commands, Ctrl-D ends")
     conversation.introduce()
@@ -194,6 +202,7 @@ def _converse_on_terminal(conversation: Conversation) -> None:
             message = conversation.command(line) if line.startswith("/") else line
             if message:
                 _print_answer(_printable(conversation.answer(message)))
+                conversation.name_sources()
         except KeyboardInterrupt:
             print(" …")
         except UserError as error:

@@ -18,6 +18,7 @@ from commands.options import (
 )
 from model.chat import TOP_P
 from tasks.errors import UsageError
+from tasks.progress import say
 
 app = typer.Typer()
 keys = typer.Typer(
@@ -36,6 +37,9 @@ def chat(
     temperature: Annotated[float, typer.Option(min=0.0, help="0: always the most likely token.")] = 0.8,
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of probability drawn from; 1: all.")] = TOP_P,
     seed: Annotated[int, typer.Option(help="Of the sampling.")] = 0,
+    look_up: Annotated[
+        bool, typer.Option("--look-up", help="Give it the best passages of the training text with each message.")
+    ] = False,
     adapter: AdapterOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,14 +54,16 @@ def chat(
     model = with_adapter(current_home(), model, adapter)
     knobs = Knobs(max_tokens, temperature, top_p, seed)
     if prompt:
-        text = answer_prompt(current_home(), model, prompt, knobs)
-        print_json({"text": text}) if as_json else print(text)
+        answer = answer_prompt(current_home(), model, prompt, knobs, look_up)
+        print_json(answer) if as_json else print(answer["text"])
+        if look_up and not as_json:
+            say(f"passages of {', '.join(dict.fromkeys(one['doc_id'] for one in answer['passages'])) or 'no document'}")
     elif as_json:
         raise UsageError("--json goes with --prompt", "triptych chat --prompt TEXT --json")
     else:
         from commands.models.chat import converse
 
-        converse(current_home(), model, knobs)
+        converse(current_home(), model, knobs, look_up)
 
 
 @app.command(epilog="Example:  triptych serve demo-instruct@champion --port 8000 --set requests_per_minute=60")

@@ -1,9 +1,8 @@
 """Bradley–Terry strengths from votes: P(i beats j) = 1 / (1 + exp(θ_j − θ_i)), Bradley & Terry 1952.
 
-A tie is half a win for each (`fit`), or an outcome with a probability of its own (`fit_with_ties`, Davidson 1970).
-Strengths exist where whoever is compared is linked by wins in both directions (Ford 1957). Groups that no vote links
-are ranked each for itself: between them nothing is known. Where a player of a group won or lost every game, its
-strength would be infinite: the group gets a weak prior then, and says so.
+A tie is half a win for each. Strengths exist where whoever is compared is linked by wins in both directions (Ford
+1957). Groups that no vote links are ranked each for itself: between them nothing is known. Where a player of a group
+won or lost every game, its strength would be infinite: the group gets a weak prior then, and says so.
 """
 
 from collections.abc import Sequence
@@ -109,31 +108,6 @@ def fit(wins: Matrix, prior: float = 0.0) -> Strengths:
 def covariance(theta: Strengths, wins: Matrix, prior: float = PRIOR) -> Matrix:
     """Of θ by the normal approximation at its maximum; the prior keeps it finite."""
     return np.linalg.inv(_information(theta, wins, prior)).astype(np.float64)
-
-
-def fit_with_ties(wins: Matrix, ties: Matrix) -> tuple[Strengths, float]:
-    """Davidson's θ (mean 0) and ν, for a tie's probability in proportion to ν √(e^θ_i e^θ_j). `ties` is symmetric."""
-    from scipy.optimize import minimize
-
-    upper = np.triu_indices(len(wins), 1)
-
-    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        theta, log_nu = parameters[:-1], parameters[-1]
-        i, j = upper
-        logits = np.stack([theta[i], theta[j], log_nu + (theta[i] + theta[j]) / 2])
-        peak = logits.max(axis=0)
-        total = peak + np.log(np.exp(logits - peak).sum(axis=0))
-        counts = np.stack([wins[i, j], wins[j, i], ties[i, j]])
-        excess = np.exp(logits - total) * counts.sum(axis=0) - counts
-        gradient = np.zeros_like(parameters)
-        np.add.at(gradient, i, excess[0] + excess[2] / 2)
-        np.add.at(gradient, j, excess[1] + excess[2] / 2)
-        gradient[-1] = excess[2].sum()
-        return float((counts * (total - logits)).sum()), gradient
-
-    found = minimize(loss, np.zeros(len(wins) + 1), jac=True, method="BFGS", options={"gtol": 1e-9})
-    theta = found.x[:-1]
-    return theta - theta.mean(), float(np.exp(found.x[-1]))
 
 
 def linked(games: Matrix) -> NDArray[np.int64]:

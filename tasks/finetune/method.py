@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, DatasetDict
 
-    Tables = Mapping[str, pa.Table]  # split → the columns that the objective reads
 
 STRONGEST = "strongest"  # the baseline that did best of those scored in the same run
 Notes = list[str]  # sentences for the person who watches the run
@@ -69,7 +68,7 @@ class Method:
     takes: str = "prompt"  # the column that a caller of the registered model gives
     starts_from: str = ""  # the method whose model it begins from, where the recipe has that one; else the base
     sequences: Callable[["pa.Table", int], int] = rows_in  # of an epoch, given the context
-    beside: "Callable[[Any, DatasetDict, Tables, StartingModel, Path], Extra] | None" = (
+    beside: "Callable[[Any, DatasetDict, Mapping[str, pa.Table], StartingModel, Path], Extra] | None" = (
         None  # what is made after training
     )
     model_folder: Callable[[Path], Path] = weights_of  # of the step's folder: what is evaluated and registered

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import triptych
+from commands.models import answering
 from commands.models.chat import Conversation, _print_answer, converse
 from commands.models.use import Knobs
 from model import hub
@@ -20,6 +21,7 @@ from model.decoder import Decoder, initialise
 from model.depth import from_depth
 from tasks.errors import UsageError
 from tasks.home import Home
+from tasks.look_up.passage_index import Passage
 from tasks.models.chat_template import write_chat_template
 from tasks.models.vocabulary import SPECIALS
 from tasks.register.introduction import Introduction
@@ -71,7 +73,7 @@ class Terminal:
         shows = False
         while not shows:
             os.write(self.end, CTRL_C.encode())
-            shows = bool(select.select([self.end], [], [], 0.3)[0])
+            shows = bool(select.select([self.end], [], [], 3.0)[0])  # a second one too early would end it
 
     def interrupt_answer(self, keys: str) -> str:
         """What it shows of the answer to a line, which goes on until Ctrl-C ends it."""
@@ -176,3 +178,17 @@ def test_an_empty_answer_is_said_to_be_one(capsys):
         assert "an empty answer" in capsys.readouterr().err
     _print_answer(iter(["a", "b"]))
     assert capsys.readouterr() == ("ab\n", "")
+
+
+def test_with_looking_up_the_passages_documents_stand_below_the_answer(weights, home, monkeypatch, capsys):
+    class Index:
+        def best(self, question, most):
+            return [Passage("a#1", "abab", 2.0), Passage("b#2", "ba", 1.0), Passage("a#1", "ab", 0.5)]
+
+    monkeypatch.setattr(answering, "passage_index", lambda home, version: Index())
+    answer = answering.answer_prompt(home, str(weights), "ab?", Knobs(4, 0.0, 1.0, 0), looks_up=True)
+    assert [passage["doc_id"] for passage in answer["passages"]][0] == "a#1" and answer["text"]
+    assert answer["text"] != answering.answer_prompt(home, str(weights), "ab?", Knobs(4, 0.0, 1.0, 0))["text"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("ab?\n"))
+    converse(home, str(weights), Knobs(4, 0.0, 1.0, 0), looks_up=True)
+    assert "passages of a#1" in capsys.readouterr().err

@@ -1,7 +1,6 @@
 """Strengths equal scipy's maximum; what votes cannot tell is named; a known ranking comes back."""
 
 import json
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from scipy.optimize import minimize
 
 from tasks.arena.next_pair import is_clear, next_pair
-from tasks.arena.strengths import PRIOR, Vote, fit, fit_with_ties, rank
+from tasks.arena.strengths import PRIOR, Vote, fit, rank
 
 FIXTURE = Path(__file__).parents[4] / "shared/fixtures/bradley_terry_reference.json"
 
@@ -57,17 +56,6 @@ def test_ten_wins_of_fifteen_are_the_logarithm_of_two():
     assert first.theta == pytest.approx(np.log(2) / 2) and second.theta == pytest.approx(-np.log(2) / 2)
     assert first.elo == pytest.approx(1060.206, abs=1e-3) and first.low < 0 < first.high
     assert (first.votes, ranking.groups, ranking.unbounded) == (15, 1, ())
-
-
-def test_davidsons_tie_parameter_and_strengths_come_back():
-    theta, nu = np.array([0.8, 0.1, -0.9]), 0.7
-    wins, ties = np.zeros((3, 3)), np.zeros((3, 3))
-    for i, j in combinations(range(3), 2):  # the expected counts themselves
-        chances = np.array([np.exp(theta[i]), np.exp(theta[j]), nu * np.exp((theta[i] + theta[j]) / 2)])
-        wins[i, j], wins[j, i], ties[i, j] = 1000 * chances / chances.sum()
-        ties[j, i] = ties[i, j]
-    strengths, found = fit_with_ties(wins, ties)
-    assert strengths == pytest.approx(theta, abs=1e-5) and found == pytest.approx(nu, abs=1e-5)
 
 
 def test_groups_that_no_vote_links_are_ranked_each_for_itself():
@@ -150,7 +138,3 @@ def test_strengths_and_intervals_equal_the_reference(name):
     assert [p.elo for p in mine] == pytest.approx(given["scipy_mle"]["elo_1000_400"], abs=1e-2)
     assert [p.low for p in mine] == pytest.approx(given["bootstrap_numpy"]["low"], abs=1e-3)
     assert [p.high for p in mine] == pytest.approx(given["bootstrap_numpy"]["high"], abs=1e-3)
-    if davidson := given.get("scipy_davidson_mle"):
-        theta, nu = fit_with_ties(np.array(given["wins_matrix"]), np.array(given["ties_matrix"]))
-        assert theta == pytest.approx(davidson["theta_centred"], abs=1e-5)
-        assert nu == pytest.approx(davidson["nu"], abs=1e-5)
