@@ -187,7 +187,7 @@ def test_with_looking_up_the_passages_documents_stand_below_the_answer(weights, 
 
     monkeypatch.setattr(answering, "passage_index", lambda home, version: Index())
     answer = answering.answer_prompt(home, str(weights), "ab?", Knobs(4, 0.0, 1.0, 0), looks_up=True)
-    assert [passage["doc_id"] for passage in answer["passages"]][0] == "a#1" and answer["text"]
+    assert answer["passages"][0]["doc_id"] == "a#1" and answer["text"]
     assert answer["text"] != answering.answer_prompt(home, str(weights), "ab?", Knobs(4, 0.0, 1.0, 0))["text"]
     monkeypatch.setattr(sys, "stdin", io.StringIO("ab?\n"))
     converse(home, str(weights), Knobs(4, 0.0, 1.0, 0), looks_up=True)
