@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from commands.models.elsewhere import MaxCostOption, PriceOption, RequestsOption, budget_of
 from commands.options import JsonOption, complete_model, current_home, print_json
 
 app = typer.Typer()
@@ -16,7 +17,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="A B [C]…",
-            help="Two or more models: NAME@ALIAS, NAME/VERSION, a path or hub:OWNER/NAME.",
+            help="Two or more models: NAME@ALIAS, NAME/VERSION, a path, hub:OWNER/NAME or an address.",
             autocompletion=complete_model,
         ),
     ],
@@ -32,16 +33,21 @@ def compare(
     page: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="A page with the verdicts and the items side by side.")
     ] = None,
+    price: PriceOption = "",
+    max_cost: MaxCostOption = None,
+    requests_per_minute: RequestsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say which of several models is better, if any is.
 
     On questions or tasks; without these on the scores stored with them, else on the texts that the run held out.
+    A model elsewhere, http(s)://HOST/v1#MODEL, can be compared on questions.
     """
     from commands.models.compare import Items, compare_models, rows_as_json
     from commands.models.comparison import print_comparison, write_comparison_page
 
-    rows = compare_models(current_home(), model, Items(task, tasks_in, questions, texts))
+    budget = budget_of(price, max_cost, requests_per_minute)
+    rows = compare_models(current_home(), model, Items(task, tasks_in, questions, texts), budget)
     if page is not None:
         write_comparison_page(rows, page)
     if as_json:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from commands.models.elsewhere import answerer_at
 from commands.models.use import require_lm_eval, weights_folder
 from flows.held_out_texts import corpus_of
 from flows.run_tables import record_of
 from tasks.comparison.contestants import Contest, Contestant, Texts
 from tasks.comparison.pairs import Row, compare_all
+from tasks.endpoints.address import is_address, parse_address
+from tasks.endpoints.budget import Budget
 from tasks.errors import UsageError, UserError
 from tasks.home import Home
 from tasks.progress import say
@@ -31,14 +34,16 @@ class Items:
     texts: int = 200
 
 
-def compare_models(home: Home, models: Sequence[str], items: Items) -> list[Row]:
+def compare_models(home: Home, models: Sequence[str], items: Items, budget: Budget | None = None) -> list[Row]:
     """A row per task and pair; UsageError where there is nothing that all of them can be compared on."""
     if len(models) < 2:
         raise UsageError("compare takes two or more models", "triptych compare A B [C …]")
     if items.tasks and items.questions:
         raise UsageError("--questions and --task are two comparisons", "give one of them")
     if items.questions:
-        contest = _on_questions(home, models, items.questions)
+        contest = _on_questions(home, models, items.questions, budget or Budget())
+    elif far := next(filter(is_address, models), None):
+        raise UsageError(f"{far} gives answers and no probabilities", "compare it on --questions FILE")
     elif items.tasks:
         contest = _on_tasks(home, models, items)
     else:
@@ -88,12 +93,22 @@ def _stored_scores(name: str, version: Version | Path, home: Home) -> Contestant
     return stored_scores(name, verified(version, home))
 
 
-def _on_questions(home: Home, models: Sequence[str], file: Path) -> Contest:
+def _on_questions(home: Home, models: Sequence[str], file: Path, budget: Budget) -> Contest:
+    from model import hub
     from tasks.comparison.scoring import score_questions
+    from tasks.evaluate.answering import ModelAnswerer
     from tasks.evaluate.question_file import read_questions
+    from tasks.models.prompting import prompt_builder
 
-    asked = read_questions(file)
-    scored = [score_questions(model, weights, asked) for model, weights in _weights(home, models)]
+    asked, scored = read_questions(file), list[tuple[Contestant, Texts]]()
+    weights = dict(_weights(home, [model for model in models if not is_address(model)]))
+    addresses = {model: parse_address(model) for model in models if is_address(model)}
+    for name in models:
+        if name in addresses:
+            scored.append(score_questions(answerer_at(name, addresses[name], home, budget), asked))
+        else:
+            builder = prompt_builder(name, weights[name])
+            scored.append(score_questions(ModelAnswerer(name, hub.load(weights[name]), builder), asked))
     return Contest([contestant for contestant, _ in scored], scored[0][1])
 
 

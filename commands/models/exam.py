@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from commands.models.adapted import with_adapter
+from commands.models.elsewhere import answerer_at
 from commands.models.use import at_hand, is_public, model_path
 from tasks.endpoints.address import EndpointAddress, is_address, parse_address
-from tasks.endpoints.answer_cache import AnswerCache
 from tasks.endpoints.budget import Budget
 from tasks.errors import UsageError
 from tasks.home import Home
@@ -173,10 +173,7 @@ def _answerer(examinee: Examinee, home: Home, budget: Budget) -> "Answerer":
     from tasks.evaluate.answering import ModelAnswerer
 
     if isinstance(examinee.place, EndpointAddress):
-        from tasks.endpoints.endpoint import Endpoint
-        from tasks.evaluate.endpoint_answerer import EndpointAnswerer
-
-        return EndpointAnswerer(examinee.name, Endpoint(examinee.place, AnswerCache(home.answers), budget))
+        return answerer_at(examinee.name, examinee.place, home, budget)
     decoder = decoder_of(examinee.place)
     if examinee.place.suffix != GGUF:
         return ModelAnswerer(examinee.name, decoder, prompt_builder(examinee.name, examinee.place, today=None))

@@ -15,6 +15,7 @@ from tasks.models.vocabulary import Vocabulary
 METRICS = ("acc", "acc_norm")
 
 if TYPE_CHECKING:
+    from tasks.evaluate.answering import Answerer
     from tasks.evaluate.held_out import HeldOutDocument
     from tasks.evaluate.question_file import QuestionFile
     from tasks.evaluate.task_files import Task
@@ -71,21 +72,18 @@ def score_choices(name: str, weights: Path, tasks: Sequence["Task"]) -> Contesta
     return Contestant(name, scores, time.monotonic() - began, tokens)
 
 
-def score_questions(name: str, weights: Path, asked: "QuestionFile") -> tuple[Contestant, Texts]:
-    """Scores of a user's own questions from 0 to 1, and what they ask; the tokens are those of its answers."""
-    from model import hub
-    from tasks.evaluate.answering import ModelAnswerer
+def score_questions(answerer: "Answerer", asked: "QuestionFile") -> tuple[Contestant, Texts]:
+    """Scores of a user's own questions from 0 to 1, and what they ask; tokens are those of answers, where counted."""
     from tasks.evaluate.exam import take_exam
-    from tasks.models.prompting import prompt_builder
 
-    began, builder = time.monotonic(), prompt_builder(name, weights)
-    answered = take_exam(asked.questions, ModelAnswerer(name, hub.load(weights), builder))
+    name, began = answerer.name, time.monotonic()
+    answered = take_exam(asked.questions, answerer)
     scores = _items(
         [each.question.id for each in answered],
         [each.score for each in answered],
         [each.text for each in answered],
     )
-    tokens = sum(len(builder.encode(each.text)) for each in answered)
+    tokens = answerer.tokens_in([each.text for each in answered])
     accepted = [" or ".join(map(str, each.as_json(name)["accepted"])) for each in answered]
     texts = {
         each.question.id: ItemText(each.question.prompt, gold) for each, gold in zip(answered, accepted, strict=True)

@@ -58,6 +58,10 @@ class Answerer(Protocol):
         """How many more tokens a conversation may have beside an answer; None where that is not known."""
         ...
 
+    def tokens_in(self, answers: Sequence[str]) -> int | None:
+        """How many tokens it wrote; None where that is not known."""
+        ...
+
 
 class ModelAnswerer:
     """A model on the decoder, many questions at a time."""
@@ -70,6 +74,9 @@ class ModelAnswerer:
     @property
     def reads_turns(self) -> bool:
         return self._builder.answers
+
+    def tokens_in(self, answers: Sequence[str]) -> int:
+        return sum(len(self._vocabulary.encode(answer)) for answer in answers)
 
     def tokens_left(self, turns: Turns, max_tokens: int) -> int:
         return self._longest_prompt(max_tokens) - len(self._prompt(turns)[0])

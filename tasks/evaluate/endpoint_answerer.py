@@ -29,6 +29,9 @@ class EndpointAnswerer:
     ) -> list[list[float]] | None:
         return None
 
+    def tokens_in(self, answers: Sequence[str]) -> int | None:
+        return None
+
     def tokens_left(self, turns: Turns, max_tokens: int) -> int | None:
         return None
 

@@ -17,6 +17,7 @@ from tasks.errors import UsageError, UserError
 from tasks.evaluate.held_out import HeldOutDocument
 from tasks.evaluate.language import score_task_files
 from tasks.home import Home
+from tests.tasks.endpoints.stand_in import elsewhere
 from tests.tasks.models.tiny_weights import tiny_weights
 
 CONTRACT = ["items", "difference", "low", "high", "p", "smallest_detectable", "verdict", "flipped"]
@@ -154,3 +155,16 @@ def test_the_verdict_is_a_sentence_and_the_items_that_flipped_stand_side_by_side
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
+
+
+def test_a_model_elsewhere_is_compared_on_questions_and_on_nothing_else(weights, task, home, tmp_path):
+    questions = tmp_path / "ours.jsonl"
+    rows = [{"id": str(n), "prompt": f"{n}?", "answers": ["yes"], "kind": "exact"} for n in range(12)]
+    questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with elsewhere() as server:
+        models = [weights[0], f"{server.url}#big"]  # which says yes to everything
+        (row,) = compare_models(home, models, Items(questions=questions))
+        with pytest.raises(UsageError, match="compare it on --questions"):
+            compare_models(home, models, Items([str(task)]))
+    assert (row.as_json()["verdict"], row.as_json()["difference"]) == ("better", 1.0)
+    assert row.as_json()["tokens"][1] is None and row.as_json()["flipped"] == 12
