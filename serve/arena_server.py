@@ -13,7 +13,8 @@ from serve import keys
 from serve.access import AccessControl
 from serve.alias_follower import AliasFollower, LoadedVersion
 from serve.api_error import handle_errors
-from serve.arena import Arena, add_arena
+from serve.arena import Arena, Player, add_arena
+from serve.arena_endpoint import EndpointPlayer
 from serve.engine_choice import LoadEngine
 from serve.feedback import Recorder
 from serve.generation import Generations
@@ -26,6 +27,7 @@ from serve.parsing import Parser
 from serve.requests import ChatRequest, Message
 from tasks.arena.prompts import read_prompts
 from tasks.arena.votes import votes_of
+from tasks.endpoints.address import is_address, parse_address
 from tasks.errors import UsageError
 from tasks.feedback.entry import Asked
 from tasks.feedback.log import entries
@@ -73,13 +75,17 @@ def serve_arena(
         raise UsageError("arena takes two or more models", "triptych arena A B [C …], or: triptych arena --scores")
     prompts = read_prompts(settings.prompts) if settings.prompts else []
     generations, parser = Generations(limits, SLOTS), Parser()
-    players = dict[str, EnginePlayer]()
+    players = dict[str, Player]()
     for model in models:
-        served = AliasFollower(home, model, load_engine).served
-        if served.name in players:
+        if is_address(model):
+            player = EndpointPlayer(parse_address(model), limits.default_tokens, settings.temperature)
+        else:
+            served = AliasFollower(home, model, load_engine).served
+            player = EnginePlayer(served, generations, parser, settings.temperature)
+        if player.name in players:
             cure = "name different ones; of two folders of one name, rename one"
-            raise UsageError(f"{model}: a second player of the name {served.name}", cure)
-        players[served.name] = EnginePlayer(served, generations, parser, settings.temperature)
+            raise UsageError(f"{model}: a second player of the name {player.name}", cure)
+        players[player.name] = player
     arena = Arena(players, votes_of(entries(home), players), prompts)
     return ArenaServer(home, arena, generations, settings.port)
 

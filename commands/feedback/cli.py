@@ -50,7 +50,7 @@ def arena(
         list[str],
         typer.Argument(
             metavar="A B [C]…",
-            help="Two or more models: NAME@ALIAS, NAME/VERSION, a path or hub:OWNER/NAME.",
+            help="Two or more models: NAME@ALIAS, NAME/VERSION, a path, hub:OWNER/NAME or an address.",
             autocompletion=complete_model,
         ),
     ] = [],  # noqa: B006
@@ -69,7 +69,8 @@ def arena(
 ) -> None:
     """Compare models blind on a page, and rank them by the votes.
 
-    The page is on this machine only; Ctrl-C ends it. All models are in memory at once.
+    The page is on this machine only; Ctrl-C ends it. All models are in memory at once, but for those elsewhere:
+    http(s)://HOST/v1#MODEL, with its key in TRIPTYCH_KEY_HOST.
     """
     from commands.feedback.arena import Opponents, open_arena, print_standing, read_standing
 

@@ -23,6 +23,7 @@ from tasks.feedback.log import append, entries
 from tasks.home import Home
 from tests.browser import Page, browser, chromium
 from tests.serve.conftest import REPOSITORY
+from tests.tasks.endpoints.stand_in import elsewhere, error, good
 from tests.tasks.feedback.entries import vote
 
 STRENGTHS = {"ada": 2.0, "bob": 0.0, "eve": -2.0}
@@ -150,3 +151,25 @@ def test_a_person_votes_blind_by_keyboard_on_a_phone_too(arena_url, home, tmp_pa
         assert {url.startswith(arena_url) for url in tab.requests()} == {True} and tab.complaints() == []
         tab.show(arena_url, width=390, height=844, dark=True)
         assert tab.js("document.documentElement.scrollWidth") <= 390
+
+
+def test_models_elsewhere_play_and_one_that_refuses_is_not_named(empty, capsys):
+    async def play(server) -> None:
+        names = [f"{server.url}#{name}" for name in ("big", "small")]
+        made = serve_arena(empty, names, None, limits([]), ArenaSettings(None, 0.5, 0))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(made.app()), base_url="http://127.0.0.1") as client:
+            pair = (await client.post("/v1/arena/pairs", json=PROMPT)).json()
+            assert sorted([pair["left"], pair["right"]]) == ["from big", "from small"]
+            assert {body["temperature"] for _, _, body in server.received} == {0.5}
+            shown = (await client.post("/v1/arena/votes", json={"id": pair["id"], "choice": "left"})).json()
+            assert sorted([shown["left"], shown["right"]]) == names
+            server.respond = lambda body: error(400, "not this")
+            refused = await client.post("/v1/arena/pairs", json=PROMPT)
+            assert refused.status_code == 502 and server.url not in refused.text
+        with pytest.raises(UsageError, match="add #MODEL"):
+            serve_arena(empty, [names[0], server.url], None, limits([]), ArenaSettings(None, 0.5, 0))
+
+    with elsewhere() as server:
+        server.respond = lambda body: good(f"from {body['model']}")
+        asyncio.run(play(server))
+    assert "refuses: 400: not this" in capsys.readouterr().err
