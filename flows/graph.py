@@ -25,7 +25,10 @@ from tasks.store.step import Frozen, Step
 
 State = Literal["complete", "cached", "skipped", "failed", "absent"]
 FINETUNE = {name: finetune_step(method) for name, method in METHODS.items()}
-EVALUATE = {name: evaluate_step(name, method.evaluate, method.evaluate_version) for name, method in METHODS.items()}
+EVALUATE = {
+    name: evaluate_step(name, method.evaluate, method.evaluate_version, method.answers)
+    for name, method in METHODS.items()
+}
 
 
 @dataclass(frozen=True)

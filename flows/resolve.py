@@ -118,6 +118,8 @@ def _with_pretrained(
 def _evaluation(config: EvaluateConfig, pretrain: PretrainConfig, mistakes: Mistakes) -> EvaluateConfig:
     with mistakes.at("evaluate.tasks", [str(path) for path in config.tasks]):
         config = config.resolve_tasks()
+    with mistakes.at("evaluate.questions", config.questions and str(config.questions)):
+        config = config.resolve_questions()
     with mistakes.at("evaluate.reference_models"):
         return _beside_its_beginning(config.resolve_reference_models(), pretrain)
     return config

@@ -18,6 +18,9 @@ class EvaluateConfig(Frozen):
     tasks: Annotated[tuple[Path, ...], NOT_IN_KEY] = ()  # multiple choice in lm-eval's format: paths of YAML files
     tasks_sha256: str | None = None  # of their content, filled in when the recipe is resolved
     max_questions: int = Field(default=1000, ge=1)  # of a task, the first
+    questions: Annotated[Path | None, NOT_IN_KEY] = None  # of your own, JSON lines or CSV: question_file.py
+    questions_sha256: str | None = None  # of its content, filled in when the recipe is resolved
+    answer_tokens: int = Field(default=128, ge=1)  # of an answer to one of them, at most
     next_passage: int = Field(default=200, ge=0)  # questions made of the test documents
     exact_answers: int = Field(
         default=64, ge=0
@@ -36,7 +39,19 @@ class EvaluateConfig(Frozen):
     def has_tasks_for_its_content(self) -> Self:
         if self.tasks_sha256 and not self.tasks:
             raise ValueError("tasks_sha256 is given without the paths of its tasks")
+        if self.questions_sha256 and self.questions is None:
+            raise ValueError("questions_sha256 is given without the path of its questions")
         return self
+
+    def resolve_questions(self) -> Self:
+        """The same with the file's absolute path and its hash; UsageError where a question cannot be used."""
+        if self.questions is None:
+            return self
+        from tasks.evaluate.question_file import content_of, read_questions
+
+        path = self.questions.expanduser().absolute()
+        read_questions(path)
+        return self.model_copy(update={"questions": path, "questions_sha256": content_of(path)})
 
     def resolve_tasks(self) -> Self:
         """The same with absolute paths of task files and their hash; UserError where one cannot be read."""

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 def evaluate_base(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
     """Bits per byte and multiple choice, beside n-grams, xz, chance and public models."""
     from tasks.evaluate.language import build_eval_set, score_beside_baselines
+    from tasks.evaluate.own_questions import score_own_questions
     from tasks.evaluate.reference_models import compare_with_reference_models
 
     scores, corpus, weights = _score_table("base", config), _corpus(inputs), inputs.folder("model") / "weights"
     eval_set = build_eval_set(config, corpus, out)
     notes = score_beside_baselines(scores, config, eval_set, corpus, weights)
+    notes += score_own_questions(scores, config, corpus, (weights, None), out)
     prompts = _prompts(inputs.folder("model"))[-1:]
     written = compare_with_reference_models(scores, config, eval_set, prompts)  # last: n-grams and xz have left memory
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in written)
@@ -62,15 +64,24 @@ def _prompts(pretrained: Path) -> list[str]:
     return list(dict.fromkeys(json.loads(line)["prompt"] for line in lines))
 
 
-def evaluate_step(role: str, score: "Callable[[ScoreTable, FineTuned, Path], list[str]]", version: int = 1) -> Step:
-    """The step evaluate/ROLE: `score` enters what a model of one method of fine-tuning is worth, and gives notes."""
+def evaluate_step(
+    role: str, score: "Callable[[ScoreTable, FineTuned, Path], list[str]]", version: int, answers: bool
+) -> Step:
+    """The step evaluate/ROLE: `score` enters what a model of one method of fine-tuning is worth, and gives notes.
+
+    `answers`: whether it is a model that own questions can be put to.
+    """
 
     def evaluate(config: EvaluateConfig, inputs: Inputs, out: Path) -> Stats:
+        from tasks.evaluate.own_questions import score_own_questions
+
         scores, model = _score_table(role, config), _finetuned_model(config, inputs, _corpus(inputs))
         notes = score(scores, model, out)
+        if answers:
+            notes += score_own_questions(scores, config, model.corpus, (model.weights, model.base), out)
         return _write(scores, out, [*model.notes(), *notes])
 
-    return Step(f"evaluate/{role}", 2, EvaluateConfig, evaluate, _LIBRARIES, code=(score,))
+    return Step(f"evaluate/{role}", version, EvaluateConfig, evaluate, _LIBRARIES, code=(score,))
 
 
 def _score_table(role: str, config: EvaluateConfig) -> "ScoreTable":
@@ -100,7 +111,7 @@ def _write(scores: "ScoreTable", out: Path, notes: Sequence[str]) -> Stats:
 
 REFERENCE_SAMPLES = "reference_samples.jsonl"  # what public models write after one of the base's prompts
 SEED_ROLE = "seed_"  # begins the roles of evaluate_seeds' models
-_LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn")
+_LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "scikit-learn", "bm25s")
 
 EVALUATE_SEEDS = Step("seeds/evaluate", 1, EvaluateConfig, evaluate_seeds, _LIBRARIES)
 EVALUATE_BASE = Step("evaluate/base", 2, EvaluateConfig, evaluate_base, _LIBRARIES)

@@ -73,7 +73,7 @@ class Method:
     )
     model_folder: Callable[[Path], Path] = weights_of  # of the step's folder: what is evaluated and registered
     version: int = 1  # of finetune/NAME: raised when the same config must give other bytes
-    evaluate_version: int = 1  # of evaluate/NAME, likewise
+    evaluate_version: int = 2  # of evaluate/NAME, likewise
     own_row_files: OwnRowFiles | None = None
 
     @property

@@ -11,6 +11,7 @@ from tasks.errors import UserError
 from tasks.readable_numbers import seconds_in_words
 from tasks.report import account, classifier, data, learning
 from tasks.report.blocks import Paragraph, Section
+from tasks.report.questions import questions
 from tasks.report.svg import COLOURS, STYLE
 from tasks.store.artifacts import write_durably
 from tasks.store.verification import DamagedArtifact
@@ -35,6 +36,7 @@ def write_page(tables: RunTables, config: CurateConfig, path: Path, opening: Sec
         "copying": lambda: learning.copying(tables, MOST_TOKENS),
         "scores": lambda: learning.scores(tables),
         "classifier": lambda: classifier.classifier(tables),
+        "questions": lambda: questions(tables, [step["step"] for step in record["steps"]]),
         "gate": lambda: account.verdicts(published),
         "family": lambda: account.family(tables.home, published),
         "steps": lambda: account.steps(tables, record),

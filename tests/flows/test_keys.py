@@ -99,5 +99,5 @@ def test_fields_outside_the_key_are_paths_worker_counts_and_the_like():
     names = {entry.rpartition(".")[2].rpartition(" ")[2] for entry in outside}
     assert names <= {
         "workers", "tasks", "threads", "batch", "checkpoint_every", "init_from", "path", "files", "include", "exclude",
-        "kind", "package", "seeds", "takedown", "reference_models", "absent", "forgotten_texts",
+        "kind", "package", "seeds", "takedown", "reference_models", "absent", "questions", "forgotten_texts",
     }, names  # fmt: skip

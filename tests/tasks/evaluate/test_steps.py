@@ -42,7 +42,7 @@ def test_further_seeds_are_scored_on_the_bases_items_each_under_its_training(bas
 
 
 def evaluate(method: str, config: EvaluateConfig, inputs: Inputs, out: Path) -> None:
-    evaluate_step(method, METHODS[method].evaluate)(config, inputs, out)
+    evaluate_step(method, METHODS[method].evaluate, 1, METHODS[method].answers)(config, inputs, out)
 
 
 def summary_of(folder: Path) -> dict:
@@ -192,8 +192,17 @@ def test_an_instruct_model_is_scored_like_the_base_and_on_its_answers(earlier: E
     out.mkdir()
     write_model(tuned / "weights", earlier.tokenizer, seed=1)
     instruct_rows().save_to_disk(str(tuned / "rows"))
-    evaluate("instruct", QUICK, earlier.inputs(model=tuned, base=earlier.model), out)
+    asked = [{"id": str(n), "prompt": f"{n}?", "answers": ["yes"], "kind": "exact"} for n in range(3)]
+    (tmp_path / "ours.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
+    config = QUICK.model_copy(update={"questions": tmp_path / "ours.jsonl", "answer_tokens": 4}).resolve_questions()
+    assert config.questions_sha256
+    evaluate("instruct", config, earlier.inputs(model=tuned, base=earlier.model), out)
     check_values(out, "instruct")
+    assert set(summary_of(out)["questions/ours"]["baselines"]) == {"base", "lookup"}
+    answers = [json.loads(line) for line in (out / "answers.jsonl").read_text().splitlines()]
+    assert [(row["model"], row["id"]) for row in answers] == [
+        (model, str(n)) for model in ("instruct", "base", "lookup") for n in range(3)
+    ]
     summary = summary_of(out)
     assert {"bits_per_byte/test", "next_passage/acc", "instruct/loss", "instruct/exact"} < set(summary)
     assert set(summary["instruct/loss"]["baselines"]) == {"base"}
