@@ -162,7 +162,7 @@ def test_the_leaderboard_says_which_way_is_better_and_marks_the_best(smoke):
 def test_a_table_is_no_question_and_tables_can_be_listed(smoke):
     cli, _ = smoke
     assert "triptych sql -e 'SELECT * FROM scores'" in cli.call("sql", "scores", code=2).stderr
-    assert "did you mean 'leaderboard'? there are: conservation, " in cli.call("sql", "leaderbord", code=2).stderr
+    assert "did you mean 'leaderboard'? there are: arena, " in cli.call("sql", "leaderbord", code=2).stderr
     assert "metadata->>'mood' of documents" in cli.call("sql", "-e", "select mood from documents", code=2).stderr
     assert {"documents", "scores"} <= {row["name"] for row in cli.json("sql", "-e", "show tables;")}
 

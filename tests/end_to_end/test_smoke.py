@@ -76,8 +76,9 @@ def test_every_shipped_question_has_an_answer_as_table_json_and_csv(smoke):
     cli, _ = smoke
     names = [row["name"] for row in cli.json("sql", "--list")]
     assert len(names) >= 13
+    of_people = {"arena", "feedback"}  # who have said nothing here
     for name in names:
-        assert cli.json("sql", name), name
+        assert bool(cli.json("sql", name)) != (name in of_people), name
     assert "reason" in cli.run("sql", "drop_reasons").stdout
     assert cli.call("sql", "drop_reasons", "--csv").stdout.startswith("reason,documents,bytes,share\n")
 
