@@ -2,6 +2,7 @@
 
 hub/models/      copies of a hub's models   needed while a latest run, or a version trained here, began from them
 converted/       models in another layout   needed by nothing but the processes that use them
+look-up/         indexes of training text   needed while that text is in the store
 gguf/            files for llama.cpp        needed while their version is registered
 scratch/         work that was cut short    needed by nothing
 
@@ -16,6 +17,7 @@ from typing import Any
 from flows.record import RunRecord
 from tasks.export.gguf_cache import remove_gguf, unused_ggufs
 from tasks.home import Home
+from tasks.look_up.passage_index import outlived_indexes
 from tasks.models.hub_place import read_fetched
 from tasks.models.provenance import commit_of, read_provenance
 from tasks.store.garbage import bytes_freed
@@ -55,6 +57,16 @@ def spare_copies(home: Home, registered: Iterable[Version], kept_runs: Iterable[
     return [
         *_hub_copies(home, _commits(registered, kept_runs)),
         *(_converted(path) for path in _folders(home.converted)),
+        *(
+            Spare(
+                home.look_up.name,
+                path,
+                "index of a training text that is gone",
+                "not at all; another is made of a text that is here",
+            )
+            for path in outlived_indexes(home)
+            if not is_held(path)
+        ),
         *(Spare(home.gguf.name, file, "for llama.cpp, of a model that is no version", MADE_AGAIN) for file in ggufs),
         *(
             Spare(home.scratch.name, path, "work that was cut short", "nothing needs it")

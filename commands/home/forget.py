@@ -4,14 +4,16 @@
        its text under another name (tasks/ingest/forgotten.py); what has its text under another name now goes as well
     2. every file in MLflow's runs that quotes it goes, or names a label that only it had; so do the texts of feedback
        that quotes it, whose rating or vote still counts
-    3. so does every artifact that was made from an ingest that held it, and work cut short with it; the next run
-       makes what it needs again, without the document; which documents a model was made of is kept (tombstones.py)
+    3. so does every artifact that was made from an ingest that held it, and work cut short with it, and every index of
+       its text; the next run makes what it needs again, without the document; which documents a model was made of is
+       kept (tombstones.py)
     4. the registered versions made from it get a tag, the audit a line; what still quotes it is reported, with a fix
 
 The ingests go last of what goes, so that the same command goes on where it was cut short.
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +30,7 @@ from tasks.errors import UsageError, UserError
 from tasks.feedback.log import forget_texts
 from tasks.home import Home
 from tasks.ingest.forgotten import Forgotten, ForgottenTexts, forgotten, forgotten_texts, remember
+from tasks.look_up.passage_index import outlived_indexes
 from tasks.progress import say
 from tasks.register.aliases import check_registry, current_user, write_line
 from tasks.store.contents import StoreContents, Stored, read_contents
@@ -90,6 +93,8 @@ def forget(home: Home, names: Sequence[str], why: str = "") -> dict[str, Any]:
         erased = list(erase_copies(home, remains.quotes, remains.label_quotes, remains.words))
         feedback = forget_texts(home, lambda entry: any(map(remains.quotes.within, entry.texts)))
         removed = _remove(home, held, touched)
+        for index in outlived_indexes(home):  # also one that a process reads: what it answers from is gone
+            shutil.rmtree(index)
     _tag(home, registered, entries)
     report = {
         "documents": sorted(traces.doc_ids) or list(names),

@@ -1,12 +1,15 @@
 """Passages of documents, and which of them say most about a question: BM25 (Robertson & Zaragoza 2009), by bm25s.
 
-passages.arrow   doc_id, text     index/   bm25s' own files     of an index that is kept
+HOME/look-up/HASH/     of an index that is kept
+    shards.json        the keys of the shards whose text it holds      passages.arrow   doc_id, text
+    index/             bm25s' own files
 
 Words are compared in lower case; of scripts without spaces each two characters in a row are a word. No word is left
 out: BM25 gives little weight to those that stand everywhere.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PASSAGE_CHARACTERS = 400
-FORMAT = 1  # raise it when the same text gives another index
+FORMAT = 2  # raise it when the same text gives another index
+SHARDS = "shards.json"
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 RUN = regex.compile(rf"[{UNSPACED}\p{{M}}]+|[^\W{UNSPACED}]+")
 IS_UNSPACED = regex.compile(rf"[{UNSPACED}]")
@@ -67,7 +71,7 @@ class PassageIndex:
         import pyarrow as pa
 
         schema = self._passages.schema
-        with pa.OSFile(str(folder / "passages.arrow"), "wb") as file, pa.ipc.new_file(file, schema) as out:
+        with pa.OSFile(str(folder / "passages.arrow"), "wb") as file, pa.ipc.new_stream(file, schema) as out:
             out.write_table(self._passages)
         self._bm25.save(folder / "index", show_progress=False)
 
@@ -85,18 +89,31 @@ def words(text: str) -> list[str]:
 
 def index_of(parts: Sequence[TrainingPart], home: Home) -> PassageIndex:
     """The index of the training text, as the home keeps it; made on its first use."""
-    keys = " ".join(part.shards.name for part in parts)
-    folder = home.look_up / hashlib.sha256(f"{FORMAT} {keys}".encode()).hexdigest()[:16]
+    keys = [part.shards.name for part in parts]
+    folder = home.look_up / hashlib.sha256(f"{FORMAT} {' '.join(keys)}".encode()).hexdigest()[:16]
     with exclusive(folder.with_suffix(".lock"), "waiting: another process makes the index of the training text"):
         if not folder.is_dir():
             index = build_index(parts)
             with scratch_folder(home, "look-up") as work:
                 (work / "made").mkdir()
                 index.save(work / "made")
+                (work / "made" / SHARDS).write_text(json.dumps(keys))
                 (work / "made").rename(folder)
             return index
         hold_to_the_end(folder)
         return load_index(folder)
+
+
+def outlived_indexes(home: Home) -> list[Path]:
+    """The folders of those whose text has left the store, in part or in full: it was forgotten, or gc removed it."""
+    folders = sorted(path for path in home.look_up.glob("*") if path.is_dir())
+    return [folder for folder in folders if not all((home.store / "encode" / key).is_dir() for key in _shards(folder))]
+
+
+def _shards(folder: Path) -> list[str]:
+    """The keys of an index's shards; of one that names none, as earlier versions kept them, a key that is nowhere."""
+    file = folder / SHARDS
+    return json.loads(file.read_text()) if file.is_file() else ["-"]
 
 
 def build_index(parts: Sequence[TrainingPart]) -> PassageIndex:
@@ -129,5 +146,5 @@ def load_index(folder: Path) -> PassageIndex:
     from bm25s import BM25
 
     with pa.memory_map(str(folder / "passages.arrow")) as memory:
-        table = pa.ipc.open_file(memory).read_all()
+        table = pa.ipc.open_stream(memory).read_all()
     return PassageIndex(BM25.load(folder / "index", mmap=True, show_progress=False), table)

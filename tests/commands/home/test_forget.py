@@ -19,6 +19,7 @@ from tasks.feedback.log import append, entries
 from tasks.home import Home
 from tasks.ingest.ledger import record_arrivals
 from tasks.ingest.steps import INGEST
+from tasks.look_up.passage_index import index_of, outlived_indexes
 from tasks.register.package import REGISTER
 from tasks.register.publish import RunInfo, publish
 from tasks.store.artifacts import Artifact, Store
@@ -28,6 +29,7 @@ from tasks.store.step import Frozen, Inputs, Stats, Step
 from tasks.tracking.registry import versions
 from tests.tasks.corpora import config_of, jsonl, write
 from tests.tasks.feedback.entries import judged
+from tests.tasks.look_up.parts import Part
 from tests.tasks.models.byte_level import write_tokenizer
 from tests.tasks.register.conftest import CONFIG, Given, made_up_weights, write_scores
 
@@ -140,6 +142,13 @@ def test_a_forgotten_text_leaves_every_file_and_the_next_run_goes_without_it(hom
     documents = make_artifacts(home, home.path.with_name("in"))[0]
     ids = pq.read_table(documents.path / "documents" / "00000.parquet")["doc_id"].to_pylist()
     assert "books/secret" not in ids and len(ids) == 5 and files_quoting(home, TESTED)
+
+
+def test_an_index_that_holds_a_forgotten_text_goes_with_it(home):
+    shards = next((home.store / "encode").iterdir()).name
+    index_of([Part(Path(shards), {"books/secret": SECRET})], home)
+    assert "passages.arrow" in files_quoting(home, SECRET)
+    assert forget(home, ["books/secret"])["still_quoted_in"] == [] == outlived_indexes(home)
 
 
 def test_labels_words_and_short_quotes_that_only_it_had_are_removed_or_reported_with_a_fix(home):

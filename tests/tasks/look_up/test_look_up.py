@@ -1,6 +1,5 @@
 """Passages that say most about a question stand before it, as many as fit; of training documents alone."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,9 @@ import pytest
 from model.chat import Turn
 from tasks.errors import UserError
 from tasks.home import Home
-from tasks.look_up.passage_index import build_index, index_of, words
+from tasks.look_up.passage_index import build_index, index_of, outlived_indexes, words
 from tasks.look_up.prompts import NO_ROOM, NOT_THERE, look_up
+from tests.tasks.look_up.parts import Part
 
 TEXTS = {
     "bees": "A hive holds some forty thousand bees in June, and a third of that in winter.",
@@ -17,19 +17,6 @@ TEXTS = {
     "rain": "It rained for nine days.",
     "cats": "猫は毎日八時に庭で魚を食べる。",
 }
-
-
-@dataclass(frozen=True)
-class Part:
-    shards: Path
-    texts: dict[str, str]
-
-    @property
-    def documents(self) -> int:
-        return len(self.texts)
-
-    def training_texts(self):
-        yield from self.texts.items()
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +60,15 @@ def test_an_index_is_kept_by_its_text_and_read_again(tmp_path, index):
     assert made.best(question, 2) == kept.best(question, 2) == index.best(question, 2)
     other = index_of([Part(Path("two"), {"new": "The mill burned."})], home)
     assert other.best(question, 2)[0].doc_id == "new"
+
+
+def test_an_index_outlives_its_text_where_a_shard_of_it_has_left_the_store(tmp_path):
+    home, parts = Home(tmp_path), [Part(Path(name), TEXTS) for name in ("one", "two")]
+    index_of(parts, home)
+    for part in parts:
+        assert len(outlived_indexes(home)) == 1
+        (home.store / "encode" / part.shards.name).mkdir(parents=True)
+    assert outlived_indexes(home) == []
 
 
 def test_no_training_text_is_an_error_with_a_fix():
