@@ -23,6 +23,14 @@ ModelArgument = Annotated[
         autocompletion=complete_model,
     ),
 ]
+OpponentsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="A B [C]…",
+        help="Two or more models: NAME@ALIAS, NAME/VERSION, a path, hub:OWNER/NAME or an address.",
+        autocompletion=complete_model,
+    ),
+]
 AdapterOption = Annotated[
     Path | None,
     typer.Option(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from commands.options import JsonOption, complete_model, current_home, print_facts, print_json
+from commands.options import JsonOption, OpponentsArgument, current_home, print_facts, print_json
 from tasks.errors import UsageError
 
 app = typer.Typer()
@@ -46,14 +46,7 @@ def feedback(
 
 @app.command(epilog="Example:  triptych arena demo-instruct/1 demo-instruct/2    triptych arena --scores")
 def arena(
-    model: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="A B [C]…",
-            help="Two or more models: NAME@ALIAS, NAME/VERSION, a path, hub:OWNER/NAME or an address.",
-            autocompletion=complete_model,
-        ),
-    ] = [],  # noqa: B006
+    model: OpponentsArgument = [],  # noqa: B006
     prompts: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Prompts: JSON lines with prompt or messages, else one a line.")
     ] = None,

@@ -6,21 +6,14 @@ from typing import Annotated
 import typer
 
 from commands.models.elsewhere import MaxCostOption, PriceOption, RequestsOption, budget_of
-from commands.options import JsonOption, complete_model, current_home, print_json
+from commands.options import JsonOption, OpponentsArgument, current_home, print_json
 
 app = typer.Typer()
 
 
 @app.command(epilog="Example:  triptych compare demo-base/1 demo-base/2    triptych compare A B --questions ours.jsonl")
 def compare(
-    model: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="A B [C]…",
-            help="Two or more models: NAME@ALIAS, NAME/VERSION, a path, hub:OWNER/NAME or an address.",
-            autocompletion=complete_model,
-        ),
-    ],
+    model: OpponentsArgument,
     questions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Your own questions, as JSON lines or CSV, answered freely.")
     ] = None,
